@@ -1,0 +1,86 @@
+"""The schema of a result: what every task returns, what the store keeps, what every score is made from.
+
+An *outcome* is one example's result in one task: the gold answer, the model's answer, and where it was read
+(trial, layer, token position). Outcomes travel as a pandas DataFrame with the columns of `OUTCOME_COLUMNS`,
+because there are millions of them; `check_outcomes` is the gate every frame passes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harness.errors import HarnessError
+
+OUTCOME_COLUMNS: dict[str, str] = {
+    "example_id": "string",  # stable name of the example inside its task, split and subset
+    "unit": "string",  # examples that share it are one unit in every resampling (a document, a target word)
+    "trial": "int32",  # classification draw, clustering draw, fold; 0 where there is one
+    "layer": "Int32",  # hidden layer read, 0 is the embedding layer; NA for sentence tasks
+    "position": "Int32",  # token position relative to the target word; NA where it has no meaning
+    "gold_label": "string",  # class tasks: the true label; NA otherwise
+    "predicted_label": "string",  # class tasks: the model's label or cluster; NA otherwise
+    "gold_score": "Float64",  # score tasks: the true score; NA otherwise
+    "predicted_score": "Float64",  # score tasks: the model's score (a similarity, a regression); NA otherwise
+}
+LABEL_METRICS = frozenset({"accuracy", "v_measure"})
+SCORE_METRICS = frozenset({"spearman", "pearson"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskKey:
+    """What a score is a score *of*. Two scores are comparable only if all five fields are equal."""
+
+    task: str
+    split: str
+    subset: str
+    revision: str
+    metric: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskResult:
+    """One system's result on one task: the outcomes and the score the task itself reported.
+
+    `score` is in the metric's own unit (accuracy, V-measure and correlations: 1.0 is perfect). The store
+    refuses a result whose score is not the aggregate of its outcomes (harness.metrics) to 1e-6.
+    """
+
+    key: TaskKey
+    task_type: str
+    score: float
+    outcomes: pd.DataFrame
+    seconds: float
+
+
+def make_outcomes(columns: dict[str, object], n: int) -> pd.DataFrame:
+    """Build a checked frame of `n` outcomes; columns left out get their neutral value (trial 0, unit = example)."""
+    data: dict[str, object] = dict(columns)
+    data.setdefault("unit", data["example_id"])
+    data.setdefault("trial", np.zeros(n, dtype=np.int32))
+    frame = pd.DataFrame(
+        {
+            name: pd.Series(data[name] if name in data else [pd.NA] * n, index=range(n)).astype(dtype)
+            for name, dtype in OUTCOME_COLUMNS.items()
+        }
+    )
+    return check_outcomes(frame)
+
+
+def check_outcomes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `frame` if it is a complete set of outcomes; raise HarnessError naming what is wrong if not."""
+    if list(frame.columns) != list(OUTCOME_COLUMNS):
+        raise HarnessError(f"outcomes need the columns {', '.join(OUTCOME_COLUMNS)}; got {', '.join(frame.columns)}")
+    if frame.empty:
+        raise HarnessError("a task returned no outcomes; check that its data set is not empty")
+    scored = frame["gold_score"].notna()
+    if not (scored ^ frame["gold_label"].notna()).all():
+        raise HarnessError("each outcome needs either a gold label or a gold score")
+    scores = frame.loc[scored, ["gold_score", "predicted_score"]].to_numpy(dtype=float, na_value=np.nan)
+    if not np.isfinite(scores).all():
+        raise HarnessError("an outcome holds a score that is not a finite number: the model returned NaN or infinity")
+    if frame.loc[~scored, "predicted_label"].isna().any():
+        raise HarnessError("an outcome has a gold label but no predicted label")
+    return frame

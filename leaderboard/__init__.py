@@ -1,0 +1,1 @@
+"""The static leaderboard: results.duckdb in, plain HTML files out."""
