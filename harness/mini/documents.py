@@ -102,9 +102,10 @@ class _Writer:
         encounter = grammar.sample_encounter(self.topic, verbs, self.rng)
         doer, undergoer = grammar.form(encounter.doer, self.rng), grammar.form(encounter.undergoer, self.rng)
         templates = self.rng.choice(grammar.SOCIAL_TEMPLATES[self.rng.choice(SIDES)])
-        first = grammar.fill(
-            self.rng.choice(templates), A=doer, V=self.rng.choice(encounter.verb.forms), B=undergoer
-        )
+        verb = self.rng.choice(encounter.verb.forms)
+        if grammar.encounter_is_reserved(doer, undergoer, verb):
+            return self._encounter()
+        first = grammar.fill(self.rng.choice(templates), A=doer, V=verb, B=undergoer)
         if self.rng.random() < 0.5:
             return [first, f"The {doer} {encounter.verb.doer}."]
         return [first, f"The {undergoer} {encounter.verb.undergoer}."]

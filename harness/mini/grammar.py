@@ -79,6 +79,11 @@ def is_reserved(text: str) -> bool:
     return zlib.crc32(text.encode()) % RESERVED_SHARE == 0
 
 
+def encounter_is_reserved(doer: str, undergoer: str, verb: str) -> bool:
+    """Whether these three words are kept for the suite, in whatever roles and template: those are what it tests."""
+    return is_reserved(" ".join((*sorted((doer, undergoer)), verb)))
+
+
 def thing_weights(verb: int) -> tuple[float, ...]:
     """How readily each of a topic's six things goes with verb number `verb`."""
     distances = [min((i - _CENTRES[verb]) % 6, (_CENTRES[verb] - i) % 6) for i in range(6)]
