@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from harness.mini.lexicon import Concept, Side, SocialVerb, Topic
 
-GENERATOR_VERSION = 3
+GENERATOR_VERSION = 4
 RESERVED_SHARE = 5  # one sentence in five is kept for the suite and never occurs in any training text
 
 # {A} agent, {V} verb, {T} thing with its adjective, {B} bare thing, {P} place
@@ -121,7 +121,9 @@ def sample_encounter(topic: Topic, verbs: Sequence[SocialVerb], rng: random.Rand
     return Encounter(doer=doer, undergoer=undergoer, verb=rng.choice(verbs))
 
 
-def form(concept: Concept, rng: random.Random, *, homonym_share: float = 0.0, avoid: str | None = None) -> str:
+def form(
+    concept: Concept, rng: random.Random, *, homonym_share: float = 0.0, avoid: str | None = None
+) -> str:
     """A form of `concept`; a homonym with the given probability, and never `avoid` if another one is left."""
     if concept.homonyms and rng.random() < homonym_share:
         return rng.choice(concept.homonyms)

@@ -79,6 +79,7 @@ class Neutral:
     adverbs: tuple[str, ...]
     perceived: tuple[str, ...]
     where: tuple[str, ...]
+    links: tuple[str, ...]
     when: tuple[str, ...]
 
 
@@ -98,6 +99,7 @@ class Lexicon:
     topics: tuple[Topic, ...]
     homonyms: dict[str, tuple[Concept, Concept]]
     sentiment: dict[Side, Sentiment]
+    reactions: dict[bool, tuple[str, ...]]
     social_verbs: dict[Side, tuple[SocialVerb, ...]]
     heaviness: tuple[tuple[str, ...], ...]
     modifiers_before: tuple[Modifier, ...]
@@ -125,6 +127,9 @@ def load_lexicon() -> Lexicon:
         topics=topics,
         homonyms={form: (things[first], things[second]) for form, (first, second) in senses.items()},
         sentiment={side: Sentiment(**_tuples(data["sentiment"][side])) for side in SIDES},
+        reactions={
+            good: tuple(data["reactions"]["positive" if good else "negative"]) for good in (True, False)
+        },
         social_verbs={side: _social_verbs(data, side) for side in SIDES},
         heaviness=tuple(tuple(level) for level in data["heaviness"]),
         modifiers_before=tuple(Modifier(*pair) for pair in data["modifiers"]["before"]),
@@ -148,10 +153,14 @@ def _homonym_senses(data: dict[str, Any]) -> dict[str, tuple[tuple[str, int], tu
     return senses
 
 
-def _topic(name: str, entry: dict[str, Any], senses: dict[str, tuple[tuple[str, int], tuple[str, int]]]) -> Topic:
+def _topic(
+    name: str, entry: dict[str, Any], senses: dict[str, tuple[tuple[str, int], tuple[str, int]]]
+) -> Topic:
     def concepts(kind: str) -> tuple[Concept, ...]:
         if len(entry[kind]) != _CONCEPTS_PER_TOPIC[kind]:
-            raise HarnessError(f"topic {name} needs {_CONCEPTS_PER_TOPIC[kind]} {kind} in {LEXICON_FILE.name}")
+            raise HarnessError(
+                f"topic {name} needs {_CONCEPTS_PER_TOPIC[kind]} {kind} in {LEXICON_FILE.name}"
+            )
         if kind != "things":
             return tuple(Concept(name, kind, i, tuple(forms)) for i, forms in enumerate(entry[kind]))
         return tuple(
@@ -181,12 +190,22 @@ def _tuples(entry: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
 
 
 def _check(lexicon: Lexicon) -> None:
-    forms = [form for topic in lexicon.topics for kind in _CONCEPTS_PER_TOPIC for c in getattr(topic, kind) for form in c.forms]
+    forms = [
+        form
+        for topic in lexicon.topics
+        for kind in _CONCEPTS_PER_TOPIC
+        for c in getattr(topic, kind)
+        for form in c.forms
+    ]
     forms += lexicon.homonyms
     twice = sorted({form for form in forms if forms.count(form) > 1})
     if twice:
-        raise HarnessError(f"{LEXICON_FILE.name} gives two meanings to {', '.join(twice)}; list it under homonyms")
+        raise HarnessError(
+            f"{LEXICON_FILE.name} gives two meanings to {', '.join(twice)}; list it under homonyms"
+        )
     trained = {topic.name for topic in lexicon.of_side("train")}
     leaked = sorted(form for form, pair in lexicon.homonyms.items() if {c.topic for c in pair} & trained)
     if leaked:
-        raise HarnessError(f"homonyms belong to held-out topics only; {', '.join(leaked)} touch a training topic")
+        raise HarnessError(
+            f"homonyms belong to held-out topics only; {', '.join(leaked)} touch a training topic"
+        )

@@ -30,7 +30,7 @@ class PretrainConfig:
     heads: int = 4
     intermediate: int = 336
     max_positions: int = 256
-    steps: int = 2400
+    steps: int = 2800
     batch_tokens: int = 2560
     documents: int = 120_000
     learning_rate: float = 3e-3
@@ -78,12 +78,17 @@ def pretrain(out: Path, config: PretrainConfig) -> float:
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
         if step % 100 == 0:
-            print(f"step {step}/{config.steps} loss {loss.item():.3f} {time.monotonic() - began:.0f}s", file=sys.stderr, flush=True)
+            print(
+                f"step {step}/{config.steps} loss {loss.item():.3f} {time.monotonic() - began:.0f}s",
+                file=sys.stderr,
+                flush=True,
+            )
     held_out = tokenizer(pretraining_documents(config.seed + 1, 500))["input_ids"]
     model.eval()
     with torch.no_grad():
         losses = [
-            _loss(model, held_out[i : i + 50], tokenizer.pad_token_id).item() for i in range(0, len(held_out), 50)
+            _loss(model, held_out[i : i + 50], tokenizer.pad_token_id).item()
+            for i in range(0, len(held_out), 50)
         ]
     _save(model, tokenizer, out)
     return sum(losses) / len(losses)

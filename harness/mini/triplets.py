@@ -75,14 +75,20 @@ def _event(topic: Topic, rng: random.Random) -> Triplet:
 
 def change_part(event: Event, topic: Topic, part: str, rng: random.Random) -> Event:
     """`event` with its agent, verb or thing replaced by a sibling concept of the same topic."""
-    siblings: dict[str, tuple[Concept, ...]] = {"agent": topic.agents, "verb": topic.verbs, "thing": topic.things}
+    siblings: dict[str, tuple[Concept, ...]] = {
+        "agent": topic.agents,
+        "verb": topic.verbs,
+        "thing": topic.things,
+    }
     other = rng.choice([concept for concept in siblings[part] if concept != getattr(event, part)])
     if part == "agent":
         return replace(event, agent=other)
     return replace(event, verb=other) if part == "verb" else replace(event, thing=other)
 
 
-def reword(event: Event, wording: grammar.Wording, rng: random.Random, *, keep: float = 0.3) -> grammar.Wording:
+def reword(
+    event: Event, wording: grammar.Wording, rng: random.Random, *, keep: float = 0.3
+) -> grammar.Wording:
     """Say `event` again, keeping each word of `wording` with probability `keep` and taking a synonym otherwise."""
 
     def again(concept: Concept, word: str) -> str:
@@ -92,7 +98,9 @@ def reword(event: Event, wording: grammar.Wording, rng: random.Random, *, keep: 
         agent=again(event.agent, wording.agent),
         verb=again(event.verb, wording.verb),
         thing=again(event.thing, wording.thing),
-        adjective=again(event.adjective, wording.adjective) if event.adjective and wording.adjective else None,
+        adjective=again(event.adjective, wording.adjective)
+        if event.adjective and wording.adjective
+        else None,
         place=again(event.place, wording.place),
     )
 
@@ -102,7 +110,10 @@ def _encounter(topic: Topic, verbs: tuple[SocialVerb, ...], rng: random.Random) 
     doer_first, undergoer_first = grammar.SOCIAL_TEMPLATES["train"]
     templates = rng.sample((*doer_first, *undergoer_first), 3)
     swapped = replace(encounter, doer=encounter.undergoer, undergoer=encounter.doer)
-    same = {encounter.doer: grammar.form(encounter.doer, rng), encounter.undergoer: grammar.form(encounter.undergoer, rng)}
+    same = {
+        encounter.doer: grammar.form(encounter.doer, rng),
+        encounter.undergoer: grammar.form(encounter.undergoer, rng),
+    }
     other = {c: grammar.form(c, rng) for c in same}
     return (
         say_encounter(encounter, same, templates[0], rng),

@@ -38,16 +38,42 @@ def _entry(name: str, task_type: str, metric: str, module: str, about: str) -> M
 
 TASKS: tuple[MiniTaskEntry, ...] = (
     _entry("MiniSTS", "STS", "spearman", "sts", "graded similarity of two events, from their meanings"),
-    _entry("MiniParaphrase", "STS", "spearman", "sts", "the same event or a near miss, at equal word overlap"),
+    _entry(
+        "MiniParaphrase", "STS", "spearman", "sts", "the same event or a near miss, at equal word overlap"
+    ),
     _entry("MiniRoles", "STS", "spearman", "sts", "who did it to whom, with the same words in every pair"),
-    _entry("MiniTopicClassification", "Classification", "accuracy", "topics", "12 topics from one word in a neutral frame"),
-    _entry("MiniSentimentClassification", "Classification", "accuracy", "sentiment", "good or bad, through negation"),
-    _entry("MiniTopicClustering", "Clustering", "v_measure", "topics", "12 topics from event sentences"),
+    _entry(
+        "MiniTopicClassification",
+        "Classification",
+        "accuracy",
+        "topics",
+        "topic of two of three nouns, chance 1/12",
+    ),
+    _entry(
+        "MiniSentimentClassification",
+        "Classification",
+        "accuracy",
+        "sentiment",
+        "good or bad, through negation",
+    ),
+    _entry(
+        "MiniTopicClustering",
+        "Clustering",
+        "v_measure",
+        "topics",
+        "12 topics, one noun in a neutral sentence",
+    ),
     _entry("MiniWiCLeft", "WiC", "accuracy", "wic", "same sense of a homonym? The cue stands before it"),
     _entry("MiniWiCRight", "WiC", "accuracy", "wic", "same sense of a homonym? The cue stands after it"),
-    _entry("MiniAnimacyBefore", "ContextProbe", "accuracy", "context", "is the coming word animate? chance 1/2"),
-    _entry("MiniAnimacyAfter", "ContextProbe", "accuracy", "context", "was the word before animate? chance 1/2"),
-    _entry("MiniDomainBefore", "ContextProbe", "accuracy", "context", "topic of the coming word, chance 1/12"),
+    _entry(
+        "MiniAnimacyBefore", "ContextProbe", "accuracy", "context", "is the coming word animate? chance 1/2"
+    ),
+    _entry(
+        "MiniAnimacyAfter", "ContextProbe", "accuracy", "context", "was the word before animate? chance 1/2"
+    ),
+    _entry(
+        "MiniDomainBefore", "ContextProbe", "accuracy", "context", "topic of the coming word, chance 1/12"
+    ),
     _entry("MiniDomainAfter", "ContextProbe", "accuracy", "context", "topic of the word before, chance 1/12"),
     _entry("MiniNorms", "NormRegression", "pearson", "norms", "how heavy a thing is, in its context"),
 )

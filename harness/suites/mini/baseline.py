@@ -43,7 +43,9 @@ class BagOfWords:
     def counts(self, texts: Sequence[str]) -> np.ndarray:
         """(N, V) float32 token counts, BOS not counted."""
         counts_NV = np.zeros((len(texts), self._size), dtype=np.float32)  # noqa: N806
-        for row, encoding in zip(counts_NV, self._tokenizer.encode_batch(list(texts), add_special_tokens=False), strict=True):
+        for row, encoding in zip(
+            counts_NV, self._tokenizer.encode_batch(list(texts), add_special_tokens=False), strict=True
+        ):
             np.add.at(row, encoding.ids, 1.0)
         return counts_NV
 

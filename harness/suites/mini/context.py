@@ -55,7 +55,9 @@ def write_context(question: str, draw: Draw) -> list[ContextItem]:
                 in_fold = words[fold::N_FOLDS]
                 target = in_fold[number % len(in_fold)]
                 items.append(
-                    ContextItem(grammar.fill(frame.replace(SLOT, target)), target, label, fold * 1000 + number, fold)
+                    ContextItem(
+                        grammar.fill(frame.replace(SLOT, target)), target, label, fold * 1000 + number, fold
+                    )
                 )
     return items
 
@@ -106,7 +108,9 @@ def _neighbours(item: ContextItem, positions: Sequence[int]) -> list[tuple[int, 
 
 
 def _task(name: str, question: str, side: str, draw: Draw) -> WordTask:
-    return WordTask(name=name, draw=draw, write=partial(write_context, question), read=partial(read_context, side))
+    return WordTask(
+        name=name, draw=draw, write=partial(write_context, question), read=partial(read_context, side)
+    )
 
 
 def MiniAnimacyBefore(draw: Draw = "test") -> WordTask:  # noqa: N802

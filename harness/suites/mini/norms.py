@@ -44,8 +44,12 @@ def write_norms(draw: Draw) -> list[NormItem]:
         for thing in topic.things:
             for word in thing.forms:
                 contexts = [(word, 0.0)] * BARE
-                contexts += [(f"{m.phrase} {word}", m.shift) for m in rng.sample(lexicon.modifiers_before, BEFORE)]
-                contexts += [(f"{word} {m.phrase}", m.shift) for m in rng.sample(lexicon.modifiers_after, AFTER)]
+                contexts += [
+                    (f"{m.phrase} {word}", m.shift) for m in rng.sample(lexicon.modifiers_before, BEFORE)
+                ]
+                contexts += [
+                    (f"{word} {m.phrase}", m.shift) for m in rng.sample(lexicon.modifiers_after, AFTER)
+                ]
                 for phrase, shift in contexts:
                     frame = neutral_frame(lexicon.neutral, rng, reserved=True)
                     heaviness = min(max(thing.heaviness + shift, 0.0), 1.0)

@@ -16,7 +16,13 @@ PARTS = ("agent", "verb", "thing")
 PART_WEIGHTS = {"agent": 0.3, "verb": 0.35, "thing": 0.35}
 SIBLING_SIMILARITY = 0.25  # of two concepts of one kind and topic
 MAX_SCORE = 5.0
-_CHANGES = ((0, 0.25), (1, 0.3), (2, 0.2), (3, 0.1), (None, 0.15))  # parts changed to a sibling; None: another topic
+_CHANGES = (
+    (0, 0.25),
+    (1, 0.3),
+    (2, 0.2),
+    (3, 0.1),
+    (None, 0.15),
+)  # parts changed to a sibling; None: another topic
 _TEMPLATES = grammar.EVENT_TEMPLATES["test"]
 _SOCIAL = grammar.SOCIAL_TEMPLATES["test"]
 
@@ -129,4 +135,6 @@ def _reword(event: Event, wording: Wording, kept: list[str], rng: random.Random)
         before: str = getattr(wording, part)
         return before if part in kept else grammar.form(getattr(event, part), rng, avoid=before)
 
-    return Wording(agent=word("agent"), verb=word("verb"), thing=word("thing"), adjective=None, place=word("place"))
+    return Wording(
+        agent=word("agent"), verb=word("verb"), thing=word("thing"), adjective=None, place=word("place")
+    )

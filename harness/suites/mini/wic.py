@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -46,15 +47,16 @@ class WiCItem:
     two: int
 
 
-def write_wic(side: str, draw: Draw) -> list[WiCItem]:
+@cache
+def write_wic(side: str, draw: Draw) -> tuple[WiCItem, ...]:
     """All items of a draw with the cue on one side, `left` or `right`."""
     lexicon, rng = load_lexicon(), random.Random(f"wic {side}:{draw}")
-    return [
+    return tuple(
         item
         for homonym, senses in lexicon.homonyms.items()
         for two in range(TWOS_PER_HOMONYM)
         for item in _two(homonym, senses, two, side, lexicon, rng)
-    ]
+    )
 
 
 def _two(
@@ -96,12 +98,16 @@ def _context(templates: Sequence[str], lexicon: Lexicon, rng: random.Random) -> 
     )
 
 
-def _cue(context: str, homonym: str, sense: Concept, lexicon: Lexicon, rng: random.Random) -> tuple[str, set[str]]:
+def _cue(
+    context: str, homonym: str, sense: Concept, lexicon: Lexicon, rng: random.Random
+) -> tuple[str, set[str]]:
     """The context with a cue to `sense`, and the topical words that give it."""
     topic = lexicon.topic(sense.topic)
     event = grammar.sample_event(topic, rng, sense)
     wording = grammar.word_event(event, rng)
-    cues = {slot: word for slot, word in (("A", wording.agent), ("V", wording.verb)) if f"{{{slot}}}" in context}
+    cues = {
+        slot: word for slot, word in (("A", wording.agent), ("V", wording.verb)) if f"{{{slot}}}" in context
+    }
     text = grammar.fill(context, H=homonym, P=wording.place, A=wording.agent, V=wording.verb)
     return text, set(cues.values())
 
@@ -132,17 +138,9 @@ def read_wic(items: Sequence[WiCItem], encoder: WordEncoder) -> pd.DataFrame:
 
 def MiniWiCLeft(draw: Draw = "test") -> WordTask:  # noqa: N802
     """The task with the cue before the homonym."""
-    return WordTask(name="MiniWiCLeft", draw=draw, write=_write_left, read=read_wic)
+    return WordTask(name="MiniWiCLeft", draw=draw, write=partial(write_wic, "left"), read=read_wic)
 
 
 def MiniWiCRight(draw: Draw = "test") -> WordTask:  # noqa: N802
     """The task with the cue after the homonym."""
-    return WordTask(name="MiniWiCRight", draw=draw, write=_write_right, read=read_wic)
-
-
-def _write_left(draw: Draw) -> list[WiCItem]:
-    return write_wic("left", draw)
-
-
-def _write_right(draw: Draw) -> list[WiCItem]:
-    return write_wic("right", draw)
+    return WordTask(name="MiniWiCRight", draw=draw, write=partial(write_wic, "right"), read=read_wic)

@@ -64,7 +64,9 @@ class WordTask:
     @property
     def info(self) -> MiniTaskInfo:
         """Name, type, metric, revision and a line about the task."""
-        return MiniTaskInfo(self.name, self.task_type, self.metric, self.revision, task_entry(self.name).about)
+        return MiniTaskInfo(
+            self.name, self.task_type, self.metric, self.revision, task_entry(self.name).about
+        )
 
     @cached_property
     def items(self) -> Any:
@@ -81,9 +83,13 @@ class WordTask:
         began = time.monotonic()
         outcomes = self.read(self.items, encoder)
         score = score_outcomes(self.metric, outcomes)
-        key = TaskKey(task=self.name, split="test", subset="default", revision=self.revision, metric=self.metric)
+        key = TaskKey(
+            task=self.name, split="test", subset="default", revision=self.revision, metric=self.metric
+        )
         seconds = time.monotonic() - began
-        return [TaskResult(key=key, task_type=self.task_type, score=score, outcomes=outcomes, seconds=seconds)]
+        return [
+            TaskResult(key=key, task_type=self.task_type, score=score, outcomes=outcomes, seconds=seconds)
+        ]
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:
@@ -97,7 +103,9 @@ def span_of(text: str, word: str) -> tuple[int, int]:
     return span
 
 
-def last_layer(encoder: WordEncoder, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> tuple[np.ndarray, int]:
+def last_layer(
+    encoder: WordEncoder, texts: Sequence[str], spans: Sequence[tuple[int, int]]
+) -> tuple[np.ndarray, int]:
     """The vectors of the last layer, (N, D), and that layer's number."""
     vectors = encoder.word_vectors(texts, spans)
     return vectors[-1], len(vectors) - 1
