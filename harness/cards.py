@@ -69,6 +69,8 @@ class SupconStage(_Stage):
 
 Stage = Annotated[MntpStage | SimcseStage | SupconStage, Field(discriminator="kind")]
 
+STAGE_KINDS = frozenset({"mntp", "simcse", "supcon"})
+
 
 class Recipe(_Strict):
     """What makes a variant, for one base: everything that can change a weight or an embedding."""
@@ -136,6 +138,22 @@ class Card(_Strict):
             }
         )
 
+    def with_data(self, data: dict[str, str]) -> Card:
+        """This card with the training text of some stages replaced: stage kind → `mini` or a file.
+
+        Raises HarnessError for a stage kind that does not exist.
+        """
+        unknown = set(data) - STAGE_KINDS
+        if unknown:
+            raise HarnessError(f"no stage is named {unknown.pop()!r}; stages: {', '.join(sorted(STAGE_KINDS))}")
+        if not data:
+            return self
+        stages = tuple(
+            stage.model_copy(update={"data": data[stage.kind]}) if stage.kind in data else stage
+            for stage in self.stages
+        )
+        return self.model_copy(update={"stages": stages})
+
     @cached_property
     def summary(self) -> str:
         """The first paragraph of the prose, on one line."""
@@ -174,7 +192,7 @@ def card_folders() -> list[Path]:
 
 
 def load_cards() -> dict[str, Card]:
-    """All cards by variant name, each ladder step after the variant it builds on."""
+    """All cards by variant name: the ladder step by step, then the controls (cards with the tag `control`)."""
     paths: dict[str, Path] = {}
     for folder in card_folders():
         paths |= {path.stem: path for path in sorted(folder.glob("*.md"))}
@@ -186,7 +204,7 @@ def load_cards() -> dict[str, Card]:
             raise HarnessError(
                 f"{paths[card.variant]}: step_from {card.step_from!r} is no card; {near_names(card.step_from, cards)}"
             )
-    return dict(sorted(cards.items(), key=lambda item: (_depth(item[1], cards), item[1].weights, item[0])))
+    return dict(sorted(cards.items(), key=lambda item: ("control" in item[1].tags, _depth(item[1], cards), item[0])))
 
 
 def get_card(variant: str, cards: dict[str, Card]) -> Card:
@@ -214,7 +232,11 @@ def _first_mistake(error: ValidationError) -> str:
     elif first["type"] == "missing":
         what = f"the field `{where}` is missing"
     else:
-        what = f"`{where}`: {first['msg'].removeprefix('Value error, ')}" if where else first["msg"].removeprefix("Value error, ")
+        what = (
+            f"`{where}`: {first['msg'].removeprefix('Value error, ')}"
+            if where
+            else first["msg"].removeprefix("Value error, ")
+        )
     return what + (f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else "")
 
 

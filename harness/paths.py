@@ -29,7 +29,9 @@ def whole_folder(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
-        raise HarnessError(f"cannot write in {target.parent} ({error.strerror}); make it writable or choose another place") from None
+        raise HarnessError(
+            f"cannot write in {target.parent} ({error.strerror}); make it writable or choose another place"
+        ) from None
     building.chmod(0o755)
     try:
         yield building

@@ -23,7 +23,7 @@ TESTED = {
     "datasets": "5.2.0",
     "duckdb": "2.0.0",
     "numpy": "2.4.6",
-    "scikit-learn": "1.8.0",
+    "scikit-learn": "1.9.1",
     "scipy": "1.17.1",
 }
 
@@ -42,7 +42,9 @@ def commit() -> str | None:
     git = ["git", "-C", str(root)]
     try:
         head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        dirty = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True).stdout
+        dirty = subprocess.run(
+            [*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         return None
     return head + ("+changes" if dirty.strip() else "")

@@ -114,7 +114,9 @@ def prove_mask(
             model.set_attn_implementation(kernel)
             for batch, padding in itertools.product(batches, paddings):
                 checks.append(
-                    _check(model, attention, pad_id, kernel=kernel, batch=batch, padding=padding, merged=merged, seed=seed)
+                    _check(
+                        model, attention, pad_id, kernel=kernel, batch=batch, padding=padding, merged=merged, seed=seed
+                    )
                 )
     finally:
         model.set_attn_implementation(in_use)
@@ -134,7 +136,9 @@ def _check(
         before_BT[row, last:] = False
     states_LBTD = _states(model, ids_BT, mask_BT)
     delta_LBT = (_states(model, changed_BT, mask_BT) - states_LBTD).abs().amax(-1)[:, before_BT.to(states_LBTD.device)]
-    alone_TD = torch.cat([_states(model, torch.tensor([text]), torch.ones(1, len(text)).long())[-1, 0] for text in texts])
+    alone_TD = torch.cat(
+        [_states(model, torch.tensor([text]), torch.ones(1, len(text)).long())[-1, 0] for text in texts]
+    )
     real_TD = states_LBTD[-1][mask_BT.bool().to(states_LBTD.device)]
     shift = float((alone_TD - real_TD).abs().max() / real_TD.abs().max().clamp_min(1e-12))
     leak, reached = float(delta_LBT.max()), float((delta_LBT > 0).float().mean())
@@ -169,7 +173,9 @@ def _reason(attention: Attention, leak: float, reached: float, shift: float, mod
 def _states(model: Any, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
     """States after every layer, (L, B, T, D) in float32; the embedding layer is left out, it sees one token."""
     device = next(model.parameters()).device
-    output = model(input_ids=ids_BT.to(device), attention_mask=mask_BT.to(device), output_hidden_states=True, use_cache=False)
+    output = model(
+        input_ids=ids_BT.to(device), attention_mask=mask_BT.to(device), output_hidden_states=True, use_cache=False
+    )
     if len(output.hidden_states) < 2:
         raise HarnessError("the model has no layer to prove a mask on; give a base with at least one")
     return torch.stack(output.hidden_states[1:]).float()

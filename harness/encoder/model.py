@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +17,9 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 
 from harness.cards import Recipe
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
+from harness.encoder.placement import Placement
 from harness.encoder.words import word_vectors
 from harness.errors import HarnessError
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placement:
-    """Where and in which precision a model runs; `auto` is resolved once, here."""
-
-    device: str
-    dtype: str
-
-    @classmethod
-    def choose(cls, device: str = "auto", dtype: str = "auto") -> Placement:
-        """auto device: cuda if there is one, else cpu. auto dtype: bfloat16 on cuda, float32 on cpu."""
-        if device not in {"auto", "cpu", "cuda"}:
-            raise HarnessError(f"no device {device!r}; use auto, cpu or cuda")
-        if dtype not in {"auto", *DTYPES}:
-            raise HarnessError(f"no dtype {dtype!r}; use auto, {', '.join(DTYPES)}")
-        if device == "cuda" and not torch.cuda.is_available():
-            raise HarnessError("--device cuda, but torch sees no CUDA device here; use --device cpu or auto")
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        if dtype == "auto":
-            dtype = "bfloat16" if device == "cuda" else "float32"
-        return cls(device=device, dtype=dtype)
 
 
 class Encoder:
@@ -63,11 +38,13 @@ class Encoder:
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64) -> np.ndarray:
         """Embeddings of `texts`, (N, D) float32, in their order."""
-        return np.asarray(self.model.encode(list(texts), batch_size=batch_size, show_progress_bar=False), dtype=np.float32)
+        return np.asarray(
+            self.model.encode(list(texts), batch_size=batch_size, show_progress_bar=False), dtype=np.float32
+        )
 
     def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
         """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding."""
-        return word_vectors(self.backbone, self.model.tokenizer, texts, spans, max_length=self.recipe.max_length)
+        return word_vectors(self.backbone, self.model.tokenizer, texts, spans, max_length=self.model.max_seq_length)
 
     def prove(self, **options: Any) -> MaskProof:
         """The mask proof of this system as it stands (see encoder.attention.prove_mask)."""
@@ -108,7 +85,7 @@ def build_encoder(
     """
     transformer = Transformer(
         str(checkpoint),
-        model_kwargs={"dtype": DTYPES[place.dtype], "attn_implementation": "sdpa", "use_safetensors": True},
+        model_kwargs={"dtype": getattr(torch, place.dtype), "attn_implementation": "sdpa", "use_safetensors": True},
     )
     backbone, tokenizer = transformer.model, transformer.tokenizer
     if not tokenizer.is_fast:

@@ -33,6 +33,9 @@ def word_vectors(
     """
     if len(texts) != len(spans):
         raise HarnessError(f"{len(texts)} texts but {len(spans)} spans; give one span a text")
+    for text, (start, end) in zip(texts, spans, strict=True):
+        if not 0 <= start < end <= len(text):
+            raise HarnessError(f"the span {start}:{end} lies outside its text of {len(text)} characters: {text[:60]!r}")
     wanted: dict[str, list[int]] = defaultdict(list)
     for index, text in enumerate(texts):
         wanted[text].append(index)
@@ -42,7 +45,12 @@ def word_vectors(
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         tokens = tokenizer(
-            batch, padding=True, truncation=True, max_length=max_length, return_offsets_mapping=True, return_tensors="pt"
+            batch,
+            padding=True,
+            truncation=True,
+            max_length=max_length,
+            return_offsets_mapping=True,
+            return_tensors="pt",
         )
         offsets = tokens.pop("offset_mapping").numpy()
         output = backbone(
@@ -57,8 +65,11 @@ def word_vectors(
         for row, text in enumerate(batch):
             for index in wanted[text]:
                 inside = _tokens_of(offsets[row], spans[index])
-                if not inside.any():
-                    raise HarnessError(_lost(text, spans[index], max_length))
+                if not inside.any() or offsets[row].max() < spans[index][1]:
+                    word = text[slice(*spans[index])]
+                    raise HarnessError(
+                        f"the word {word!r} is cut off at {max_length} tokens; shorten the text {text[:60]!r}"
+                    )
                 result[:, index] = states_LBTD[:, row, inside].mean(axis=1)
     if result is None:
         raise HarnessError("no words to read; give at least one text and span")
@@ -69,10 +80,3 @@ def _tokens_of(offsets_T2: np.ndarray, span: tuple[int, int]) -> np.ndarray:
     start, end = span
     first, last = offsets_T2[:, 0], offsets_T2[:, 1]
     return (first < end) & (last > start) & (last > first)
-
-
-def _lost(text: str, span: tuple[int, int], max_length: int) -> str:
-    start, end = span
-    if not 0 <= start < end <= len(text):
-        return f"the span {start}:{end} lies outside its text of {len(text)} characters: {text[:60]!r}"
-    return f"the word {text[start:end]!r} is cut off at {max_length} tokens; raise max_length or shorten {text[:60]!r}"

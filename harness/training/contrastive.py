@@ -17,7 +17,8 @@ from sentence_transformers.training_args import BatchSamplers
 from transformers import set_seed
 
 from harness.cards import Recipe, SimcseStage, SupconStage
-from harness.encoder.model import Placement, build_encoder
+from harness.encoder.model import build_encoder
+from harness.encoder.placement import Placement
 from harness.training.lora import add_lora, merge_lora
 from harness.training.watch import Watch, arguments, train
 
@@ -44,7 +45,9 @@ def train_contrastive(
     if isinstance(stage, SimcseStage):
         rows = [(text, text) for (text,) in rows]
         set_attention_dropout(encoder.backbone, stage.attention_dropout)
-    dataset = Dataset.from_dict({name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=False)})
+    dataset = Dataset.from_dict(
+        {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=False)}
+    )
     add_lora(encoder.backbone, stage.lora)
     train(
         SentenceTransformerTrainer(

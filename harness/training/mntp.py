@@ -51,7 +51,9 @@ def train_mntp(
     set_attention(model, recipe.attention)
     model.config.use_cache = False
     encoded = tokenizer(list(texts), truncation=True, max_length=stage.max_length, return_special_tokens_mask=True)
-    dataset = Dataset.from_dict({name: encoded[name] for name in ("input_ids", "attention_mask", "special_tokens_mask")})
+    dataset = Dataset.from_dict(
+        {name: encoded[name] for name in ("input_ids", "attention_mask", "special_tokens_mask")}
+    )
     tokenizer.mask_token = mask_token(tokenizer, stage.mask_token)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token

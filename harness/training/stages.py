@@ -49,7 +49,9 @@ def train_lineage(
                 if not is_trained(planned):
                     _train(base, planned, folder, device, on_stage)
         except Timeout:
-            raise HarnessError(f"another process has held the stage {folder.name} for six hours; end it and run again") from None
+            raise HarnessError(
+                f"another process has held the stage {folder.name} for six hours; end it and run again"
+            ) from None
     return stage_folder(lineage[-1]) if lineage else None
 
 
@@ -91,7 +93,9 @@ def _backbone(base: Base, planned: PlannedStage, rows: list[tuple[str, ...]], **
     if stage.kind == "mntp":
         from harness.training.mntp import train_mntp
 
-        return train_mntp(stage, planned.recipe, [text for (text,) in rows], base=base.folder, seed=planned.seed, **options)
+        return train_mntp(
+            stage, planned.recipe, [text for (text,) in rows], base=base.folder, seed=planned.seed, **options
+        )
     from harness.training.contrastive import train_contrastive
 
     return train_contrastive(stage, planned.recipe, rows, base=base.folder, seed=planned.seed, **options)
@@ -99,7 +103,8 @@ def _backbone(base: Base, planned: PlannedStage, rows: list[tuple[str, ...]], **
 
 def _save(backbone: Any, base: Base, planned: PlannedStage, folder: Path) -> None:
     """Wrap the trained backbone as an encoder (the base's tokenizer, this recipe's pooling) and write it."""
-    from harness.encoder.model import Placement, build_encoder
+    from harness.encoder.model import build_encoder
+    from harness.encoder.placement import Placement
 
     recipe = planned.recipe.model_copy(update={"weights": "pretrained"})
     place = Placement(device="cpu", dtype="float32")
