@@ -50,7 +50,7 @@ def check_version(version: int, *, newest: int, name: str) -> None:
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, migrations: Sequence[Migration], *, name: str) -> int:
-    """Bring database `name` to the last of `migrations` and return that version; each step is all or nothing."""
+    """Bring database `name` to the last of `migrations` and return it; each step is all or nothing."""
     version = schema_version(connection, name=name)
     check_version(version, newest=migrations[-1].version, name=name)
     for step in migrations:
