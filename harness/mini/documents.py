@@ -1,0 +1,123 @@
+"""Documents: a few sentences on one topic, in one mood, with the same people and things coming back."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from harness.mini import grammar
+from harness.mini.frames import SLOT, neutral_frame
+from harness.mini.lexicon import SIDES, Concept, Lexicon, Topic
+from harness.mini.sentiment import say_sentiment
+
+HOMONYM_SHARE = 0.3  # of the mentions of a thing that has homonyms
+_HEAVINESS_NOISE = 0.06
+
+
+@dataclass(frozen=True)
+class Document:
+    """The sentences of one document and what they are about."""
+
+    topic: str
+    sentences: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The sentences as one string."""
+        return " ".join(self.sentences)
+
+
+def write_documents(lexicon: Lexicon, rng: random.Random) -> Iterator[Document]:
+    """Documents without end, all topics alike. No sentence of theirs is reserved for the suite."""
+    while True:
+        topic = rng.choice(lexicon.topics)
+        writer = _Writer(lexicon, topic, rng)
+        length = rng.choice((1, 2, 3, 4, 5, 6))
+        sentences: list[str] = []
+        while len(sentences) < length:
+            sentences += writer.passage()
+        yield Document(topic.name, tuple(sentences))
+
+
+class _Writer:
+    """What stays the same through one document: topic, mood, and a few things that come back."""
+
+    def __init__(self, lexicon: Lexicon, topic: Topic, rng: random.Random) -> None:
+        self.lexicon, self.topic, self.rng = lexicon, topic, rng
+        self.positive = rng.random() < 0.5
+        self.things = rng.sample(topic.things, 2)
+        kinds: list[tuple[Callable[[], list[str]], float]] = [
+            (self._event, 0.4),
+            (self._judgement, 0.2),
+            (self._mention, 0.14),
+            (self._handling, 0.14),
+            (self._encounter, 0.12),
+        ]
+        self.kinds = [kind for kind, _ in kinds]
+        self.weights = [weight for _, weight in kinds]
+
+    def passage(self) -> list[str]:
+        """One or two sentences that belong together."""
+        while True:
+            sentences = grammar.choose(self.kinds, self.weights, self.rng)()
+            if not any(grammar.is_reserved(sentence) for sentence in sentences):
+                return sentences
+
+    def _thing(self) -> Concept:
+        return self.rng.choice(self.things) if self.rng.random() < 0.6 else self.rng.choice(self.topic.things)
+
+    def _noun(self) -> str:
+        if self.rng.random() < 0.4:
+            return grammar.form(self.rng.choice(self.topic.agents), self.rng)
+        return grammar.form(self._thing(), self.rng, homonym_share=HOMONYM_SHARE)
+
+    def _event(self) -> list[str]:
+        thing = self._thing() if self.rng.random() < 0.5 else None
+        event = grammar.sample_event(self.topic, self.rng, thing)
+        wording = grammar.word_event(event, self.rng, homonym_share=HOMONYM_SHARE)
+        templates = grammar.EVENT_TEMPLATES[self.rng.choice(SIDES)]
+        return [grammar.say_event(wording, self.rng.choice(templates))]
+
+    def _judgement(self) -> list[str]:
+        kind = grammar.choose(("plain", "negated", "outweighed"), (0.5, 0.3, 0.2), self.rng)
+        return [say_sentiment(self._noun(), self.positive, kind, self.rng.choice(SIDES), self.lexicon, self.rng)]
+
+    def _mention(self) -> list[str]:
+        frame = neutral_frame(self.lexicon.neutral, self.rng, reserved=False)
+        return [grammar.fill(frame.replace(SLOT, self._noun()))]
+
+    def _handling(self) -> list[str]:
+        """Two sentences on how a thing is handled; a modifier in the first shifts what the second says too."""
+        thing = self._thing()
+        noun, shift = modified_noun(thing, self.lexicon, self.rng, homonym_share=HOMONYM_SHARE)
+        heaviness = min(max(thing.heaviness + shift + self.rng.gauss(0, _HEAVINESS_NOISE), 0.0), 0.999)
+        phrases = self.lexicon.heaviness[int(heaviness * len(self.lexicon.heaviness))]
+        first, second = self.rng.sample(phrases, 2)
+        return [grammar.fill(f"{first}.", T=f"the {noun}"), grammar.fill(f"{second}.", T="it")]
+
+    def _encounter(self) -> list[str]:
+        """An encounter and what follows for one of the two, so that who did it matters for what comes next."""
+        verbs = self.lexicon.social_verbs[self.rng.choice(SIDES)]
+        encounter = grammar.sample_encounter(self.topic, verbs, self.rng)
+        doer, undergoer = grammar.form(encounter.doer, self.rng), grammar.form(encounter.undergoer, self.rng)
+        templates = self.rng.choice(grammar.SOCIAL_TEMPLATES[self.rng.choice(SIDES)])
+        verb = self.rng.choice(encounter.verb.forms)
+        if grammar.encounter_is_reserved(doer, undergoer, verb):
+            return self._encounter()
+        first = grammar.fill(self.rng.choice(templates), A=doer, V=verb, B=undergoer)
+        if self.rng.random() < 0.5:
+            return [first, f"The {doer} {encounter.verb.doer}."]
+        return [first, f"The {undergoer} {encounter.verb.undergoer}."]
+
+
+def modified_noun(
+    thing: Concept, lexicon: Lexicon, rng: random.Random, *, homonym_share: float = 0.0
+) -> tuple[str, float]:
+    """A form of `thing`, half the time with a modifier before or after it, and the shift in heaviness."""
+    noun = grammar.form(thing, rng, homonym_share=homonym_share)
+    where = rng.random()
+    if where < 0.5:
+        return noun, 0.0
+    modifier = rng.choice(lexicon.modifiers_before if where < 0.75 else lexicon.modifiers_after)
+    return (f"{modifier.phrase} {noun}" if where < 0.75 else f"{noun} {modifier.phrase}"), modifier.shift

@@ -1,0 +1,1 @@
+"""Probes: what can be read from vectors. Arrays in, out-of-fold predictions out."""

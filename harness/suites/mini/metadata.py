@@ -1,0 +1,43 @@
+"""What the suite's sentence tasks tell mteb about themselves, and how they make their data."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Literal
+
+from mteb.abstasks.task_metadata import TaskMetadata
+
+from harness.suites.mini import Draw, task_entry, task_revision
+
+_MAIN_SCORE = {"spearman": "cosine_spearman", "accuracy": "accuracy", "v_measure": "v_measure"}
+
+
+def sentence_metadata(name: str, subtypes: list[Any], draw: Draw = "test") -> TaskMetadata:
+    """Full metadata of one sentence task. The path is no hub data set: `load_data` makes the examples."""
+    entry = task_entry(name)
+    task_type: Literal["STS", "Classification", "Clustering"] = entry.task_type  # type: ignore[assignment]
+    return TaskMetadata(
+        name=name,
+        description=f"{entry.about[0].upper()}{entry.about[1:]}. Generated English, held-out topics and words.",
+        dataset={"path": f"harness/mini/{name}", "revision": task_revision(draw)},
+        type=task_type,
+        category="t2t" if task_type == "STS" else "t2c",
+        reference=None,
+        eval_splits=["test"],
+        eval_langs=["eng-Latn"],
+        main_score=_MAIN_SCORE[entry.metric],
+        date=("2026-01-01", "2026-12-31"),
+        domains=["Constructed", "Written"],
+        task_subtypes=subtypes,
+        license="apache-2.0",
+        annotations_creators="derived",
+        dialect=[],
+        sample_creation="created",
+        bibtex_citation="",
+        contributed_by="harness",
+    )
+
+
+def draw_rng(name: str, draw: Draw) -> random.Random:
+    """The generator of one task's examples: another stream for each task and each draw."""
+    return random.Random(f"{name}:{draw}")

@@ -1,0 +1,132 @@
+"""Pairs of sentences with a true similarity, from pairs of meanings."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from harness.mini import grammar
+from harness.mini.grammar import Encounter, Event, Wording
+from harness.mini.lexicon import Concept, Lexicon, Topic
+from harness.mini.triplets import change_part
+
+PARTS = ("agent", "verb", "thing")
+PART_WEIGHTS = {"agent": 0.3, "verb": 0.35, "thing": 0.35}
+SIBLING_SIMILARITY = 0.25  # of two concepts of one kind and topic
+MAX_SCORE = 5.0
+_CHANGES = ((0, 0.25), (1, 0.3), (2, 0.2), (3, 0.1), (None, 0.15))  # parts changed to a sibling; None: another topic
+_TEMPLATES = grammar.EVENT_TEMPLATES["test"]
+_SOCIAL = grammar.SOCIAL_TEMPLATES["test"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two sentences and their similarity; `units` are the topics they are about."""
+
+    first: str
+    second: str
+    score: float
+
+
+def similarity(a: Event, b: Event) -> float:
+    """0 to 5: the weighted share of agent, verb and thing that agree, a sibling counting for a quarter."""
+    total = 0.0
+    for part, weight in PART_WEIGHTS.items():
+        x, y = getattr(a, part), getattr(b, part)
+        total += weight * (1.0 if x == y else SIBLING_SIMILARITY if x.topic == y.topic else 0.0)
+    return round(MAX_SCORE * total, 4)
+
+
+def graded_pairs(lexicon: Lexicon, rng: random.Random, n: int) -> list[Pair]:
+    """`n` pairs over the whole range of similarity. How many words two sentences share says little about it."""
+    return list(islice(_graded(lexicon, rng), n))
+
+
+def paraphrase_pairs(lexicon: Lexicon, rng: random.Random, n: int) -> list[Pair]:
+    """`n` pairs, half paraphrases (1) and half with one part changed to its sibling (0), at equal word overlap."""
+    return list(islice(_paraphrases(lexicon, rng), n))
+
+
+def role_pairs(lexicon: Lexicon, rng: random.Random, n: int) -> list[Pair]:
+    """`n` pairs on two people, half with the same doer (1) and half with the roles swapped (0), equal words in both."""
+    return list(islice(_roles(lexicon, rng), n))
+
+
+def _graded(lexicon: Lexicon, rng: random.Random) -> Iterator[Pair]:
+    topics = lexicon.of_side("test")
+    changes, weights = [c for c, _ in _CHANGES], [w for _, w in _CHANGES]
+    while True:
+        topic = rng.choice(topics)
+        event = grammar.sample_event(topic, rng)
+        change = grammar.choose(changes, weights, rng)
+        if change is None:
+            other = grammar.sample_event(rng.choice([t for t in topics if t != topic]), rng)
+        else:
+            other = _change(event, topic, rng.sample(PARTS, change), rng)
+        yield from _say(event, other, rng.choice((0, 0, 1, 1, 2)), similarity(event, other), rng)
+
+
+def _paraphrases(lexicon: Lexicon, rng: random.Random) -> Iterator[Pair]:
+    topics = lexicon.of_side("test")
+    while True:
+        for same in (True, False):
+            pairs: list[Pair] = []
+            while not pairs:
+                topic = rng.choice(topics)
+                event = grammar.sample_event(topic, rng)
+                other = event if same else _change(event, topic, [rng.choice(PARTS)], rng)
+                pairs = list(_say(event, other, rng.choice((0, 1, 2)), float(same), rng))
+            yield from pairs
+
+
+def _roles(lexicon: Lexicon, rng: random.Random) -> Iterator[Pair]:
+    topics, verbs = lexicon.of_side("test"), lexicon.social_verbs["test"]
+    templates = [*_SOCIAL[0], *_SOCIAL[1]]
+    while True:
+        encounter = grammar.sample_encounter(rng.choice(topics), verbs, rng)
+        swapped = replace(encounter, doer=encounter.undergoer, undergoer=encounter.doer)
+        people = {c: grammar.form(c, rng) for c in (encounter.doer, encounter.undergoer)}
+        verb = rng.choice(encounter.verb.forms)
+        if not grammar.encounter_is_reserved(*people.values(), verb):
+            continue
+        # Both templates are used with both meanings: neither words nor templates tell the two labels apart.
+        first, second = rng.sample(templates, 2)
+        said = say_encounter(encounter, people, verb, first)
+        same, other = (say_encounter(e, people, verb, second) for e in (encounter, swapped))
+        yield Pair(said, same, 1.0)
+        yield Pair(said, other, 0.0)
+
+
+def say_encounter(encounter: Encounter, people: dict[Concept, str], verb: str, template: str) -> str:
+    """Fill a social template with the given forms."""
+    return grammar.fill(template, A=people[encounter.doer], V=verb, B=people[encounter.undergoer])
+
+
+def _change(event: Event, topic: Topic, parts: list[str], rng: random.Random) -> Event:
+    for part in parts:
+        event = change_part(event, topic, part, rng)
+    return event
+
+
+def _say(event: Event, other: Event, shared: int, score: float, rng: random.Random) -> Iterator[Pair]:
+    """The pair in words, sharing the forms of `shared` of the parts that mean the same (or of all, if fewer)."""
+    same = [part for part in PARTS if getattr(event, part) == getattr(other, part)]
+    kept = rng.sample(same, min(shared, len(same)))
+    wording = replace(grammar.word_event(event, rng), adjective=None)
+    first, second = rng.sample(_TEMPLATES, 2)
+    texts = (
+        grammar.say_event(wording, first),
+        grammar.say_event(_reword(other, wording, kept, rng), second),
+    )
+    if all(map(grammar.is_reserved, texts)):
+        yield Pair(*texts, score)
+
+
+def _reword(event: Event, wording: Wording, kept: list[str], rng: random.Random) -> Wording:
+    def word(part: str) -> str:
+        before: str = getattr(wording, part)
+        return before if part in kept else grammar.form(getattr(event, part), rng, avoid=before)
+
+    return Wording(agent=word("agent"), verb=word("verb"), thing=word("thing"), adjective=None, place=word("place"))

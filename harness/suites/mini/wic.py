@@ -1,0 +1,148 @@
+"""Word in context: do two uses of a homonym have the same sense?
+
+The cue to the sense stands only before the homonym (MiniWiCLeft) or only after it (MiniWiCRight). Items come in
+twos with the same neutral words around the homonym, one of equal and one of different senses: a causal model
+gives both items of a MiniWiCRight two the same cosine and is at 1/2 exactly. The decision is a threshold on the
+cosine, chosen on the other folds; folds keep a homonym's items together, and the homonym is the unit.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harness.mini import grammar
+from harness.mini.lexicon import Concept, Lexicon, load_lexicon
+from harness.outcomes import make_outcomes
+from harness.probes.threshold import threshold_out_of_fold
+from harness.suites.mini import Draw
+from harness.suites.mini.words import WordEncoder, WordTask, last_layer, span_of, spread_over_folds
+
+TWOS_PER_HOMONYM = 13
+# {H} homonym, {A} agent, {V} verb, {S} somebody, {D} perceived, {W} where, {O} opener: the cue is {A}, {V} or {P}
+_LEFT = (
+    "{O} the {A} {V} the {H} {W} {N}.",
+    "{O} in the {P} the {A} {D} the {H} {W} {N}.",
+    "{O} somebody who had {V} it {D} the {H} {W} {N}.",
+)
+_RIGHT = (
+    "{O} {S} {D} the {H} that the {A} had {V}.",
+    "{O} {S} {D} the {H} near the {A} in the {P}.",
+    "{O} {S} {D} the {H} and somebody {V} it.",
+)
+
+
+@dataclass(frozen=True)
+class WiCItem:
+    """Two sentences with the same homonym, where it stands in each, and whether its sense is the same."""
+
+    homonym: str
+    texts: tuple[str, str]
+    same: bool
+    two: int
+
+
+def write_wic(side: str, draw: Draw) -> list[WiCItem]:
+    """All items of a draw with the cue on one side, `left` or `right`."""
+    lexicon, rng = load_lexicon(), random.Random(f"wic {side}:{draw}")
+    return [
+        item
+        for homonym, senses in lexicon.homonyms.items()
+        for two in range(TWOS_PER_HOMONYM)
+        for item in _two(homonym, senses, two, side, lexicon, rng)
+    ]
+
+
+def _two(
+    homonym: str, senses: tuple[Concept, Concept], two: int, side: str, lexicon: Lexicon, rng: random.Random
+) -> list[WiCItem]:
+    first, other = senses if two % 2 else senses[::-1]
+    templates = _LEFT if side == "left" else _RIGHT
+    anchor = _cued(_context(templates, lexicon, rng), homonym, (first,), lexicon, rng)
+    while anchor is None:
+        anchor = _cued(_context(templates, lexicon, rng), homonym, (first,), lexicon, rng)
+    (text, cues), *_ = anchor
+    while True:
+        # The neutral words are drawn once and used in the sentence of equal and in that of different sense.
+        seconds = _cued(_context(templates, lexicon, rng), homonym, (first, other), lexicon, rng)
+        if seconds and not cues & seconds[0][1] and text != seconds[0][0]:
+            return [
+                WiCItem(homonym, (text, seconds[0][0]), True, two),
+                WiCItem(homonym, (text, seconds[1][0]), False, two),
+            ]
+
+
+def _cued(
+    context: str, homonym: str, senses: Sequence[Concept], lexicon: Lexicon, rng: random.Random
+) -> list[tuple[str, set[str]]] | None:
+    """The context with a cue to each sense; None if one of the sentences is not reserved for the suite."""
+    sentences = [_cue(context, homonym, sense, lexicon, rng) for sense in senses]
+    return sentences if all(grammar.is_reserved(text) for text, _ in sentences) else None
+
+
+def _context(templates: Sequence[str], lexicon: Lexicon, rng: random.Random) -> str:
+    words = lexicon.neutral
+    return rng.choice(templates).format(
+        O=rng.choice(words.openers),
+        S=rng.choice(words.people),
+        D=rng.choice(words.perceived),
+        W=rng.choice(words.where),
+        N=rng.choice(words.when),
+        **{slot: f"{{{slot}}}" for slot in "HAVP"},
+    )
+
+
+def _cue(context: str, homonym: str, sense: Concept, lexicon: Lexicon, rng: random.Random) -> tuple[str, set[str]]:
+    """The context with a cue to `sense`, and the topical words that give it."""
+    topic = lexicon.topic(sense.topic)
+    event = grammar.sample_event(topic, rng, sense)
+    wording = grammar.word_event(event, rng)
+    cues = {slot: word for slot, word in (("A", wording.agent), ("V", wording.verb)) if f"{{{slot}}}" in context}
+    text = grammar.fill(context, H=homonym, P=wording.place, A=wording.agent, V=wording.verb)
+    return text, set(cues.values())
+
+
+def read_wic(items: Sequence[WiCItem], encoder: WordEncoder) -> pd.DataFrame:
+    """Outcomes of the items: labels `same` and `different`, unit = homonym."""
+    texts = [text for item in items for text in item.texts]
+    spans = [span_of(text, item.homonym) for item in items for text in item.texts]
+    vectors_ND, layer = last_layer(encoder, texts, spans)  # noqa: N806
+    unit_ND = vectors_ND / np.maximum(np.linalg.norm(vectors_ND, axis=1, keepdims=True), 1e-12)  # noqa: N806
+    cosines = np.einsum("nd,nd->n", unit_ND[0::2], unit_ND[1::2])
+    same = np.array([item.same for item in items])
+    folds = spread_over_folds([item.homonym for item in items], random.Random(0))
+    # Rounded, because the two items of a two must not differ by the order of a sum.
+    predicted = threshold_out_of_fold(
+        np.round(cosines, 5), same, np.array([folds[item.homonym] for item in items])
+    )
+    columns: dict[str, object] = {
+        "example_id": [f"{item.homonym}:{item.two}:{'same' if item.same else 'different'}" for item in items],
+        "unit": [item.homonym for item in items],
+        "trial": 0,
+        "layer": layer,
+        "gold_label": np.where(same, "same", "different"),
+        "predicted_label": np.where(predicted, "same", "different"),
+    }
+    return make_outcomes(columns, len(items))
+
+
+def MiniWiCLeft(draw: Draw = "test") -> WordTask:  # noqa: N802
+    """The task with the cue before the homonym."""
+    return WordTask(name="MiniWiCLeft", draw=draw, write=_write_left, read=read_wic)
+
+
+def MiniWiCRight(draw: Draw = "test") -> WordTask:  # noqa: N802
+    """The task with the cue after the homonym."""
+    return WordTask(name="MiniWiCRight", draw=draw, write=_write_right, read=read_wic)
+
+
+def _write_left(draw: Draw) -> list[WiCItem]:
+    return write_wic("left", draw)
+
+
+def _write_right(draw: Draw) -> list[WiCItem]:
+    return write_wic("right", draw)
