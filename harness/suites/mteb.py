@@ -177,12 +177,14 @@ def _clustering(task: Any, data: Any, saved: dict[str, list[list[int]]], draws: 
     predicted: list[str] = []
     trials: list[int] = []
     for level, assignments in enumerate(saved.values()):
-        known = [index for index in embedded if len(labels[index]) > level]
+        # As mteb does it: beside string labels its mark for "no label here", -1, turns into a label of its own.
+        here = np.array([labels[index][level] if len(labels[index]) > level else -1 for index in embedded])
+        known = [place for place, label in enumerate(here) if label != -1]
         for assignment in assignments:
-            drawn = [known[place] for place in random.choices(range(len(known)), k=len(assignment))]
+            drawn = [known[at] for at in random.choices(range(len(known)), k=len(assignment))]
             trial = trials[-1] + 1 if trials else 0
-            example_ids += [ids[index] for index in drawn]
-            gold += [str(labels[index][level]) for index in drawn]
+            example_ids += [ids[embedded[place]] for place in drawn]
+            gold += [str(here[place]) for place in drawn]
             predicted += [str(cluster) for cluster in assignment]
             trials += [trial] * len(drawn)
     columns: dict[str, object] = {
