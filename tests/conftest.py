@@ -49,7 +49,9 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("bases") / "tiny"
     names = ["<unk>", "<s>", "</s>", "_", *TINY_WORDS, *"abcdefghijklmnopqrstuvwxyz0123456789"]
-    raw = Tokenizer(models.WordLevel({name: index for index, name in enumerate(dict.fromkeys(names))}, unk_token="<unk>"))
+    raw = Tokenizer(
+        models.WordLevel({name: index for index, name in enumerate(dict.fromkeys(names))}, unk_token="<unk>")
+    )
     raw.pre_tokenizer = pre_tokenizers.Whitespace()
     raw.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     tokenizer = PreTrainedTokenizerFast(

@@ -22,7 +22,9 @@ EIGHT = {
 def write_card(folder: Path, variant: str, front: str = "", prose: str = "What it is for.") -> Path:
     folder.mkdir(exist_ok=True)
     path = folder / f"{variant}.md"
-    path.write_text(f"---\nvariant: {variant}\ntitle: A test\nattention: causal\n{front}---\n\n# {variant}\n\n{prose}\n")
+    path.write_text(
+        f"---\nvariant: {variant}\ntitle: A test\nattention: causal\n{front}---\n\n# {variant}\n\n{prose}\n"
+    )
     return path
 
 
