@@ -1,4 +1,4 @@
-"""BCa intervals (Efron 1987, JASA 82, 171-185; DiCiccio and Efron 1996, Statistical Science 11(3), sec. 2)."""
+"""BCa intervals (Efron 1987, JASA 82, 171-185; DiCiccio and Efron 1996, Stat. Science 11(3), section 2)."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _Correlate = Callable[[FloatArray], FloatArray]  # weights (n, resamples) -> cor
 
 @dataclass(frozen=True, kw_only=True)
 class CorrelationResamples:
-    """Correlations: `observed` (k,), bootstrap `replicates` (B, k), leave-one-unit-out `jackknife` (units, k)."""
+    """Correlations: `observed` (k,), bootstrap `replicates` (B, k), leave-one-out `jackknife` (units, k)."""
 
     observed: FloatArray
     replicates: FloatArray

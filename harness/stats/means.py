@@ -1,6 +1,6 @@
 """Weighted means of per-example values, and differences of them, with cluster-robust studentised intervals.
 
-The mean m = sum(w v) / sum(w) is a ratio of unit totals. Its standard error is the cluster-robust one with the
+The mean m = sum(w v) / sum(w) is a ratio of unit totals. Its standard error is cluster-robust with the
 small-sample factor G/(G-1) (Cameron and Miller 2015, J. Human Resources 50(2), eq. 11-12, intercept only),
 its interval the bootstrap-t over units (Efron and Tibshirani 1993, An Introduction to the Bootstrap, ch.
 12.5).

@@ -67,5 +67,5 @@ def sign_flip_test(
 
 
 def _flipped(bits: NDArray[np.int_] | NDArray[np.uint8], sums: FloatArray) -> FloatArray:
-    """Return the total of `sums` (units,) under each pattern of `bits` (patterns, units), 1 keeping the sign."""
+    """Return the total of `sums` (units,) under each row of `bits` (patterns, units), 1 keeping the sign."""
     return 2.0 * (bits.astype(np.float64) @ sums) - sums.sum()

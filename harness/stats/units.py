@@ -25,9 +25,9 @@ class Units:
 
     def total(self, values: FloatArray) -> FloatArray:
         """Sum `values`, (n,) or (n, k), within units: (count,) or (count, k)."""
-        sums = np.zeros((self.count, *values.shape[1:]))
-        np.add.at(sums, self.code, values)
-        return sums
+        if values.ndim == 1:
+            return np.bincount(self.code, weights=values, minlength=self.count).astype(np.float64)
+        return np.stack([self.total(column) for column in values.T], axis=1)
 
 
 def partition(n: int, units: ArrayLike | None) -> Units:

@@ -36,8 +36,8 @@ def schema_version(connection: duckdb.DuckDBPyConnection, *, name: str) -> int:
         if tables:
             raise HarnessError(f"{name} is a DuckDB database, but not one of harness; name another with --db")
         return 0
-    row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
-    return int(row[0]) if row and row[0] is not None else 0
+    rows = connection.execute("SELECT version FROM schema_version").fetchall()
+    return max((int(version) for (version,) in rows), default=0)
 
 
 def check_version(version: int, *, newest: int, name: str) -> None:

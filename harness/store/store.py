@@ -114,12 +114,12 @@ class Store:
             taken = connection.execute(
                 "SELECT 1 FROM score WHERE run_id = ? AND task = ? AND split = ? AND subset = ?",
                 [run_id, key.task, key.split, key.subset],
-            ).fetchone()
+            ).fetchall()
             if taken:
                 raise HarnessError(
                     f"run {run_id} holds a result for {key.task} already; a rerun needs a new run"
                 )
-            number = _one(connection.execute("SELECT nextval('result_number')::INTEGER"))
+            [(number,)] = connection.execute("SELECT nextval('result_number')::INTEGER").fetchall()
             connection.execute(
                 f"INSERT INTO score VALUES ({_marks(13)})",
                 [
@@ -242,13 +242,7 @@ def _run(row: tuple[Any, ...]) -> Run:
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, table: str, column: str, value: str) -> bool:
-    return connection.execute(f"SELECT 1 FROM {table} WHERE {column} = ?", [value]).fetchone() is not None
-
-
-def _one(cursor: duckdb.DuckDBPyConnection) -> Any:
-    row = cursor.fetchone()
-    assert row is not None
-    return row[0]
+    return bool(connection.execute(f"SELECT 1 FROM {table} WHERE {column} = ?", [value]).fetchall())
 
 
 def _marks(n: int) -> str:
