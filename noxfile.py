@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -79,5 +78,5 @@ def wheel(session: nox.Session) -> None:
             "harness", "run", "--variant", "bidir-mntp", "--tasks", "MiniWiCRight,MiniTopicClustering", env=places
         )
         session.run("harness", "verify", env=places)
-        if not Path(folder, "leaderboard", "site", "index.html").is_file() or os.listdir(Path(folder, "cache")) == []:
+        if not Path(folder, "leaderboard", "site", "index.html").is_file() or not any(Path(folder, "cache").iterdir()):
             session.error("the wheel made no page")

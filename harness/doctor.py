@@ -111,7 +111,8 @@ def _finding(kernel: str, when: str, proof: MaskProof) -> Finding:
     if failed:
         found = f"{len(failed)} of {len(proof.checks)} checks fail: {failed[0].reason}"
     else:
-        found = f"{len(proof.checks)} checks; padding moves a state by at most {max(c.padding_shift for c in proof.checks):.1e}"
+        shift = max(check.padding_shift for check in proof.checks)
+        found = f"{len(proof.checks)} checks; padding moves a state by at most {shift:.1e}"
     return Finding(what=f"{kernel}, {proof.attention}{when}", found=found, state="failed" if failed else "ok")
 
 

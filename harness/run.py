@@ -114,6 +114,9 @@ def _done(store: Store, record: System, place: Placement) -> set[tuple[str, str]
 
 def execute(plan: RunPlan, store: Store, listener: Listener, *, command: str, force: bool = False) -> None:
     """Train, prove and measure what is missing. Each task is stored as it ends; a kill loses at most one task."""
+    if plan.idle:
+        return
+    store.ready()
     for job in plan.jobs:
         if job.missing:
             _execute(job, plan, store, listener, command, force=force)

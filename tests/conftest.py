@@ -37,7 +37,33 @@ def shared_data() -> Path:
     pytest.skip(message)
 
 
-TINY_WORDS = "the a cat dog sat ran on mat road big small red old man saw her his and was is in of to bird tree".split()
+TINY_WORDS = [
+    "the",
+    "a",
+    "cat",
+    "dog",
+    "sat",
+    "ran",
+    "on",
+    "mat",
+    "road",
+    "big",
+    "small",
+    "red",
+    "old",
+    "man",
+    "saw",
+    "her",
+    "his",
+    "and",
+    "was",
+    "is",
+    "in",
+    "of",
+    "to",
+    "bird",
+    "tree",
+]
 
 
 @pytest.fixture(scope="session")

@@ -120,8 +120,10 @@ def _intentions(plan: RunPlan) -> str:
     systems = [job for job in plan.jobs if job.missing]
     stages = {stage.digest for job in systems if job.planned for stage in job.planned.untrained}
     tasks = sum(len(job.missing) for job in systems)
-    where = f"{plan.place.device} in {plan.place.dtype}"
-    return f"base {plan.base.name}: {len(systems)} systems, {len(stages)} stages to train, {tasks} results to measure, on {where}"
+    return (
+        f"base {plan.base.name}: {len(systems)} systems, {len(stages)} stages to train, {tasks} results to measure, "
+        f"on {plan.place.device} in {plan.place.dtype}"
+    )
 
 
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:

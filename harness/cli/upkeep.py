@@ -62,11 +62,10 @@ def verify(db: options.Db = options.DB, as_json: options.Json = False) -> None:
     else:
         for check in wrong:
             err.print(f"{check.base} × {check.variant}, {check.key.task}, run {check.run_id}: {check.problem}")
-        worst = max(
-            (abs(check.stored - check.recomputed) for check in checks if check.recomputed is not None), default=0.0
-        )
+        gaps = [abs(check.stored - check.recomputed) for check in checks if check.recomputed is not None]
         print(
-            f"{len(checks) - len(wrong)} of {len(checks)} stored scores equal what their outcomes give (largest difference {worst:.1e})"
+            f"{len(checks) - len(wrong)} of {len(checks)} stored scores equal what their outcomes give "
+            f"(largest difference {max(gaps, default=0.0):.1e})"
         )
     if not checks:
         raise HarnessError(f"{db} holds no result to verify; make some with `harness run`")

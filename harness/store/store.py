@@ -55,6 +55,11 @@ class Store:
 
     # ---- writing
 
+    def ready(self) -> None:
+        """Make the database if it is not there and see that it can be written, before any work depends on it."""
+        with self._writing():
+            pass
+
     def add_system(self, system: System) -> str:
         """Store `system` unless it is there already, in which case only its folder is brought up to date."""
         values = [

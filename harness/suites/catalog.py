@@ -12,7 +12,11 @@ from harness.suites.task import Task, TaskEncoder, TaskInfo
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
-    """A named list of tasks. `baseline` makes a reference encoder from a base's folder; it is scored beside the variants."""
+    """A named list of tasks.
+
+    `baseline` is the name of a reference encoder and what makes it from a base's folder; it is scored beside the
+    variants.
+    """
 
     name: str
     about: str

@@ -134,8 +134,7 @@ def _load(task: Any, name: str) -> None:
 
 
 def _data(task: Any, split: str, subset: str) -> Any:
-    whole = task.dataset[subset] if subset in task.dataset else task.dataset
-    return whole[split]
+    return task.dataset.get(subset, task.dataset)[split]
 
 
 def _outcomes(info: TaskInfo, task: Any, data: Any, saved: Any, draws: Any) -> pd.DataFrame:

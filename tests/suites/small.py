@@ -13,7 +13,24 @@ from mteb.abstasks.sts import AbsTaskSTS
 from mteb.abstasks.task_metadata import TaskMetadata
 from mteb.models import ModelMeta
 
-WORDS = "north south east west bread water stone river winter summer king queen road wall fish bird".split()
+WORDS = [
+    "north",
+    "south",
+    "east",
+    "west",
+    "bread",
+    "water",
+    "stone",
+    "river",
+    "winter",
+    "summer",
+    "king",
+    "queen",
+    "road",
+    "wall",
+    "fish",
+    "bird",
+]
 
 
 def metadata(name: str, kind: str, metric: str) -> TaskMetadata:

@@ -66,7 +66,10 @@ def test_the_fingerprint_changes_with_the_text_and_with_the_share_taken() -> Non
 def test_bad_data_is_refused_in_one_sentence(kind: str, name: str, content: str | None, sentence: str) -> None:
     if content is not None:
         Path(name).write_text(content)
-    data = TrainingData(kind, name, 9)
     with pytest.raises(HarnessError, match=sentence):
-        data.fingerprint()
-        data.rows()
+        TrainingData(kind, name, 9).rows()
+
+
+def test_a_missing_file_is_noticed_while_planning() -> None:
+    with pytest.raises(HarnessError, match="neither `mini` nor a file"):
+        TrainingData("mntp", "absent.txt", 9).fingerprint()
