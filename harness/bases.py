@@ -112,11 +112,11 @@ def check_safetensors(path: Path) -> None:
         head = file.read(8)
         length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
         try:
-            header = json.loads(file.read(length)) if 0 < length <= size - 8 else None
+            header = json.loads(file.read(length)) if 0 < length <= size - 8 else {}
             end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
         except (ValueError, KeyError, TypeError, AttributeError):
-            header, end = None, 0
-    if header is None or end != size - 8 - length:
+            header, end = {}, -1
+    if not header or end != size - 8 - length:
         raise HarnessError(f"{path} is corrupt or cut short (its header does not fit its length); fetch it again")
 
 

@@ -85,16 +85,8 @@ def _print(comparison: Comparison) -> None:
 def _details(comparison: Comparison) -> Table:
     from harness.cli.screen import table
 
-    headers = (
-        "task",
-        "examples",
-        comparison.against.variant,
-        comparison.variant,
-        "difference",
-        "95 % interval",
-        "p (Holm)",
-        "verdict",
-    )
+    names = (comparison.against.variant, comparison.variant.variant)
+    headers = ("task", "examples", *names, "difference", "95 % interval", "p (Holm)", "verdict")
     rows = [
         (
             task.key.task,

@@ -67,7 +67,8 @@ class TrainingData:
     def _read(self) -> list[tuple[str, ...]]:
         path, columns = self._file(), COLUMNS[self.kind]
         if path.suffix == ".txt" and columns == ("text",):
-            return [(line,) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()][: self.examples]
+            lines: list[tuple[str, ...]] = [(line,) for line in path.read_text("utf-8").splitlines() if line.strip()]
+            return lines[: self.examples]
         if path.suffix == ".parquet":
             return self._parquet(path, columns)
         if path.suffix == ".jsonl":
