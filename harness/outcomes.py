@@ -62,7 +62,7 @@ def make_outcomes(columns: dict[str, object], n: int) -> pd.DataFrame:
     data.setdefault("trial", np.zeros(n, dtype=np.int32))
     frame = pd.DataFrame(
         {
-            name: pd.Series(data[name] if name in data else [pd.NA] * n, index=range(n)).astype(dtype)
+            name: pd.Series(data[name] if name in data else [pd.NA] * n, index=range(n), dtype=dtype)
             for name, dtype in OUTCOME_COLUMNS.items()
         }
     )

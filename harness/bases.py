@@ -1,0 +1,129 @@
+"""A base by name, folder or hub id ─▶ a checked folder of safetensors weights and a tokenizer, at a fixed revision."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import HarnessError, near_names
+
+# Architectures whose attention reads config.is_causal and that the mask proof has been run on.
+ARCHITECTURES = frozenset({"LlamaForCausalLM"})
+EMBEDDED = "mini"
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w.-]+)?$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """A pretrained causal language model on disk.
+
+    `name` is what the user typed for the hub or `mini`, the folder's own name for a folder; `revision` is the hub
+    commit, or sha256 of the files that decide the model (config, weights, tokenizer) for a folder.
+    """
+
+    name: str
+    folder: Path
+    revision: str
+
+
+def embedded_bases() -> dict[str, str]:
+    """Names of the bases that come with the package, with a line about each."""
+    return {EMBEDDED: "the embedded default: a small Llama trained by this project on its own generated English"}
+
+
+def resolve_base(name: str) -> Base:
+    """Find and check a base: `mini`, a folder, or a hub id with an optional @revision.
+
+    Hub ids are read through huggingface_hub, so HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE hold. Raises
+    HarnessError for anything missing, corrupt, pickled or of another architecture.
+    """
+    if name == EMBEDDED:
+        from harness.mini import checkpoint_folder
+
+        folder = checkpoint_folder()
+        return Base(name=name, folder=folder, revision=_fingerprint(_checked(folder)))
+    path = Path(name).expanduser()
+    if path.is_dir():
+        folder = _checked(path.resolve())
+        return Base(name=folder.name, folder=folder, revision=_fingerprint(folder))
+    if _HUB_ID.match(name) and not name.startswith((".", "/")):
+        return _from_hub(name)
+    known = embedded_bases()
+    raise HarnessError(
+        f"no base {name!r}: there is no such folder, and it is no hub id (organisation/name); {near_names(name, known)}"
+    )
+
+
+def _from_hub(name: str) -> Base:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    repo, _, revision = name.partition("@")
+    try:
+        folder = Path(
+            snapshot_download(
+                repo,
+                revision=revision or None,
+                allow_patterns=["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer*", "*.model"],
+            )
+        )
+    except (LocalEntryNotFoundError, RepositoryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise HarnessError(
+            f"the base {name!r} is no folder here and could not be had from the hub ({type(error).__name__}); check "
+            "the name and the network, or point HF_HUB_CACHE at a copy"
+        ) from error
+    return Base(name=repo, folder=_checked(folder), revision=folder.name)
+
+
+def _checked(folder: Path) -> Path:
+    config_file = folder / "config.json"
+    if not config_file.is_file():
+        raise HarnessError(f"{folder} holds no config.json; give the folder of a Hugging Face checkpoint")
+    try:
+        config = json.loads(config_file.read_text(encoding="utf-8"))
+    except ValueError:
+        raise HarnessError(f"{config_file} is not JSON; fetch the checkpoint again") from None
+    architectures = set(config.get("architectures") or [])
+    if not architectures & ARCHITECTURES:
+        raise HarnessError(
+            f"{folder.name} is {', '.join(sorted(architectures)) or 'of no named architecture'}; "
+            f"supported: {', '.join(sorted(ARCHITECTURES))}"
+        )
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        pickled = sorted(path.name for path in [*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.pth")])
+        found = f"only {', '.join(pickled)}, which is a pickle and is never opened" if pickled else "no weights"
+        raise HarnessError(f"{folder} holds {found}; convert the checkpoint to safetensors")
+    for path in weights:
+        check_safetensors(path)
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
+        raise HarnessError(f"{folder} holds no tokenizer.json; save the tokenizer beside the weights")
+    return folder
+
+
+def check_safetensors(path: Path) -> None:
+    """Refuse a file whose header and length do not agree (safetensors format: 8-byte length, JSON header, data)."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(8)
+        length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
+        try:
+            header = json.loads(file.read(length)) if 0 < length <= size - 8 else {}
+            end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            header, end = {}, -1
+    if not header or end != size - 8 - length:
+        raise HarnessError(f"{path} is corrupt or cut short (its header does not fit its length); fetch it again")
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("config.json"), *folder.glob("tokenizer*")]):
+        digest.update(path.name.encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

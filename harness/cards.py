@@ -1,0 +1,249 @@
+"""model_cards/*.md ─▶ Card: a variant is data.
+
+A card is a Hugging Face style model card: YAML front matter holds the recipe, the prose below it says what the
+variant is for. Nothing else in the code knows a variant by name. Cards are read from the package and from a
+`model_cards/` folder in the working directory; of two cards with one name the working directory's is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.errors import HarnessError, near_names
+
+Attention = Literal["causal", "bidirectional"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Lora(_Strict):
+    """Low-rank adapters on every linear layer of the backbone, merged into the weights after the stage."""
+
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.05, ge=0, lt=1)
+
+
+class _Stage(_Strict):
+    data: str = Field("mini", min_length=1, description="`mini`: the embedded English")
+    examples: int = Field(ge=2, description="training examples drawn from the data")
+    steps: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    max_length: int = Field(ge=4, description="tokens")
+    learning_rate: float = Field(gt=0)
+    warmup_steps: int = Field(0, ge=0)
+    lora: Lora = Lora()
+
+
+class MntpStage(_Stage):
+    """Masked next-token prediction (BehnamGhader et al. 2024, section 2.2)."""
+
+    kind: Literal["mntp"]
+    mask_probability: float = Field(0.2, gt=0, lt=1)
+    mask_token: str = Field("_", min_length=1)
+
+
+class SimcseStage(_Stage):
+    """Unsupervised SimCSE (Gao et al. 2021): two dropout views of one sentence are a positive pair."""
+
+    kind: Literal["simcse"]
+    scale: float = Field(20.0, gt=0, description="inverse temperature")
+    attention_dropout: float = Field(0.3, gt=0, lt=1)
+
+
+class SupconStage(_Stage):
+    """Supervised contrastive training with one hard negative per anchor and in-batch negatives."""
+
+    kind: Literal["supcon"]
+    scale: float = Field(50.0, gt=0, description="inverse temperature")
+
+
+Stage = Annotated[MntpStage | SimcseStage | SupconStage, Field(discriminator="kind")]
+
+STAGE_KINDS = frozenset({"mntp", "simcse", "supcon"})
+
+
+class Recipe(_Strict):
+    """What makes a variant, for one base: everything that can change a weight or an embedding."""
+
+    attention: Attention
+    weights: Literal["pretrained", "random"] = "pretrained"
+    pooling: Literal["mean"] = "mean"
+    max_length: int = Field(512, ge=4, description="tokens of a text that are read")
+    stages: tuple[Stage, ...] = ()
+
+    @property
+    def seeded(self) -> bool:
+        """Whether a training seed can change this recipe's weights."""
+        return bool(self.stages) or self.weights == "random"
+
+    @property
+    def digest(self) -> str:
+        return _sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True))
+
+
+class Card(_Strict):
+    """One variant: its recipe, its per-base overrides, and the prose of its card."""
+
+    variant: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    title: str = Field(min_length=1, max_length=200)
+    step_from: str | None = Field(None, description="the variant this one adds one step to")
+    attention: Attention
+    weights: Literal["pretrained", "random"] = "pretrained"
+    pooling: Literal["mean"] = "mean"
+    max_length: int = Field(512, ge=4)
+    stages: tuple[Stage, ...] = ()
+    bases: dict[str, dict[str, dict[str, Any]]] = Field(
+        default_factory=dict, description="base name → stage kind → fields that differ there"
+    )
+    sources: tuple[str, ...] = ()
+    license: str = "apache-2.0"
+    library_name: Literal["sentence-transformers"] = "sentence-transformers"
+    tags: tuple[str, ...] = ()
+    prose: str = Field(min_length=1)
+    sha256: str
+
+    @model_validator(mode="after")
+    def _overrides_fit(self) -> Card:
+        kinds = [stage.kind for stage in self.stages]
+        if len(set(kinds)) != len(kinds):
+            raise ValueError("a stage kind stands twice in `stages`")
+        for base in self.bases:
+            self.recipe(base)
+        return self
+
+    def recipe(self, base_name: str) -> Recipe:
+        """The recipe on base `base_name` (`mini`, a folder's name or a hub id), overrides applied."""
+        overrides = self.bases.get(base_name, {})
+        unknown = set(overrides) - {stage.kind for stage in self.stages}
+        if unknown:
+            raise ValueError(f"bases.{base_name} names {', '.join(sorted(unknown))}, which is no stage of this card")
+        stages = [stage.model_dump() | overrides.get(stage.kind, {}) for stage in self.stages]
+        return Recipe.model_validate(
+            {
+                "attention": self.attention,
+                "weights": self.weights,
+                "pooling": self.pooling,
+                "max_length": self.max_length,
+                "stages": stages,
+            }
+        )
+
+    def with_data(self, data: dict[str, str]) -> Card:
+        """This card with the training text of some stages replaced: stage kind → `mini` or a file.
+
+        Raises HarnessError for a stage kind that does not exist.
+        """
+        unknown = set(data) - STAGE_KINDS
+        if unknown:
+            raise HarnessError(f"no stage is named {unknown.pop()!r}; stages: {', '.join(sorted(STAGE_KINDS))}")
+        if not data:
+            return self
+        stages = tuple(
+            stage.model_copy(update={"data": data[stage.kind]}) if stage.kind in data else stage
+            for stage in self.stages
+        )
+        return self.model_copy(update={"stages": stages})
+
+    @cached_property
+    def summary(self) -> str:
+        """The first paragraph of the prose, on one line."""
+        body = [part for part in self.prose.split("\n\n") if not part.startswith("#")]
+        return " ".join((body[0] if body else self.title).split())
+
+
+def read_card(path: Path) -> Card:
+    """Parse and validate one card; HarnessError names the file and the field that is wrong."""
+    text = path.read_text(encoding="utf-8")
+    parts = text.split("---\n", 2)
+    if len(parts) != 3 or parts[0].strip():
+        raise HarnessError(f"{path}: a card starts with YAML between two lines of ---; add the front matter")
+    try:
+        front = yaml.safe_load(parts[1])
+    except yaml.YAMLError as error:
+        raise HarnessError(f"{path}: the front matter is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(front, dict):
+        raise HarnessError(f"{path}: the front matter holds no fields; a card needs at least `variant` and `attention`")
+    try:
+        card = Card.model_validate(front | {"prose": parts[2].strip(), "sha256": _sha256(text)})
+    except ValidationError as error:
+        raise HarnessError(f"{path}: {_first_mistake(error)}") from None
+    if card.variant != path.stem:
+        raise HarnessError(f"{path}: the card names the variant {card.variant!r}; name the file {card.variant}.md")
+    return card
+
+
+def card_folders() -> list[Path]:
+    """Folders that hold cards, the one that wins last."""
+    package = Path(__file__).parent / "_model_cards"
+    if not package.is_dir():  # a source tree or an editable installation
+        package = Path(__file__).parent.parent / "model_cards"
+    here = Path.cwd() / "model_cards"
+    return [package] if not here.is_dir() or here.resolve() == package.resolve() else [package, here]
+
+
+def load_cards() -> dict[str, Card]:
+    """All cards by variant name: the ladder step by step, then the controls (cards with the tag `control`)."""
+    paths: dict[str, Path] = {}
+    for folder in card_folders():
+        paths |= {path.stem: path for path in sorted(folder.glob("*.md"))}
+    if not paths:
+        raise HarnessError(f"no model card in {card_folders()[-1]}; add <variant>.md")
+    cards = {name: read_card(path) for name, path in paths.items()}
+    for card in cards.values():
+        if card.step_from is not None and card.step_from not in cards:
+            raise HarnessError(
+                f"{paths[card.variant]}: step_from {card.step_from!r} is no card; {near_names(card.step_from, cards)}"
+            )
+    return dict(sorted(cards.items(), key=lambda item: ("control" in item[1].tags, _depth(item[1], cards), item[0])))
+
+
+def get_card(variant: str, cards: dict[str, Card]) -> Card:
+    if variant not in cards:
+        raise HarnessError(f"no variant is named {variant!r}; {near_names(variant, cards)}")
+    return cards[variant]
+
+
+def _depth(card: Card, cards: dict[str, Card]) -> int:
+    depth, seen = 0, {card.variant}
+    while card.step_from is not None:
+        card, depth = cards[card.step_from], depth + 1
+        if card.variant in seen:
+            raise HarnessError(f"the cards {', '.join(sorted(seen))} build on each other in a circle; mend step_from")
+        seen.add(card.variant)
+    return depth
+
+
+def _first_mistake(error: ValidationError) -> str:
+    mistakes = error.errors()
+    first = mistakes[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        what = f"unknown field `{where}`; {near_names(str(first['loc'][-1]), _known_fields())}"
+    elif first["type"] == "missing":
+        what = f"the field `{where}` is missing"
+    else:
+        what = (
+            f"`{where}`: {first['msg'].removeprefix('Value error, ')}"
+            if where
+            else first["msg"].removeprefix("Value error, ")
+        )
+    return what + (f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else "")
+
+
+def _known_fields() -> set[str]:
+    models: tuple[type[BaseModel], ...] = (Card, MntpStage, SimcseStage, SupconStage, Lora)
+    return {name for model in models for name in model.model_fields} - {"prose", "sha256"}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

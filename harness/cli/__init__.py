@@ -1,0 +1,39 @@
+"""The command line: parse, call, print. Everything heavy is imported inside the command that needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from harness.cli import comparing, listing, running, upkeep
+from harness.errors import HarnessError
+
+app = typer.Typer(
+    name="harness",
+    help="What does each step of turning a causal language model into a text encoder buy?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for room in (running, listing, comparing, upkeep):
+    room.register(app)
+
+
+def main() -> None:
+    """Entry point: a HarnessError is a sentence on stderr and an exit code, never a traceback."""
+    try:
+        app()
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print(
+            "\nharness: stopped; what was finished is stored, and the same command goes on from there", file=sys.stderr
+        )
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None

@@ -1,0 +1,182 @@
+"""`harness ls …` and `harness show`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+from harness.errors import HarnessError, near_names
+
+KINDS = ("variants", "bases", "suites", "tasks", "runs", "systems")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("ls")(ls)
+    app.command("show")(show)
+
+
+def ls(
+    what: Annotated[str, typer.Argument(help=" | ".join(KINDS), metavar="KIND")],
+    suite: options.SuiteName = "mini",
+    db: options.Db = options.DB,
+    as_json: options.Json = False,
+) -> None:
+    """List variants, bases, suites, tasks, or the runs and systems of the database."""
+    listers = {"variants": _variants, "bases": _bases, "suites": _suites, "tasks": lambda: _tasks(suite)}
+    if what in listers:
+        headers, rows = listers[what]()
+    elif what in {"runs", "systems"}:
+        headers, rows = _runs(db) if what == "runs" else _systems(db)
+    else:
+        raise HarnessError(f"cannot list {what!r}; {near_names(what, KINDS)}")
+    _print(headers, rows, as_json=as_json)
+
+
+def show(
+    run: Annotated[str, typer.Argument(help="A run's id, or the beginning of it.")],
+    db: options.Db = options.DB,
+    as_json: options.Json = False,
+) -> None:
+    """Show one run: its system, what made it, its mask proof and its scores."""
+    from dataclasses import asdict
+
+    from harness.cli.screen import out, print_json, table
+    from harness.store import Store
+
+    store = Store(db, read_only=True)
+    found = [each for each in store.runs() if each.run_id.startswith(run)]
+    if len(found) != 1:
+        problem = "no run" if not found else f"{len(found)} runs"
+        raise HarnessError(f"{problem} in {db} with an id that begins with {run!r}; `harness ls runs` lists them")
+    (record,) = found
+    system = next(each for each in store.systems() if each.system_id == record.system_id)
+    scores = store.scores(run_id=record.run_id)
+    if as_json:
+        columns = ["task", "split", "subset", "revision", "metric", "score", "n_examples", "n_trials", "seconds"]
+        print_json({"run": asdict(record), "system": asdict(system), "scores": scores[columns].to_dict("records")})
+        return
+    proof = record.mask_proof
+    rows: list[tuple[str, object]] = [
+        ("run", record.run_id),
+        ("system", f"{system.base} × {system.variant}" + ("" if system.seed is None else f" × seed {system.seed}")),
+        ("base revision", system.base_revision),
+        ("recipe", system.card_hash),
+        *((f"stage {kind}", digest) for kind, digest in system.lineage.items()),
+        ("folder", system.folder),
+        ("suite", record.suite),
+        ("started", f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC"),
+        (
+            "finished",
+            f"{record.finished_at:%Y-%m-%d %H:%M:%S} UTC" if record.finished_at else "no: stopped before its end",
+        ),
+        ("mask proof", "none (a baseline has no attention)" if proof is None else _proof(dict(proof))),
+        *((key, value) for key, value in record.provenance.items() if key != "versions"),
+        *((f"version of {key}", value) for key, value in record.provenance.get("versions", {}).items()),
+    ]
+    out.print(table(("", ""), rows))
+    out.print()
+    cells = [
+        (row["task"], row["metric"], f"{100 * row['score']:.2f}", row["n_examples"], f"{row['seconds']:.1f}")
+        for row in scores.to_dict("records")
+    ]
+    out.print(table(("task", "metric", "score", "examples", "seconds"), cells, right=(2, 3, 4)))
+
+
+def _proof(proof: dict[str, object]) -> str:
+    checks = proof.get("checks")
+    count = len(checks) if isinstance(checks, list) else 0
+    return f"{proof.get('attention')}: {'passed' if proof.get('passed') else 'FAILED'}, {count} checks"
+
+
+Listing = tuple[tuple[str, ...], list[tuple[object, ...]]]
+
+
+def _variants() -> Listing:
+    from harness.cards import load_cards
+
+    rows: list[tuple[object, ...]] = [
+        (
+            card.variant,
+            card.attention,
+            " + ".join(stage.kind for stage in card.stages) or "none",
+            card.step_from,
+            card.title,
+        )
+        for card in load_cards().values()
+    ]
+    return ("variant", "attention", "training", "one step from", "what it is"), rows
+
+
+def _bases() -> Listing:
+    from harness.bases import embedded_bases
+
+    rows: list[tuple[object, ...]] = list(embedded_bases().items())
+    rows.append(("FOLDER", "a Hugging Face checkpoint folder of Llama architecture, in safetensors"))
+    rows.append(("ORG/NAME", "a hub id, with @revision to pin a commit"))
+    return ("base", "what it is"), rows
+
+
+def _suites() -> Listing:
+    from harness.suites.catalog import suites
+
+    return ("suite", "tasks", "what it is"), [(each.name, len(each.tasks), each.about) for each in suites().values()]
+
+
+def _tasks(suite: str) -> Listing:
+    from harness.suites.catalog import get_suite, task_info
+
+    infos = [task_info(name) for name in get_suite(suite).tasks]
+    return ("task", "type", "metric", "revision", "what it is"), [
+        (info.name, info.task_type, info.metric, info.revision, info.about) for info in infos
+    ]
+
+
+def _runs(db: options.Db) -> Listing:
+    from harness.store import Store
+
+    store = Store(db, read_only=True)
+    systems = {system.system_id: system for system in store.systems()}
+    counts = store.scores(current=False)["run_id"].value_counts()
+    rows: list[tuple[object, ...]] = []
+    for run in store.runs():
+        system = systems[run.system_id]
+        state = "finished" if run.finished_at else "stopped"
+        started = f"{run.started_at:%Y-%m-%d %H:%M}"
+        rows.append(
+            (
+                run.run_id,
+                system.base,
+                system.variant,
+                system.seed,
+                run.suite,
+                int(counts.get(run.run_id, 0)),
+                run.device,
+                run.dtype,
+                started,
+                state,
+            )
+        )
+    return ("run", "base", "variant", "seed", "suite", "results", "device", "dtype", "started", "state"), rows
+
+
+def _systems(db: options.Db) -> Listing:
+    from harness.store import Store
+
+    store = Store(db, read_only=True)
+    counts = store.scores()["system_id"].value_counts()
+    rows: list[tuple[object, ...]] = [
+        (each.system_id, each.base, each.variant, each.seed, each.kind, int(counts.get(each.system_id, 0)), each.folder)
+        for each in store.systems()
+    ]
+    return ("system", "base", "variant", "seed", "kind", "results", "folder"), rows
+
+
+def _print(headers: tuple[str, ...], rows: list[tuple[object, ...]], *, as_json: bool) -> None:
+    from harness.cli.screen import out, print_json, table
+
+    if as_json:
+        print_json([dict(zip(headers, row, strict=True)) for row in rows])
+    else:
+        out.print(table(headers, rows))

@@ -1,0 +1,42 @@
+"""Options that several commands share, so that they read and behave the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Db = Annotated[Path, typer.Option("--db", help="The results database.", envvar="HARNESS_DB")]
+BaseName = Annotated[
+    str, typer.Option("--base", help="The base: mini, a folder, or a hub id (organisation/name, @revision to pin).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Dtype = Annotated[
+    str, typer.Option("--dtype", help="auto, float32, bfloat16 or float16 (auto: float32 on CPU, bfloat16 on CUDA).")
+]
+SuiteName = Annotated[str, typer.Option("--suite", help="A suite of `harness ls suites`.")]
+Site = Annotated[Path, typer.Option("--out", help="Folder of the page.")]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data", metavar="STAGE=FILE", help="Train a stage (mntp, simcse, supcon) on a .parquet, .jsonl or .txt file."
+    ),
+]
+
+DB = Path("results.duckdb")
+SITE = Path("leaderboard/site")
+
+
+def stage_data(values: list[str] | None) -> dict[str, str]:
+    """`--data mntp=FILE` … ─▶ {"mntp": "FILE"}."""
+    from harness.errors import HarnessError
+
+    data: dict[str, str] = {}
+    for value in values or []:
+        stage, sign, path = value.partition("=")
+        if not (stage and sign and path):
+            raise HarnessError(f"--data {value!r} is not STAGE=FILE; write for example --data mntp=corpus.txt")
+        data[stage] = path
+    return data

@@ -1,0 +1,136 @@
+"""`harness run` and `harness train`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.run import RunPlan
+    from harness.store import Store
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run")(run)
+    app.command("train")(train)
+
+
+def run(
+    variant: Annotated[
+        list[str] | None, typer.Option("--variant", help="A variant of `harness ls variants`; repeatable.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All variants.")] = False,
+    base: options.BaseName = "mini",
+    suite: options.SuiteName = "mini",
+    tasks: Annotated[
+        str | None,
+        typer.Option("--tasks", help="Only these tasks, comma-separated; any mteb task of a supported type."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="One training seed.")] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Training seeds 0 … N-1.")] = None,
+    data: options.Data = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    db: options.Db = options.DB,
+    site: Annotated[Path, typer.Option("--site", help="Folder of the page.")] = options.SITE,
+    force: Annotated[
+        bool, typer.Option("--force", help="Measure again what is stored; the newest result counts.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Make variants of a base, measure them, compare each with the causal base, and write the page.
+
+    The base's `causal` variant is measured along with the first of its variants. What is stored already is not
+    done again; a killed run goes on where it was.
+    """
+    from harness.cards import load_cards
+    from harness.cli.screen import RunScreen, err, hush
+    from harness.run import RunRequest, execute, plan_run
+    from harness.store import Store
+
+    hush()
+    variants = tuple(load_cards()) if everything else tuple(variant or ())
+    if not variants:
+        raise HarnessError("name a variant with --variant (see `harness ls variants`), or take them all with --all")
+    if everything and variant:
+        raise HarnessError("give --variant or --all, not both")
+    request = RunRequest(
+        base=base,
+        variants=variants,
+        suite=suite,
+        tasks=tuple(tasks.split(",")) if tasks is not None else (),
+        seeds=_seeds(seed, seeds),
+        data=tuple(options.stage_data(data).items()),
+        force=force,
+    )
+    store = Store(db, on_wait=lambda message: err.print(message))
+    from harness.encoder.placement import Placement
+
+    plan = plan_run(request, store, Placement.choose(device, dtype))
+    if plan.idle:
+        err.print("Nothing to do: every result asked for is in the store already (--force measures again).")
+    else:
+        with RunScreen(sum(len(job.missing) for job in plan.jobs)) as screen:
+            screen.note(_intentions(plan))
+            execute(plan, store, screen, command=shlex.join(["harness", *sys.argv[1:]]), force=force)
+    _finish(plan, store, site, variants, as_json=as_json)
+
+
+def train(
+    variant: Annotated[str, typer.Option("--variant", help="A variant of `harness ls variants`.")],
+    base: options.BaseName = "mini",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Training seed.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Also write the encoder here; plain SentenceTransformer(DIR) opens it.")
+    ] = None,
+    data: options.Data = None,
+    device: options.Device = "auto",
+) -> None:
+    """Train a variant without measuring it; print the folder that holds the encoder."""
+    from harness.bases import resolve_base
+    from harness.cli.screen import RunScreen, hush
+    from harness.encoder.placement import Placement
+    from harness.run import save_variant
+
+    hush()
+    place = Placement.choose(device, "float32")
+    with RunScreen(0) as screen:
+        folder = save_variant(
+            variant, resolve_base(base), seed=seed, out=out, place=place, listener=screen, data=options.stage_data(data)
+        )
+    print(folder)
+
+
+def _seeds(seed: int | None, seeds: int | None) -> tuple[int, ...]:
+    if seed is not None and seeds is not None:
+        raise HarnessError("give --seed K for one seed or --seeds N for the first N, not both")
+    if seeds is not None:
+        return tuple(range(seeds))
+    return (seed or 0,)
+
+
+def _intentions(plan: RunPlan) -> str:
+    systems = [job for job in plan.jobs if job.missing]
+    stages = {stage.digest for job in systems if job.planned for stage in job.planned.untrained}
+    tasks = sum(len(job.missing) for job in systems)
+    return (
+        f"base {plan.base.name}: {len(systems)} systems, {len(stages)} stages to train, {tasks} results to measure, "
+        f"on {plan.place.device} in {plan.place.dtype}"
+    )
+
+
+def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:
+    from harness.cli.comparing import report
+    from leaderboard.build import build_site
+
+    report(store, base=plan.base.name, variants=variants, tasks=plan.suite.tasks, as_json=as_json)
+    page = build_site(store, site)
+    if not as_json:
+        print(f"\nThe page: {page}")

@@ -1,0 +1,114 @@
+"""What a person sees while a run goes: bars with ETA on a terminal, a line per step where there is none."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from harness.encoder.attention import MaskProof
+    from harness.outcomes import TaskResult
+    from harness.training.lineage import PlannedStage
+
+# Where nobody looks (a pipe, a file), lines are long rather than folded.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def hush() -> None:
+    """Keep the libraries' own bars and chatter off the screen; errors still show."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("DATASETS_VERBOSITY", "error")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    warnings.filterwarnings("ignore")
+    for name in ("mteb", "datasets", "transformers", "sentence_transformers", "httpx", "accelerate", "torch"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as JSON on stdout, nothing else."""
+    print(json.dumps(value, indent=2, default=str, allow_nan=False))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Collection[int] = ()) -> Table:
+    """A plain table; columns in `right` are aligned to the right. Cells are text, never markup."""
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for index, header in enumerate(headers):
+        grid.add_column(header, justify="right" if index in right else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(escape("–" if cell is None else str(cell)) for cell in row))
+    return grid
+
+
+class RunScreen(AbstractContextManager["RunScreen"]):
+    """A harness.run.Listener on the terminal."""
+
+    def __init__(self, tasks: int) -> None:
+        self._live = err.is_terminal
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=err,
+            transient=True,
+            disable=not self._live,
+        )
+        self._all = self._progress.add_task("all tasks", total=tasks, visible=tasks > 0)
+        self._stage = self._progress.add_task("", total=None, visible=False)
+        self._started = time.monotonic()
+
+    def __enter__(self) -> RunScreen:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def note(self, message: str) -> None:
+        err.print(f"[dim]{self._clock()}[/dim]  {escape(message)}")
+
+    def stage(self, label: str, planned: PlannedStage) -> Callable[[int, int], None]:
+        stage = planned.stage
+        self.note(f"{label} · training {stage.kind}: {stage.steps} steps of {stage.batch_size} examples")
+        self._progress.reset(self._stage, total=stage.steps, visible=True, description=f"{label} · {stage.kind}")
+
+        def on_step(done: int, total: int) -> None:
+            self._progress.update(self._stage, completed=done, total=total, visible=done < total)
+
+        return on_step
+
+    def proof(self, label: str, proof: MaskProof) -> None:
+        self.note(f"{label} · mask proven {proof.attention} ({len(proof.checks)} checks)")
+
+    def task(self, label: str, name: str, number: int, total: int) -> None:
+        self._progress.update(self._all, description=f"{label} · {name}")
+
+    def result(self, label: str, result: TaskResult) -> None:
+        self._progress.advance(self._all)
+        key = result.key
+        part = "" if key.subset == "default" else f" ({key.subset})"
+        self.note(f"{label} · {key.task}{part}: {key.metric} {100 * result.score:.1f}  in {result.seconds:.0f} s")
+
+    def _clock(self) -> str:
+        seconds = int(time.monotonic() - self._started)
+        return f"{seconds // 60:3d}:{seconds % 60:02d}"

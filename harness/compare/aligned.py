@@ -1,0 +1,112 @@
+"""The outcomes of several systems on one task as arrays: a row an outcome, a column a system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from harness.outcomes import LABEL_METRICS
+
+_WHERE = ["example_id", "trial", "layer", "position"]
+_ASKED = [*_WHERE, "unit", "gold_label", "gold_score"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aligned:
+    """n outcomes of k systems that were asked the same.
+
+    `answer_nk` holds predicted scores, or, for labels, a code equal to `gold` where the label is right.
+    `weight` (n,) makes sum(weight × correct) the stored accuracy: trials, and cells of layer and position
+    within a trial, count the same whatever their size (harness.metrics).
+    """
+
+    column: Mapping[int, int]  # number of a result -> its column
+    gold: NDArray[Any]
+    answer_nk: NDArray[Any]
+    unit: NDArray[np.intp]
+    trial: NDArray[np.intp]
+    weight: NDArray[np.float64]
+    n_examples: int
+    n_units: int
+    n_trials: int
+
+    @property
+    def correct_nk(self) -> NDArray[np.float64]:
+        """Whether each predicted label is right, as 0 and 1."""
+        return (self.answer_nk == self.gold[:, None]).astype(np.float64)
+
+
+def align(outcomes: pd.DataFrame, *, metric: str) -> list[Aligned]:
+    """Group the results in `outcomes` (as of Store.outcomes, one task) by what they were asked, one Aligned
+    each.
+
+    Results measured on the same examples, trials and gold answers share a group. In the normal case there is
+    one.
+    """
+    groups: list[tuple[pd.DataFrame, dict[int, pd.DataFrame]]] = []
+    for number, rows in outcomes.groupby("result", sort=True):
+        ordered = rows.sort_values(_WHERE, kind="stable").reset_index(drop=True)
+        asked = ordered[_ASKED]
+        for reference, members in groups:
+            if asked.equals(reference):
+                members[int(str(number))] = ordered
+                break
+        else:
+            groups.append((asked, {int(str(number)): ordered}))
+    return [_aligned(asked, members, metric=metric) for asked, members in groups]
+
+
+def _aligned(asked: pd.DataFrame, members: Mapping[int, pd.DataFrame], *, metric: str) -> Aligned:
+    if metric in LABEL_METRICS:
+        gold, labels = pd.factorize(asked["gold_label"])
+        codes = pd.Index(labels)
+        # A label the gold never has, or a cluster's name, becomes a code of its own below.
+        answers = []
+        for rows in members.values():
+            code, names = pd.factorize(rows["predicted_label"])
+            known = codes.get_indexer(pd.Index(names))
+            fresh = np.arange(len(names)) + len(codes)
+            answers.append(np.where(known >= 0, known, fresh)[code])
+        gold_values: NDArray[Any] = np.asarray(gold)
+    else:
+        gold_values = asked["gold_score"].to_numpy(dtype=np.float64)
+        answers = [rows["predicted_score"].to_numpy(dtype=np.float64) for rows in members.values()]
+    unit, units = pd.factorize(asked["unit"])
+    trial, trials = pd.factorize(asked["trial"])
+    return Aligned(
+        column={number: k for k, number in enumerate(members)},
+        gold=gold_values,
+        answer_nk=np.stack(answers, axis=1),
+        unit=unit,
+        trial=trial,
+        weight=_weights(asked),
+        n_examples=asked["example_id"].nunique(),
+        n_units=len(units),
+        n_trials=len(trials),
+    )
+
+
+def _weights(asked: pd.DataFrame) -> NDArray[np.float64]:
+    cells = [asked["trial"], asked["layer"].fillna(-1), asked["position"].fillna(0)]
+    cell = asked.groupby(cells, sort=False).ngroup()
+    size = cell.groupby(cell).transform("size")
+    cells_in_trial = cell.groupby(asked["trial"]).transform("nunique")
+    weight = 1.0 / (size * cells_in_trial * asked["trial"].nunique())
+    return weight.to_numpy(dtype=np.float64)
+
+
+def explain_difference(first: pd.DataFrame, second: pd.DataFrame) -> str:
+    """Say in a few words how what two results were asked differs."""
+    a, b = set(first["example_id"]), set(second["example_id"])
+    if a != b:
+        return f"{len(a - b)} examples only in the first, {len(b - a)} only in the second"
+    if set(first["trial"]) != set(second["trial"]):
+        return f"{first['trial'].nunique()} trials against {second['trial'].nunique()}"
+    if len(first) != len(second):
+        return f"{len(first)} outcomes against {len(second)} on the same examples"
+    return "the same examples, but other trials, units or gold answers"

@@ -1,0 +1,192 @@
+"""One task of several entries: who was asked the same, and what follows from their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.compare.aligned import Aligned, align, explain_difference
+from harness.compare.estimates import Columns, estimate_task, pair_seeds
+from harness.compare.results import TaskComparison, TaskName, TaskScore
+from harness.outcomes import TaskKey
+
+Name = tuple[str, str]  # base, variant
+NamePair = tuple[Name, Name]
+Cells = Mapping[Name, Mapping[int | None, Mapping[str, Any]]]  # entry -> seed -> row of Store.scores
+_SAME = {"revision": "revision", "metric": "metric", "evaluation": "version of the evaluation"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Why something could not be compared; `pair` is None if it concerns one entry alone."""
+
+    pair: NamePair | None
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneTask:
+    """What a task gives: scores by entry, comparisons by pair (not yet adjusted), and what is left out."""
+
+    scores: dict[Name, TaskScore] = field(default_factory=dict)
+    comparisons: dict[NamePair, TaskComparison] = field(default_factory=dict)
+    missing: list[NamePair] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    """Results that may be compared: asked the same, with one revision, metric and evaluation version."""
+
+    data: Aligned
+    key: TaskKey
+    task_type: str
+
+
+def analyse_task(
+    name: TaskName,
+    cells: Cells,
+    outcomes: pd.DataFrame,
+    *,
+    pairs: Sequence[NamePair],
+    rng_seed: Sequence[int],
+    resamples: int,
+) -> OneTask:
+    """Estimate the entries in `cells` and `pairs` of them; `outcomes` holds the rows of all their results."""
+    task = OneTask()
+    groups = _groups(name, cells, outcomes)
+    home = {number: group for group in groups for number in group.data.column}
+    place: dict[Name, tuple[_Group, Columns]] = {}
+    for entry, seeds in cells.items():
+        group = home[_newest(seeds)["result"]]
+        columns = {s: group.data.column[r["result"]] for s, r in seeds.items() if home[r["result"]] is group}
+        if len(columns) < len(seeds):
+            sentence = (
+                f"{name[0]}: the seeds of {entry[1]} were not asked the same; run them again with --force"
+            )
+            task.problems.append(Problem(pair=None, sentence=sentence))
+        place[entry] = (group, columns)
+    comparable = []
+    for pair in pairs:
+        present = [entry for entry in pair if entry in place]
+        if len(present) == 1:
+            task.missing.append(pair)
+        elif present and place[pair[0]][0] is place[pair[1]][0]:
+            comparable.append(pair)
+        elif present:
+            task.problems.append(Problem(pair=pair, sentence=_why_apart(name, pair, cells, outcomes)))
+    for group in groups:
+        members = {entry: columns for entry, (at, columns) in place.items() if at is group}
+        if members:
+            here = [pair for pair in comparable if pair[0] in members]
+            _estimate(group, members, cells, here, task, rng_seed=rng_seed, resamples=resamples)
+    return task
+
+
+def _groups(name: TaskName, cells: Cells, outcomes: pd.DataFrame) -> list[_Group]:
+    rows = {row["result"]: row for seeds in cells.values() for row in seeds.values()}
+    same: dict[tuple[str, ...], list[int]] = {}
+    for number, row in rows.items():
+        same.setdefault(tuple(str(row[column]) for column in _SAME), []).append(number)
+    groups = []
+    for (revision, metric, _), numbers in same.items():
+        key = TaskKey(task=name[0], split=name[1], subset=name[2], revision=revision, metric=metric)
+        for data in align(outcomes[outcomes["result"].isin(numbers)], metric=metric):
+            groups.append(_Group(data=data, key=key, task_type=rows[numbers[0]]["task_type"]))
+    return groups
+
+
+def _newest(seeds: Mapping[int | None, Mapping[str, Any]]) -> Mapping[str, Any]:
+    return max(seeds.values(), key=lambda row: int(row["result"]))
+
+
+def _why_apart(name: TaskName, pair: NamePair, cells: Cells, outcomes: pd.DataFrame) -> str:
+    first, second = (_newest(cells[entry]) for entry in pair)
+    for column, words in _SAME.items():
+        if first[column] != second[column]:
+            reason = f"another {words} ({first[column]}, {second[column]})"
+            break
+    else:
+        reason = explain_difference(
+            *(outcomes[outcomes["result"] == row["result"]] for row in (first, second))
+        )
+    who = f"{pair[0][1]} and {pair[1][1]}"
+    return f"{name[0]}: {who} were not asked the same: {reason}; run one again with --force"
+
+
+def _estimate(
+    group: _Group,
+    members: Mapping[Name, Columns],
+    cells: Cells,
+    pairs: Sequence[NamePair],
+    task: OneTask,
+    *,
+    rng_seed: Sequence[int],
+    resamples: int,
+) -> None:
+    """Add the scores and comparisons of one group to `task`."""
+    data = group.data
+    paired = [pair_seeds(members[a], members[b]) for a, b in pairs]
+    scores, differences = estimate_task(
+        data,
+        metric=group.key.metric,
+        entries=list(members.values()),
+        pairs=paired,
+        rng=np.random.default_rng(rng_seed),
+        resamples=resamples,
+    )
+    for (entry, columns), found in zip(members.items(), scores, strict=True):
+        by_seed = _stored(cells, entry, columns)
+        task.scores[entry] = TaskScore(
+            key=group.key,
+            task_type=group.task_type,
+            score=found.value,
+            interval=found.interval,
+            spread=found.spread,
+            seeds=tuple(columns),
+            seed_scores=tuple(by_seed.values()),
+            seed_sd=_sd(list(by_seed.values())),
+            n_examples=data.n_examples,
+            n_units=data.n_units,
+            n_trials=data.n_trials,
+        )
+    for pair, seeds, found in zip(pairs, paired, differences, strict=True):
+        first, second = (_stored(cells, entry, columns) for entry, columns in zip(pair, seeds, strict=True))
+        task.comparisons[pair] = TaskComparison(
+            key=group.key,
+            task_type=group.task_type,
+            n_examples=data.n_examples,
+            n_units=data.n_units,
+            seeds=tuple(first),
+            seeds_against=tuple(second),
+            score=float(np.mean(list(first.values()))),
+            score_against=float(np.mean(list(second.values()))),
+            difference=found.value,
+            interval=found.interval,
+            spread=found.spread,
+            seed_sd=_sd(_by_seed(first, second)),
+            p=found.p,
+            p_holm=None,
+            mde=found.mde,
+            verdict="descriptive" if found.spread is not None else "undecided",
+            method=found.method,
+        )
+
+
+def _stored(cells: Cells, entry: Name, columns: Columns) -> dict[int | None, float]:
+    return {seed: float(cells[entry][seed]["score"]) for seed in columns}
+
+
+def _by_seed(first: Mapping[int | None, float], second: Mapping[int | None, float]) -> list[float]:
+    """Return the differences of paired seeds; a side without randomness is paired with every seed."""
+    if set(first) == {None} or set(second) == {None}:
+        return [a - b for a in first.values() for b in second.values()]
+    return [first[seed] - second[seed] for seed in first if seed in second]
+
+
+def _sd(values: Sequence[float]) -> float | None:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None

@@ -1,0 +1,131 @@
+"""Is this installation fit to make numbers? Each question gives one Finding."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.bases import Base, resolve_base
+from harness.cards import Attention, Lora, Recipe
+from harness.errors import HarnessError, near_names
+from harness.paths import cache_folder
+from harness.provenance import TESTED, versions
+
+if TYPE_CHECKING:
+    from harness.encoder.attention import MaskProof
+    from harness.encoder.model import Encoder
+    from harness.encoder.placement import Placement
+
+ATTENTIONS: tuple[Attention, ...] = ("causal", "bidirectional")
+LITTLE_DISK_GB = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One checked thing. `warning`: works, but worth knowing. `failed`: do not trust numbers made here."""
+
+    what: str
+    found: str
+    state: Literal["ok", "warning", "failed"]
+
+
+def examine(
+    base: str, *, device: str, dtype: str, kernels: Sequence[str] | None, note: Callable[[str], None]
+) -> list[Finding]:
+    """Run every check on `base`; `note` hears what is being done."""
+    from harness.encoder.placement import Placement
+
+    place = Placement.choose(device, dtype)
+    checkpoint = resolve_base(base)
+    return [
+        *_versions(),
+        _disk(cache_folder()),
+        *_proofs(checkpoint, place, kernels, note),
+        _determinism(checkpoint, place),
+    ]
+
+
+def _versions() -> Iterator[Finding]:
+    for name, found in versions().items():
+        same = found.split("+")[0] == TESTED[name]
+        said = found if same else f"{found}; the project's tests ran with {TESTED[name]}"
+        yield Finding(what=name, found=said, state="ok" if same else "warning")
+
+
+def _disk(folder: Path) -> Finding:
+    existing = next(parent for parent in (folder, *folder.resolve().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    enough = free >= LITTLE_DISK_GB
+    return Finding(what="free disk", found=f"{free:.1f} GB for {folder}", state="ok" if enough else "warning")
+
+
+def _proofs(
+    base: Base, place: Placement, kernels: Sequence[str] | None, note: Callable[[str], None]
+) -> Iterator[Finding]:
+    import torch
+
+    from harness.encoder.attention import available_kernels
+
+    available = available_kernels(torch.device(place.device))
+    for kernel in kernels if kernels is not None else available:
+        if kernel not in available:
+            raise HarnessError(f"no attention kernel {kernel!r} is available here; {near_names(kernel, available)}")
+        for attention in ATTENTIONS:
+            note(f"proving {attention} attention with {kernel}")
+            before = _encoder(base, attention, place)
+            yield _finding(kernel, "", before.prove(kernels=(kernel,)))
+            yield _finding(kernel, ", adapter merged", _with_merged_adapter(before).prove(kernels=(kernel,)))
+    if kernels is None and "flex_attention" not in available:
+        yield Finding(what="flex_attention", found="not run: needs CUDA or a C++ compiler", state="warning")
+
+
+def _encoder(base: Base, attention: Attention, place: Placement) -> Encoder:
+    from harness.encoder.model import build_encoder
+
+    return build_encoder(
+        base.folder, Recipe(attention=attention), seed=None, place=place, name=base.name, revision=base.revision
+    )
+
+
+def _with_merged_adapter(encoder: Encoder) -> Encoder:
+    """Put an adapter that does something into the model and merge it, as a training stage does."""
+    import torch
+
+    from harness.training.lora import add_lora, merge_lora
+
+    torch.manual_seed(0)
+    add_lora(encoder.backbone, Lora())
+    for name, weight in encoder.backbone.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.02)
+    merge_lora(encoder.backbone)
+    encoder.backbone.eval()
+    return encoder
+
+
+def _finding(kernel: str, when: str, proof: MaskProof) -> Finding:
+    failed = [check for check in proof.checks if not check.ok]
+    if failed:
+        found = f"{len(failed)} of {len(proof.checks)} checks fail: {failed[0].reason}"
+    else:
+        shift = max(check.padding_shift for check in proof.checks)
+        found = f"{len(proof.checks)} checks; padding moves a state by at most {shift:.1e}"
+    return Finding(what=f"{kernel}, {proof.attention}{when}", found=found, state="failed" if failed else "ok")
+
+
+def _determinism(base: Base, place: Placement) -> Finding:
+    """The same texts twice, and a second time from a newly loaded model: bit for bit the same?"""
+    import numpy as np
+
+    texts = [
+        f"The {word} stood beside the {other}." for word in ("cook", "ship", "judge") for other in ("table", "road")
+    ]
+    first: Any = _encoder(base, "bidirectional", place).encode(texts)
+    again: Any = _encoder(base, "bidirectional", place).encode(texts)
+    gap = float(np.abs(first - again).max())
+    if gap == 0:
+        return Finding(what="determinism", found="two loads give the same bits", state="ok")
+    return Finding(what="determinism", found=f"two loads differ by up to {gap:.1e}", state="warning")

@@ -1,0 +1,1 @@
+"""From a recipe and weights to a sentence-transformers model whose attention is proven."""

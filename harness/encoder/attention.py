@@ -1,0 +1,208 @@
+"""The attention switch and its proof.
+
+transformers (5.2 and later) builds the mask from `config.is_causal`; it survives `save_pretrained`, so a saved
+variant is right in plain sentence-transformers too. Because implementations have been wrong in both directions,
+nothing is believed: `prove_mask` changes one later token and looks at every state before it.
+
+Shapes: L layers, B texts, T tokens, D width.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from harness.cards import Attention
+from harness.errors import HarnessError, ProofError
+
+Padding = Literal["none", "left", "right"]
+PADDINGS: tuple[Padding, ...] = ("none", "left", "right")
+BATCHES = (1, 8)
+# Padding changes the order of floating-point sums and nothing else; measured 3e-6 in float32 at a scale of 1.
+PADDING_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 1e-1, torch.float16: 2e-2}
+_LENGTH = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskCheck:
+    """What one forward pass showed.
+
+    `leak`: largest absolute change of any state before the changed token (0 if causal). `reached`: share of
+    (layer, text, earlier token) states that changed (1 if bidirectional). `padding_shift`: largest absolute
+    change of a last-layer state when the same text stands unpadded and alone, relative to the largest state.
+    """
+
+    kernel: str
+    batch: int
+    padding: Padding
+    merged: bool
+    leak: float
+    reached: float
+    padding_shift: float
+    ok: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskProof:
+    """All checks of one model; `passed` only if each one is."""
+
+    attention: Attention
+    checks: tuple[MaskCheck, ...]
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.checks) and all(check.ok for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"passed": self.passed, **asdict(self)}
+
+    def require(self) -> MaskProof:
+        """Return self, or raise ProofError with the first failed check."""
+        for check in self.checks:
+            if not check.ok:
+                raise ProofError(
+                    f"the mask proof failed: the card says {self.attention}, but {check.reason} (kernel "
+                    f"{check.kernel}, batch {check.batch}, padding {check.padding}); try another --device or the "
+                    "library versions that `harness doctor` names"
+                )
+        if not self.checks:
+            raise ProofError("the mask proof has no check to stand on; name at least one kernel, batch and padding")
+        return self
+
+
+def set_attention(model: Any, attention: Attention) -> None:
+    """Switch a transformers decoder (or the base model inside a PEFT wrapper) to `attention`, in its config."""
+    model.config.is_causal = attention == "causal"
+
+
+def available_kernels(device: torch.device) -> tuple[str, ...]:
+    """Attention implementations that can run on `device` here; flex attention needs CUDA or a C++ compiler."""
+    import shutil
+
+    flex = device.type == "cuda" or any(shutil.which(compiler) for compiler in ("g++", "clang++"))
+    return ("eager", "sdpa", "flex_attention") if flex else ("eager", "sdpa")
+
+
+def prove_mask(
+    model: Any,
+    *,
+    attention: Attention,
+    pad_id: int,
+    kernels: Sequence[str] | None = None,
+    batches: Sequence[int] = BATCHES,
+    paddings: Sequence[Padding] = PADDINGS,
+    merged: bool = False,
+    seed: int = 0,
+) -> MaskProof:
+    """Prove that `model` (a transformers decoder, eval mode) attends as `attention` says.
+
+    Runs kernels × batches × paddings; `kernels=None` takes the one in use. `merged` is only a label that says
+    whether adapters were merged into the weights. The model's kernel and training mode are put back after.
+    """
+    in_use = model.config._attn_implementation
+    training = model.training
+    model.eval()
+    checks: list[MaskCheck] = []
+    try:
+        for kernel in kernels or (in_use,):
+            model.set_attn_implementation(kernel)
+            for batch, padding in itertools.product(batches, paddings):
+                checks.append(
+                    _check(
+                        model, attention, pad_id, kernel=kernel, batch=batch, padding=padding, merged=merged, seed=seed
+                    )
+                )
+    finally:
+        model.set_attn_implementation(in_use)
+        model.train(training)
+    return MaskProof(attention=attention, checks=tuple(checks))
+
+
+def _check(
+    model: Any, attention: Attention, pad_id: int, *, kernel: str, batch: int, padding: Padding, merged: bool, seed: int
+) -> MaskCheck:
+    texts = _random_texts(model.config.vocab_size, pad_id, batch=batch, equal=padding == "none", seed=seed)
+    ids_BT, mask_BT = _pad(texts, padding, pad_id)
+    changed_BT = ids_BT.clone()
+    before_BT = mask_BT.bool()
+    for row, last in enumerate(_last_real(mask_BT)):
+        changed_BT[row, last] = _another(int(ids_BT[row, last]), model.config.vocab_size, pad_id)
+        before_BT[row, last:] = False
+    states_LBTD = _states(model, ids_BT, mask_BT)
+    delta_LBT = (_states(model, changed_BT, mask_BT) - states_LBTD).abs().amax(-1)[:, before_BT.to(states_LBTD.device)]
+    alone_TD = torch.cat(
+        [_states(model, torch.tensor([text]), torch.ones(1, len(text)).long())[-1, 0] for text in texts]
+    )
+    real_TD = states_LBTD[-1][mask_BT.bool().to(states_LBTD.device)]
+    shift = float((alone_TD - real_TD).abs().max() / real_TD.abs().max().clamp_min(1e-12))
+    leak, reached = float(delta_LBT.max()), float((delta_LBT > 0).float().mean())
+    reason = _reason(attention, leak, reached, shift, model)
+    return MaskCheck(
+        kernel=kernel,
+        batch=batch,
+        padding=padding,
+        merged=merged,
+        leak=leak,
+        reached=reached,
+        padding_shift=shift,
+        ok=not reason,
+        reason=reason,
+    )
+
+
+def _reason(attention: Attention, leak: float, reached: float, shift: float, model: Any) -> str:
+    tolerance = PADDING_TOLERANCE.get(model.dtype, 1e-4)
+    if not (leak == leak and shift == shift):
+        return "a hidden state is NaN"
+    if attention == "causal" and leak > 0:
+        return f"a later token changed an earlier state by {leak:.2g}"
+    if attention == "bidirectional" and reached < 1:
+        return f"a later token reached only {reached:.0%} of the earlier states"
+    if shift > tolerance:
+        return f"padding and batching move a state by {shift:.2g} of its scale (tolerance {tolerance:g})"
+    return ""
+
+
+@torch.inference_mode()
+def _states(model: Any, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+    """States after every layer, (L, B, T, D) in float32; the embedding layer is left out, it sees one token."""
+    device = next(model.parameters()).device
+    output = model(
+        input_ids=ids_BT.to(device), attention_mask=mask_BT.to(device), output_hidden_states=True, use_cache=False
+    )
+    if len(output.hidden_states) < 2:
+        raise HarnessError("the model has no layer to prove a mask on; give a base with at least one")
+    return torch.stack(output.hidden_states[1:]).float()
+
+
+def _random_texts(vocabulary: int, pad_id: int, *, batch: int, equal: bool, seed: int) -> list[list[int]]:
+    generator = torch.Generator().manual_seed(seed)
+    lengths = [_LENGTH if equal else _LENGTH - (row % 6) for row in range(batch)]
+    draws = (torch.randint(0, vocabulary, (length,), generator=generator).tolist() for length in lengths)
+    return [[token if token != pad_id else _another(token, vocabulary, pad_id) for token in draw] for draw in draws]
+
+
+def _another(token: int, vocabulary: int, pad_id: int) -> int:
+    candidates: Iterator[int] = ((token + step) % vocabulary for step in range(1, vocabulary))
+    return next(candidate for candidate in candidates if candidate != pad_id)
+
+
+def _pad(texts: Sequence[Sequence[int]], padding: Padding, pad_id: int) -> tuple[Tensor, Tensor]:
+    """Ids and mask, (B, T). With padding, even a batch of one gets three pad tokens."""
+    width = max(map(len, texts)) + (0 if padding == "none" else 3)
+    ids_BT = torch.full((len(texts), width), pad_id)
+    mask_BT = torch.zeros((len(texts), width), dtype=torch.long)
+    for row, text in enumerate(texts):
+        place = slice(width - len(text), width) if padding == "left" else slice(0, len(text))
+        ids_BT[row, place], mask_BT[row, place] = torch.tensor(text), 1
+    return ids_BT, mask_BT
+
+
+def _last_real(mask_BT: Tensor) -> list[int]:
+    return [int(row.nonzero()[-1]) for row in mask_BT]

@@ -1,0 +1,118 @@
+"""A recipe and a folder of weights ─▶ Encoder: a SentenceTransformer of built-in modules only.
+
+`[Transformer, WordWeights, Pooling("mean")]` with weight 0 on the beginning-of-sequence token is LLM2Vec's mean
+(its pooling leaves BOS out), and opens in plain `SentenceTransformer(folder)` with none of this project's code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer, WordWeights
+
+from harness.cards import Recipe
+from harness.encoder.attention import MaskProof, prove_mask, set_attention
+from harness.encoder.placement import Placement
+from harness.encoder.words import word_vectors
+from harness.errors import HarnessError
+
+
+class Encoder:
+    """A system ready to embed texts and words."""
+
+    def __init__(self, model: SentenceTransformer, recipe: Recipe, *, name: str, revision: str) -> None:
+        self.model = model
+        self.recipe = recipe
+        self.name = name
+        self.revision = revision
+
+    @property
+    def backbone(self) -> Any:
+        """The transformers decoder inside."""
+        return self.model[0].model
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64) -> np.ndarray:
+        """Embeddings of `texts`, (N, D) float32, in their order."""
+        return np.asarray(
+            self.model.encode(list(texts), batch_size=batch_size, show_progress_bar=False), dtype=np.float32
+        )
+
+    def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
+        """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding."""
+        return word_vectors(self.backbone, self.model.tokenizer, texts, spans, max_length=self.model.max_seq_length)
+
+    def prove(self, **options: Any) -> MaskProof:
+        """The mask proof of this system as it stands (see encoder.attention.prove_mask)."""
+        merged = bool(self.recipe.stages)
+        pad_id = int(self.model.tokenizer.pad_token_id)
+        return prove_mask(self.backbone, attention=self.recipe.attention, pad_id=pad_id, merged=merged, **options)
+
+    def for_mteb(self) -> Any:
+        """This system as mteb takes it, with a name and revision of its own so that no two variants collide."""
+        from mteb.models import ModelMeta
+        from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
+
+        wrapped = SentenceTransformerEncoderWrapper(self.model)
+        wrapped.mteb_model_meta = ModelMeta.create_empty(
+            overwrites={
+                "name": f"harness/{self.name}",
+                "revision": self.revision,
+                "framework": ["Sentence Transformers", "PyTorch"],
+                "embed_dim": self.model.get_embedding_dimension(),
+                "max_tokens": self.recipe.max_length,
+                "modalities": ["text"],
+            }
+        )
+        return wrapped
+
+    def save(self, folder: Path) -> None:
+        """Write a folder that plain `SentenceTransformer(folder)` opens; weights in the precision they have."""
+        self.model.save(str(folder), create_model_card=False)
+
+
+def build_encoder(
+    checkpoint: Path, recipe: Recipe, *, seed: int | None, place: Placement, name: str, revision: str
+) -> Encoder:
+    """Assemble the encoder of `recipe` from a Hugging Face folder of weights (a base, or a stage's backbone).
+
+    With `recipe.weights == "random"` the weights are drawn anew from `seed`. Raises HarnessError if the
+    checkpoint cannot be read.
+    """
+    transformer = Transformer(
+        str(checkpoint),
+        model_kwargs={"dtype": getattr(torch, place.dtype), "attn_implementation": "sdpa", "use_safetensors": True},
+    )
+    backbone, tokenizer = transformer.model, transformer.tokenizer
+    if not tokenizer.is_fast:
+        raise HarnessError(f"the tokenizer of {name} gives no character offsets; save it as tokenizer.json")
+    set_attention(backbone, recipe.attention)
+    backbone.config.use_cache = False
+    limit = getattr(backbone.config, "max_position_embeddings", None) or recipe.max_length
+    transformer.max_seq_length = min(recipe.max_length, int(limit))
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    if recipe.weights == "random":
+        _redraw(backbone, 0 if seed is None else seed)
+    modules = [transformer, _without_bos(tokenizer), Pooling(backbone.config.hidden_size, recipe.pooling)]
+    return Encoder(SentenceTransformer(modules=modules, device=place.device), recipe, name=name, revision=revision)
+
+
+def _without_bos(tokenizer: Any) -> WordWeights:
+    tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    vocabulary = [token if token is not None else f"<unused {index}>" for index, token in enumerate(tokens)]
+    return WordWeights(vocabulary, {tokenizer.bos_token: 0.0} if tokenizer.bos_token else {}, unknown_word_weight=1.0)
+
+
+def _redraw(backbone: Any, seed: int) -> None:
+    """Replace every weight by a fresh draw of the architecture's own initialisation."""
+    from transformers import AutoModel
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = AutoModel.from_config(backbone.config, dtype=torch.float32)
+    backbone.load_state_dict(fresh.state_dict())

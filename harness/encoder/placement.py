@@ -1,0 +1,35 @@
+"""Where and in which precision a model runs. Imports torch only to ask for a CUDA device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.errors import HarnessError
+
+DEVICES = ("auto", "cpu", "cuda")
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """A device and a precision, both decided."""
+
+    device: str
+    dtype: str
+
+    @classmethod
+    def choose(cls, device: str = "auto", dtype: str = "auto") -> Placement:
+        """auto device: cuda if there is one, else cpu. auto dtype: bfloat16 on cuda, float32 on cpu."""
+        import torch
+
+        if device not in DEVICES:
+            raise HarnessError(f"no device {device!r}; use {', '.join(DEVICES)}")
+        if dtype not in {"auto", *DTYPES}:
+            raise HarnessError(f"no dtype {dtype!r}; use auto, {', '.join(DTYPES)}")
+        if device == "cuda" and not torch.cuda.is_available():
+            raise HarnessError("--device cuda, but torch sees no CUDA device here; use --device cpu or auto")
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        if dtype == "auto":
+            dtype = "bfloat16" if device == "cuda" else "float32"
+        return cls(device=device, dtype=dtype)

@@ -1,0 +1,185 @@
+"""Systems × tasks ─▶ outcomes ─▶ store. What is stored already is not measured again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from harness.bases import Base, resolve_base
+from harness.cards import get_card, load_cards
+from harness.outcomes import TaskResult
+from harness.records import Run, System
+from harness.suites.catalog import Suite, choose_suite, make_task, task_info
+from harness.suites.task import TaskEncoder, TaskInfo
+from harness.systems import PlannedSystem, plan_systems
+from harness.training.lineage import PlannedStage
+
+if TYPE_CHECKING:
+    from harness.encoder.attention import MaskProof
+    from harness.encoder.placement import Placement
+    from harness.store import Store
+
+# Raise when the evaluation code changes what the same system scores; stored results of another version are redone.
+EVALUATION_VERSION = "1"
+BASELINE_VARIANT = "causal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """What the user asked for, as typed."""
+
+    base: str
+    variants: tuple[str, ...]
+    suite: str = "mini"
+    tasks: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    data: tuple[tuple[str, str], ...] = ()
+    force: bool = False
+
+
+class Listener(Protocol):
+    """Hears how a run goes; the CLI draws bars from it."""
+
+    def note(self, message: str) -> None: ...
+    def stage(self, label: str, planned: PlannedStage) -> Callable[[int, int], None]: ...
+    def proof(self, label: str, proof: MaskProof) -> None: ...
+    def task(self, label: str, name: str, number: int, total: int) -> None: ...
+    def result(self, label: str, result: TaskResult) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """One system and the tasks it still lacks."""
+
+    label: str
+    record: System
+    missing: tuple[TaskInfo, ...]
+    planned: PlannedSystem | None  # None for the suite's baseline
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """Everything that a request comes down to; made before any work, so that bad input costs nothing."""
+
+    base: Base
+    suite: Suite
+    place: Placement
+    jobs: tuple[_Job, ...]
+
+    @property
+    def idle(self) -> bool:
+        """Whether all of it is stored already."""
+        return not any(job.missing for job in self.jobs)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants in the plan, the baseline among them, in ladder order."""
+        return tuple(dict.fromkeys(job.record.variant for job in self.jobs if job.planned))
+
+
+def plan_run(request: RunRequest, store: Store, place: Placement) -> RunPlan:
+    """Resolve names, add the base's causal variant as the comparison, and see what the store lacks."""
+    cards = load_cards()
+    wanted = {get_card(name, cards).variant for name in request.variants}
+    if BASELINE_VARIANT in cards:
+        wanted.add(BASELINE_VARIANT)
+    suite = choose_suite(request.suite, request.tasks)
+    base = resolve_base(request.base)
+    infos = [task_info(name) for name in suite.tasks]
+    chosen = [card.with_data(dict(request.data)) for card in cards.values() if card.variant in wanted]
+    jobs: list[_Job] = []
+    if suite.baseline is not None:
+        record = System(base=base.name, base_revision=base.revision, variant=suite.baseline[0], kind="baseline")
+        jobs.append(_Job(label=suite.baseline[0], record=record, missing=(), planned=None))
+    for planned in plan_systems(base, chosen, request.seeds):
+        jobs.append(_Job(label=planned.label, record=planned.record(), missing=(), planned=planned))
+    known = [_missing(job, infos, request, store, place) for job in jobs]
+    return RunPlan(base=base, suite=suite, place=place, jobs=tuple(known))
+
+
+def _missing(job: _Job, infos: Sequence[TaskInfo], request: RunRequest, store: Store, place: Placement) -> _Job:
+    # The baseline and the comparison are never forced along: --force is about the variants that were named.
+    forced = request.force and job.record.variant in request.variants
+    done = set() if forced else _done(store, job.record, place)
+    lacking = tuple(info for info in infos if (info.name, info.revision) not in done)
+    return _Job(label=job.label, record=job.record, missing=lacking, planned=job.planned)
+
+
+def _done(store: Store, record: System, place: Placement) -> set[tuple[str, str]]:
+    keys = store.done(record.system_id, dtype=place.dtype, device=place.device, evaluation=EVALUATION_VERSION)
+    return {(key.task, key.revision) for key in keys}
+
+
+def execute(plan: RunPlan, store: Store, listener: Listener, *, command: str, force: bool = False) -> None:
+    """Train, prove and measure what is missing. Each task is stored as it ends; a kill loses at most one task."""
+    if plan.idle:
+        return
+    store.ready()
+    for job in plan.jobs:
+        if job.missing:
+            _execute(job, plan, store, listener, command, force=force)
+
+
+def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command: str, *, force: bool) -> None:
+    from harness.provenance import collect
+
+    proof: MaskProof | None = None
+    encoder: TaskEncoder
+    if job.planned is not None:
+        job.planned.train(plan.place.device, lambda planned: listener.stage(job.label, planned))
+        system = job.planned.encoder(plan.place)
+        proof = system.prove().require()
+        listener.proof(job.label, proof)
+        encoder = system
+    else:
+        assert plan.suite.baseline is not None
+        encoder = plan.suite.baseline[1](plan.base.folder)
+    run = Run(
+        system_id=store.add_system(job.record),
+        suite=plan.suite.name,
+        dtype=plan.place.dtype,
+        device=plan.place.device,
+        evaluation=EVALUATION_VERSION,
+        provenance={**collect(device=plan.place.device, dtype=plan.place.dtype), "command": command},
+        mask_proof=proof.to_dict() if proof else None,
+    )
+    store.add_run(run)
+    for number, info in enumerate(job.missing, start=1):
+        # Another process may have measured it since the plan was made.
+        if not force and (info.name, info.revision) in _done(store, job.record, plan.place):
+            continue
+        listener.task(job.label, info.name, number, len(job.missing))
+        for result in make_task(info.name).run(encoder):
+            store.add_result(run.run_id, result)
+            listener.result(job.label, result)
+    store.finish_run(run.run_id)
+
+
+def save_variant(
+    variant: str, base: Base, *, seed: int, out: Path | None, place: Placement, listener: Listener, data: dict[str, str]
+) -> Path:
+    """Train `variant` on `base` and return a folder that plain `SentenceTransformer(folder)` opens.
+
+    Without `out` it is the cached stage; a variant with no stage of its own needs `out`.
+    """
+    from harness.errors import HarnessError
+    from harness.paths import whole_folder
+
+    card = get_card(variant, load_cards()).with_data(data)
+    (planned,) = plan_systems(base, [card], [seed])
+    if out is None and not planned.lineage:
+        raise HarnessError(f"{variant} trains nothing, so there is no stage to keep; name a folder with --out")
+    if out is not None and out.exists() and any(out.iterdir()):
+        raise HarnessError(f"{out} is not empty; name a new folder with --out")
+    planned.train(place.device, lambda stage: listener.stage(planned.label, stage))
+    encoder = planned.encoder(place)
+    listener.proof(planned.label, encoder.prove().require())
+    if out is None:
+        from harness.training.stages import stage_folder
+
+        return stage_folder(planned.lineage[-1])
+    with whole_folder(out) as building:
+        encoder.save(building)
+    return out

@@ -1,0 +1,131 @@
+"""Weighted means of per-example values, and differences of them, with cluster-robust studentised intervals.
+
+The mean m = sum(w v) / sum(w) is a ratio of unit totals. Its standard error is cluster-robust with the
+small-sample factor G/(G-1) (Cameron and Miller 2015, J. Human Resources 50(2), eq. 11-12, intercept only),
+its interval the bootstrap-t over units (Efron and Tibshirani 1993, An Introduction to the Bootstrap, ch.
+12.5).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from harness.errors import HarnessError
+from harness.stats.estimate import Estimate, Interval
+from harness.stats.units import MIN_UNITS, FloatArray, Units, bootstrap_counts, finite, partition
+
+# Resamples without spread have no t value. Where they are more than this share, Student's t stands in.
+_MAX_DEGENERATE = 0.001
+
+
+def weighted_mean(values: ArrayLike, *, weights: ArrayLike | None = None) -> float:
+    """Return sum(w v) / sum(w); all weights 1 if not given."""
+    weight = None if weights is None else finite(weights, what="weights")
+    return float(np.average(finite(values, what="values"), weights=weight))
+
+
+def mean_estimates(
+    values_nk: ArrayLike,
+    *,
+    units: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    rng: np.random.Generator,
+    resamples: int = 10_000,
+    level: float = 0.95,
+) -> list[Estimate]:
+    """Estimate the weighted mean of each column of `values_nk` (n, k), all on the same resamples.
+
+    For a comparison pass the per-example differences. `units` (n,) as in `partition`, `weights` (n,)
+    positive. Without spread, or with one unit, `se` and `interval` are None.
+    """
+    values = finite(values_nk, what="values")
+    if values.ndim != 2 or not values.shape[0]:
+        raise HarnessError("a mean needs at least one example")
+    parts = partition(values.shape[0], units)
+    weight = np.ones(values.shape[0]) if weights is None else finite(weights, what="weights")
+    weight = weight / weight.sum()
+    total = parts.total(values * weight[:, None])  # (units, k)
+    share = parts.total(weight)  # (units,), sums to 1
+    mean = total.sum(axis=0)
+    se = _standard_error(total, share, parts)
+    intervals: list[Interval | None] = [None] * values.shape[1]
+    spread = [k for k in range(values.shape[1]) if se is not None and se[k] > 1e-12]
+    if spread and se is not None:
+        found = _bootstrap_t(
+            total[:, spread], share, mean[spread], se[spread], rng=rng, resamples=resamples, level=level
+        )
+        for k, interval in zip(spread, found, strict=True):
+            intervals[k] = interval
+    return [
+        Estimate(
+            value=float(mean[k]),
+            se=float(se[k]) if se is not None and k in spread else None,
+            df=parts.count - 1 if k in spread else None,
+            interval=intervals[k],
+            p=None,
+            n_examples=values.shape[0],
+            n_units=parts.count,
+        )
+        for k in range(values.shape[1])
+    ]
+
+
+def _standard_error(total: FloatArray, share: FloatArray, parts: Units) -> FloatArray | None:
+    if parts.count < 2:
+        return None
+    residual = total - total.sum(axis=0) * share[:, None]
+    variance: FloatArray = (residual**2).sum(axis=0) * parts.count / (parts.count - 1)
+    return np.sqrt(variance)
+
+
+def _bootstrap_t(
+    total: FloatArray,
+    share: FloatArray,
+    mean: FloatArray,
+    se: FloatArray,
+    *,
+    rng: np.random.Generator,
+    resamples: int,
+    level: float,
+) -> list[Interval]:
+    """Return the interval of each column; total (units, k), share (units,), mean and se (k,)."""
+    count, k = total.shape
+    tail = (1 - level) / 2
+    student = stats.t.ppf(1 - tail, count - 1)
+    plain = [
+        Interval(low=float(m - student * s), high=float(m + student * s), level=level, method="Student's t")
+        for m, s in zip(mean, se, strict=True)
+    ]
+    if count < MIN_UNITS:
+        return plain
+    # sum c (z - m* w)^2 expands into three products of the counts, so no resample is ever made explicitly
+    products = np.concatenate(
+        [total, total**2, total * share[:, None], share[:, None], share[:, None] ** 2], axis=1
+    )
+    t = np.full((resamples, k), np.nan)
+    for rows, counts in bootstrap_counts(count, resamples=resamples, rng=rng):
+        sums = counts.T @ products
+        z, zz, zw, w, ww = np.split(sums, [k, 2 * k, 3 * k, 3 * k + 1], axis=1)
+        star = z / w
+        variance = (zz - 2 * star * zw + star**2 * ww) / w**2 * count / (count - 1)
+        degenerate = variance < 1e-12 * se**2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t[rows] = np.where(degenerate, np.nan, (star - mean) / np.sqrt(variance))
+    intervals = []
+    for j in range(k):
+        usable = t[:, j][np.isfinite(t[:, j])]
+        if len(usable) < resamples * (1 - _MAX_DEGENERATE):
+            intervals.append(plain[j])
+            continue
+        low_t, high_t = np.quantile(usable, [tail, 1 - tail])
+        intervals.append(
+            Interval(
+                low=float(mean[j] - high_t * se[j]),
+                high=float(mean[j] - low_t * se[j]),
+                level=level,
+                method="bootstrap-t",
+            )
+        )
+    return intervals

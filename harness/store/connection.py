@@ -1,0 +1,190 @@
+"""Opening the database for one short transaction: waiting for its turn, and saying why it cannot be opened.
+
+DuckDB lets one process write, or many read; every other open fails at once. So no connection outlives a call,
+and an open that finds the file taken tries again until its time is up.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from harness.errors import HarnessError, StoreBusyError
+from harness.store.migrate import check_version, known_migrations, migrate, schema_version
+
+# A file keeps the storage format it was created with. Pinned to DuckDB's long-term release, so that the
+# database opens there too and its format does not depend on the version that happens to be installed.
+STORAGE_VERSION = "v1.4.0"
+_PAUSE_S = (0.02, 0.5)  # first and longest pause between two tries
+
+OnWait = Callable[[str], None]
+
+
+@contextmanager
+def writing(path: Path, *, wait_s: float, on_wait: OnWait | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection inside a transaction, committed at the end and rolled back on any exception.
+
+    Creates and migrates the database where needed. Raises StoreBusyError after `wait_s` seconds in the queue,
+    HarnessError for a path that cannot be written or is no harness database.
+    """
+    _create(path)
+    _check_writable(path)
+    connection = _open(path, read_only=False, wait_s=wait_s, on_wait=on_wait)
+    try:
+        with _sentences(path):
+            migrate(connection, known_migrations(), name=str(path))
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+    finally:
+        connection.close()
+
+
+@contextmanager
+def reading(
+    path: Path, *, wait_s: float, read_only: bool, on_wait: OnWait | None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a read-only connection; never creates the file. Errors as in `writing`.
+
+    A database of an older schema is brought up to date first, unless `read_only`.
+    """
+    if not path.exists():
+        raise HarnessError(
+            f"there is no database at {path}; make one with `harness run`, or name another with --db"
+        )
+    newest = known_migrations()[-1].version
+    connection = _open(path, read_only=True, wait_s=wait_s, on_wait=on_wait)
+    try:
+        with _sentences(path):
+            version = schema_version(connection, name=str(path))
+            check_version(version, newest=newest, name=str(path))
+            if version < newest:
+                if read_only:
+                    raise HarnessError(
+                        f"{path} has the older schema {version}; open it once for writing to update it"
+                    )
+                connection.close()
+                with writing(path, wait_s=wait_s, on_wait=on_wait):
+                    pass
+                connection = _open(path, read_only=True, wait_s=wait_s, on_wait=on_wait)
+            yield connection
+    finally:
+        connection.close()
+
+
+def _create(path: Path) -> None:
+    """Make an empty store at `path` if nothing is there; whole or not at all, whoever else does the same."""
+    if path.exists():
+        return
+    if not path.parent.is_dir():
+        raise HarnessError(
+            f"the folder {path.parent} does not exist; make it, or name another database with --db"
+        )
+    _check_folder(path)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        connection = duckdb.connect(str(fresh), config={"storage_compatibility_version": STORAGE_VERSION})
+        try:
+            migrate(connection, known_migrations(), name=str(path))
+        finally:
+            connection.close()
+        # A link, unlike a rename, fails where another process was quicker: its database stays.
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            return
+        except OSError:
+            if not path.exists():
+                fresh.rename(path)
+    except duckdb.Error as error:
+        raise HarnessError(f"cannot create the database {path}: {_first_line(error)}") from None
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _open(path: Path, *, read_only: bool, wait_s: float, on_wait: OnWait | None) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + wait_s
+    pause, told = _PAUSE_S[0], False
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=read_only)
+        except (duckdb.IOException, duckdb.ConnectionException) as error:
+            holder = _holder(error)
+            if holder is None:
+                raise HarnessError(_why_not(path, error)) from None
+        if time.monotonic() >= deadline:
+            raise StoreBusyError(
+                f"{path} is in use by {holder} and was not released within {wait_s:g} s; "
+                "wait for it to finish, or name another database with --db"
+            )
+        if on_wait is not None and not told:
+            on_wait(f"waiting for {path}: in use by {holder}")
+            told = True
+        time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+        pause = min(pause * 1.6, _PAUSE_S[1])
+
+
+def _holder(error: duckdb.Error) -> str | None:
+    """Return who holds the file if that is what `error` says, None if it is about something else."""
+    message = str(error)
+    if "Could not set lock" in message or "being used by another process" in message:
+        pid = re.search(r"PID (\d+)", message)
+        return f"process {pid[1]}" if pid else "another process"
+    if "different configuration than existing connections" in message:
+        return "another thread of this process"
+    return None
+
+
+def _why_not(path: Path, error: duckdb.Error) -> str:
+    message = str(error)
+    if path.is_dir():
+        return f"{path} is a folder, not a database; name a file with --db"
+    if "not a valid DuckDB database" in message:
+        return f"{path} is not a DuckDB database; name another with --db, or move this file away"
+    if "ermission denied" in message:
+        return f"no permission to open {path}; change it with chmod, or name another database with --db"
+    if "newer" in message or "storage version" in message.lower():
+        return f"{path} was written by a newer DuckDB than {duckdb.__version__}; upgrade duckdb"
+    return f"cannot open the database {path}: {_first_line(error)}"
+
+
+def _check_writable(path: Path) -> None:
+    # The mode is looked at as well as asked for: root may write anything, but "read-only" is still meant.
+    if path.is_file() and (not os.access(path, os.W_OK) or not path.stat().st_mode & 0o222):
+        raise HarnessError(
+            f"the database {path} is read-only; allow writing with chmod u+w, or name another with --db"
+        )
+    _check_folder(path)
+
+
+def _check_folder(path: Path) -> None:
+    folder = path.parent
+    if folder.is_dir() and (not os.access(folder, os.W_OK) or not folder.stat().st_mode & 0o222):
+        raise HarnessError(
+            f"the folder {folder} is read-only, and DuckDB writes its log there; "
+            "allow writing with chmod u+w, or name another database with --db"
+        )
+
+
+@contextmanager
+def _sentences(path: Path) -> Iterator[None]:
+    """Turn what DuckDB says into one sentence that names the database."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise HarnessError(f"the database {path} refused: {_first_line(error)}") from error
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,258 @@
+"""`Store`: dataclasses in, dataclasses and DataFrames out; a connection lives no longer than a call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from harness.errors import HarnessError
+from harness.metrics import TOLERANCE, score_outcomes
+from harness.outcomes import OUTCOME_COLUMNS, TaskKey, TaskResult, check_outcomes
+from harness.records import Run, System, now, to_json
+from harness.store.connection import OnWait, reading, writing
+from harness.store.verify import Check, check_score
+
+_SYSTEM = "system_id, base, base_revision, variant, seed, kind, card_hash, recipe, lineage, data, folder"
+_RUN = "run_id, system_id, suite, dtype, device, evaluation, provenance, mask_proof, started_at, finished_at"
+
+
+class Store:
+    """One results database, shared by any number of processes that take turns.
+
+    Each method opens the file, does one short transaction and closes it. A method that finds the file taken
+    waits up to `wait_s` seconds, calling `on_wait` once with a sentence, and then raises StoreBusyError.
+    Reading never creates the file; with `read_only` writing is refused.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        wait_s: float = 60.0,
+        read_only: bool = False,
+        on_wait: OnWait | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.wait_s = wait_s
+        self.read_only = read_only
+        self.on_wait = on_wait
+
+    def _reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return reading(self.path, wait_s=self.wait_s, read_only=self.read_only, on_wait=self.on_wait)
+
+    def _writing(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        if self.read_only:
+            raise HarnessError(f"{self.path} was opened for reading only")
+        return writing(self.path, wait_s=self.wait_s, on_wait=self.on_wait)
+
+    # ---- writing
+
+    def ready(self) -> None:
+        """Make the database if it is not there and see that it can be written, before any work depends on it."""
+        with self._writing():
+            pass
+
+    def add_system(self, system: System) -> str:
+        """Store `system` unless it is there already, in which case only its folder is brought up to date."""
+        values = [
+            *(system.system_id, system.base, system.base_revision, system.variant, system.seed, system.kind),
+            *(system.card_hash, to_json(system.recipe), to_json(system.lineage), to_json(system.data)),
+            *(system.folder, _naive(now())),
+        ]
+        with self._writing() as connection:
+            connection.execute(
+                f"INSERT INTO system ({_SYSTEM}, added_at) VALUES ({_marks(12)}) "
+                "ON CONFLICT (system_id) DO UPDATE SET folder = coalesce(excluded.folder, folder)",
+                values,
+            )
+        return system.system_id
+
+    def add_run(self, run: Run) -> str:
+        """Store a new run of a stored system and return its id."""
+        proof = None if run.mask_proof is None else to_json(run.mask_proof)
+        finished = None if run.finished_at is None else _naive(run.finished_at)
+        with self._writing() as connection:
+            if not _exists(connection, "system", "system_id", run.system_id):
+                raise HarnessError(f"the store holds no system {run.system_id}; add it before its run")
+            if _exists(connection, "run", "run_id", run.run_id):
+                raise HarnessError(f"the store holds a run {run.run_id} already; a rerun needs a new id")
+            connection.execute(
+                f"INSERT INTO run ({_RUN}) VALUES ({_marks(10)})",
+                [
+                    *(run.run_id, run.system_id, run.suite, run.dtype, run.device, run.evaluation),
+                    *(to_json(run.provenance), proof, _naive(run.started_at), finished),
+                ],
+            )
+        return run.run_id
+
+    def finish_run(self, run_id: str) -> None:
+        """Note that all tasks of the run are done."""
+        with self._writing() as connection:
+            if not _exists(connection, "run", "run_id", run_id):
+                raise HarnessError(f"the store holds no run {run_id}")
+            connection.execute("UPDATE run SET finished_at = ? WHERE run_id = ?", [_naive(now()), run_id])
+
+    def add_result(self, run_id: str, result: TaskResult) -> int:
+        """Store score and outcomes together, or neither; return the number of the result.
+
+        Raises HarnessError if the score is not the aggregate of the outcomes (to 1e-6) or not finite, if the
+        run is unknown, or if it has a result for this task, split and subset already.
+        """
+        key, rows = result.key, check_outcomes(result.outcomes)
+        recomputed = score_outcomes(key.metric, rows)
+        if not abs(recomputed - result.score) <= TOLERANCE:  # so written that NaN is refused too
+            raise HarnessError(
+                f"{key.task}: its score {result.score:.7g} is not the {key.metric} of its outcomes, "
+                f"{recomputed:.7g}; nothing was stored"
+            )
+        with self._writing() as connection:
+            if not _exists(connection, "run", "run_id", run_id):
+                raise HarnessError(f"the store holds no run {run_id}; add it before its results")
+            taken = connection.execute(
+                "SELECT 1 FROM score WHERE run_id = ? AND task = ? AND split = ? AND subset = ?",
+                [run_id, key.task, key.split, key.subset],
+            ).fetchall()
+            if taken:
+                raise HarnessError(
+                    f"run {run_id} holds a result for {key.task} already; a rerun needs a new run"
+                )
+            [(number,)] = connection.execute("SELECT nextval('result_number')::INTEGER").fetchall()
+            connection.execute(
+                f"INSERT INTO score VALUES ({_marks(13)})",
+                [
+                    *(
+                        number,
+                        run_id,
+                        key.task,
+                        key.split,
+                        key.subset,
+                        key.revision,
+                        key.metric,
+                        result.task_type,
+                    ),
+                    *(float(result.score), rows["example_id"].nunique(), rows["trial"].nunique()),
+                    *(float(result.seconds), _naive(now())),
+                ],
+            )
+            connection.register("fresh_outcomes", rows)
+            columns = ", ".join(OUTCOME_COLUMNS)
+            connection.execute(
+                f"INSERT INTO outcome (result, {columns}) SELECT ?, {columns} FROM fresh_outcomes", [number]
+            )
+            connection.unregister("fresh_outcomes")
+        return int(number)
+
+    # ---- reading
+
+    def done(
+        self, system_id: str, *, dtype: str, evaluation: str, device: str | None = None
+    ) -> frozenset[TaskKey]:
+        """Return what needs no second measurement: the system's committed results under these conditions.
+
+        Results of a killed run count. `device` None accepts any. A database that does not exist yet has none.
+        """
+        if not self.path.exists():
+            return frozenset()
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT task, split, subset, revision, metric FROM result WHERE system_id = ? "
+                "AND dtype = ? AND evaluation = ? AND (?::VARCHAR IS NULL OR device = ?)",
+                [system_id, dtype, evaluation, device, device],
+            ).fetchall()
+        names = ("task", "split", "subset", "revision", "metric")
+        return frozenset(TaskKey(**dict(zip(names, row, strict=True))) for row in rows)
+
+    def systems(self) -> list[System]:
+        """Return all systems in the order they were first added."""
+        with self._reading() as connection:
+            rows = connection.execute(f"SELECT {_SYSTEM} FROM system ORDER BY added_at, system_id").fetchall()
+        return [
+            System(
+                base=base, base_revision=revision, variant=variant, seed=seed, kind=kind, card_hash=card_hash,
+                recipe=json.loads(recipe), lineage=json.loads(lineage), data=json.loads(data), folder=folder,
+            )
+            for _, base, revision, variant, seed, kind, card_hash, recipe, lineage, data, folder in rows
+        ]  # fmt: skip
+
+    def runs(self, *, system_id: str | None = None) -> list[Run]:
+        """Return the runs (of one system, or all), oldest first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT {_RUN} FROM run WHERE ?::VARCHAR IS NULL OR system_id = ? "
+                "ORDER BY started_at, run_id",
+                [system_id, system_id],
+            ).fetchall()
+        return [_run(row) for row in rows]
+
+    def scores(self, *, current: bool = True, run_id: str | None = None) -> pd.DataFrame:
+        """Return one row a result, by number, with the columns of the view `result` (migrations).
+
+        `current` keeps the newest of each system × task × split × subset: a rerun replaces what it repeats.
+        """
+        with self._reading() as connection:
+            return connection.execute(
+                "SELECT * FROM result WHERE (NOT ? OR current) AND (?::VARCHAR IS NULL OR run_id = ?) "
+                "ORDER BY result",
+                [current and run_id is None, run_id, run_id],
+            ).df()
+
+    def outcomes(
+        self, *, results: Iterable[int] | None = None, run_id: str | None = None, task: str | None = None
+    ) -> pd.DataFrame:
+        """Return `result` and the outcome columns of the chosen results, in the order they were stored.
+
+        Without `results`, those of the run, or the current ones of every system; `task` narrows either.
+        """
+        if results is None:
+            scores = self.scores(run_id=run_id)
+            results = scores["result"][scores["task"].eq(task) if task is not None else slice(None)]
+        numbers = sorted({int(number) for number in results})
+        with self._reading() as connection:
+            return _outcomes(connection, numbers)
+
+    def verify(self) -> Iterator[Check]:
+        """Recompute every stored score, superseded ones too, from its rows; yield a Check for each."""
+        for row in self.scores(current=False).to_dict("records"):
+            yield check_score(row, self.outcomes(results=[row["result"]]).drop(columns="result"))
+
+
+def _outcomes(connection: duckdb.DuckDBPyConnection, numbers: list[int]) -> pd.DataFrame:
+    columns = ["result", *OUTCOME_COLUMNS]
+    low, high = (numbers[0], numbers[-1]) if numbers else (0, -1)
+    # The range lets DuckDB skip row groups; the list picks exactly. rowid is the order of insertion.
+    table = connection.sql(
+        f"SELECT {', '.join(columns)} FROM outcome WHERE result BETWEEN ? AND ? AND list_contains(?, result) "
+        "ORDER BY rowid",
+        params=[low, high, numbers or [-1]],
+    ).to_arrow_table()
+    frame = pd.DataFrame({name: table.column(name).to_pandas() for name in columns})
+    return frame.astype({"result": np.int32, **OUTCOME_COLUMNS})
+
+
+def _run(row: tuple[Any, ...]) -> Run:
+    run_id, system_id, suite, dtype, device, evaluation, provenance, proof, started, finished = row
+    return Run(
+        run_id=run_id, system_id=system_id, suite=suite, dtype=dtype, device=device, evaluation=evaluation,
+        provenance=json.loads(provenance), mask_proof=None if proof is None else json.loads(proof),
+        started_at=started.replace(tzinfo=UTC), finished_at=finished and finished.replace(tzinfo=UTC),
+    )  # fmt: skip
+
+
+def _exists(connection: duckdb.DuckDBPyConnection, table: str, column: str, value: str) -> bool:
+    return bool(connection.execute(f"SELECT 1 FROM {table} WHERE {column} = ?", [value]).fetchall())
+
+
+def _marks(n: int) -> str:
+    return ", ".join("?" * n)
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,95 @@
+"""Suites and tasks by name. Naming is cheap; making a task imports what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import HarnessError, near_names
+from harness.suites.task import Task, TaskEncoder, TaskInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A named list of tasks.
+
+    `baseline` is the name of a reference encoder and what makes it from a base's folder; it is scored beside the
+    variants.
+    """
+
+    name: str
+    about: str
+    tasks: tuple[str, ...]
+    baseline: tuple[str, Callable[[Path], TaskEncoder]] | None = None
+
+
+def suites() -> dict[str, Suite]:
+    """All suites by name."""
+    from harness.suites import mini
+
+    embedded = Suite(
+        name="mini",
+        about="the embedded default: generated English, labels true by construction, held-out topics and words",
+        tasks=mini.task_names(),
+        baseline=("bag-of-words", _bag_of_words),
+    )
+    return {embedded.name: embedded}
+
+
+def get_suite(name: str) -> Suite:
+    known = suites()
+    if name not in known:
+        raise HarnessError(f"no suite is named {name!r}; {near_names(name, known)}")
+    return known[name]
+
+
+def choose_suite(suite: str, tasks: Sequence[str]) -> Suite:
+    """The suite called `suite`; or, if `tasks` are named, just those: tasks of the suite first, else mteb's own.
+
+    A choice within a suite keeps its name and its baseline. Raises HarnessError for no task at all.
+    """
+    whole = get_suite(suite)
+    chosen = tuple(dict.fromkeys(name.strip() for name in tasks if name.strip()))
+    if not tasks:
+        chosen = whole.tasks
+    if not chosen:
+        raise HarnessError("no task is named; give --tasks NAME,NAME or leave it out to run the whole suite")
+    if set(chosen) <= set(whole.tasks):
+        return Suite(name=whole.name, about=whole.about, tasks=chosen, baseline=whole.baseline)
+    return Suite(name="tasks", about="tasks named on the command line", tasks=chosen)
+
+
+def task_info(name: str) -> TaskInfo:
+    """Name, type, metric and revision of a task: cheap for the embedded ones, an import of mteb for the others."""
+    from harness.suites import mini
+
+    if name in mini.task_names():
+        entry = mini.task_entry(name)
+        return TaskInfo(
+            name=entry.name,
+            task_type=entry.task_type,
+            metric=entry.metric,
+            revision=mini.task_revision(),
+            about=entry.about,
+        )
+    return make_task(name).info
+
+
+def make_task(name: str) -> Task:
+    """A task ready to run."""
+    from harness.suites import mini
+    from harness.suites.mteb import mteb_task, wrap
+
+    if name not in mini.task_names():
+        return mteb_task(name, also=mini.task_names())
+    if mini.task_entry(name).is_word_task:
+        task: Task = mini.make_task(name)
+        return task
+    return wrap(lambda: mini.make_task(name))
+
+
+def _bag_of_words(folder: Path) -> TaskEncoder:
+    from harness.suites.mini.baseline import BagOfWords
+
+    return BagOfWords(folder)

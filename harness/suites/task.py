@@ -1,0 +1,41 @@
+"""What a task is to the rest of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from harness.outcomes import TaskResult
+
+
+class TaskEncoder(Protocol):
+    """What a task may ask of a system."""
+
+    def for_mteb(self) -> Any:
+        """The system as mteb's EncoderProtocol."""
+
+    def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
+        """(layers, N, D) float32 vectors of the words at character `spans` of `texts`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskInfo:
+    """A task as `harness ls tasks` shows it; cheap, no data loaded."""
+
+    name: str
+    task_type: str
+    metric: str
+    revision: str
+    about: str
+
+
+class Task(Protocol):
+    """One data set with one metric. `run` is deterministic and returns one result per split and subset."""
+
+    @property
+    def info(self) -> TaskInfo: ...
+
+    def run(self, encoder: TaskEncoder) -> list[TaskResult]: ...

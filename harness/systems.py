@@ -1,0 +1,84 @@
+"""Base × card × seed ─▶ a system with an address, and, when it is needed, its encoder. Planning knows no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.bases import Base
+from harness.cards import Card, Recipe
+from harness.records import System
+from harness.training.lineage import PlannedStage, plan_lineage
+from harness.training.stages import OnStage, is_trained, stage_folder, train_lineage
+
+if TYPE_CHECKING:
+    from harness.encoder.model import Encoder
+    from harness.encoder.placement import Placement
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedSystem:
+    """A system before anything is trained; `seed` is None where the recipe has nothing random in it."""
+
+    base: Base
+    card: Card
+    recipe: Recipe
+    seed: int | None
+    lineage: tuple[PlannedStage, ...]
+
+    @property
+    def label(self) -> str:
+        """How the system is called on screen."""
+        return self.card.variant if self.seed is None else f"{self.card.variant} (seed {self.seed})"
+
+    @property
+    def untrained(self) -> tuple[PlannedStage, ...]:
+        """The stages that no earlier run has trained."""
+        return tuple(stage for stage in self.lineage if not is_trained(stage))
+
+    def record(self) -> System:
+        """The system as the store keeps it. Its address is made of the recipe, not of the card's prose."""
+        return System(
+            base=self.base.name,
+            base_revision=self.base.revision,
+            variant=self.card.variant,
+            seed=self.seed,
+            card_hash=self.recipe.digest,
+            recipe={"title": self.card.title, "card_sha256": self.card.sha256, **self.recipe.model_dump(mode="json")},
+            lineage={planned.stage.kind: planned.digest for planned in self.lineage},
+            data={planned.stage.kind: planned.data_fingerprint for planned in self.lineage},
+            folder=str(stage_folder(self.lineage[-1]) if self.lineage else self.base.folder),
+        )
+
+    def train(self, device: str, on_stage: OnStage | None = None) -> None:
+        """Train the stages that are missing."""
+        train_lineage(self.base, self.lineage, device=device, on_stage=on_stage)
+
+    def encoder(self, place: Placement) -> Encoder:
+        """Load the trained system. Call `train` first."""
+        from harness.encoder.model import build_encoder
+
+        record = self.record()
+        checkpoint, recipe = self.base.folder, self.recipe
+        if self.lineage:
+            checkpoint, recipe = stage_folder(self.lineage[-1]), recipe.model_copy(update={"weights": "pretrained"})
+        return build_encoder(
+            checkpoint,
+            recipe,
+            seed=self.seed,
+            place=place,
+            name=f"{self.base.name}-{self.card.variant}",
+            revision=record.system_id,
+        )
+
+
+def plan_systems(base: Base, cards: Sequence[Card], seeds: Sequence[int]) -> list[PlannedSystem]:
+    """One system a card and seed; a card without randomness gives one system however many the seeds."""
+    planned: list[PlannedSystem] = []
+    for card in cards:
+        recipe = card.recipe(base.name)
+        for seed in seeds if recipe.seeded else [None]:
+            lineage = plan_lineage(base, recipe, 0 if seed is None else seed)
+            planned.append(PlannedSystem(base=base, card=card, recipe=recipe, seed=seed, lineage=lineage))
+    return planned

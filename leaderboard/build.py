@@ -1,0 +1,174 @@
+"""results.duckdb in, a folder of plain files out: no server, no network, no script."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.compare import Progress, TaskComparison, current_entries, scope_of
+from harness.errors import HarnessError
+from harness.store import Store
+from leaderboard import text
+from leaderboard.charts import Mark, forest, scale_of, tally
+from leaderboard.views import Base, Row, Site, Step, Task, make_site
+
+_MARKER = "made-by-harness.txt"  # written last: its presence means a complete site that may be replaced
+
+
+def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: Progress | None = None) -> Path:
+    """Render the store into folder `out` and return the path of its index.html.
+
+    The same database gives the same bytes. The site is made beside `out` and swapped in when complete, so a
+    kill leaves the old one. Raises HarnessError if the store has no scores, or `out` holds anything else.
+    """
+    _check_replaceable(out)
+    scores = store.scores()
+    entries = current_entries(store, scores=scores)
+    if not entries:
+        raise HarnessError(
+            f"{store.path} holds no scores yet; `harness run --variant bidir-supcon` makes some"
+        )
+    site = make_site(store, entries, scores, resamples=resamples, progress=progress)
+    fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        for name, content in _pages(site).items():
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8", newline="\n")
+        (fresh / _MARKER).write_text(
+            "This folder is replaced by every build of the site.\n", encoding="utf-8"
+        )
+        _swap(fresh, out)
+    except OSError as error:
+        raise HarnessError(f"cannot write the site to {out}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return out / "index.html"
+
+
+def _check_replaceable(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise HarnessError(f"{out} is a file; name a folder for the site")
+    if out.is_dir() and any(out.iterdir()) and not (out / _MARKER).is_file():
+        raise HarnessError(
+            f"{out} holds files that are no site of harness; name another folder, or empty this one"
+        )
+
+
+def _swap(fresh: Path, out: Path) -> None:
+    old = out.with_name(f".{out.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        out.rename(old)
+    fresh.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _pages(site: Site) -> Mapping[str, str]:
+    """Return every file of the site by its path."""
+    environment = Environment(
+        loader=PackageLoader("leaderboard"),
+        autoescape=True,  # whatever a card or a model calls itself is text
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "points": text.points,
+        "change": text.change,
+        "span": text.span,
+        "p": text.p_value,
+        "seeds": text.seeds,
+        "flat": text.flatten,
+        "what": text.what_interval,
+    }
+    environment.globals |= {"site": site, "scope_of": scope_of, "tally": _tally}
+    pages = {"index.html": environment.get_template("index.html").render(root="", forest=_step_forests(site))}
+    for task in site.tasks:
+        pages[task.href] = environment.get_template("task.html").render(
+            root="../", task=task, bases=[b for b in site.bases if task in b.tasks], chart=_score_forest
+        )
+    for base in site.bases:
+        for row in (*base.rows, *base.baselines):
+            pages[row.href] = environment.get_template("system.html").render(root="../", base=base, row=row)
+    style = (files("leaderboard") / "assets" / "style.css").read_text("utf-8")
+    return {**pages, "assets/style.css": style}
+
+
+def _tally(step: Step, ident: str) -> Markup:
+    return tally(step.tally, ident=ident)
+
+
+def _step_forests(site: Site) -> Mapping[str, Mapping[tuple[str, str], Markup]]:
+    """Return a chart for each step of each base; the steps of a base share their scale."""
+    labels = {task.name: task for task in site.tasks}
+    charts: dict[str, dict[tuple[str, str], Markup]] = {}
+    for b, base in enumerate(site.bases):
+        steps = (*base.ladder, *base.controls)
+        marks = [[_step_mark(found, labels) for found in _in_order(step, base)] for step in steps]
+        if not any(marks):
+            charts[base.name] = {}
+            continue
+        scale = scale_of([mark for of_step in marks for mark in of_step], zero=True)
+        charts[base.name] = {
+            (step.contrast.variant, step.contrast.against): forest(
+                of_step,
+                scale=scale,
+                title=f"{step.contrast.variant} minus {step.contrast.against}, by task",
+                axis=f"{step.contrast.variant} − {step.contrast.against}, points",
+                ident=f"f{b}-{s}",
+            )
+            for s, (step, of_step) in enumerate(zip(steps, marks, strict=True))
+        }
+    return charts
+
+
+def _in_order(step: Step, base: Base) -> Sequence[TaskComparison]:
+    found = {(t.key.task, t.key.split, t.key.subset): t for t in step.comparison.tasks}
+    return [found[task.name] for task in base.tasks if task.name in found]
+
+
+def _step_mark(found: TaskComparison, labels: Mapping[tuple[str, str, str], Task]) -> Mark:
+    ends = found.interval or found.spread
+    label = labels[found.key.task, found.key.split, found.key.subset].label
+    return Mark(
+        label=label,
+        value=100 * found.difference,
+        low=100 * ends.low if ends else None,
+        high=100 * ends.high if ends else None,
+        kind=found.verdict,
+        text=text.change(found.difference),
+        title=f"{label}: {text.change(found.difference)} ({text.span(ends, signed=True) or 'no interval'}), "
+        f"{found.verdict}",
+    )
+
+
+def _score_forest(base: Base, task: Task, ident: str) -> Markup:
+    """Draw all rows of `base` on one task."""
+    marks = [mark for row in (*base.rows, *base.baselines) if (mark := _score_mark(row, task)) is not None]
+    title = f"{task.label} on {base.name or 'no base'}: score by variant"
+    axis = f"{task.metric}, points"
+    return forest(marks, scale=scale_of(marks, zero=False), title=title, axis=axis, ident=ident)
+
+
+def _score_mark(row: Row, task: Task) -> Mark | None:
+    score = next((cell.score for cell in row.cells if cell.task == task), None)
+    if score is None:
+        return None
+    ends = score.interval or score.spread
+    return Mark(
+        label=row.entry.variant,
+        value=100 * score.score,
+        low=100 * ends.low if ends else None,
+        high=100 * ends.high if ends else None,
+        kind="descriptive" if score.spread else "score",
+        text=text.points(score.score),
+        title=f"{row.entry.variant}: {text.points(score.score)} ({text.span(ends) or 'no interval'})",
+    )

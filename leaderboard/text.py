@@ -1,0 +1,78 @@
+"""How numbers and names are written: scores in points with one decimal, file names from any text."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+
+from harness.compare import TaskScore
+from harness.stats import DrawSpread, Interval
+
+NONE = "–"
+_SLUG_LENGTH = 60
+
+
+def points(value: float | None) -> str:
+    """Return a score in points: 0.6904 is '69.0'."""
+    return NONE if value is None else f"{100 * value:.1f}".replace("-", "−")
+
+
+def change(value: float | None) -> str:
+    """Return a difference in points, with its sign: '+1.5', '−0.3'."""
+    return NONE if value is None else f"{100 * value:+.1f}".replace("-", "−")
+
+
+def span(interval: Interval | DrawSpread | None, *, signed: bool = False) -> str:
+    """Return both ends of an interval or a range, or an empty string."""
+    if interval is None:
+        return ""
+    write = change if signed else points
+    return f"{write(interval.low)} to {write(interval.high)}"
+
+
+def p_value(p: float | None) -> str:
+    """Return p with three decimals, without the leading zero."""
+    if p is None:
+        return NONE
+    return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
+def seeds(values: Iterable[int | None]) -> str:
+    """Return training seeds as text; a variant without randomness has none."""
+    known = [str(seed) for seed in values if seed is not None]
+    return ", ".join(known) if known else "none needed"
+
+
+def what_interval(score: TaskScore) -> str:
+    """Say what the two ends beside a score are."""
+    if score.spread is not None:
+        return f"range over {score.spread.n_draws} draws"
+    if score.interval is None:
+        return "no interval can be estimated"
+    return f"{score.interval.level:.0%} interval, {score.interval.method}"
+
+
+def slugs(names: Iterable[str]) -> Mapping[str, str]:
+    """Return a file name for each name: safe everywhere, readable where possible, never the same twice."""
+    taken: dict[str, str] = {}
+    for name in sorted(set(names)):
+        slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:_SLUG_LENGTH]
+        # file systems that ignore case would merge two names that differ by case alone
+        if slug != name or slug.lower() in {other.lower() for other in taken.values()}:
+            slug = f"{slug or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        taken[name] = slug
+    return taken
+
+
+def flatten(value: object, prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested data as (dotted name, text) pairs in their own order."""
+    if isinstance(value, Mapping) and value:
+        items = [(str(key), part) for key, part in value.items()]
+    elif isinstance(value, list | tuple) and any(isinstance(part, Mapping | list | tuple) for part in value):
+        items = [(str(i), part) for i, part in enumerate(value, 1)]
+    elif isinstance(value, list | tuple):
+        return [(prefix, ", ".join(map(str, value)) or NONE)]
+    else:
+        return [(prefix, NONE if value is None or value == {} else str(value))]
+    return [pair for key, part in items for pair in flatten(part, f"{prefix}.{key}" if prefix else key)]

@@ -1,0 +1,238 @@
+"""What each page shows, as plain data: every number is computed here or to the left, none in a template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harness.compare import (
+    Analysis,
+    Comparison,
+    Contrast,
+    Contrasts,
+    Entry,
+    Progress,
+    TaskComparison,
+    TaskName,
+    TaskScore,
+    analyse,
+    declared_contrasts,
+    scope,
+    sentence,
+    task_label,
+)
+from harness.records import Run, System
+from harness.store import Store
+from leaderboard import text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A column of the table and a page."""
+
+    name: TaskName
+    label: str
+    href: str
+    task_type: str
+    metric: str
+    revisions: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One score in the table; `mark` is the verdict against the foot of the ladder, or empty."""
+
+    task: Task
+    score: TaskScore | None
+    mark: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A base × variant. `notes` say why it is not ranked or not complete."""
+
+    entry: Entry
+    href: str
+    cells: tuple[Cell, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A declared contrast that the store can answer."""
+
+    contrast: Contrast
+    comparison: Comparison
+    sentence: str
+    scope: str
+
+    @property
+    def tally(self) -> tuple[tuple[str, int], ...]:
+        """Tasks by verdict."""
+        kinds = ("better", "undecided", "worse", "descriptive")
+        return tuple((kind, self.comparison.count(kind)) for kind in kinds)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """One section of the front page."""
+
+    name: str
+    answer: str
+    scope: str
+    root: str
+    tasks: tuple[Task, ...]
+    rows: tuple[Row, ...]
+    baselines: tuple[Row, ...]
+    ladder: tuple[Step, ...]
+    controls: tuple[Step, ...]
+    problems: tuple[str, ...]
+    proofs: Mapping[str, tuple[tuple[System, Run | None], ...]]  # variant -> each seed's newest run
+
+    def steps_on(self, task: Task) -> list[tuple[Step, TaskComparison]]:
+        """Return the declared contrasts with their result on `task`."""
+        return [
+            (step, found)
+            for step in (*self.ladder, *self.controls)
+            for found in step.comparison.tasks
+            if (found.key.task, found.key.split, found.key.subset) == task.name
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The whole site."""
+
+    bases: tuple[Base, ...]
+    tasks: tuple[Task, ...]
+    contrasts: Contrasts
+    newest: str  # date of the newest score: the site's own date would change its bytes
+
+
+def make_site(
+    store: Store, entries: Sequence[Entry], scores: pd.DataFrame, *, resamples: int, progress: Progress | None
+) -> Site:
+    """Analyse every base and arrange the results; `entries` are not empty."""
+    contrasts = declared_contrasts()
+    runs = {run.run_id: run for run in store.runs()}
+    tasks = _tasks(scores)
+    hrefs = text.slugs(_file_name(entry) for entry in entries)
+    names = sorted({entry.base for entry in entries if entry.base}) or [""]
+    bases = []
+    for name in names:
+        here = [entry for entry in entries if entry.base in ("", name)]
+        analysis = analyse(
+            store,
+            entries=here,
+            pairs=_pairs(here, contrasts),
+            scores=scores,
+            resamples=resamples,
+            progress=progress,
+        )
+        bases.append(_base(name, here, analysis, tasks, scores, runs, hrefs, contrasts))
+    return Site(
+        bases=tuple(bases),
+        tasks=tuple(tasks.values()),
+        contrasts=contrasts,
+        newest=f"{scores['measured_at'].max():%Y-%m-%d %H:%M} UTC",
+    )
+
+
+def _tasks(scores: pd.DataFrame) -> dict[TaskName, Task]:
+    """Return the tasks by type, then name."""
+    found: dict[TaskName, pd.DataFrame] = {}
+    for name, rows in scores.groupby(["task_type", "task", "split", "subset"], sort=True):
+        found[str(name[1]), str(name[2]), str(name[3])] = rows
+    labels = {name: task_label(name, tuple(found)) for name in found}
+    hrefs = text.slugs(labels.values())
+    return {
+        name: Task(
+            name=name,
+            label=labels[name],
+            href=f"tasks/{hrefs[labels[name]]}.html",
+            task_type=str(rows["task_type"].iloc[0]),
+            metric=", ".join(sorted(set(rows["metric"]))),
+            revisions=tuple(sorted(set(rows["revision"]))),
+        )
+        for name, rows in found.items()
+    }
+
+
+def _pairs(entries: Sequence[Entry], contrasts: Contrasts) -> list[tuple[Entry, Entry]]:
+    """Return the declared contrasts that can be made, and each variant against the foot of the ladder."""
+    by_name = {entry.variant: entry for entry in entries if entry.kind == "variant"}
+    wanted = [(step.variant, step.against) for step in (*contrasts.ladder, *contrasts.controls)]
+    wanted += [(name, contrasts.root) for name in contrasts.order(by_name) if name != contrasts.root]
+    return [(by_name[a], by_name[b]) for a, b in dict.fromkeys(wanted) if a in by_name and b in by_name]
+
+
+def _base(
+    name: str,
+    entries: Sequence[Entry],
+    analysis: Analysis,
+    tasks: Mapping[TaskName, Task],
+    scores: pd.DataFrame,
+    runs: Mapping[str, Run],
+    hrefs: Mapping[str, str],
+    contrasts: Contrasts,
+) -> Base:
+    compared = {(c.variant.variant, c.against.variant): c for c in analysis.comparisons}
+    by_name = {entry.variant: entry for entry in entries if entry.kind == "variant"}
+    columns = [task for task_id, task in tasks.items() if task_id in analysis.tasks]
+    newest_run = scores.sort_values("result").groupby("system_id")["run_id"].last().to_dict()
+    proofs = {e.variant: tuple((s, runs.get(newest_run[s.system_id])) for s in e.systems) for e in entries}
+    used = scores.groupby("system_id")["run_id"].unique().to_dict()
+
+    def row(entry: Entry) -> Row:
+        against = compared.get((entry.variant, contrasts.root))
+        verdicts = {} if against is None else {_name(t): t.verdict for t in against.tasks}
+        cells = [
+            Cell(task=t, score=analysis.scores.get((entry.name, t.name)), mark=verdicts.get(t.name, ""))
+            for t in columns
+        ]
+        measured = sum(cell.score is not None for cell in cells)
+        proven = all(runs[run_id].proven for s in entry.systems for run_id in used[s.system_id])
+        notes = [] if proven or entry.kind == "baseline" else ["unranked: no mask proof"]
+        notes += [] if measured == len(columns) else [f"{measured} of {len(columns)} tasks"]
+        href = f"systems/{hrefs[_file_name(entry)]}.html"
+        return Row(entry=entry, href=href, cells=tuple(cells), notes=tuple(notes))
+
+    def steps(declared: Sequence[Contrast]) -> tuple[Step, ...]:
+        made = [(c, compared[c.variant, c.against]) for c in declared if (c.variant, c.against) in compared]
+        return tuple(
+            Step(contrast=c, comparison=found, sentence=sentence(found), scope=scope(found))
+            for c, found in made
+        )
+
+    headline = contrasts.headline_among(by_name)
+    answer = compared.get((headline.variant, headline.against)) if headline else None
+    return Base(
+        name=name,
+        answer=sentence(answer) if answer else _no_answer(name, contrasts),
+        scope=scope(answer) if answer else "",
+        root=contrasts.root,
+        tasks=tuple(columns),
+        rows=tuple(row(by_name[variant]) for variant in contrasts.order(by_name)),
+        baselines=tuple(row(entry) for entry in entries if entry.kind == "baseline"),
+        ladder=steps(contrasts.ladder),
+        controls=steps(contrasts.controls),
+        problems=analysis.problems,
+        proofs=proofs,
+    )
+
+
+def _file_name(entry: Entry) -> str:
+    return "--".join(filter(None, entry.name))
+
+
+def _name(task: TaskComparison) -> TaskName:
+    return (task.key.task, task.key.split, task.key.subset)
+
+
+def _no_answer(name: str, contrasts: Contrasts) -> str:
+    where = f"On base {name} there" if name else "There"
+    return (
+        f"{where} is nothing to compare yet: that takes {contrasts.root} and one more variant of the ladder."
+    )

@@ -1,0 +1,147 @@
+"""The command line as a user meets it: its surface, its sentences, its exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+
+
+def call(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run the command in this process; return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["harness", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def harness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def run(*words: str) -> tuple[int, str, str]:
+        code = call(*words, monkeypatch=monkeypatch)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+COMMANDS = {
+    "run": "--variant --all --base --suite --tasks --seed --seeds --data --device --dtype --db --site --force --json",
+    "train": "--variant --base --seed --out --data --device",
+    "ls": "--suite --db --json",
+    "show": "--db --json",
+    "compare": "--base --tasks --db --json",
+    "doctor": "--base --device --dtype --kernels --json",
+    "verify": "--db --json",
+    "site": "--db --out",
+}
+
+
+def test_the_surface_is_frozen() -> None:
+    """A command or an option that comes or goes is a decision, made here too."""
+    import typer
+
+    from harness.cli import app
+
+    found = {
+        name: " ".join(option for parameter in command.params for option in parameter.opts if option[:2] == "--")
+        for name, command in typer.main.get_command(app).commands.items()
+    }
+    assert found == COMMANDS
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, harness.cli; "
+        "print([name for name in ('torch', 'mteb', 'transformers', 'pandas', 'duckdb') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_variants_as_json(harness) -> None:
+    code, out, err = harness("ls", "variants", "--json")
+    assert (code, err) == (0, "")
+    assert {row["variant"] for row in json.loads(out)} >= {"causal", "bidir-supcon", "random"}
+
+
+@pytest.mark.parametrize("what", ["variants", "bases", "suites", "tasks"])
+def test_lists_need_no_database(harness, what: str) -> None:
+    code, out, _ = harness("ls", what)
+    assert code == 0
+    assert len(out.splitlines()) > 1
+
+
+def corrupt(folder: Path) -> str:
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:500])
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("run",), "name a variant with --variant"),
+        (("run", "--all", "--variant", "causal"), "not both"),
+        (("run", "--variant", "bidir-supcom"), "did you mean bidir-supcon"),
+        (("run", "--variant", "nope"), "no variant is named 'nope'"),
+        (("run", "--variant", "bidir", "--base", "./nowhere"), "there is no such folder"),
+        (("run", "--variant", "bidir", "--base", "CORRUPT"), "corrupt or cut short"),
+        (("run", "--variant", "bidir", "--suite", "minni"), "did you mean mini"),
+        (("run", "--variant", "bidir", "--tasks", ""), "no task is named; give --tasks"),
+        (("run", "--variant", "bidir", "--tasks", "MiniST"), "did you mean MiniSTS"),
+        (("run", "--variant", "bidir", "--seed", "1", "--seeds", "2"), "not both"),
+        (("run", "--variant", "bidir", "--data", "mntp"), "is not STAGE=FILE"),
+        (("run", "--variant", "bidir", "--device", "tpu"), "use auto, cpu, cuda"),
+        (("run", "--variant", "bidir", "--db", "absent/results.duckdb"), "absent"),
+        (("ls", "varients"), "did you mean variants"),
+        (("ls", "runs"), "there is no database"),
+        (("show", "123"), "there is no database"),
+        (("compare", "bidir", "causal"), "there is no database"),
+        (("verify",), "there is no database"),
+        (("site",), "there is no database"),
+        (("train", "--variant", "bidir"), "name a folder with --out"),
+        (("doctor", "--kernels", "sdpaa"), "did you mean sdpa"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_one_sentence_and_an_exit_code(harness, tiny_base: Path, words, sentence: str) -> None:
+    copy = Path(shutil.copytree(tiny_base, "copy"))
+    code, _, err = harness(*(corrupt(copy) if word == "CORRUPT" else word for word in words))
+    last = err.strip().splitlines()[-1]
+    assert code == 2
+    assert last.startswith("harness: ")
+    assert sentence in last
+    assert not Path("results.duckdb").exists()
+
+
+def test_train_writes_an_encoder_and_never_over_something(harness, tiny_base: Path) -> None:
+    code, out, _ = harness("train", "--variant", "bidir", "--base", str(tiny_base), "--out", "made")
+    assert (code, out.strip()) == (0, "made")
+    assert json.loads(Path("made/config.json").read_text())["is_causal"] is False
+    code, _, err = harness("train", "--variant", "bidir", "--base", str(tiny_base), "--out", "made")
+    assert code == 2
+    assert "is not empty" in err
+
+
+def test_doctor_finds_a_sound_installation(harness, tiny_base: Path) -> None:
+    code, out, _ = harness("doctor", "--base", str(tiny_base), "--kernels", "eager,sdpa", "--json")
+    findings = {row["what"]: row for row in json.loads(out)}
+    assert code == 0
+    assert {"torch", "free disk", "determinism", "sdpa, causal", "eager, bidirectional, adapter merged"} <= set(
+        findings
+    )
+    assert not [row for row in findings.values() if row["state"] == "failed"]
+
+
+def test_doctor_fails_on_a_dead_switch(harness, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.encoder.model.set_attention", lambda model, attention: None)
+    code, out, err = harness("doctor", "--base", str(tiny_base), "--kernels", "sdpa")
+    assert code == 4
+    assert "FAILED" in out
+    assert "sdpa, bidirectional" in err

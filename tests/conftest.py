@@ -1,0 +1,102 @@
+"""Fixtures that many tests share. No test reaches the network, the user's cache or the user's database."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TQDM_DISABLE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+# Real checkpoints and data sets, where the machine has them: a folder with hub/, models/, train/, probes/.
+SHARED_DATA = Path(os.environ.get("HARNESS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+IN_CI = os.environ.get("CI") == "true"
+
+
+@pytest.fixture(autouse=True)
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test starts in an empty folder with an empty cache."""
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HARNESS_DB", raising=False)
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data, or a skip that says so; in CI its absence is a failure."""
+    if (SHARED_DATA / "models").is_dir():
+        return SHARED_DATA
+    message = f"no real data at {SHARED_DATA}; set HARNESS_TEST_DATA to a folder with models/ and hub/"
+    if IN_CI:
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+TINY_WORDS = [
+    "the",
+    "a",
+    "cat",
+    "dog",
+    "sat",
+    "ran",
+    "on",
+    "mat",
+    "road",
+    "big",
+    "small",
+    "red",
+    "old",
+    "man",
+    "saw",
+    "her",
+    "his",
+    "and",
+    "was",
+    "is",
+    "in",
+    "of",
+    "to",
+    "bird",
+    "tree",
+]
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama of 2 layers × 16 with random weights and a real word-level tokenizer that adds BOS."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("bases") / "tiny"
+    names = ["<unk>", "<s>", "</s>", "_", *TINY_WORDS, *"abcdefghijklmnopqrstuvwxyz0123456789"]
+    raw = Tokenizer(
+        models.WordLevel({name: index for index, name in enumerate(dict.fromkeys(names))}, unk_token="<unk>")
+    )
+    raw.pre_tokenizer = pre_tokenizers.Whitespace()
+    raw.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=raw, unk_token="<unk>", bos_token="<s>", eos_token="</s>", model_max_length=64
+    )
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        initializer_range=0.3,
+        bos_token_id=1,
+        eos_token_id=2,
+        tie_word_embeddings=True,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder

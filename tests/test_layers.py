@@ -1,0 +1,79 @@
+"""Data and imports go one way: a room imports only rooms to its left."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# Left to right. Rooms on one line do not import each other.
+ORDER: tuple[tuple[str, ...], ...] = (
+    ("harness",),
+    ("harness.errors",),
+    ("harness.paths", "harness.provenance", "harness.outcomes", "harness.records", "harness.mini", "harness.stats"),
+    ("harness.metrics", "harness.cards", "harness.bases"),
+    ("harness.encoder", "harness.probes"),
+    ("harness.training",),
+    ("harness.suites", "harness.store"),
+    ("harness.systems", "harness.compare"),
+    ("harness.run", "harness.doctor"),
+    ("leaderboard",),
+    ("harness.cli",),
+    ("harness.__main__",),
+)
+# What a room may not import from outside: statistics know no torch, mteb or DuckDB; only the store speaks SQL.
+FORBIDDEN = {
+    "harness.stats": {"torch", "mteb", "duckdb", "pandas", "transformers", "sentence_transformers"},
+    "leaderboard": {"torch", "mteb", "duckdb", "transformers", "sentence_transformers"},
+    "harness.compare": {"torch", "mteb", "duckdb"},
+    "harness.mini": {"mteb", "duckdb", "sentence_transformers"},
+}
+ONLY_STORE = "duckdb"
+
+
+def _room(module: str) -> str:
+    rooms = [name for line in ORDER for name in line]
+    fitting = [name for name in rooms if module == name or module.startswith(name + ".")]
+    return max(fitting, key=len)
+
+
+def _rank(room: str) -> int:
+    return next(rank for rank, line in enumerate(ORDER) if room in line)
+
+
+def _modules() -> list[tuple[str, Path]]:
+    files = [*ROOT.glob("harness/**/*.py"), *ROOT.glob("leaderboard/**/*.py")]
+    return [(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path) for path in files]
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize(("module", "path"), _modules(), ids=lambda value: str(value) if isinstance(value, str) else "")
+def test_imports_only_rooms_to_its_left(module: str, path: Path) -> None:
+    room = _room(module)
+    assert room != "harness" or module == "harness", f"{module} belongs to no room; add it to ORDER"
+    for name in _imports(path):
+        if name.split(".")[0] in {"harness", "leaderboard"}:
+            other = _room(name)
+            assert other == room or _rank(other) < _rank(room), f"{module} imports {name}, which is not to its left"
+
+
+@pytest.mark.parametrize(("module", "path"), _modules(), ids=lambda value: str(value) if isinstance(value, str) else "")
+def test_outside_libraries_stay_in_their_rooms(module: str, path: Path) -> None:
+    outside = {name.split(".")[0] for name in _imports(path)}
+    for room, forbidden in FORBIDDEN.items():
+        if module == room or module.startswith(room + "."):
+            assert not outside & forbidden, f"{module} imports {outside & forbidden}"
+    if not module.startswith("harness.store"):
+        assert ONLY_STORE not in outside, f"{module} imports {ONLY_STORE}: the store is the only SQL"

@@ -1,0 +1,181 @@
+"""Planning, measuring, storing: what is done is not done again, and what fails leaves nothing behind."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from harness import run as run_module
+from harness.encoder.placement import Placement
+from harness.errors import HarnessError, ProofError
+from harness.run import RunRequest, execute, plan_run
+from harness.store import Store
+from harness.suites.mteb import wrap
+from tests.suites.small import SmallClassification, SmallSTS
+from tests.test_cards import write_card
+
+PLACE = Placement(device="cpu", dtype="float32")
+SMALL = {"SmallSTS": SmallSTS, "SmallClassification": SmallClassification}
+
+
+class Ear:
+    """A Listener that remembers."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+        self.results: list[tuple[str, str]] = []
+        self.proofs: list[str] = []
+
+    def note(self, message: str) -> None: ...
+
+    def stage(self, label, planned):
+        self.stages.append(planned.stage.kind)
+        return lambda done, total: None
+
+    def proof(self, label, proof) -> None:
+        self.proofs.append(label)
+
+    def task(self, label, name, number, total) -> None: ...
+
+    def result(self, label, result) -> None:
+        self.results.append((label, result.key.task))
+
+
+@pytest.fixture(autouse=True)
+def _small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The catalog knows two small tasks; the cards of a ninth variant train in four steps."""
+    monkeypatch.setattr(run_module, "task_info", lambda name: wrap(SMALL[name]).info)
+    monkeypatch.setattr(run_module, "make_task", lambda name: wrap(SMALL[name]))
+    stage = "{kind: %s, examples: 40, steps: 3, batch_size: 8, max_length: 16, learning_rate: 1.0e-3}"
+    write_card(Path("model_cards"), "ninth", f"stages: [{stage % 'simcse'}]\nstep_from: causal\n")
+    write_card(Path("model_cards"), "tenth", f"stages: [{stage % 'simcse'}, {stage % 'supcon'}]\nstep_from: ninth\n")
+
+
+def request(base: Path, *variants: str, tasks: tuple[str, ...] = tuple(SMALL), **more) -> RunRequest:
+    return RunRequest(base=str(base), variants=variants, tasks=tasks, **more)
+
+
+def go(wanted: RunRequest, store: Store, **options) -> Ear:
+    ear = Ear()
+    execute(plan_run(wanted, store, PLACE), store, ear, command="test", force=wanted.force, **options)
+    return ear
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store(Path("results.duckdb"))
+
+
+def test_one_variant_brings_its_baseline_along(tiny_base: Path, store: Store) -> None:
+    ear = go(request(tiny_base, "ninth"), store)
+    assert ear.stages == ["simcse"]
+    assert ear.proofs == ["causal", "ninth (seed 0)"]
+    assert ear.results == [(label, task) for label in ("causal", "ninth (seed 0)") for task in SMALL]
+    assert all(check.ok for check in store.verify())
+    for run in store.runs():
+        assert run.mask_proof is not None
+        assert run.mask_proof["passed"] is True
+        assert len(run.mask_proof["checks"]) == 6
+        assert run.finished_at is not None
+        assert {"versions", "commit", "device", "dtype", "command", "threads"} <= set(run.provenance)
+
+
+def test_the_same_again_does_nothing(tiny_base: Path, store: Store) -> None:
+    go(request(tiny_base, "ninth"), store)
+    assert plan_run(request(tiny_base, "ninth"), store, PLACE).idle
+    again = go(request(tiny_base, "ninth"), store)
+    assert (again.stages, again.results) == ([], [])
+
+
+def test_only_what_is_missing_is_measured(tiny_base: Path, store: Store) -> None:
+    go(request(tiny_base, "ninth", tasks=("SmallSTS",)), store)
+    ear = go(request(tiny_base, "ninth", "tenth"), store)
+    assert ear.stages == ["supcon"]
+    assert ear.results == [
+        ("causal", "SmallClassification"),
+        ("ninth (seed 0)", "SmallClassification"),
+        ("tenth (seed 0)", "SmallSTS"),
+        ("tenth (seed 0)", "SmallClassification"),
+    ]
+
+
+def test_force_measures_again_what_was_named(tiny_base: Path, store: Store) -> None:
+    go(request(tiny_base, "ninth"), store)
+    ear = go(request(tiny_base, "ninth", force=True), store)
+    assert ear.results == [("ninth (seed 0)", task) for task in SMALL]
+    assert len(store.runs()) == 3
+    assert len(store.scores()) == 4
+
+
+def test_another_precision_is_another_measurement(tiny_base: Path, store: Store) -> None:
+    go(request(tiny_base, "causal"), store)
+    assert not plan_run(request(tiny_base, "causal"), store, dataclasses.replace(PLACE, dtype="bfloat16")).idle
+
+
+def test_seeds_make_systems_only_where_something_is_random(tiny_base: Path, store: Store) -> None:
+    plan = plan_run(request(tiny_base, "ninth", "bidir", "random", seeds=(0, 1)), store, PLACE)
+    assert [job.label for job in plan.jobs] == [
+        "causal",
+        "bidir",
+        "ninth (seed 0)",
+        "ninth (seed 1)",
+        "random (seed 0)",
+        "random (seed 1)",
+    ]
+
+
+def test_a_changed_recipe_is_a_new_system(tiny_base: Path, store: Store) -> None:
+    go(request(tiny_base, "ninth"), store)
+    card = Path("model_cards/ninth.md")
+    card.write_text(card.read_text().replace("What it is for.", "Other prose."))
+    assert plan_run(request(tiny_base, "ninth"), store, PLACE).idle
+    card.write_text(card.read_text().replace("steps: 3", "steps: 4"))
+    assert not plan_run(request(tiny_base, "ninth"), store, PLACE).idle
+
+
+def test_a_wrong_mask_stops_the_run_before_any_result(
+    tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.encoder.model.set_attention", lambda model, attention: None)
+    with pytest.raises(ProofError, match="the card says bidirectional"):
+        go(request(tiny_base, "bidir"), store)
+    assert {system.variant for system in store.systems()} == {"causal"}
+
+
+def test_a_failing_task_keeps_the_ones_before_it(
+    tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(name: str):
+        if name == "SmallClassification":
+            raise HarnessError("its data could not be had")
+        return wrap(SMALL[name])
+
+    monkeypatch.setattr(run_module, "make_task", make)
+    with pytest.raises(HarnessError):
+        go(request(tiny_base, "causal"), store)
+    assert list(store.scores()["task"]) == ["SmallSTS"]
+    assert store.runs()[0].finished_at is None
+
+
+def test_a_database_that_cannot_be_written_is_noticed_before_training(tiny_base: Path, store: Store) -> None:
+    store.ready()
+    store.path.chmod(0o444)
+    ear = Ear()
+    with pytest.raises(HarnessError, match="read-only"):
+        execute(plan_run(request(tiny_base, "ninth"), store, PLACE), store, ear, command="test")
+    assert (ear.stages, ear.results) == ([], [])
+
+
+def test_bad_names_cost_nothing(tiny_base: Path, store: Store) -> None:
+    for wanted, sentence in (
+        (request(tiny_base, "nineth"), "did you mean ninth"),
+        (request(tiny_base / "absent", "ninth"), "no such folder"),
+        (request(tiny_base, "ninth", suite="minni"), "did you mean mini"),
+        (request(tiny_base, "ninth", tasks=("",)), "no task is named"),
+        (request(tiny_base, "ninth", data=(("mnt", "x"),)), "stages: mntp, simcse, supcon"),
+    ):
+        with pytest.raises(HarnessError, match=sentence):
+            plan_run(wanted, store, PLACE)
+    assert not store.path.exists()

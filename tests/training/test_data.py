@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.errors import HarnessError
+from harness.training.data import TrainingData
+
+TRIPLES = [{"anchor": f"a{i}", "positive": f"p{i}", "negative": f"n{i}", "more": i} for i in range(5)]
+
+
+def write(name: str) -> str:
+    path = Path(name)
+    if path.suffix == ".jsonl":
+        path.write_text("\n".join(json.dumps(row) for row in TRIPLES))
+    elif path.suffix == ".parquet":
+        pd.DataFrame(TRIPLES).to_parquet(path)
+    else:
+        path.write_text("one\n\ntwo\nthree\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet"])
+def test_triplets_from_a_file(name: str) -> None:
+    rows = TrainingData("supcon", write(name), 3).rows()
+    assert rows == [("a0", "p0", "n0"), ("a1", "p1", "n1"), ("a2", "p2", "n2")]
+
+
+def test_lines_of_text_skip_the_empty_ones() -> None:
+    assert TrainingData("mntp", write("lines.txt"), 9).rows() == [("one",), ("two",), ("three",)]
+
+
+def test_the_embedded_data_is_the_same_every_time() -> None:
+    for kind, width in (("mntp", 1), ("simcse", 1), ("supcon", 3)):
+        data = TrainingData(kind, "mini", 20)
+        rows = data.rows()
+        assert len(rows) == 20
+        assert {len(row) for row in rows} == {width}
+        assert rows == data.rows()
+        assert data.fingerprint() == TrainingData(kind, "mini", 20).fingerprint()
+
+
+def test_the_fingerprint_changes_with_the_text_and_with_the_share_taken() -> None:
+    data = TrainingData("mntp", write("lines.txt"), 9)
+    first = data.fingerprint()
+    assert TrainingData("mntp", "lines.txt", 8).fingerprint() != first
+    Path("lines.txt").write_text("another\n")
+    assert data.fingerprint() != first
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "content", "sentence"),
+    [
+        ("mntp", "absent.txt", None, "neither `mini` nor a file"),
+        ("supcon", "lines.txt", "x", r"reads \.parquet or \.jsonl"),
+        ("mntp", "rows.csv", "x", r"reads \.parquet, \.jsonl or \.txt"),
+        ("supcon", "rows.jsonl", '{"anchor": "a"}', "lacks the column positive, negative"),
+        ("supcon", "rows.jsonl", "{", "line 1, is not JSON"),
+        ("mntp", "rows.parquet", "no parquet", "is not a parquet file"),
+        ("mntp", "empty.txt", "\n", "holds no example"),
+    ],
+)
+def test_bad_data_is_refused_in_one_sentence(kind: str, name: str, content: str | None, sentence: str) -> None:
+    if content is not None:
+        Path(name).write_text(content)
+    with pytest.raises(HarnessError, match=sentence):
+        TrainingData(kind, name, 9).rows()
+
+
+def test_a_missing_file_is_noticed_while_planning() -> None:
+    with pytest.raises(HarnessError, match="neither `mini` nor a file"):
+        TrainingData("mntp", "absent.txt", 9).fingerprint()

@@ -1,0 +1,178 @@
+"""Each stage on a tiny Llama: it moves what it should, it is shared, and it is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, DataCollatorForLanguageModeling
+
+from harness.bases import Base, resolve_base
+from harness.cards import Recipe
+from harness.encoder.attention import prove_mask, set_attention
+from harness.errors import HarnessError
+from harness.training import stages
+from harness.training.contrastive import set_attention_dropout
+from harness.training.lineage import PlannedStage, plan_lineage
+from harness.training.mntp import mask_token
+from harness.training.stages import is_trained, stage_folder, train_lineage
+from tests.conftest import TINY_WORDS
+
+
+@pytest.fixture
+def base(tiny_base: Path) -> Base:
+    return resolve_base(str(tiny_base))
+
+
+@pytest.fixture(autouse=True)
+def _text() -> None:
+    draw = np.random.default_rng(0)
+    lines = [" ".join(draw.choice(TINY_WORDS, 8)) for _ in range(60)]
+    Path("text.txt").write_text("\n".join(lines))
+    rows = [{"anchor": line, "positive": line[2:], "negative": lines[i - 7][1:]} for i, line in enumerate(lines)]
+    Path("triplets.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+
+
+def stage(kind: str, **more) -> dict:
+    data = "triplets.jsonl" if kind == "supcon" else "text.txt"
+    common = {"examples": 60, "steps": 4, "batch_size": 8, "max_length": 16, "learning_rate": 1e-2}
+    return {"kind": kind, "data": data, **common, **more}
+
+
+def recipe(*kinds: str, attention: str = "bidirectional", **more) -> Recipe:
+    return Recipe.model_validate({"attention": attention, "stages": [stage(kind, **more) for kind in kinds]})
+
+
+def backbone(folder: Path):
+    return AutoModel.from_pretrained(folder, dtype=torch.float32)
+
+
+def plan(base: Base, of: Recipe, seed: int = 0) -> tuple[PlannedStage, ...]:
+    return plan_lineage(base, of, seed)
+
+
+@pytest.mark.parametrize("kind", ["mntp", "simcse", "supcon"])
+@pytest.mark.parametrize("attention", ["causal", "bidirectional"])
+def test_a_stage_moves_the_weights_and_keeps_the_mask(base: Base, kind: str, attention: str) -> None:
+    steps: list[int] = []
+    lineage = plan(base, recipe(kind, attention=attention))
+    folder = train_lineage(base, lineage, device="cpu", on_stage=lambda _: lambda done, total: steps.append(done))
+    assert folder == stage_folder(lineage[0])
+    assert steps == [1, 2, 3, 4]
+    before, after = backbone(base.folder).state_dict(), backbone(folder).state_dict()
+    assert before.keys() == after.keys()
+    moved = {name for name in before if not torch.equal(before[name].float(), after[name])}
+    assert moved == {name for name in before if "proj" in name}
+    prove_mask(backbone(folder), attention=attention, pad_id=0, merged=True).require()
+    manifest = json.loads((folder / "stage.json").read_text())
+    assert manifest["digest"] == lineage[0].digest
+    assert [step for step, _ in manifest["losses"]] == steps
+    assert backbone(folder).config.attention_dropout == 0
+
+
+def test_variants_share_a_stage_and_nothing_is_trained_twice(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[str] = []
+
+    def on_stage(planned: PlannedStage) -> None:
+        trained.append(planned.stage.kind)
+
+    train_lineage(base, plan(base, recipe("mntp", "simcse")), device="cpu", on_stage=on_stage)
+    train_lineage(base, plan(base, recipe("mntp", "supcon")), device="cpu", on_stage=on_stage)
+    train_lineage(base, plan(base, recipe("mntp", "supcon")), device="cpu", on_stage=on_stage)
+    assert trained == ["mntp", "simcse", "supcon"]
+
+
+def test_what_makes_a_stage_makes_its_address(base: Base) -> None:
+    def address(of: Recipe, seed: int = 0, on: Base = base) -> str:
+        return plan_lineage(on, of, seed)[-1].digest
+
+    same = address(recipe("mntp"))
+    assert address(recipe("mntp")) == same
+    others = [
+        address(recipe("mntp"), seed=1),
+        address(recipe("mntp", learning_rate=1e-3)),
+        address(recipe("mntp", attention="causal")),
+        address(recipe("mntp", examples=59)),
+        address(recipe("simcse", "mntp")),
+        address(recipe("mntp"), on=Base(name=base.name, folder=base.folder, revision="other")),
+    ]
+    Path("text.txt").write_text("other text\n" * 60)
+    others.append(address(recipe("mntp")))
+    assert len({same, *others}) == len(others) + 1
+
+
+def test_the_same_seed_gives_the_same_weights(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    def weights(cache: str, seed: int) -> str:
+        monkeypatch.setenv("HARNESS_CACHE", str(Path(cache).absolute()))
+        folder = train_lineage(base, plan(base, recipe("mntp", "simcse"), seed), device="cpu")
+        return json.loads((folder / "stage.json").read_text())["weights_sha256"]
+
+    assert weights("one", 3) == weights("two", 3) != weights("three", 4)
+
+
+def test_a_stage_that_dies_leaves_nothing_that_looks_finished(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    lineage = plan(base, recipe("mntp", "supcon"))
+    save = stages._save
+
+    def die_in_the_second(trained, of, planned, folder):
+        save(trained, of, planned, folder)
+        if planned.stage.kind == "supcon":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(stages, "_save", die_in_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        train_lineage(base, lineage, device="cpu")
+    assert [is_trained(planned) for planned in lineage] == [True, False]
+    monkeypatch.setattr(stages, "_save", save)
+    train_lineage(base, lineage, device="cpu")
+    assert all(is_trained(planned) for planned in lineage)
+
+
+def test_mntp_predicts_a_hidden_token_from_the_state_before_it(tiny_base: Path) -> None:
+    """The stock loss equals one written by hand from the definition."""
+    model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32).eval()
+    set_attention(model, "bidirectional")
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base, pad_token="<unk>", mask_token="_")
+    collator = DataCollatorForLanguageModeling(tokenizer, mlm=True, mlm_probability=0.4, seed=1)
+    batch = collator([tokenizer(text) for text in ("the old man saw her", "a cat sat on the big red mat")])
+    with torch.no_grad():
+        loss = model(**batch).loss
+        logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    terms = [
+        -torch.log_softmax(logits[row, position - 1], -1)[batch["labels"][row, position]]
+        for row in range(2)
+        for position in range(1, batch["labels"].shape[1])
+        if batch["labels"][row, position] != -100
+    ]
+    assert len(terms) > 2
+    torch.testing.assert_close(loss, torch.stack(terms).mean())
+
+
+def test_attention_dropout_reaches_the_layers(tiny_base: Path) -> None:
+    model = backbone(tiny_base).train()
+    ids = torch.tensor([[5, 6, 7, 8, 9]])
+    assert torch.equal(model(ids).last_hidden_state, model(ids).last_hidden_state)
+    set_attention_dropout(model, 0.3)
+    assert not torch.equal(model(ids).last_hidden_state, model(ids).last_hidden_state)
+    set_attention_dropout(model, 0.0)
+    assert torch.equal(model(ids).last_hidden_state, model(ids).last_hidden_state)
+
+
+def test_mask_token_of_a_vocabulary_with_and_without_it(tiny_base: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    assert mask_token(tokenizer, "_") == "_"
+    assert mask_token(tokenizer, "☃") == "<unk>"
+    tokenizer.unk_token = None
+    with pytest.raises(HarnessError, match="set mask_token in the card"):
+        mask_token(tokenizer, "☃")
+
+
+def test_too_little_data_and_a_loss_that_explodes(base: Base) -> None:
+    with pytest.raises(HarnessError, match="60 examples for batches of 64"):
+        train_lineage(base, plan(base, recipe("mntp", batch_size=64)), device="cpu")
+    with pytest.raises(HarnessError, match="lower learning_rate"):
+        train_lineage(base, plan(base, recipe("supcon", learning_rate=1e30, steps=9)), device="cpu")
+    assert not list((Path.cwd().parent / "cache" / "stages").glob("*/stage.json"))
