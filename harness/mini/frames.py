@@ -17,9 +17,7 @@ def neutral_frame(neutral: Neutral, rng: random.Random, *, reserved: bool) -> st
     """
     while True:
         opener = rng.choice(neutral.openers)
-        before = (
-            f"{rng.choice(neutral.people)} {rng.choice(neutral.adverbs)} {rng.choice(neutral.perceived)} the"
-        )
+        before = f"{rng.choice(neutral.people)} {rng.choice(neutral.adverbs)} {rng.choice(neutral.perceived)} the"
         after = [rng.choice(neutral.where), rng.choice(neutral.when)]
         rng.shuffle(after)
         frame = f"{opener} {before} {SLOT} {' '.join(after)}."

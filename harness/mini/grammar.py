@@ -121,9 +121,7 @@ def sample_encounter(topic: Topic, verbs: Sequence[SocialVerb], rng: random.Rand
     return Encounter(doer=doer, undergoer=undergoer, verb=rng.choice(verbs))
 
 
-def form(
-    concept: Concept, rng: random.Random, *, homonym_share: float = 0.0, avoid: str | None = None
-) -> str:
+def form(concept: Concept, rng: random.Random, *, homonym_share: float = 0.0, avoid: str | None = None) -> str:
     """A form of `concept`; a homonym with the given probability, and never `avoid` if another one is left."""
     if concept.homonyms and rng.random() < homonym_share:
         return rng.choice(concept.homonyms)

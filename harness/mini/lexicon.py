@@ -127,9 +127,7 @@ def load_lexicon() -> Lexicon:
         topics=topics,
         homonyms={form: (things[first], things[second]) for form, (first, second) in senses.items()},
         sentiment={side: Sentiment(**_tuples(data["sentiment"][side])) for side in SIDES},
-        reactions={
-            good: tuple(data["reactions"]["positive" if good else "negative"]) for good in (True, False)
-        },
+        reactions={good: tuple(data["reactions"]["positive" if good else "negative"]) for good in (True, False)},
         social_verbs={side: _social_verbs(data, side) for side in SIDES},
         heaviness=tuple(tuple(level) for level in data["heaviness"]),
         modifiers_before=tuple(Modifier(*pair) for pair in data["modifiers"]["before"]),
@@ -153,14 +151,10 @@ def _homonym_senses(data: dict[str, Any]) -> dict[str, tuple[tuple[str, int], tu
     return senses
 
 
-def _topic(
-    name: str, entry: dict[str, Any], senses: dict[str, tuple[tuple[str, int], tuple[str, int]]]
-) -> Topic:
+def _topic(name: str, entry: dict[str, Any], senses: dict[str, tuple[tuple[str, int], tuple[str, int]]]) -> Topic:
     def concepts(kind: str) -> tuple[Concept, ...]:
         if len(entry[kind]) != _CONCEPTS_PER_TOPIC[kind]:
-            raise HarnessError(
-                f"topic {name} needs {_CONCEPTS_PER_TOPIC[kind]} {kind} in {LEXICON_FILE.name}"
-            )
+            raise HarnessError(f"topic {name} needs {_CONCEPTS_PER_TOPIC[kind]} {kind} in {LEXICON_FILE.name}")
         if kind != "things":
             return tuple(Concept(name, kind, i, tuple(forms)) for i, forms in enumerate(entry[kind]))
         return tuple(
@@ -200,12 +194,8 @@ def _check(lexicon: Lexicon) -> None:
     forms += lexicon.homonyms
     twice = sorted({form for form in forms if forms.count(form) > 1})
     if twice:
-        raise HarnessError(
-            f"{LEXICON_FILE.name} gives two meanings to {', '.join(twice)}; list it under homonyms"
-        )
+        raise HarnessError(f"{LEXICON_FILE.name} gives two meanings to {', '.join(twice)}; list it under homonyms")
     trained = {topic.name for topic in lexicon.of_side("train")}
     leaked = sorted(form for form, pair in lexicon.homonyms.items() if {c.topic for c in pair} & trained)
     if leaked:
-        raise HarnessError(
-            f"homonyms belong to held-out topics only; {', '.join(leaked)} touch a training topic"
-        )
+        raise HarnessError(f"homonyms belong to held-out topics only; {', '.join(leaked)} touch a training topic")

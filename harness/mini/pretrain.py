@@ -87,8 +87,7 @@ def pretrain(out: Path, config: PretrainConfig) -> float:
     model.eval()
     with torch.no_grad():
         losses = [
-            _loss(model, held_out[i : i + 50], tokenizer.pad_token_id).item()
-            for i in range(0, len(held_out), 50)
+            _loss(model, held_out[i : i + 50], tokenizer.pad_token_id).item() for i in range(0, len(held_out), 50)
         ]
     _save(model, tokenizer, out)
     return sum(losses) / len(losses)
@@ -121,9 +120,9 @@ def _loss(model: Any, batch: list[list[int]], pad: int) -> Any:
     import torch
 
     width = max(map(len, batch))
-    ids_BL = torch.tensor([row + [pad] * (width - len(row)) for row in batch])  # noqa: N806
+    ids_BL = torch.tensor([row + [pad] * (width - len(row)) for row in batch])
     # Padding is on the right: under causal attention it cannot reach a real token, so no mask is needed.
-    labels_BL = ids_BL.masked_fill(ids_BL == pad, -100)  # noqa: N806
+    labels_BL = ids_BL.masked_fill(ids_BL == pad, -100)
     return model(input_ids=ids_BL, labels=labels_BL, use_cache=False).loss
 
 

@@ -86,9 +86,7 @@ def change_part(event: Event, topic: Topic, part: str, rng: random.Random) -> Ev
     return replace(event, verb=other) if part == "verb" else replace(event, thing=other)
 
 
-def reword(
-    event: Event, wording: grammar.Wording, rng: random.Random, *, keep: float = 0.3
-) -> grammar.Wording:
+def reword(event: Event, wording: grammar.Wording, rng: random.Random, *, keep: float = 0.3) -> grammar.Wording:
     """Say `event` again, keeping each word of `wording` with probability `keep` and taking a synonym otherwise."""
 
     def again(concept: Concept, word: str) -> str:
@@ -98,9 +96,7 @@ def reword(
         agent=again(event.agent, wording.agent),
         verb=again(event.verb, wording.verb),
         thing=again(event.thing, wording.thing),
-        adjective=again(event.adjective, wording.adjective)
-        if event.adjective and wording.adjective
-        else None,
+        adjective=again(event.adjective, wording.adjective) if event.adjective and wording.adjective else None,
         place=again(event.place, wording.place),
     )
 

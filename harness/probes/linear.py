@@ -70,12 +70,8 @@ def standardise(train_ND: np.ndarray, test_ND: np.ndarray) -> tuple[np.ndarray, 
 
 def _check(features_ND: np.ndarray, answers: np.ndarray, folds: np.ndarray) -> None:
     if not len(features_ND) == len(answers) == len(folds):
-        raise HarnessError(
-            f"a probe needs equally many rows: {len(features_ND)}, {len(answers)}, {len(folds)}"
-        )
+        raise HarnessError(f"a probe needs equally many rows: {len(features_ND)}, {len(answers)}, {len(folds)}")
     if not np.isfinite(features_ND).all():
-        raise HarnessError(
-            "the encoder gave a vector that is not finite; look at its weights and its precision"
-        )
+        raise HarnessError("the encoder gave a vector that is not finite; look at its weights and its precision")
     if len(np.unique(folds)) < 2:
         raise HarnessError("a probe needs at least two folds, one to fit and one to test")

@@ -31,9 +31,7 @@ def best_threshold(values: np.ndarray, positive: np.ndarray) -> float:
     order = np.argsort(values, kind="stable")
     ordered, truth = values[order], positive[order].astype(int)
     # Cutting after the first i values: those are called negative, the rest positive.
-    correct = (
-        np.concatenate([[0], np.cumsum(1 - truth)]) + truth.sum() - np.concatenate([[0], np.cumsum(truth)])
-    )
+    correct = np.concatenate([[0], np.cumsum(1 - truth)]) + truth.sum() - np.concatenate([[0], np.cumsum(truth)])
     cuts = np.concatenate([[ordered[0] - 1.0], (ordered[1:] + ordered[:-1]) / 2, [ordered[-1] + 1.0]])
     # A cut between equal values cannot be made.
     possible = np.concatenate([[True], ordered[1:] > ordered[:-1], [True]])

@@ -35,10 +35,7 @@ def test_tokenizer_puts_bos_first_and_knows_the_blank() -> None:
     assert ids[0] == tokenizer.bos_token_id
     assert ids.count(tokenizer.convert_tokens_to_ids(BLANK_TOKEN)) == 1
     assert tokenizer.mask_token == BLANK_TOKEN
-    assert (
-        len({tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.mask_token_id})
-        == 4
-    )
+    assert len({tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.mask_token_id}) == 4
 
 
 def test_checkpoint_predicts_its_language() -> None:
@@ -57,9 +54,7 @@ def test_checkpoint_predicts_its_language() -> None:
 
 
 def test_short_rebuild_learns(tmp_path: Path) -> None:
-    config = PretrainConfig(
-        layers=1, hidden=32, heads=2, intermediate=64, steps=30, documents=1500, warmup_steps=5
-    )
+    config = PretrainConfig(layers=1, hidden=32, heads=2, intermediate=64, steps=30, documents=1500, warmup_steps=5)
     loss = pretrain(tmp_path / "base", config)
     assert loss < 7.0  # log(2048) = 7.6 before training
     assert sum(path.stat().st_size for path in (tmp_path / "base").iterdir()) < LIMIT

@@ -55,9 +55,7 @@ def test_triplets_use_training_topics_and_words_only() -> None:
     sentiment = lexicon.sentiment["test"]
     held_out |= {*sentiment.positive, *sentiment.negative, *sentiment.liked, *sentiment.disliked}
     held_out |= {form for verb in lexicon.social_verbs["test"] for form in verb.forms}
-    words = {
-        word for text in chain(*corpus.triplets(0, 3000)) for word in re.findall(r"[a-z]+", text.lower())
-    }
+    words = {word for text in chain(*corpus.triplets(0, 3000)) for word in re.findall(r"[a-z]+", text.lower())}
     assert not words & held_out
 
 
@@ -89,9 +87,7 @@ def test_a_batch_of_triplets_holds_all_topics() -> None:
     rows = corpus.triplets(0, 48 * 5)
     for start in range(0, len(rows), 48):
         anchors = [anchor for anchor, _, _ in rows[start : start + 48]]
-        topics = {
-            topic_of[w] for text in anchors for w in re.findall(r"[a-z]+", text.lower()) if w in topic_of
-        }
+        topics = {topic_of[w] for text in anchors for w in re.findall(r"[a-z]+", text.lower()) if w in topic_of}
         assert len(topics) == 12
 
 

@@ -10,9 +10,7 @@ from harness.probes.linear import INVERSE_PENALTY, RIDGE_PENALTY, classify_out_o
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(240, 8)) * np.arange(1, 9) + 3
-CLASSES = np.array(
-    [f"c{k}" for k in np.argmax(X[:, :3] / np.arange(1, 4) + rng.normal(size=(240, 3)), axis=1)]
-)
+CLASSES = np.array([f"c{k}" for k in np.argmax(X[:, :3] / np.arange(1, 4) + rng.normal(size=(240, 3)), axis=1)])
 TARGETS = X @ np.arange(8) + rng.normal(size=240)
 FOLDS = np.arange(240) % 4
 

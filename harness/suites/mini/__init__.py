@@ -18,7 +18,7 @@ SUITE_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class MiniTaskEntry:
-    """A task of the suite before it is made. `made_by` is its module in this room and the callable that takes a draw."""
+    """A task of the suite before it is made. `made_by` is its module in this room and what takes a draw there."""
 
     name: str
     task_type: str
@@ -38,9 +38,7 @@ def _entry(name: str, task_type: str, metric: str, module: str, about: str) -> M
 
 TASKS: tuple[MiniTaskEntry, ...] = (
     _entry("MiniSTS", "STS", "spearman", "sts", "graded similarity of two events, from their meanings"),
-    _entry(
-        "MiniParaphrase", "STS", "spearman", "sts", "the same event or a near miss, at equal word overlap"
-    ),
+    _entry("MiniParaphrase", "STS", "spearman", "sts", "the same event or a near miss, at equal word overlap"),
     _entry("MiniRoles", "STS", "spearman", "sts", "who did it to whom, with the same words in every pair"),
     _entry(
         "MiniTopicClassification",
@@ -65,15 +63,9 @@ TASKS: tuple[MiniTaskEntry, ...] = (
     ),
     _entry("MiniWiCLeft", "WiC", "accuracy", "wic", "same sense of a homonym? The cue stands before it"),
     _entry("MiniWiCRight", "WiC", "accuracy", "wic", "same sense of a homonym? The cue stands after it"),
-    _entry(
-        "MiniAnimacyBefore", "ContextProbe", "accuracy", "context", "is the coming word animate? chance 1/2"
-    ),
-    _entry(
-        "MiniAnimacyAfter", "ContextProbe", "accuracy", "context", "was the word before animate? chance 1/2"
-    ),
-    _entry(
-        "MiniDomainBefore", "ContextProbe", "accuracy", "context", "topic of the coming word, chance 1/12"
-    ),
+    _entry("MiniAnimacyBefore", "ContextProbe", "accuracy", "context", "is the coming word animate? chance 1/2"),
+    _entry("MiniAnimacyAfter", "ContextProbe", "accuracy", "context", "was the word before animate? chance 1/2"),
+    _entry("MiniDomainBefore", "ContextProbe", "accuracy", "context", "topic of the coming word, chance 1/12"),
     _entry("MiniDomainAfter", "ContextProbe", "accuracy", "context", "topic of the word before, chance 1/12"),
     _entry("MiniNorms", "NormRegression", "pearson", "norms", "how heavy a thing is, in its context"),
 )

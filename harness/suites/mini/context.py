@@ -55,9 +55,7 @@ def write_context(question: str, draw: Draw) -> list[ContextItem]:
                 in_fold = words[fold::N_FOLDS]
                 target = in_fold[number % len(in_fold)]
                 items.append(
-                    ContextItem(
-                        grammar.fill(frame.replace(SLOT, target)), target, label, fold * 1000 + number, fold
-                    )
+                    ContextItem(grammar.fill(frame.replace(SLOT, target)), target, label, fold * 1000 + number, fold)
                 )
     return items
 
@@ -82,7 +80,7 @@ def read_context(side: str, items: Sequence[ContextItem], encoder: WordEncoder) 
     positions = POSITIONS[side]
     texts = [item.text for item in items for _ in positions]
     spans = [span for item in items for span in _neighbours(item, positions)]
-    vectors_ND, layer = last_layer(encoder, texts, spans)  # noqa: N806
+    vectors_ND, layer = last_layer(encoder, texts, spans)
     labels = np.array([item.label for item in items])
     folds = np.array([item.fold for item in items])
     frames = []
@@ -108,9 +106,7 @@ def _neighbours(item: ContextItem, positions: Sequence[int]) -> list[tuple[int, 
 
 
 def _task(name: str, question: str, side: str, draw: Draw) -> WordTask:
-    return WordTask(
-        name=name, draw=draw, write=partial(write_context, question), read=partial(read_context, side)
-    )
+    return WordTask(name=name, draw=draw, write=partial(write_context, question), read=partial(read_context, side))
 
 
 def MiniAnimacyBefore(draw: Draw = "test") -> WordTask:  # noqa: N802

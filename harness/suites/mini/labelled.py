@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,24 +19,19 @@ class LabelledTask(AbsTaskClassification):
     subtypes: ClassVar[tuple[str, ...]]
     n_train: ClassVar[int]
     n_test: ClassVar[int]
+    # (lexicon, generator, n, half) -> sentences and labels; half 0 is for training, 1 for testing, with other words
+    write: ClassVar[Callable[..., tuple[list[str], Any]]]
     n_experiments = 10
 
     def __init__(self, draw: Draw = "test", seed: int = 42, **kwargs: Any) -> None:
         self.draw = draw
-        self.metadata = sentence_metadata(type(self).metadata.name, self.subtypes, draw)
+        self.metadata = sentence_metadata(type(self).__name__, self.subtypes, draw)
         super().__init__(seed=seed, **kwargs)
-
-    @staticmethod
-    @abstractmethod
-    def write(lexicon: Any, rng: Any, n: int, half: int) -> tuple[list[str], list[Any]]:
-        """`n` sentences and their labels; `half` 0 is for training, 1 for testing, with other words."""
 
     def load_data(self, **_: Any) -> None:
         """Generate the splits `train` and `test`: columns text and label."""
         from datasets import Dataset, DatasetDict
 
-        if self.data_loaded:
-            return
         rng = draw_rng(self.metadata.name, self.draw)
         splits = {}
         for half, (split, n) in enumerate((("train", self.n_train), ("test", self.n_test))):

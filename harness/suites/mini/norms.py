@@ -44,12 +44,8 @@ def write_norms(draw: Draw) -> list[NormItem]:
         for thing in topic.things:
             for word in thing.forms:
                 contexts = [(word, 0.0)] * BARE
-                contexts += [
-                    (f"{m.phrase} {word}", m.shift) for m in rng.sample(lexicon.modifiers_before, BEFORE)
-                ]
-                contexts += [
-                    (f"{word} {m.phrase}", m.shift) for m in rng.sample(lexicon.modifiers_after, AFTER)
-                ]
+                contexts += [(f"{m.phrase} {word}", m.shift) for m in rng.sample(lexicon.modifiers_before, BEFORE)]
+                contexts += [(f"{word} {m.phrase}", m.shift) for m in rng.sample(lexicon.modifiers_after, AFTER)]
                 for phrase, shift in contexts:
                     frame = neutral_frame(lexicon.neutral, rng, reserved=True)
                     heaviness = min(max(thing.heaviness + shift, 0.0), 1.0)
@@ -66,7 +62,7 @@ def write_norms(draw: Draw) -> list[NormItem]:
 
 def read_norms(items: Sequence[NormItem], encoder: WordEncoder) -> pd.DataFrame:
     """Outcomes of the items: the rating and its out-of-fold prediction, unit = concept."""
-    vectors_ND, layer = last_layer(  # noqa: N806
+    vectors_ND, layer = last_layer(
         encoder, [item.text for item in items], [span_of(item.text, item.word) for item in items]
     )
     ratings = np.array([item.rating for item in items])

@@ -27,9 +27,7 @@ _MAJORITY = (
 )
 
 
-def topic_majorities(
-    lexicon: Lexicon, rng: random.Random, n: int, synonym: int
-) -> tuple[list[str], list[str]]:
+def topic_majorities(lexicon: Lexicon, rng: random.Random, n: int, synonym: int) -> tuple[list[str], list[str]]:
     """`n` distinct sentences with two nouns of one topic and one of another. (texts, labels)
 
     The label is the topic of the two. Nouns are form number `synonym` of people and things; topics in turn.
@@ -101,10 +99,6 @@ class MiniTopicClustering(AbsTaskClustering):
         """Generate the split `test`: columns sentences, labels (topic name)."""
         from datasets import Dataset, DatasetDict
 
-        if self.data_loaded:
-            return
         texts, labels = topic_mentions(load_lexicon(), draw_rng(self.metadata.name, self.draw), N_CLUSTERED)
-        self.dataset = {
-            "default": DatasetDict({"test": Dataset.from_dict({"sentences": texts, "labels": labels})})
-        }
+        self.dataset = {"default": DatasetDict({"test": Dataset.from_dict({"sentences": texts, "labels": labels})})}
         self.data_loaded = True

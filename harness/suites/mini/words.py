@@ -15,6 +15,7 @@ import pandas as pd
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult
 from harness.suites.mini import Draw, task_entry, task_revision
+from harness.suites.task import TaskInfo
 
 N_FOLDS = 5
 
@@ -24,17 +25,6 @@ class WordEncoder(Protocol):
 
     def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
         """(layers, N, D) float32: for each text the mean over the tokens of the word at its character span."""
-
-
-@dataclass(frozen=True)
-class MiniTaskInfo:
-    """A made task's description; the same fields as every other task's."""
-
-    name: str
-    task_type: str
-    metric: str
-    revision: str
-    about: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +52,14 @@ class WordTask:
         return task_revision(self.draw)
 
     @property
-    def info(self) -> MiniTaskInfo:
+    def info(self) -> TaskInfo:
         """Name, type, metric, revision and a line about the task."""
-        return MiniTaskInfo(
-            self.name, self.task_type, self.metric, self.revision, task_entry(self.name).about
+        return TaskInfo(
+            name=self.name,
+            task_type=self.task_type,
+            metric=self.metric,
+            revision=self.revision,
+            about=task_entry(self.name).about,
         )
 
     @cached_property
@@ -83,13 +77,9 @@ class WordTask:
         began = time.monotonic()
         outcomes = self.read(self.items, encoder)
         score = score_outcomes(self.metric, outcomes)
-        key = TaskKey(
-            task=self.name, split="test", subset="default", revision=self.revision, metric=self.metric
-        )
+        key = TaskKey(task=self.name, split="test", subset="default", revision=self.revision, metric=self.metric)
         seconds = time.monotonic() - began
-        return [
-            TaskResult(key=key, task_type=self.task_type, score=score, outcomes=outcomes, seconds=seconds)
-        ]
+        return [TaskResult(key=key, task_type=self.task_type, score=score, outcomes=outcomes, seconds=seconds)]
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:
@@ -103,9 +93,7 @@ def span_of(text: str, word: str) -> tuple[int, int]:
     return span
 
 
-def last_layer(
-    encoder: WordEncoder, texts: Sequence[str], spans: Sequence[tuple[int, int]]
-) -> tuple[np.ndarray, int]:
+def last_layer(encoder: WordEncoder, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> tuple[np.ndarray, int]:
     """The vectors of the last layer, (N, D), and that layer's number."""
     vectors = encoder.word_vectors(texts, spans)
     return vectors[-1], len(vectors) - 1

@@ -93,8 +93,7 @@ def _content(text: str) -> set[str]:
 def test_paraphrases_and_near_misses_share_equally_many_words() -> None:
     pairs = paraphrase_pairs(LEXICON, random.Random(0), 3000)
     shared = {
-        label: [len(_content(p.first) & _content(p.second)) for p in pairs if p.score == label]
-        for label in (0, 1)
+        label: [len(_content(p.first) & _content(p.second)) for p in pairs if p.score == label] for label in (0, 1)
     }
     assert len(shared[0]) == len(shared[1]) == 1500
     assert abs(np.mean(shared[0]) - np.mean(shared[1])) < 0.08
@@ -138,9 +137,7 @@ def test_clustered_sentences_hold_one_topical_word() -> None:
 
 def test_judgements_are_balanced_and_their_polarity_is_true() -> None:
     words = LEXICON.sentiment["test"]
-    polarity = dict.fromkeys((*words.positive, *words.liked), 1) | dict.fromkeys(
-        (*words.negative, *words.disliked), 0
-    )
+    polarity = dict.fromkeys((*words.positive, *words.liked), 1) | dict.fromkeys((*words.negative, *words.disliked), 0)
     texts, labels = judgements(LEXICON, random.Random(0), 600, 0)
     assert sum(labels) == 300
     right = 0
@@ -150,9 +147,7 @@ def test_judgements_are_balanced_and_their_polarity_is_true() -> None:
         # The last evaluation word decides; a negator turns it.
         assert (found[-1] != negated) == bool(label), text
         right += (np.mean(found) > 0.5) == bool(label) and len(set(found)) == 1
-    assert right / len(texts) == pytest.approx(
-        1 / 3, abs=0.02
-    )  # counting words is right in the plain third only
+    assert right / len(texts) == pytest.approx(1 / 3, abs=0.02)  # counting words is right in the plain third only
 
 
 def test_the_catalogue_is_cheap() -> None:
