@@ -99,6 +99,44 @@ def test_paraphrases_and_near_misses_share_equally_many_words() -> None:
     assert abs(np.mean(shared[0]) - np.mean(shared[1])) < 0.08
 
 
+def _read(text: str, templates: list[str]) -> dict[str, str]:
+    """The words in the slots of the template that `text` was made from."""
+    for template in templates:
+        pattern = re.sub(r"\\\{([A-Z])\\\}", r"(?P<\1>[a-z]+)", re.escape(template))
+        if found := re.fullmatch(pattern, text):
+            return found.groupdict()
+    raise AssertionError(text)
+
+
+CONCEPT_OF = {
+    form: (topic.name, concept.kind, concept.index)
+    for topic in LEXICON.of_side("test")
+    for concept in (*topic.agents, *topic.things, *topic.verbs)
+    for form in concept.forms
+}
+
+
+@pytest.mark.parametrize("write", [graded_pairs, paraphrase_pairs])
+def test_gold_scores_are_what_the_sentences_say(write) -> None:  # type: ignore[no-untyped-def]
+    """Read the meanings back from the texts, apart from the code that wrote them."""
+    templates = list(grammar.EVENT_TEMPLATES["test"])
+    for pair in write(LEXICON, random.Random(1), 400):
+        first, second = (_read(text, templates) for text in (pair.first, pair.second))
+        score = 0.0
+        for slot, weight in {"A": 0.3, "V": 0.35, "T": 0.35}.items():
+            a, b = (CONCEPT_OF[words.get(slot) or words["B"]] for words in (first, second))
+            score += weight * (1 if a == b else 0.25 if a[0] == b[0] else 0)
+        assert pair.score == (pytest.approx(5 * score) if write is graded_pairs else float(score > 0.99))
+
+
+def test_role_labels_are_what_the_sentences_say() -> None:
+    templates = list(chain(*grammar.SOCIAL_TEMPLATES["test"]))
+    for pair in role_pairs(LEXICON, random.Random(1), 400):
+        first, second = (_read(text, templates) for text in (pair.first, pair.second))
+        assert pair.score == float(first == second)
+        assert {first["A"], first["B"]} == {second["A"], second["B"]}
+
+
 def test_role_pairs_differ_in_nothing_but_roles() -> None:
     pairs = role_pairs(LEXICON, random.Random(0), 1000)
     for same, swapped in zip(pairs[0::2], pairs[1::2], strict=True):
