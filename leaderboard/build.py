@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -36,6 +37,7 @@ def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: Pr
         )
     site = make_site(store, entries, scores, resamples=resamples, progress=progress)
     fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
+    _sweep(out)
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         for name, content in _pages(site).items():
@@ -63,12 +65,28 @@ def _check_replaceable(out: Path) -> None:
 
 
 def _swap(fresh: Path, out: Path) -> None:
-    old = out.with_name(f".{out.name}.old")
+    """Put `fresh` in the place of `out`; where another build does the same, the last one stays."""
+    old = out.with_name(f".{out.name}.{os.getpid()}.old")
+    for tries_left in reversed(range(5)):
+        shutil.rmtree(old, ignore_errors=True)
+        try:
+            if out.exists():
+                out.rename(old)
+            fresh.rename(out)
+            break
+        except OSError:
+            if not tries_left:
+                if old.exists() and not out.exists():
+                    old.rename(out)
+                raise
     shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    fresh.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sweep(out: Path) -> None:
+    """Remove what killed builds left beside `out`; one younger than an hour may still be at work."""
+    for left in (*out.parent.glob(f".{out.name}.*.new"), *out.parent.glob(f".{out.name}.*.old")):
+        if time.time() - left.stat().st_mtime > 3600:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _pages(site: Site) -> Mapping[str, str]:
@@ -107,27 +125,31 @@ def _tally(step: Step, ident: str) -> Markup:
 
 
 def _step_forests(site: Site) -> Mapping[str, Mapping[tuple[str, str], Markup]]:
-    """Return a chart for each step of each base; the steps of a base share their scale."""
+    """Return a chart for each step of each base, by base and (variant, against)."""
     labels = {task.name: task for task in site.tasks}
-    charts: dict[str, dict[tuple[str, str], Markup]] = {}
-    for b, base in enumerate(site.bases):
-        steps = (*base.ladder, *base.controls)
-        marks = [[_step_mark(found, labels) for found in _in_order(step, base)] for step in steps]
-        if not any(marks):
-            charts[base.name] = {}
-            continue
-        scale = scale_of([mark for of_step in marks for mark in of_step], zero=True)
-        charts[base.name] = {
-            (step.contrast.variant, step.contrast.against): forest(
-                of_step,
-                scale=scale,
-                title=f"{step.contrast.variant} minus {step.contrast.against}, by task",
-                axis=f"{step.contrast.variant} − {step.contrast.against}, points",
-                ident=f"f{b}-{s}",
-            )
-            for s, (step, of_step) in enumerate(zip(steps, marks, strict=True))
-        }
-    return charts
+    return {
+        base.name: _forests(base, base.ladder, labels, ident=f"f{b}-l")
+        | _forests(base, base.controls, labels, ident=f"f{b}-c")
+        for b, base in enumerate(site.bases)
+    }
+
+
+def _forests(
+    base: Base, steps: Sequence[Step], labels: Mapping[tuple[str, str, str], Task], *, ident: str
+) -> dict[tuple[str, str], Markup]:
+    """Draw `steps` on one scale, so that lengths can be compared from chart to chart."""
+    marks = [[_step_mark(found, labels) for found in _in_order(step, base)] for step in steps]
+    scale = scale_of([mark for of_step in marks for mark in of_step], zero=True)
+    return {
+        (step.contrast.variant, step.contrast.against): forest(
+            of_step,
+            scale=scale,
+            title=f"{step.contrast.variant} minus {step.contrast.against}, by task",
+            axis=f"{step.contrast.variant} − {step.contrast.against}, points",
+            ident=f"{ident}{s}",
+        )
+        for s, (step, of_step) in enumerate(zip(steps, marks, strict=True))
+    }
 
 
 def _in_order(step: Step, base: Base) -> Sequence[TaskComparison]:

@@ -144,7 +144,7 @@ def _estimate(
         task.scores[entry] = TaskScore(
             key=group.key,
             task_type=group.task_type,
-            score=found.value,
+            score=float(np.mean(list(by_seed.values()))),  # as stored, to the last digit shown
             interval=found.interval,
             spread=found.spread,
             seeds=tuple(columns),

@@ -198,11 +198,13 @@ class Store:
         `current` keeps the newest of each system × task × split × subset: a rerun replaces what it repeats.
         """
         with self._reading() as connection:
-            return connection.execute(
+            rows = connection.execute(
                 "SELECT * FROM result WHERE (NOT ? OR current) AND (?::VARCHAR IS NULL OR run_id = ?) "
                 "ORDER BY result",
                 [current and run_id is None, run_id, run_id],
             ).df()
+        # DuckDB gives a float column where a seed is NULL
+        return rows.astype({"seed": "Int64", "current": bool})
 
     def outcomes(
         self, *, results: Iterable[int] | None = None, run_id: str | None = None, task: str | None = None
