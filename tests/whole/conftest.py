@@ -52,7 +52,7 @@ class Command:
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def kill_when(self, *words: str, seen: Callable[[str], bool], after: float = 0.0) -> str:
-        """Start, read stderr until a line for which `seen` is true, wait `after` seconds, kill -9; return what was read."""
+        """Start, read stderr until `seen` is true of a line, wait `after` seconds, kill -9; return what was read."""
         process = self.start(*words)
         assert process.stderr is not None
         lines: list[str] = []
