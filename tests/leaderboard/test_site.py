@@ -71,6 +71,7 @@ def digest(folder: Path) -> dict[str, str]:
 
 def test_same_store_same_bytes(store: Store, site: Path) -> None:
     before = digest(site)
+    (site / "made-by-harness.txt").write_text("another database")  # else the site would be left as it is
     build_site(store, site, resamples=FEW)
     assert digest(site) == before
     assert [p.name for p in site.parent.iterdir()] == ["site"]
@@ -187,10 +188,21 @@ def test_failure_leaves_the_old_site(store: Store, tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(Path, "write_text", failing)
     with pytest.raises(HarnessError, match="No space left"):
-        build_site(small, folder, resamples=FEW)
+        build_site(small, folder, resamples=FEW + 1)
     monkeypatch.undo()
     assert digest(folder) == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r.duckdb", "site"]
+
+
+def test_a_site_is_made_again_only_when_the_store_changed(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.duckdb")
+    add_system(store, "causal", tasks=TASKS[:1])
+    index = build_site(store, tmp_path / "site", resamples=FEW)
+    made = index.stat().st_mtime_ns
+    assert build_site(store, tmp_path / "site", resamples=FEW).stat().st_mtime_ns == made
+    add_system(store, "bidir", tasks=TASKS[:1])
+    assert build_site(store, tmp_path / "site", resamples=FEW).stat().st_mtime_ns != made
+    assert "bidir" in index.read_text("utf-8")
 
 
 def test_one_system_and_two_bases(tmp_path: Path) -> None:
