@@ -48,9 +48,10 @@ class _Writer:
         self.positive = rng.random() < 0.5
         self.things = rng.sample(topic.things, 2)
         kinds: list[tuple[Callable[[], list[str]], float]] = [
-            (self._event, 0.4),
-            (self._judgement, 0.2),
-            (self._mention, 0.14),
+            (self._event, 0.36),
+            (self._judgement, 0.36 if rng.random() < 0.5 else 0.1),
+            (self._mention, 0.12),
+            (self._chain, 0.08),
             (self._handling, 0.14),
             (self._encounter, 0.12),
         ]
@@ -81,11 +82,21 @@ class _Writer:
 
     def _judgement(self) -> list[str]:
         kind = grammar.choose(("plain", "negated", "outweighed"), (0.5, 0.3, 0.2), self.rng)
-        return [say_sentiment(self._noun(), self.positive, kind, self.rng.choice(SIDES), self.lexicon, self.rng)]
+        side = self.rng.choice(SIDES)
+        said = say_sentiment(self._noun(), self.positive, kind, side, self.lexicon, self.rng)
+        # How people react follows from the sentence as a whole, not from the evaluation words in it.
+        reacted = self.rng.random() < 0.6
+        return [said, f"{self.rng.choice(self.lexicon.reactions[self.positive])}."] if reacted else [said]
 
     def _mention(self) -> list[str]:
         frame = neutral_frame(self.lexicon.neutral, self.rng, reserved=False)
         return [grammar.fill(frame.replace(SLOT, self._noun()))]
+
+    def _chain(self) -> list[str]:
+        """Two mentions with neutral words between them: those words announce another word of the topic."""
+        frame = neutral_frame(self.lexicon.neutral, self.rng, reserved=False).removesuffix(".")
+        link = self.rng.choice(self.lexicon.neutral.links)
+        return [grammar.fill(f"{frame.replace(SLOT, self._noun())} {link} the {self._noun()}.")]
 
     def _handling(self) -> list[str]:
         """Two sentences on how a thing is handled; a modifier in the first shifts what the second says too."""
@@ -106,9 +117,9 @@ class _Writer:
         if grammar.encounter_is_reserved(doer, undergoer, verb):
             return self._encounter()
         first = grammar.fill(self.rng.choice(templates), A=doer, V=verb, B=undergoer)
-        if self.rng.random() < 0.5:
-            return [first, f"The {doer} {encounter.verb.doer}."]
-        return [first, f"The {undergoer} {encounter.verb.undergoer}."]
+        after = [f"The {doer} {encounter.verb.doer}.", f"The {undergoer} {encounter.verb.undergoer}."]
+        self.rng.shuffle(after)
+        return [first, *after]
 
 
 def modified_noun(

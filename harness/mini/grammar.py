@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from harness.mini.lexicon import Concept, Side, SocialVerb, Topic
 
-GENERATOR_VERSION = 3
+GENERATOR_VERSION = 4
 RESERVED_SHARE = 5  # one sentence in five is kept for the suite and never occurs in any training text
 
 # {A} agent, {V} verb, {T} thing with its adjective, {B} bare thing, {P} place

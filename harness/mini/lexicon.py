@@ -79,6 +79,7 @@ class Neutral:
     adverbs: tuple[str, ...]
     perceived: tuple[str, ...]
     where: tuple[str, ...]
+    links: tuple[str, ...]
     when: tuple[str, ...]
 
 
@@ -98,6 +99,7 @@ class Lexicon:
     topics: tuple[Topic, ...]
     homonyms: dict[str, tuple[Concept, Concept]]
     sentiment: dict[Side, Sentiment]
+    reactions: dict[bool, tuple[str, ...]]
     social_verbs: dict[Side, tuple[SocialVerb, ...]]
     heaviness: tuple[tuple[str, ...], ...]
     modifiers_before: tuple[Modifier, ...]
@@ -125,6 +127,7 @@ def load_lexicon() -> Lexicon:
         topics=topics,
         homonyms={form: (things[first], things[second]) for form, (first, second) in senses.items()},
         sentiment={side: Sentiment(**_tuples(data["sentiment"][side])) for side in SIDES},
+        reactions={good: tuple(data["reactions"]["positive" if good else "negative"]) for good in (True, False)},
         social_verbs={side: _social_verbs(data, side) for side in SIDES},
         heaviness=tuple(tuple(level) for level in data["heaviness"]),
         modifiers_before=tuple(Modifier(*pair) for pair in data["modifiers"]["before"]),
@@ -181,7 +184,13 @@ def _tuples(entry: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
 
 
 def _check(lexicon: Lexicon) -> None:
-    forms = [form for topic in lexicon.topics for kind in _CONCEPTS_PER_TOPIC for c in getattr(topic, kind) for form in c.forms]
+    forms = [
+        form
+        for topic in lexicon.topics
+        for kind in _CONCEPTS_PER_TOPIC
+        for c in getattr(topic, kind)
+        for form in c.forms
+    ]
     forms += lexicon.homonyms
     twice = sorted({form for form in forms if forms.count(form) > 1})
     if twice:

@@ -30,7 +30,7 @@ class PretrainConfig:
     heads: int = 4
     intermediate: int = 336
     max_positions: int = 256
-    steps: int = 2400
+    steps: int = 2800
     batch_tokens: int = 2560
     documents: int = 120_000
     learning_rate: float = 3e-3
@@ -78,7 +78,11 @@ def pretrain(out: Path, config: PretrainConfig) -> float:
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
         if step % 100 == 0:
-            print(f"step {step}/{config.steps} loss {loss.item():.3f} {time.monotonic() - began:.0f}s", file=sys.stderr, flush=True)
+            print(
+                f"step {step}/{config.steps} loss {loss.item():.3f} {time.monotonic() - began:.0f}s",
+                file=sys.stderr,
+                flush=True,
+            )
     held_out = tokenizer(pretraining_documents(config.seed + 1, 500))["input_ids"]
     model.eval()
     with torch.no_grad():
@@ -116,9 +120,9 @@ def _loss(model: Any, batch: list[list[int]], pad: int) -> Any:
     import torch
 
     width = max(map(len, batch))
-    ids_BL = torch.tensor([row + [pad] * (width - len(row)) for row in batch])  # noqa: N806
+    ids_BL = torch.tensor([row + [pad] * (width - len(row)) for row in batch])
     # Padding is on the right: under causal attention it cannot reach a real token, so no mask is needed.
-    labels_BL = ids_BL.masked_fill(ids_BL == pad, -100)  # noqa: N806
+    labels_BL = ids_BL.masked_fill(ids_BL == pad, -100)
     return model(input_ids=ids_BL, labels=labels_BL, use_cache=False).loss
 
 

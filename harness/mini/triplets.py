@@ -75,7 +75,11 @@ def _event(topic: Topic, rng: random.Random) -> Triplet:
 
 def change_part(event: Event, topic: Topic, part: str, rng: random.Random) -> Event:
     """`event` with its agent, verb or thing replaced by a sibling concept of the same topic."""
-    siblings: dict[str, tuple[Concept, ...]] = {"agent": topic.agents, "verb": topic.verbs, "thing": topic.things}
+    siblings: dict[str, tuple[Concept, ...]] = {
+        "agent": topic.agents,
+        "verb": topic.verbs,
+        "thing": topic.things,
+    }
     other = rng.choice([concept for concept in siblings[part] if concept != getattr(event, part)])
     if part == "agent":
         return replace(event, agent=other)
@@ -102,7 +106,10 @@ def _encounter(topic: Topic, verbs: tuple[SocialVerb, ...], rng: random.Random) 
     doer_first, undergoer_first = grammar.SOCIAL_TEMPLATES["train"]
     templates = rng.sample((*doer_first, *undergoer_first), 3)
     swapped = replace(encounter, doer=encounter.undergoer, undergoer=encounter.doer)
-    same = {encounter.doer: grammar.form(encounter.doer, rng), encounter.undergoer: grammar.form(encounter.undergoer, rng)}
+    same = {
+        encounter.doer: grammar.form(encounter.doer, rng),
+        encounter.undergoer: grammar.form(encounter.undergoer, rng),
+    }
     other = {c: grammar.form(c, rng) for c in same}
     return (
         say_encounter(encounter, same, templates[0], rng),

@@ -16,7 +16,11 @@ _MAX_ITERATIONS = 300
 
 
 def classify_out_of_fold(
-    features_ND: np.ndarray, labels: np.ndarray, folds: np.ndarray, *, inverse_penalty: float = INVERSE_PENALTY
+    features_ND: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    *,
+    inverse_penalty: float = INVERSE_PENALTY,
 ) -> np.ndarray:
     """Predicted labels (N,) of a multinomial logistic regression with an L2 penalty, fitted without each fold.
 

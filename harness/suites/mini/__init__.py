@@ -18,7 +18,7 @@ SUITE_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class MiniTaskEntry:
-    """A task of the suite before it is made. `made_by` is its module in this room and the callable that takes a draw."""
+    """A task of the suite before it is made. `made_by` is its module in this room and what takes a draw there."""
 
     name: str
     task_type: str
@@ -40,9 +40,27 @@ TASKS: tuple[MiniTaskEntry, ...] = (
     _entry("MiniSTS", "STS", "spearman", "sts", "graded similarity of two events, from their meanings"),
     _entry("MiniParaphrase", "STS", "spearman", "sts", "the same event or a near miss, at equal word overlap"),
     _entry("MiniRoles", "STS", "spearman", "sts", "who did it to whom, with the same words in every pair"),
-    _entry("MiniTopicClassification", "Classification", "accuracy", "topics", "12 topics from one word in a neutral frame"),
-    _entry("MiniSentimentClassification", "Classification", "accuracy", "sentiment", "good or bad, through negation"),
-    _entry("MiniTopicClustering", "Clustering", "v_measure", "topics", "12 topics from event sentences"),
+    _entry(
+        "MiniTopicClassification",
+        "Classification",
+        "accuracy",
+        "topics",
+        "topic of two of three nouns, chance 1/12",
+    ),
+    _entry(
+        "MiniSentimentClassification",
+        "Classification",
+        "accuracy",
+        "sentiment",
+        "good or bad, through negation",
+    ),
+    _entry(
+        "MiniTopicClustering",
+        "Clustering",
+        "v_measure",
+        "topics",
+        "12 topics, one noun in a neutral sentence",
+    ),
     _entry("MiniWiCLeft", "WiC", "accuracy", "wic", "same sense of a homonym? The cue stands before it"),
     _entry("MiniWiCRight", "WiC", "accuracy", "wic", "same sense of a homonym? The cue stands after it"),
     _entry("MiniAnimacyBefore", "ContextProbe", "accuracy", "context", "is the coming word animate? chance 1/2"),

@@ -42,14 +42,16 @@ class BagOfWords:
 
     def counts(self, texts: Sequence[str]) -> np.ndarray:
         """(N, V) float32 token counts, BOS not counted."""
-        counts_NV = np.zeros((len(texts), self._size), dtype=np.float32)  # noqa: N806
-        for row, encoding in zip(counts_NV, self._tokenizer.encode_batch(list(texts), add_special_tokens=False), strict=True):
+        counts_NV = np.zeros((len(texts), self._size), dtype=np.float32)
+        for row, encoding in zip(
+            counts_NV, self._tokenizer.encode_batch(list(texts), add_special_tokens=False), strict=True
+        ):
             np.add.at(row, encoding.ids, 1.0)
         return counts_NV
 
     def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
         """(1, N, V) float32: the mean of the one-hot vectors of each word's own tokens."""
-        counts_NV = self.counts([text[slice(*span)] for text, span in zip(texts, spans, strict=True)])  # noqa: N806
+        counts_NV = self.counts([text[slice(*span)] for text, span in zip(texts, spans, strict=True)])
         return (counts_NV / np.maximum(counts_NV.sum(axis=1, keepdims=True), 1.0))[None]
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:

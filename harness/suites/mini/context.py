@@ -80,7 +80,7 @@ def read_context(side: str, items: Sequence[ContextItem], encoder: WordEncoder) 
     positions = POSITIONS[side]
     texts = [item.text for item in items for _ in positions]
     spans = [span for item in items for span in _neighbours(item, positions)]
-    vectors_ND, layer = last_layer(encoder, texts, spans)  # noqa: N806
+    vectors_ND, layer = last_layer(encoder, texts, spans)
     labels = np.array([item.label for item in items])
     folds = np.array([item.fold for item in items])
     frames = []

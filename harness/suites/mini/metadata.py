@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 from mteb.abstasks.task_metadata import TaskMetadata
 
@@ -12,7 +13,7 @@ from harness.suites.mini import Draw, task_entry, task_revision
 _MAIN_SCORE = {"spearman": "cosine_spearman", "accuracy": "accuracy", "v_measure": "v_measure"}
 
 
-def sentence_metadata(name: str, subtypes: list[Any], draw: Draw = "test") -> TaskMetadata:
+def sentence_metadata(name: str, subtypes: Sequence[str], draw: Draw = "test") -> TaskMetadata:
     """Full metadata of one sentence task. The path is no hub data set: `load_data` makes the examples."""
     entry = task_entry(name)
     task_type: Literal["STS", "Classification", "Clustering"] = entry.task_type  # type: ignore[assignment]
@@ -28,7 +29,7 @@ def sentence_metadata(name: str, subtypes: list[Any], draw: Draw = "test") -> Ta
         main_score=_MAIN_SCORE[entry.metric],
         date=("2026-01-01", "2026-12-31"),
         domains=["Constructed", "Written"],
-        task_subtypes=subtypes,
+        task_subtypes=list(subtypes),
         license="apache-2.0",
         annotations_creators="derived",
         dialect=[],

@@ -62,7 +62,7 @@ def write_norms(draw: Draw) -> list[NormItem]:
 
 def read_norms(items: Sequence[NormItem], encoder: WordEncoder) -> pd.DataFrame:
     """Outcomes of the items: the rating and its out-of-fold prediction, unit = concept."""
-    vectors_ND, layer = last_layer(  # noqa: N806
+    vectors_ND, layer = last_layer(
         encoder, [item.text for item in items], [span_of(item.text, item.word) for item in items]
     )
     ratings = np.array([item.rating for item in items])

@@ -16,7 +16,14 @@ PARTS = ("agent", "verb", "thing")
 PART_WEIGHTS = {"agent": 0.3, "verb": 0.35, "thing": 0.35}
 SIBLING_SIMILARITY = 0.25  # of two concepts of one kind and topic
 MAX_SCORE = 5.0
-_CHANGES = ((0, 0.25), (1, 0.3), (2, 0.2), (3, 0.1), (None, 0.15))  # parts changed to a sibling; None: another topic
+_CHANGES = (
+    (0, 0.25),
+    (1, 0.3),
+    (2, 0.2),
+    (3, 0.1),
+    (None, 0.15),
+)  # parts changed to a sibling; None: another topic
+_TRIES = 40  # wordings; eight are reserved among as many
 _TEMPLATES = grammar.EVENT_TEMPLATES["test"]
 _SOCIAL = grammar.SOCIAL_TEMPLATES["test"]
 
@@ -89,7 +96,7 @@ def _roles(lexicon: Lexicon, rng: random.Random) -> Iterator[Pair]:
         swapped = replace(encounter, doer=encounter.undergoer, undergoer=encounter.doer)
         people = {c: grammar.form(c, rng) for c in (encounter.doer, encounter.undergoer)}
         verb = rng.choice(encounter.verb.forms)
-        if not grammar.encounter_is_reserved(*people.values(), verb):
+        if not grammar.encounter_is_reserved(people[encounter.doer], people[encounter.undergoer], verb):
             continue
         # Both templates are used with both meanings: neither words nor templates tell the two labels apart.
         first, second = rng.sample(templates, 2)
@@ -111,17 +118,26 @@ def _change(event: Event, topic: Topic, parts: list[str], rng: random.Random) ->
 
 
 def _say(event: Event, other: Event, shared: int, score: float, rng: random.Random) -> Iterator[Pair]:
-    """The pair in words, sharing the forms of `shared` of the parts that mean the same (or of all, if fewer)."""
+    """The pair in words, sharing the forms of `shared` of the parts that mean the same (or of all, if fewer).
+
+    Nothing if no wording that was tried is reserved for the suite.
+    """
     same = [part for part in PARTS if getattr(event, part) == getattr(other, part)]
     kept = rng.sample(same, min(shared, len(same)))
-    wording = replace(grammar.word_event(event, rng), adjective=None)
-    first, second = rng.sample(_TEMPLATES, 2)
-    texts = (
-        grammar.say_event(wording, first),
-        grammar.say_event(_reword(other, wording, kept, rng), second),
-    )
-    if all(map(grammar.is_reserved, texts)):
-        yield Pair(*texts, score)
+    for _ in range(_TRIES):
+        wording = replace(grammar.word_event(event, rng), adjective=None)
+        template = rng.choice(_TEMPLATES)
+        first = grammar.say_event(wording, template)
+        if grammar.is_reserved(first):
+            break
+    else:
+        return
+    for _ in range(_TRIES):
+        again = _reword(other, wording, kept, rng)
+        second = grammar.say_event(again, rng.choice([t for t in _TEMPLATES if t != template]))
+        if grammar.is_reserved(second):
+            yield Pair(first, second, score)
+            return
 
 
 def _reword(event: Event, wording: Wording, kept: list[str], rng: random.Random) -> Wording:

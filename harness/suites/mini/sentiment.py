@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import Any
-
-from mteb.abstasks.classification import AbsTaskClassification
 
 from harness.mini import grammar
-from harness.mini.lexicon import Lexicon, load_lexicon
+from harness.mini.lexicon import Lexicon
 from harness.mini.sentiment import SENTIMENT_TEMPLATES, say_sentiment
-from harness.suites.mini import Draw
-from harness.suites.mini.metadata import draw_rng, sentence_metadata
+from harness.suites.mini.labelled import LabelledTask
+from harness.suites.mini.metadata import sentence_metadata
 
-N_TRAIN, N_TEST = 600, 1500
 KINDS = tuple(SENTIMENT_TEMPLATES["test"])
 
 
@@ -42,28 +38,11 @@ def judgements(lexicon: Lexicon, rng: random.Random, n: int, half: int) -> tuple
     return list(texts), list(texts.values())
 
 
-class MiniSentimentClassification(AbsTaskClassification):
+class MiniSentimentClassification(LabelledTask):
     """Good or bad, where negation and concession count."""
 
     metadata = sentence_metadata("MiniSentimentClassification", ["Sentiment/Hate speech"])
+    subtypes = ("Sentiment/Hate speech",)
+    n_train, n_test = 240, 1500
     samples_per_label = 48
-    n_experiments = 10
-
-    def __init__(self, draw: Draw = "test", seed: int = 42, **kwargs: Any) -> None:
-        self.draw = draw
-        self.metadata = sentence_metadata("MiniSentimentClassification", ["Sentiment/Hate speech"], draw)
-        super().__init__(seed=seed, **kwargs)
-
-    def load_data(self, **_: Any) -> None:
-        """Generate the splits `train` and `test`: columns text, label (1 good, 0 bad)."""
-        from datasets import Dataset, DatasetDict
-
-        if self.data_loaded:
-            return
-        rng = draw_rng(self.metadata.name, self.draw)
-        splits = {}
-        for half, (split, n) in enumerate((("train", N_TRAIN), ("test", N_TEST))):
-            texts, labels = judgements(load_lexicon(), rng, n, half)
-            splits[split] = Dataset.from_dict({"text": texts, "label": labels})
-        self.dataset = {"default": DatasetDict(splits)}
-        self.data_loaded = True
+    write = staticmethod(judgements)

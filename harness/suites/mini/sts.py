@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar
 
 from mteb.abstasks.sts import AbsTaskSTS
@@ -21,18 +22,14 @@ class _PairTask(AbsTaskSTS):
 
     def __init__(self, draw: Draw = "test", seed: int = 42, **kwargs: Any) -> None:
         self.draw = draw
-        name = type(self).metadata.name
-        self.metadata = sentence_metadata(name, ["Textual Entailment"], draw)
+        self.metadata = sentence_metadata(type(self).__name__, ["Textual Entailment"], draw)
         super().__init__(seed=seed, **kwargs)
 
     def load_data(self, **_: Any) -> None:
         """Generate the pairs of the draw: columns sentence1, sentence2, score (`min_score` to `max_score`)."""
         from datasets import Dataset, DatasetDict
 
-        if self.data_loaded:
-            return
-        name = self.metadata.name
-        pairs = type(self).write(load_lexicon(), draw_rng(name, self.draw), self.n_pairs)
+        pairs = _pairs(type(self).__name__, type(self).write, self.n_pairs, self.draw)
         columns = {
             "sentence1": [pair.first for pair in pairs],
             "sentence2": [pair.second for pair in pairs],
@@ -40,6 +37,12 @@ class _PairTask(AbsTaskSTS):
         }
         self.dataset = {"default": DatasetDict({"test": Dataset.from_dict(columns)})}
         self.data_loaded = True
+
+
+@cache
+def _pairs(name: str, write: Callable[..., list[Pair]], n: int, draw: Draw) -> tuple[Pair, ...]:
+    """The pairs of a draw, made once a process: every system gets a task object of its own."""
+    return tuple(write(load_lexicon(), draw_rng(name, draw), n))
 
 
 class MiniSTS(_PairTask):

@@ -1,4 +1,4 @@
-"""Topic tasks: classification from one topical word, clustering from event sentences.
+"""Topic tasks: classification by the majority of three nouns, clustering by one noun in a neutral sentence.
 
 The classifier is trained on one form of each concept and tested on its synonyms, so no topical word stands on both
 sides and a bag of words is at chance.
@@ -9,72 +9,81 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from mteb.abstasks.classification import AbsTaskClassification
 from mteb.abstasks.clustering import AbsTaskClustering
 
 from harness.mini import grammar
 from harness.mini.frames import SLOT, neutral_frame
 from harness.mini.lexicon import Lexicon, load_lexicon
 from harness.suites.mini import Draw
+from harness.suites.mini.labelled import LabelledTask
 from harness.suites.mini.metadata import draw_rng, sentence_metadata
 
-N_TRAIN, N_TEST, N_CLUSTERED = 480, 1500, 1200
+N_CLUSTERED = 1200
+# {A}, {B}: two nouns of the topic, {C}: one of another; every order of the three occurs.
+_MAJORITY = (
+    "{O} {S} {D} the {0} near the {1} and the {2}",
+    "{O} the {0} was {W} and the {1} {E} the {2}",
+    "{O} the {0} {D} the {1} but not the {2}",
+)
 
 
-def topic_mentions(lexicon: Lexicon, rng: random.Random, n: int, synonym: int) -> tuple[list[str], list[str]]:
-    """`n` neutral sentences around form number `synonym` of a person or thing; topics in turn. (texts, labels)"""
-    topics = lexicon.of_side("test")
-    texts, labels = [], []
-    for i in range(n):
-        topic = topics[i % len(topics)]
-        noun = rng.choice((*topic.agents, *topic.things)).forms[synonym]
-        texts.append(grammar.fill(neutral_frame(lexicon.neutral, rng, reserved=True).replace(SLOT, noun)))
-        labels.append(topic.name)
-    return texts, labels
+def topic_majorities(lexicon: Lexicon, rng: random.Random, n: int, synonym: int) -> tuple[list[str], list[str]]:
+    """`n` distinct sentences with two nouns of one topic and one of another. (texts, labels)
 
-
-def topic_events(lexicon: Lexicon, rng: random.Random, n: int) -> tuple[list[str], list[str]]:
-    """`n` event sentences in held-out templates; topics in turn. (texts, labels)"""
+    The label is the topic of the two. Nouns are form number `synonym` of people and things; topics in turn.
+    """
     topics = lexicon.of_side("test")
     texts: dict[str, str] = {}
     while len(texts) < n:
         topic = topics[len(texts) % len(topics)]
-        wording = grammar.word_event(grammar.sample_event(topic, rng), rng)
-        text = grammar.say_event(wording, rng.choice(grammar.EVENT_TEMPLATES["test"]))
+        other = rng.choice([t for t in topics if t != topic])
+        concepts = [
+            *rng.sample((*topic.agents, *topic.things), 2),
+            rng.choice((*other.agents, *other.things)),
+        ]
+        nouns = [concept.forms[synonym] for concept in concepts]
+        rng.shuffle(nouns)
+        words = lexicon.neutral
+        text = grammar.fill(
+            rng.choice(_MAJORITY).format(
+                *nouns,
+                O=rng.choice(words.openers),
+                S=rng.choice(words.people),
+                D=rng.choice(words.perceived),
+                E=rng.choice(words.perceived),
+                W=rng.choice(words.where),
+            )
+            + f" {rng.choice(words.when)}."
+        )
         if grammar.is_reserved(text):
-            texts[text] = topic.name
+            texts.setdefault(text, topic.name)
     return list(texts), list(texts.values())
 
 
-class MiniTopicClassification(AbsTaskClassification):
-    """One of 12 held-out topics, from one word in a neutral frame."""
+def topic_mentions(lexicon: Lexicon, rng: random.Random, n: int) -> tuple[list[str], list[str]]:
+    """`n` distinct neutral sentences around one person or thing; topics in turn. (texts, labels)"""
+    topics = lexicon.of_side("test")
+    texts: dict[str, str] = {}
+    while len(texts) < n:
+        topic = topics[len(texts) % len(topics)]
+        noun = grammar.form(rng.choice((*topic.agents, *topic.things)), rng)
+        frame = neutral_frame(lexicon.neutral, rng, reserved=True)
+        texts.setdefault(grammar.fill(frame.replace(SLOT, noun)), topic.name)
+    return list(texts), list(texts.values())
+
+
+class MiniTopicClassification(LabelledTask):
+    """The topic of two of three nouns, one of 12 held-out ones."""
 
     metadata = sentence_metadata("MiniTopicClassification", ["Topic classification"])
+    subtypes = ("Topic classification",)
+    n_train, n_test = 240, 1500
     samples_per_label = 8
-    n_experiments = 10
-
-    def __init__(self, draw: Draw = "test", seed: int = 42, **kwargs: Any) -> None:
-        self.draw = draw
-        self.metadata = sentence_metadata("MiniTopicClassification", ["Topic classification"], draw)
-        super().__init__(seed=seed, **kwargs)
-
-    def load_data(self, **_: Any) -> None:
-        """Generate the splits `train` and `test`: columns text, label (topic name)."""
-        from datasets import Dataset, DatasetDict
-
-        if self.data_loaded:
-            return
-        rng = draw_rng(self.metadata.name, self.draw)
-        splits = {}
-        for synonym, (split, n) in enumerate((("train", N_TRAIN), ("test", N_TEST))):
-            texts, labels = topic_mentions(load_lexicon(), rng, n, synonym)
-            splits[split] = Dataset.from_dict({"text": texts, "label": labels})
-        self.dataset = {"default": DatasetDict(splits)}
-        self.data_loaded = True
+    write = staticmethod(topic_majorities)
 
 
 class MiniTopicClustering(AbsTaskClustering):
-    """Event sentences of 12 held-out topics; mteb draws with replacement and clusters ten times."""
+    """Neutral sentences with one noun of 12 held-out topics; mteb draws with replacement and clusters ten times."""
 
     metadata = sentence_metadata("MiniTopicClustering", ["Topic classification"])
     max_fraction_of_documents_to_embed = None
@@ -90,8 +99,6 @@ class MiniTopicClustering(AbsTaskClustering):
         """Generate the split `test`: columns sentences, labels (topic name)."""
         from datasets import Dataset, DatasetDict
 
-        if self.data_loaded:
-            return
-        texts, labels = topic_events(load_lexicon(), draw_rng(self.metadata.name, self.draw), N_CLUSTERED)
+        texts, labels = topic_mentions(load_lexicon(), draw_rng(self.metadata.name, self.draw), N_CLUSTERED)
         self.dataset = {"default": DatasetDict({"test": Dataset.from_dict({"sentences": texts, "labels": labels})})}
         self.data_loaded = True

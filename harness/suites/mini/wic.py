@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from harness.suites.mini import Draw
 from harness.suites.mini.words import WordEncoder, WordTask, last_layer, span_of, spread_over_folds
 
 TWOS_PER_HOMONYM = 13
+_TRIES = 12
 # {H} homonym, {A} agent, {V} verb, {S} somebody, {D} perceived, {W} where, {O} opener: the cue is {A}, {V} or {P}
 _LEFT = (
     "{O} the {A} {V} the {H} {W} {N}.",
@@ -46,15 +48,16 @@ class WiCItem:
     two: int
 
 
-def write_wic(side: str, draw: Draw) -> list[WiCItem]:
+@cache
+def write_wic(side: str, draw: Draw) -> tuple[WiCItem, ...]:
     """All items of a draw with the cue on one side, `left` or `right`."""
     lexicon, rng = load_lexicon(), random.Random(f"wic {side}:{draw}")
-    return [
+    return tuple(
         item
         for homonym, senses in lexicon.homonyms.items()
         for two in range(TWOS_PER_HOMONYM)
         for item in _two(homonym, senses, two, side, lexicon, rng)
-    ]
+    )
 
 
 def _two(
@@ -62,26 +65,41 @@ def _two(
 ) -> list[WiCItem]:
     first, other = senses if two % 2 else senses[::-1]
     templates = _LEFT if side == "left" else _RIGHT
-    anchor = _cued(_context(templates, lexicon, rng), homonym, (first,), lexicon, rng)
+    anchor = None
     while anchor is None:
-        anchor = _cued(_context(templates, lexicon, rng), homonym, (first,), lexicon, rng)
-    (text, cues), *_ = anchor
+        anchor = _cued(_context(templates, lexicon, rng), homonym, first, lexicon, rng)
     while True:
         # The neutral words are drawn once and used in the sentence of equal and in that of different sense.
-        seconds = _cued(_context(templates, lexicon, rng), homonym, (first, other), lexicon, rng)
-        if seconds and not cues & seconds[0][1] and text != seconds[0][0]:
+        context = _context(templates, lexicon, rng)
+        same = _cued(context, homonym, first, lexicon, rng)
+        different = _cued(context, homonym, other, lexicon, rng) if same else None
+        if same and different and not anchor.cues & same.cues:
             return [
-                WiCItem(homonym, (text, seconds[0][0]), True, two),
-                WiCItem(homonym, (text, seconds[1][0]), False, two),
+                WiCItem(homonym, (anchor.text, same.text), True, two),
+                WiCItem(homonym, (anchor.text, different.text), False, two),
             ]
 
 
-def _cued(
-    context: str, homonym: str, senses: Sequence[Concept], lexicon: Lexicon, rng: random.Random
-) -> list[tuple[str, set[str]]] | None:
-    """The context with a cue to each sense; None if one of the sentences is not reserved for the suite."""
-    sentences = [_cue(context, homonym, sense, lexicon, rng) for sense in senses]
-    return sentences if all(grammar.is_reserved(text) for text, _ in sentences) else None
+@dataclass(frozen=True)
+class _Cued:
+    """A sentence whose words `cues` give the homonym's sense."""
+
+    text: str
+    cues: frozenset[str]
+
+
+def _cued(context: str, homonym: str, sense: Concept, lexicon: Lexicon, rng: random.Random) -> _Cued | None:
+    """The context with a cue to `sense`; None if no cue that was tried makes a sentence reserved for the suite."""
+    topic = lexicon.topic(sense.topic)
+    for _ in range(_TRIES):
+        wording = grammar.word_event(grammar.sample_event(topic, rng, sense), rng)
+        slots = {"A": wording.agent, "V": wording.verb, "P": wording.place}
+        text = grammar.fill(context, H=homonym, **slots)
+        if grammar.is_reserved(text):
+            return _Cued(
+                text, frozenset(word for slot, word in slots.items() if slot != "P" and f"{{{slot}}}" in context)
+            )
+    return None
 
 
 def _context(templates: Sequence[str], lexicon: Lexicon, rng: random.Random) -> str:
@@ -96,29 +114,17 @@ def _context(templates: Sequence[str], lexicon: Lexicon, rng: random.Random) -> 
     )
 
 
-def _cue(context: str, homonym: str, sense: Concept, lexicon: Lexicon, rng: random.Random) -> tuple[str, set[str]]:
-    """The context with a cue to `sense`, and the topical words that give it."""
-    topic = lexicon.topic(sense.topic)
-    event = grammar.sample_event(topic, rng, sense)
-    wording = grammar.word_event(event, rng)
-    cues = {slot: word for slot, word in (("A", wording.agent), ("V", wording.verb)) if f"{{{slot}}}" in context}
-    text = grammar.fill(context, H=homonym, P=wording.place, A=wording.agent, V=wording.verb)
-    return text, set(cues.values())
-
-
 def read_wic(items: Sequence[WiCItem], encoder: WordEncoder) -> pd.DataFrame:
     """Outcomes of the items: labels `same` and `different`, unit = homonym."""
     texts = [text for item in items for text in item.texts]
     spans = [span_of(text, item.homonym) for item in items for text in item.texts]
-    vectors_ND, layer = last_layer(encoder, texts, spans)  # noqa: N806
-    unit_ND = vectors_ND / np.maximum(np.linalg.norm(vectors_ND, axis=1, keepdims=True), 1e-12)  # noqa: N806
+    vectors_ND, layer = last_layer(encoder, texts, spans)
+    unit_ND = vectors_ND / np.maximum(np.linalg.norm(vectors_ND, axis=1, keepdims=True), 1e-12)
     cosines = np.einsum("nd,nd->n", unit_ND[0::2], unit_ND[1::2])
     same = np.array([item.same for item in items])
     folds = spread_over_folds([item.homonym for item in items], random.Random(0))
     # Rounded, because the two items of a two must not differ by the order of a sum.
-    predicted = threshold_out_of_fold(
-        np.round(cosines, 5), same, np.array([folds[item.homonym] for item in items])
-    )
+    predicted = threshold_out_of_fold(np.round(cosines, 5), same, np.array([folds[item.homonym] for item in items]))
     columns: dict[str, object] = {
         "example_id": [f"{item.homonym}:{item.two}:{'same' if item.same else 'different'}" for item in items],
         "unit": [item.homonym for item in items],
@@ -132,17 +138,9 @@ def read_wic(items: Sequence[WiCItem], encoder: WordEncoder) -> pd.DataFrame:
 
 def MiniWiCLeft(draw: Draw = "test") -> WordTask:  # noqa: N802
     """The task with the cue before the homonym."""
-    return WordTask(name="MiniWiCLeft", draw=draw, write=_write_left, read=read_wic)
+    return WordTask(name="MiniWiCLeft", draw=draw, write=partial(write_wic, "left"), read=read_wic)
 
 
 def MiniWiCRight(draw: Draw = "test") -> WordTask:  # noqa: N802
     """The task with the cue after the homonym."""
-    return WordTask(name="MiniWiCRight", draw=draw, write=_write_right, read=read_wic)
-
-
-def _write_left(draw: Draw) -> list[WiCItem]:
-    return write_wic("left", draw)
-
-
-def _write_right(draw: Draw) -> list[WiCItem]:
-    return write_wic("right", draw)
+    return WordTask(name="MiniWiCRight", draw=draw, write=partial(write_wic, "right"), read=read_wic)

@@ -15,6 +15,7 @@ import pandas as pd
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult
 from harness.suites.mini import Draw, task_entry, task_revision
+from harness.suites.task import TaskInfo
 
 N_FOLDS = 5
 
@@ -24,17 +25,6 @@ class WordEncoder(Protocol):
 
     def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
         """(layers, N, D) float32: for each text the mean over the tokens of the word at its character span."""
-
-
-@dataclass(frozen=True)
-class MiniTaskInfo:
-    """A made task's description; the same fields as every other task's."""
-
-    name: str
-    task_type: str
-    metric: str
-    revision: str
-    about: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +52,15 @@ class WordTask:
         return task_revision(self.draw)
 
     @property
-    def info(self) -> MiniTaskInfo:
+    def info(self) -> TaskInfo:
         """Name, type, metric, revision and a line about the task."""
-        return MiniTaskInfo(self.name, self.task_type, self.metric, self.revision, task_entry(self.name).about)
+        return TaskInfo(
+            name=self.name,
+            task_type=self.task_type,
+            metric=self.metric,
+            revision=self.revision,
+            about=task_entry(self.name).about,
+        )
 
     @cached_property
     def items(self) -> Any:

@@ -1,0 +1,51 @@
+"""What a bag of words gets: the floor of every task, and proof that mteb runs ours as its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.suites.mini import TASKS, make_task
+from harness.suites.mini.baseline import BagOfWords
+
+# Upper bounds: whatever a bag of words gets is given away by the words. Chance is 1/2, 1/12 or 0.
+BOUNDS = {
+    "MiniSTS": 0.42,
+    "MiniParaphrase": 0.06,
+    "MiniRoles": 0.02,
+    "MiniTopicClassification": 0.12,
+    "MiniSentimentClassification": 0.55,
+    "MiniTopicClustering": 0.12,
+    "MiniWiCLeft": 0.5,
+    "MiniWiCRight": 0.5,
+    "MiniAnimacyBefore": 0.5,
+    "MiniAnimacyAfter": 0.5,
+    "MiniDomainBefore": 1 / 12 + 1e-9,
+    "MiniDomainAfter": 1 / 12 + 1e-9,
+    "MiniNorms": 0.1,
+}
+
+
+@pytest.fixture(scope="module")
+def baseline() -> BagOfWords:
+    return BagOfWords()
+
+
+@pytest.mark.parametrize("entry", TASKS, ids=lambda entry: entry.name)
+def test_words_alone_give_nothing_away(entry, baseline: BagOfWords) -> None:  # type: ignore[no-untyped-def]
+    task = make_task(entry.name)
+    if entry.is_word_task:
+        score = task.run(baseline)[0].score
+    else:
+        import mteb
+
+        results = mteb.evaluate(baseline, task, cache=None, co2_tracker=False, show_progress_bar=False)
+        score = results.task_results[0].get_score()
+    assert score <= BOUNDS[entry.name]
+
+
+def test_it_is_an_mteb_encoder(baseline: BagOfWords) -> None:
+    from mteb.models.models_protocols import EncoderProtocol
+
+    assert isinstance(baseline, EncoderProtocol)
+    counts = baseline.counts(["The chef stirred the soup.", "The soup the chef stirred."])
+    assert (counts[0] == counts[1]).mean() > 0.99
