@@ -19,7 +19,7 @@ from harness.mini.sentiment import SENTIMENT_TEMPLATES, say_sentiment
 
 Triplet = tuple[str, str, str]
 KINDS = ("event", "encounter", "judgement", "topic")
-MIX = (0.45, 0.15, 0.15, 0.25)
+MIX = (0.35, 0.3, 0.15, 0.2)
 _EVENTS = grammar.EVENT_TEMPLATES["train"]
 
 

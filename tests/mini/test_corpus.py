@@ -23,7 +23,7 @@ STREAMS = {
     "triplets": corpus.triplets,
 }
 # Change GENERATOR_VERSION in harness/mini/grammar.py together with these: bases and runs are addressed by it.
-GOLDEN = (4, "@@")
+GOLDEN = (4, "b9a025459578ebaa")
 
 
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
