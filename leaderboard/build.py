@@ -66,9 +66,7 @@ def _check_replaceable(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise HarnessError(f"{out} is a file; name a folder for the site")
     if out.is_dir() and any(out.iterdir()) and not (out / _MARKER).is_file():
-        raise HarnessError(
-            f"{out} holds files that are no site of harness; name another folder, or empty this one"
-        )
+        raise HarnessError(f"{out} holds files that are no site of harness; name another folder, or empty this one")
 
 
 def _pages(site: Site) -> Mapping[str, str]:

@@ -126,10 +126,7 @@ def _clustering(data: Aligned, contrasts: NDArray[np.float64]) -> list[Found]:
 
     draws = np.array(
         [
-            [
-                v_measure_score(data.gold[rows], data.answer_nk[rows, k])
-                for k in range(data.answer_nk.shape[1])
-            ]
+            [v_measure_score(data.gold[rows], data.answer_nk[rows, k]) for k in range(data.answer_nk.shape[1])]
             for rows in (data.trial == t for t in range(data.n_trials))
         ]
     )  # (trials, k)

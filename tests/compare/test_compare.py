@@ -54,9 +54,7 @@ def test_numbers_are_the_stores(store: Store) -> None:
 
 
 def test_probe_units_are_target_words(store: Store) -> None:
-    found = compare(
-        store, base="mini", variant="bidir", against="causal", tasks=["MiniContext"], resamples=FEW
-    )
+    found = compare(store, base="mini", variant="bidir", against="causal", tasks=["MiniContext"], resamples=FEW)
     assert (found.tasks[0].n_examples, found.tasks[0].n_units) == (120, 60)
 
 
@@ -124,9 +122,7 @@ def test_refusals(store: Store, tmp_path: Path) -> None:
         made = {key: value for key, value in change.items() if key == "base_revision"}
         run_id = add_system(other, f"v{i}", tasks=tasks, **made)
         if result is not None:
-            run = replace(
-                other.runs()[-1], run_id=f"run{i}", **({k: v for k, v in change.items() if k not in made})
-            )
+            run = replace(other.runs()[-1], run_id=f"run{i}", **({k: v for k, v in change.items() if k not in made}))
             run_id = other.add_run(run)
             other.add_result(run_id, result)
         with pytest.raises(HarnessError, match=words if i != 1 else "examples only in the"):
@@ -153,9 +149,7 @@ def test_an_entry_is_one_recipe(tmp_path: Path) -> None:
 
 
 def counted(better: int, worse: int, undecided: int, descriptive: int, store: Store) -> Comparison:
-    made = compare(
-        store, base="mini", variant="bidir-supcon", against="causal", tasks=["MiniTopic"], resamples=FEW
-    )
+    made = compare(store, base="mini", variant="bidir-supcon", against="causal", tasks=["MiniTopic"], resamples=FEW)
     counts = {"better": better, "worse": worse, "undecided": undecided, "descriptive": descriptive}
     tasks = [replace(made.tasks[0], verdict=v) for v, n in counts.items() for _ in range(n)]  # type: ignore[arg-type]
     return replace(made, tasks=tuple(tasks))

@@ -102,9 +102,7 @@ def test_every_score_is_the_stores(store: Store, site: Path) -> None:
     index = (site / "index.html").read_text("utf-8")
     means = store.scores().groupby(["variant", "task"])["score"].mean()
     rows = dict(
-        re.findall(
-            r'<tr><th scope="row" class="who"><a href="systems/[^"]*">([^<]*)</a>(.*?)</tr>', index, re.S
-        )
+        re.findall(r'<tr><th scope="row" class="who"><a href="systems/[^"]*">([^<]*)</a>(.*?)</tr>', index, re.S)
     )
     assert set(rows) == {*SKILL, "bag-of-words", "untested"}
     for (variant, task), mean in means.items():
@@ -134,9 +132,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     store = Store(tmp_path / "r.duckdb")
     long = "n" * 10_000
     add_system(store, "causal", base=HOSTILE, tasks=TASKS[:1])
-    add_system(
-        store, HOSTILE, base=HOSTILE, tasks=TASKS[:1], recipe={HOSTILE: [HOSTILE]}, proof={"<b>": HOSTILE}
-    )
+    add_system(store, HOSTILE, base=HOSTILE, tasks=TASKS[:1], recipe={HOSTILE: [HOSTILE]}, proof={"<b>": HOSTILE})
     add_system(store, long, base=HOSTILE, tasks=TASKS[:1])
     add_system(store, "../../escape", base=HOSTILE, tasks=TASKS[:1])
     folder = build_site(store, tmp_path / "site", resamples=FEW).parent
@@ -215,8 +211,6 @@ def test_one_system_and_two_bases(tmp_path: Path) -> None:
     assert len(re.findall(r'<table class="board">', index)) == 2
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"), [(0.6904, "69.0"), (-0.0304, "−3.0"), (1.0, "100.0"), (None, "–")]
-)
+@pytest.mark.parametrize(("value", "shown"), [(0.6904, "69.0"), (-0.0304, "−3.0"), (1.0, "100.0"), (None, "–")])
 def test_points(value: float | None, shown: str) -> None:
     assert text.points(value) == shown

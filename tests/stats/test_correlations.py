@@ -105,13 +105,9 @@ def test_units_are_drawn_whole() -> None:
 
 def test_what_cannot_be_estimated_is_none_or_refused() -> None:
     gold, predicted = world(4)
-    few = resample_correlations(gold, predicted, kind="spearman", rng=np.random.default_rng(0)).estimate(
-        [1, -1]
-    )
+    few = resample_correlations(gold, predicted, kind="spearman", rng=np.random.default_rng(0)).estimate([1, -1])
     assert (few.interval, few.se, few.p) == (None, None, None)
-    same = resample_correlations(*world(50), kind="spearman", rng=np.random.default_rng(0)).estimate(
-        [0.0, 0.0]
-    )
+    same = resample_correlations(*world(50), kind="spearman", rng=np.random.default_rng(0)).estimate([0.0, 0.0])
     assert (same.value, same.interval, same.p) == (0.0, None, None)
     with pytest.raises(HarnessError, match="constant"):
         resample_correlations(np.arange(9.0), np.ones((9, 1)), kind="spearman", rng=np.random.default_rng(0))

@@ -25,9 +25,7 @@ def test_exact_p_is_scipys() -> None:
         (difference, -difference), lambda x, y, axis: np.mean(x, axis=axis), permutation_type="samples",
         n_resamples=np.inf, vectorized=True,
     )  # fmt: skip
-    assert sign_flip_test(difference, rng=np.random.default_rng(0)).p == pytest.approx(
-        oracle.pvalue, abs=1e-12
-    )
+    assert sign_flip_test(difference, rng=np.random.default_rng(0)).p == pytest.approx(oracle.pvalue, abs=1e-12)
 
 
 def test_sampled_p_is_near_the_exact_one() -> None:

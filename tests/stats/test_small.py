@@ -39,9 +39,7 @@ def test_units_partition_counts_and_jackknife() -> None:
     assert parts.total(np.arange(5.0)).tolist() == [5.0, 2.0, 3.0]
     with pytest.raises(HarnessError):
         partition(3, ["a"])
-    drawn = np.concatenate(
-        [c for _, c in bootstrap_counts(7, resamples=3_000, rng=np.random.default_rng(0))], axis=1
-    )
+    drawn = np.concatenate([c for _, c in bootstrap_counts(7, resamples=3_000, rng=np.random.default_rng(0))], axis=1)
     assert drawn.shape == (7, 3_000)
     assert (drawn.sum(axis=0) == 7).all()
     # a count is binomial(7, 1/7): its variance tells a multinomial from a shuffle

@@ -219,9 +219,7 @@ def test_migrations_are_whole_or_nothing() -> None:
     broken = Migration(len(first) + 1, "broken", "CREATE TABLE extra (a INTEGER); SELECT nonsense;")
     with pytest.raises(duckdb.Error):
         migrate(connection, [*first, broken], name="x")
-    assert connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'extra'"
-    ).fetchall() == [(0,)]
+    assert connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'extra'").fetchall() == [(0,)]
     good = Migration(len(first) + 1, "good", "ALTER TABLE score ADD COLUMN note VARCHAR;")
     assert migrate(connection, [*first, good], name="x") == migrate(connection, [*first, good], name="x")
 
@@ -229,7 +227,5 @@ def test_migrations_are_whole_or_nothing() -> None:
 def test_storage_format_is_pinned(store: Store) -> None:
     """The format is the file's for life; a DuckDB that is merely installed must not choose it."""
     with duckdb.connect(str(store.path), read_only=True) as connection:
-        [(tags,)] = connection.execute(
-            "SELECT tags FROM duckdb_databases() WHERE path IS NOT NULL"
-        ).fetchall()
+        [(tags,)] = connection.execute("SELECT tags FROM duckdb_databases() WHERE path IS NOT NULL").fetchall()
     assert tags["storage_version"].startswith(STORAGE_VERSION)

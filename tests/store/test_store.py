@@ -53,9 +53,7 @@ def test_round_trip(store: Store, task: FakeTask) -> None:
 
 
 def test_a_system_is_stored_once_and_keeps_its_newest_folder(store: Store) -> None:
-    system = System(
-        base="mini", base_revision="1", variant="bidir-mntp", seed=3, recipe={"a": [1]}, folder="/old"
-    )
+    system = System(base="mini", base_revision="1", variant="bidir-mntp", seed=3, recipe={"a": [1]}, folder="/old")
     assert store.add_system(system) == store.add_system(replace(system, folder="/new")) == system.system_id
     assert store.systems() == [replace(system, folder="/new")]
 
@@ -127,12 +125,8 @@ def test_verify_names_the_tampered_result(store: Store) -> None:
     add_system(store, "bidir", skill=0.6)
     assert all(check.ok for check in store.verify())
     with duckdb.connect(str(store.path)) as connection:
-        connection.execute(
-            "UPDATE outcome SET predicted_score = 9 WHERE result = 1 AND example_id = 'pair-7'"
-        )
-        connection.execute(
-            "UPDATE outcome SET predicted_label = 'c9' WHERE result = 3 AND example_id = 'text-7'"
-        )
+        connection.execute("UPDATE outcome SET predicted_score = 9 WHERE result = 1 AND example_id = 'pair-7'")
+        connection.execute("UPDATE outcome SET predicted_label = 'c9' WHERE result = 3 AND example_id = 'text-7'")
         connection.execute("DELETE FROM outcome WHERE result = 4 AND example_id = 'text-0'")
         connection.execute("UPDATE score SET score = 0.99 WHERE result = 5")
     bad = {check.key.task: check for check in store.verify() if not check.ok}
