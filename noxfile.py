@@ -1,7 +1,12 @@
-"""Sessions: `nox` passes the tests; `nox -l` lists the rest. All but lint and wheel share one environment."""
+"""Sessions: `nox` passes the checks and the tests; `nox -l` lists the rest.
+
+All sessions but lint and wheel share one environment, .nox/shared: torch and its friends are installed once.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -9,74 +14,73 @@ import nox
 
 nox.options.sessions = ["lint", "types", "tests", "docs"]
 nox.options.reuse_existing_virtualenvs = True
-nox.options.stop_on_first_error = False
 
-SHARED = ".nox/shared"
+PROJECT = nox.project.load_toml("pyproject.toml")
+SHARED = Path(".nox", "shared")
+PYTHON = str(SHARED / ("Scripts" if os.name == "nt" else "bin") / "python")
 
 
-def install(session: nox.Session) -> None:
-    """The project itself with all that its tests and checks need."""
-    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test", "types")
-    session.install("-e", ".", *groups)
+def run(session: nox.Session, *module_and_arguments: str) -> None:
+    """Run `python -m …` in the shared environment, made and brought up to date first."""
+    if not Path(PYTHON).exists():
+        session.run(sys.executable, "-m", "venv", str(SHARED), external=True)
+    needs = nox.project.dependency_groups(PROJECT, "test", "types")
+    session.run(PYTHON, "-m", "pip", "install", "-q", "-e", ".", *needs, external=True)
+    session.run(PYTHON, "-m", *module_and_arguments, external=True)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and likely mistakes: ruff."""
-    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint"))
+    session.install("-q", *nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
 
-@nox.session(venv_location=SHARED)
+@nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
     """mypy, strict."""
-    install(session)
-    session.run("mypy")
+    run(session, "mypy")
 
 
-@nox.session(venv_location=SHARED)
+@nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """The default tests: offline, under 90 seconds on two cores, coverage shown."""
-    install(session)
-    session.run("pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs)
+    run(session, "pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs)
 
 
-@nox.session(venv_location=SHARED)
+@nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
     """Examples in docstrings and commands in the documentation are run."""
-    install(session)
-    session.run("pytest", "--doctest-modules", "harness", "leaderboard", "tests/docs", *session.posargs)
+    run(session, "pytest", "--doctest-modules", "harness", "leaderboard", "tests/docs", *session.posargs)
 
 
-@nox.session(venv_location=SHARED)
+@nox.session(venv_backend="none")
 def slow(session: nox.Session) -> None:
     """Minutes rather than seconds: the whole ladder, real checkpoints on real tasks, kills in the middle."""
-    install(session)
-    session.run("pytest", "-m", "slow", "--durations=10", *session.posargs)
+    run(session, "pytest", "-m", "slow", "--durations=10", *session.posargs)
 
 
-@nox.session(venv_location=SHARED)
+@nox.session(venv_backend="none")
 def browser(session: nox.Session) -> None:
     """The built page in headless Chromium."""
-    install(session)
-    session.run("pytest", "-m", "browser", *session.posargs)
+    run(session, "pytest", "-m", "browser", *session.posargs)
 
 
 @nox.session
 def wheel(session: nox.Session) -> None:
     """The built wheel, in an environment without the source tree, answers --help and runs."""
-    session.install("build")
+    session.install("-q", "build")
     with tempfile.TemporaryDirectory() as folder:
-        session.run("python", "-m", "build", "--wheel", "--outdir", folder, ".")
+        session.run("python", "-m", "build", "--wheel", "--outdir", folder, ".", silent=True)
         (built,) = Path(folder).glob("*.whl")
-        session.install(str(built))
+        session.install("-q", "--force-reinstall", "--no-deps", str(built))
+        session.install("-q", str(built))
         session.chdir(folder)
         places = {"HARNESS_CACHE": str(Path(folder, "cache")), "HF_HUB_OFFLINE": "1"}
         session.run("harness", "--help", env=places, silent=True)
-        session.run(
-            "harness", "run", "--variant", "bidir-mntp", "--tasks", "MiniWiCRight,MiniTopicClustering", env=places
-        )
+        tasks = "MiniWiCRight,MiniTopicClustering"
+        session.run("harness", "run", "--variant", "bidir-mntp", "--tasks", tasks, env=places)
         session.run("harness", "verify", env=places)
-        if not Path(folder, "leaderboard", "site", "index.html").is_file() or not any(Path(folder, "cache").iterdir()):
+        if not Path(folder, "leaderboard", "site", "index.html").is_file():
             session.error("the wheel made no page")

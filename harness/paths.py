@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,26 +21,46 @@ def cache_folder() -> Path:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Yield a new folder beside `target`; on success it becomes `target`, on failure it is removed.
+    """Yield a new folder beside `target`; at the end it takes the place of `target`, on failure it is removed.
 
-    A kill leaves `target` as it was. An existing `target` is replaced.
+    A kill leaves `target` as it was. Where two processes make the same folder, the last one stays.
     """
+    building = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        _sweep(target)
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir()
     except OSError as error:
         raise HarnessError(
-            f"cannot write in {target.parent} ({error.strerror}); make it writable or choose another place"
+            f"cannot write {target} ({error.strerror}); make the folder around it writable or name another place"
         ) from None
-    building.chmod(0o755)
     try:
         yield building
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-            target.rename(old / "old")
-            building.rename(target)
-            shutil.rmtree(old)
-        else:
-            building.rename(target)
+        _swap(building, target)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _swap(fresh: Path, target: Path) -> None:
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    for tries_left in reversed(range(5)):
+        shutil.rmtree(old, ignore_errors=True)
+        try:
+            if target.exists():
+                target.rename(old)
+            fresh.rename(target)
+            break
+        except OSError:
+            if not tries_left:
+                if old.exists() and not target.exists():
+                    old.rename(target)
+                raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed processes left beside `target`; a folder younger than an hour may still be at work."""
+    for left in (*target.parent.glob(f".{target.name}.*.new"), *target.parent.glob(f".{target.name}.*.old")):
+        if time.time() - left.stat().st_mtime > 3600:
+            shutil.rmtree(left, ignore_errors=True)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.compare import Progress, TaskComparison, current_entries, scope_of
 from harness.errors import HarnessError
+from harness.paths import whole_folder
 from harness.store import Store
 from leaderboard import text
 from leaderboard.charts import Mark, forest, scale_of, tally
@@ -24,51 +25,48 @@ _MARKER = "made-by-harness.txt"  # written last: its presence means a complete s
 def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: Progress | None = None) -> Path:
     """Render the store into folder `out` and return the path of its index.html.
 
-    The same database gives the same bytes. The site is made beside `out` and swapped in when complete, so a
-    kill leaves the old one. Raises HarnessError if the store has no scores, or `out` holds anything else.
+    The same database gives the same bytes, so a site that was made from it by this code is left as it is. The
+    site is made beside `out` and swapped in when complete: a kill leaves the old one. Raises HarnessError if the
+    store has no scores, or `out` holds anything else.
     """
     _check_replaceable(out)
     scores = store.scores()
     entries = current_entries(store, scores=scores)
     if not entries:
-        raise HarnessError(
-            f"{store.path} holds no scores yet; `harness run --variant bidir-supcon` makes some"
-        )
+        raise HarnessError(f"{store.path} holds no scores yet; `harness run --variant bidir-supcon` makes some")
+    stamp = _stamp(store, scores, resamples)
+    marker = out / _MARKER
+    if marker.is_file() and marker.read_text(encoding="utf-8") == stamp:
+        return out / "index.html"
     site = make_site(store, entries, scores, resamples=resamples, progress=progress)
-    fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
     try:
-        for name, content in _pages(site).items():
-            path = fresh / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8", newline="\n")
-        (fresh / _MARKER).write_text(
-            "This folder is replaced by every build of the site.\n", encoding="utf-8"
-        )
-        _swap(fresh, out)
+        with whole_folder(out) as fresh:
+            for name, content in _pages(site).items():
+                path = fresh / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(content, encoding="utf-8", newline="\n")
+            (fresh / _MARKER).write_text(stamp, encoding="utf-8", newline="\n")
     except OSError as error:
         raise HarnessError(f"cannot write the site to {out}: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     return out / "index.html"
+
+
+def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
+    """Return what a site is made of: the results, the systems and runs behind them, and the code that draws it."""
+    digest = hashlib.sha256(scores.to_csv(index=False).encode())
+    digest.update(repr((resamples, store.systems(), store.runs())).encode())
+    for package in ("leaderboard", "harness.compare", "harness.stats"):
+        for path in sorted(Path(str(files(package))).rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(path.name.encode() + path.read_bytes())
+    return f"This folder is replaced when the results change. Made from {digest.hexdigest()}\n"
 
 
 def _check_replaceable(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise HarnessError(f"{out} is a file; name a folder for the site")
     if out.is_dir() and any(out.iterdir()) and not (out / _MARKER).is_file():
-        raise HarnessError(
-            f"{out} holds files that are no site of harness; name another folder, or empty this one"
-        )
-
-
-def _swap(fresh: Path, out: Path) -> None:
-    old = out.with_name(f".{out.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    fresh.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+        raise HarnessError(f"{out} holds files that are no site of harness; name another folder, or empty this one")
 
 
 def _pages(site: Site) -> Mapping[str, str]:
@@ -107,27 +105,31 @@ def _tally(step: Step, ident: str) -> Markup:
 
 
 def _step_forests(site: Site) -> Mapping[str, Mapping[tuple[str, str], Markup]]:
-    """Return a chart for each step of each base; the steps of a base share their scale."""
+    """Return a chart for each step of each base, by base and (variant, against)."""
     labels = {task.name: task for task in site.tasks}
-    charts: dict[str, dict[tuple[str, str], Markup]] = {}
-    for b, base in enumerate(site.bases):
-        steps = (*base.ladder, *base.controls)
-        marks = [[_step_mark(found, labels) for found in _in_order(step, base)] for step in steps]
-        if not any(marks):
-            charts[base.name] = {}
-            continue
-        scale = scale_of([mark for of_step in marks for mark in of_step], zero=True)
-        charts[base.name] = {
-            (step.contrast.variant, step.contrast.against): forest(
-                of_step,
-                scale=scale,
-                title=f"{step.contrast.variant} minus {step.contrast.against}, by task",
-                axis=f"{step.contrast.variant} − {step.contrast.against}, points",
-                ident=f"f{b}-{s}",
-            )
-            for s, (step, of_step) in enumerate(zip(steps, marks, strict=True))
-        }
-    return charts
+    return {
+        base.name: _forests(base, base.ladder, labels, ident=f"f{b}-l")
+        | _forests(base, base.controls, labels, ident=f"f{b}-c")
+        for b, base in enumerate(site.bases)
+    }
+
+
+def _forests(
+    base: Base, steps: Sequence[Step], labels: Mapping[tuple[str, str, str], Task], *, ident: str
+) -> dict[tuple[str, str], Markup]:
+    """Draw `steps` on one scale, so that lengths can be compared from chart to chart."""
+    marks = [[_step_mark(found, labels) for found in _in_order(step, base)] for step in steps]
+    scale = scale_of([mark for of_step in marks for mark in of_step], zero=True)
+    return {
+        (step.contrast.variant, step.contrast.against): forest(
+            of_step,
+            scale=scale,
+            title=f"{step.contrast.variant} minus {step.contrast.against}, by task",
+            axis=f"{step.contrast.variant} − {step.contrast.against}, points",
+            ident=f"{ident}{s}",
+        )
+        for s, (step, of_step) in enumerate(zip(steps, marks, strict=True))
+    }
 
 
 def _in_order(step: Step, base: Base) -> Sequence[TaskComparison]:

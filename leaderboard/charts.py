@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-_WIDTH, _LABEL, _VALUE, _ROW, _TOP, _BOTTOM = 560, 176, 62, 24, 6, 34
+_WIDTH, _LABEL, _VALUE, _ROW, _TOP, _BOTTOM = 480, 160, 48, 22, 4, 36
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,8 @@ class Scale:
 def scale_of(marks: Sequence[Mark], *, zero: bool) -> Scale:
     """Choose round limits that hold every mark, and 0 if `zero`."""
     ends = [v for mark in marks for v in (mark.value, mark.low, mark.high) if v is not None]
-    low, high = min([*ends, 0.0] if zero else ends), max([*ends, 0.0] if zero else ends)
+    ends += [0.0] if zero or not ends else []
+    low, high = min(ends), max(ends)
     step = _step(max(high - low, 1.0) / 5)
     first, last = math.floor(low / step), math.ceil(high / step)
     last = max(last, first + 1)
@@ -69,7 +70,7 @@ def forest(marks: Sequence[Mark], *, scale: Scale, title: str, axis: str, ident:
         parts.append(f'<line class="{css}" x1="{x}" x2="{x}" y1="{_TOP}" y2="{bottom}"/>')
         parts.append(f'<text class="tick" x="{x}" y="{bottom + 15}">{_tick(tick)}</text>')
     middle = _n(scale.x((scale.low + scale.high) / 2))
-    parts.append(f'<text class="axis" x="{middle}" y="{bottom + 30}">{escape(axis)}</text>')
+    parts.append(f'<text class="axis" x="{middle}" y="{bottom + 32}">{escape(axis)}</text>')
     parts += [_row(mark, scale, _TOP + _ROW * i + _ROW // 2) for i, mark in enumerate(marks)]
     parts.append("</svg>")
     return Markup("\n".join(parts))
@@ -118,7 +119,7 @@ def tally(counts: Sequence[tuple[str, int]], *, ident: str) -> Markup:
     return Markup("".join(parts))
 
 
-def _short(text: str, limit: int = 27) -> str:
+def _short(text: str, limit: int = 24) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

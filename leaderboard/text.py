@@ -59,7 +59,7 @@ def slugs(names: Iterable[str]) -> Mapping[str, str]:
     for name in sorted(set(names)):
         slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:_SLUG_LENGTH]
         # file systems that ignore case would merge two names that differ by case alone
-        if slug != name or slug.lower() in {other.lower() for other in taken.values()}:
+        if not slug or slug != name or slug.lower() in {other.lower() for other in taken.values()}:
             slug = f"{slug or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
         taken[name] = slug
     return taken

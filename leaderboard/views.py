@@ -202,8 +202,7 @@ def _base(
     def steps(declared: Sequence[Contrast]) -> tuple[Step, ...]:
         made = [(c, compared[c.variant, c.against]) for c in declared if (c.variant, c.against) in compared]
         return tuple(
-            Step(contrast=c, comparison=found, sentence=sentence(found), scope=scope(found))
-            for c, found in made
+            Step(contrast=c, comparison=found, sentence=sentence(found), scope=scope(found)) for c, found in made
         )
 
     headline = contrasts.headline_among(by_name)
@@ -233,6 +232,4 @@ def _name(task: TaskComparison) -> TaskName:
 
 def _no_answer(name: str, contrasts: Contrasts) -> str:
     where = f"On base {name} there" if name else "There"
-    return (
-        f"{where} is nothing to compare yet: that takes {contrasts.root} and one more variant of the ladder."
-    )
+    return f"{where} is nothing to compare yet: that takes {contrasts.root} and one more variant of the ladder."

@@ -92,8 +92,13 @@ class RunScreen(AbstractContextManager["RunScreen"]):
         self.note(f"{label} · training {stage.kind}: {stage.steps} steps of {stage.batch_size} examples")
         self._progress.reset(self._stage, total=stage.steps, visible=True, description=f"{label} · {stage.kind}")
 
+        began = time.monotonic()
+
         def on_step(done: int, total: int) -> None:
             self._progress.update(self._stage, completed=done, total=total, visible=done < total)
+            if not self._live and total >= 100 and done < total and done % (total // 5) == 0:
+                left = (time.monotonic() - began) / done * (total - done)
+                self.note(f"{label} · {stage.kind}: {done} of {total} steps, about {left:.0f} s left")
 
         return on_step
 

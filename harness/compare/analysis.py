@@ -145,9 +145,7 @@ def _cells(group: pd.DataFrame, place: Mapping[str, tuple[Name, int | None]]) ->
     return cells
 
 
-def _family(
-    pair: Pair, found: Mapping[TaskName, OneTask], problems: Sequence[Problem], *, alpha: float
-) -> Comparison:
+def _family(pair: Pair, found: Mapping[TaskName, OneTask], problems: Sequence[Problem], *, alpha: float) -> Comparison:
     """Adjust p over the tasks of one pair, the family of this comparison, and decide each task."""
     names: NamePair = (pair[0].name, pair[1].name)
     tasks = [task.comparisons[names] for task in found.values() if names in task.comparisons]

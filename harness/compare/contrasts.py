@@ -73,7 +73,5 @@ def parse_contrasts(text: str) -> Contrasts:
     except (TypeError, KeyError) as error:
         raise HarnessError(f"contrasts.yaml has an unknown or missing field: {error}") from None
     if not 0 < contrasts.alpha < 1 or not contrasts.ladder:
-        raise HarnessError(
-            "contrasts.yaml needs an alpha between 0 and 1 and at least one step of the ladder"
-        )
+        raise HarnessError("contrasts.yaml needs an alpha between 0 and 1 and at least one step of the ladder")
     return contrasts

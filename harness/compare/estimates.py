@@ -107,11 +107,11 @@ def _correlation(
         data.gold, data.answer_nk, kind=kind, rng=rng, units=data.unit, blocks=data.trial, resamples=resamples
     )
     estimates = [table.estimate(contrast) for contrast in contrasts]
-    return [_found(e, p=e.p, test="resampling of pairs, BCa") for e in estimates]
+    return [_found(e, p=e.p, test="resampling of pairs") for e in estimates]
 
 
 def _found(estimate: Estimate, *, p: float | None, test: str) -> Found:
-    interval = f"interval {estimate.interval.method}" if estimate.interval else "no interval"
+    interval = f"{estimate.interval.method} interval" if estimate.interval else "no interval"
     return Found(
         value=estimate.value,
         interval=estimate.interval,
@@ -126,10 +126,7 @@ def _clustering(data: Aligned, contrasts: NDArray[np.float64]) -> list[Found]:
 
     draws = np.array(
         [
-            [
-                v_measure_score(data.gold[rows], data.answer_nk[rows, k])
-                for k in range(data.answer_nk.shape[1])
-            ]
+            [v_measure_score(data.gold[rows], data.answer_nk[rows, k]) for k in range(data.answer_nk.shape[1])]
             for rows in (data.trial == t for t in range(data.n_trials))
         ]
     )  # (trials, k)

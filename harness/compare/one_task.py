@@ -65,9 +65,7 @@ def analyse_task(
         group = home[_newest(seeds)["result"]]
         columns = {s: group.data.column[r["result"]] for s, r in seeds.items() if home[r["result"]] is group}
         if len(columns) < len(seeds):
-            sentence = (
-                f"{name[0]}: the seeds of {entry[1]} were not asked the same; run them again with --force"
-            )
+            sentence = f"{name[0]}: the seeds of {entry[1]} were not asked the same; run them again with --force"
             task.problems.append(Problem(pair=None, sentence=sentence))
         place[entry] = (group, columns)
     comparable = []
@@ -111,9 +109,7 @@ def _why_apart(name: TaskName, pair: NamePair, cells: Cells, outcomes: pd.DataFr
             reason = f"another {words} ({first[column]}, {second[column]})"
             break
     else:
-        reason = explain_difference(
-            *(outcomes[outcomes["result"] == row["result"]] for row in (first, second))
-        )
+        reason = explain_difference(*(outcomes[outcomes["result"] == row["result"]] for row in (first, second)))
     who = f"{pair[0][1]} and {pair[1][1]}"
     return f"{name[0]}: {who} were not asked the same: {reason}; run one again with --force"
 
@@ -144,7 +140,7 @@ def _estimate(
         task.scores[entry] = TaskScore(
             key=group.key,
             task_type=group.task_type,
-            score=found.value,
+            score=float(np.mean(list(by_seed.values()))),  # as stored, to the last digit shown
             interval=found.interval,
             spread=found.spread,
             seeds=tuple(columns),

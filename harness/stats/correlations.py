@@ -123,9 +123,7 @@ def _spearman(gold: FloatArray, predicted_nk: FloatArray) -> _Correlate:
         centred = truth.mid_ranks(copies) - middle
         truth_ss = np.einsum("gb,gb,gb->b", copies, centred, centred)
         weighted_nb = weight_nb * centred[truth.group]
-        return np.stack(
-            [_rank_correlation(c, weight_nb, weighted_nb, truth_ss, middle) for c in columns], axis=1
-        )
+        return np.stack([_rank_correlation(c, weight_nb, weighted_nb, truth_ss, middle) for c in columns], axis=1)
 
     return correlate
 

@@ -23,6 +23,4 @@ class DrawSpread:
 def draw_spread(values: ArrayLike) -> DrawSpread:
     """Describe `values` (draws,): a system's V-measure in each draw, or the difference of two systems'."""
     draws = finite(values, what="draws")
-    return DrawSpread(
-        value=float(np.mean(draws)), low=float(draws.min()), high=float(draws.max()), n_draws=len(draws)
-    )
+    return DrawSpread(value=float(np.mean(draws)), low=float(draws.min()), high=float(draws.max()), n_draws=len(draws))

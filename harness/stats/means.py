@@ -101,9 +101,7 @@ def _bootstrap_t(
     if count < MIN_UNITS:
         return plain
     # sum c (z - m* w)^2 expands into three products of the counts, so no resample is ever made explicitly
-    products = np.concatenate(
-        [total, total**2, total * share[:, None], share[:, None], share[:, None] ** 2], axis=1
-    )
+    products = np.concatenate([total, total**2, total * share[:, None], share[:, None], share[:, None] ** 2], axis=1)
     t = np.full((resamples, k), np.nan)
     for rows, counts in bootstrap_counts(count, resamples=resamples, rng=rng):
         sums = counts.T @ products

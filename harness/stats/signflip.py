@@ -61,9 +61,7 @@ def sign_flip_test(
         packed = np.frombuffer(rng.bytes(rows * (-(-len(moving) // 8))), dtype=np.uint8).reshape(rows, -1)
         signs = np.unpackbits(packed, axis=1, count=len(moving))
         extreme += int(np.count_nonzero(np.abs(_flipped(signs, moving)) >= observed))
-    return SignFlip(
-        p=(extreme + 1) / (resamples + 1), exact=False, permutations=resamples, n_units=parts.count
-    )
+    return SignFlip(p=(extreme + 1) / (resamples + 1), exact=False, permutations=resamples, n_units=parts.count)
 
 
 def _flipped(bits: NDArray[np.int_] | NDArray[np.uint8], sums: FloatArray) -> FloatArray:

@@ -41,9 +41,7 @@ def partition(n: int, units: ArrayLike | None) -> Units:
     return Units(code.astype(np.intp), len(names))
 
 
-def bootstrap_counts(
-    count: int, *, resamples: int, rng: np.random.Generator
-) -> Iterator[tuple[slice, FloatArray]]:
+def bootstrap_counts(count: int, *, resamples: int, rng: np.random.Generator) -> Iterator[tuple[slice, FloatArray]]:
     """Yield (rows, counts) in chunks: how often each unit is drawn, (count, chunk), in resamples `rows`."""
     chunk = max(1, min(resamples, _CHUNK_CELLS // count))
     for start in range(0, resamples, chunk):

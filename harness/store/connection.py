@@ -59,9 +59,7 @@ def reading(
     A database of an older schema is brought up to date first, unless `read_only`.
     """
     if not path.exists():
-        raise HarnessError(
-            f"there is no database at {path}; make one with `harness run`, or name another with --db"
-        )
+        raise HarnessError(f"there is no database at {path}; make one with `harness run`, or name another with --db")
     newest = known_migrations()[-1].version
     connection = _open(path, read_only=True, wait_s=wait_s, on_wait=on_wait)
     try:
@@ -70,9 +68,7 @@ def reading(
             check_version(version, newest=newest, name=str(path))
             if version < newest:
                 if read_only:
-                    raise HarnessError(
-                        f"{path} has the older schema {version}; open it once for writing to update it"
-                    )
+                    raise HarnessError(f"{path} has the older schema {version}; open it once for writing to update it")
                 connection.close()
                 with writing(path, wait_s=wait_s, on_wait=on_wait):
                     pass
@@ -87,9 +83,7 @@ def _create(path: Path) -> None:
     if path.exists():
         return
     if not path.parent.is_dir():
-        raise HarnessError(
-            f"the folder {path.parent} does not exist; make it, or name another database with --db"
-        )
+        raise HarnessError(f"the folder {path.parent} does not exist; make it, or name another database with --db")
     _check_folder(path)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     fresh.unlink(missing_ok=True)
@@ -162,9 +156,7 @@ def _why_not(path: Path, error: duckdb.Error) -> str:
 def _check_writable(path: Path) -> None:
     # The mode is looked at as well as asked for: root may write anything, but "read-only" is still meant.
     if path.is_file() and (not os.access(path, os.W_OK) or not path.stat().st_mode & 0o222):
-        raise HarnessError(
-            f"the database {path} is read-only; allow writing with chmod u+w, or name another with --db"
-        )
+        raise HarnessError(f"the database {path} is read-only; allow writing with chmod u+w, or name another with --db")
     _check_folder(path)
 
 

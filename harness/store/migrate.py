@@ -58,9 +58,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, migrations: Sequence[Migratio
             continue
         connection.execute("BEGIN")
         try:
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, name VARCHAR)"
-            )
+            connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, name VARCHAR)")
             connection.execute(step.sql)
             connection.execute("INSERT INTO schema_version VALUES (?, ?)", [step.version, step.name])
         except BaseException:

@@ -121,9 +121,7 @@ class Store:
                 [run_id, key.task, key.split, key.subset],
             ).fetchall()
             if taken:
-                raise HarnessError(
-                    f"run {run_id} holds a result for {key.task} already; a rerun needs a new run"
-                )
+                raise HarnessError(f"run {run_id} holds a result for {key.task} already; a rerun needs a new run")
             [(number,)] = connection.execute("SELECT nextval('result_number')::INTEGER").fetchall()
             connection.execute(
                 f"INSERT INTO score VALUES ({_marks(13)})",
@@ -152,9 +150,7 @@ class Store:
 
     # ---- reading
 
-    def done(
-        self, system_id: str, *, dtype: str, evaluation: str, device: str | None = None
-    ) -> frozenset[TaskKey]:
+    def done(self, system_id: str, *, dtype: str, evaluation: str, device: str | None = None) -> frozenset[TaskKey]:
         """Return what needs no second measurement: the system's committed results under these conditions.
 
         Results of a killed run count. `device` None accepts any. A database that does not exist yet has none.
@@ -186,8 +182,7 @@ class Store:
         """Return the runs (of one system, or all), oldest first."""
         with self._reading() as connection:
             rows = connection.execute(
-                f"SELECT {_RUN} FROM run WHERE ?::VARCHAR IS NULL OR system_id = ? "
-                "ORDER BY started_at, run_id",
+                f"SELECT {_RUN} FROM run WHERE ?::VARCHAR IS NULL OR system_id = ? ORDER BY started_at, run_id",
                 [system_id, system_id],
             ).fetchall()
         return [_run(row) for row in rows]
@@ -198,11 +193,12 @@ class Store:
         `current` keeps the newest of each system × task × split × subset: a rerun replaces what it repeats.
         """
         with self._reading() as connection:
-            return connection.execute(
-                "SELECT * FROM result WHERE (NOT ? OR current) AND (?::VARCHAR IS NULL OR run_id = ?) "
-                "ORDER BY result",
+            rows = connection.execute(
+                "SELECT * FROM result WHERE (NOT ? OR current) AND (?::VARCHAR IS NULL OR run_id = ?) ORDER BY result",
                 [current and run_id is None, run_id, run_id],
             ).df()
+        # DuckDB gives a float column where a seed is NULL
+        return rows.astype({"seed": "Int64", "current": bool})
 
     def outcomes(
         self, *, results: Iterable[int] | None = None, run_id: str | None = None, task: str | None = None

@@ -14,6 +14,7 @@ from harness.bases import Base, resolve_base
 from harness.cards import Recipe
 from harness.encoder.attention import prove_mask, set_attention
 from harness.errors import HarnessError
+from harness.paths import cache_folder
 from harness.training import stages
 from harness.training.contrastive import set_attention_dropout
 from harness.training.lineage import PlannedStage, plan_lineage
@@ -175,4 +176,4 @@ def test_too_little_data_and_a_loss_that_explodes(base: Base) -> None:
         train_lineage(base, plan(base, recipe("mntp", batch_size=64)), device="cpu")
     with pytest.raises(HarnessError, match="lower learning_rate"):
         train_lineage(base, plan(base, recipe("supcon", learning_rate=1e30, steps=9)), device="cpu")
-    assert not list((Path.cwd().parent / "cache" / "stages").glob("*/stage.json"))
+    assert not list(cache_folder().glob("stages/*/stage.json"))

@@ -1,0 +1,205 @@
+"""From stored outcomes to claims: pairing, refusals, verdicts, words."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.compare import (
+    analyse,
+    compare,
+    current_entries,
+    declared_contrasts,
+    scope,
+    scope_of,
+    sentence,
+    task_label,
+)
+from harness.compare.contrasts import parse_contrasts
+from harness.compare.results import Comparison
+from harness.errors import HarnessError
+from harness.records import Run
+from harness.store import Store
+from tests.factory import TASKS, FakeTask, add_system, ladder_store, result_of
+
+FEW = 300
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    path = tmp_path_factory.mktemp("compare") / "results.duckdb"
+    return ladder_store(path)
+
+
+def test_numbers_are_the_stores(store: Store) -> None:
+    """Score, difference and n of every task equal what the store holds, for every metric."""
+    found = compare(store, base="mini", variant="bidir-supcon", against="bidir-mntp", resamples=FEW)
+    means = store.scores().groupby(["variant", "task"])["score"].mean()
+    assert {t.key.task for t in found.tasks} == {t.name for t in TASKS}
+    for task in found.tasks:
+        assert task.score == pytest.approx(means["bidir-supcon", task.key.task], abs=1e-12)
+        assert task.difference == pytest.approx(task.score - task.score_against, abs=1e-9)
+        assert task.n_examples == next(t.n for t in TASKS if t.name == task.key.task)
+        assert (task.seeds, task.seeds_against) == ((0, 1), (0, 1))
+        if task.key.metric == "v_measure":
+            assert (task.verdict, task.p, task.interval, task.mde) == ("descriptive", None, None, None)
+        else:
+            assert task.interval is not None
+            assert task.interval.low < task.difference < task.interval.high
+            assert task.mde is not None
+            assert task.p_holm is not None
+            assert task.p is not None
+            assert task.p_holm >= task.p
+
+
+def test_probe_units_are_target_words(store: Store) -> None:
+    found = compare(store, base="mini", variant="bidir", against="causal", tasks=["MiniContext"], resamples=FEW)
+    assert (found.tasks[0].n_examples, found.tasks[0].n_units) == (120, 60)
+
+
+def test_direction_and_self(store: Store) -> None:
+    up = compare(store, base="mini", variant="bidir-supcon", against="causal", resamples=FEW)
+    down = compare(store, base="mini", variant="causal", against="bidir-supcon", resamples=FEW)
+    assert up.count("better") == down.count("worse") == 4
+    for a, b in zip(up.tasks, down.tasks, strict=True):
+        assert a.difference == pytest.approx(-b.difference, abs=1e-12)
+    with pytest.raises(HarnessError, match="itself"):
+        compare(store, base="mini", variant="causal", against="causal")
+
+
+def test_seedless_side_is_paired_with_every_seed(store: Store) -> None:
+    found = compare(store, base="mini", variant="bidir-mntp", against="bidir", resamples=FEW)
+    task = found.tasks[0]
+    scores = store.scores().query("task == @task.key.task").set_index(["variant", "seed"])["score"]
+    by_seed = scores["bidir-mntp"].to_numpy() - scores["bidir"].to_numpy()
+    assert task.seeds_against == (None,)
+    assert task.seed_sd == pytest.approx(np.std(by_seed, ddof=1))
+
+
+def test_a_result_does_not_depend_on_what_else_is_analysed(store: Store) -> None:
+    entries = current_entries(store)
+    by_name = {entry.variant: entry for entry in entries}
+    pairs = [(by_name[a], by_name[b]) for a, b in [("bidir", "causal"), ("bidir-supcon", "bidir-mntp")]]
+    together = analyse(store, entries=entries, pairs=pairs, resamples=FEW).comparisons[1]
+    alone = compare(store, base="mini", variant="bidir-supcon", against="bidir-mntp", resamples=FEW)
+    for a, b in zip(together.tasks, alone.tasks, strict=True):
+        assert a.p == b.p
+        if a.interval is not None and b.interval is not None:
+            assert (a.interval.low, a.interval.high) == pytest.approx((b.interval.low, b.interval.high))
+
+
+def test_same_answers_are_undecided_everywhere(tmp_path: Path) -> None:
+    """Identical systems: no difference, never a verdict, and no interval of width 0 is claimed."""
+    store = Store(tmp_path / "r.duckdb")
+    for variant in ("causal", "bidir"):
+        run_id = add_system(store, variant, tasks=[])
+        for task in TASKS:
+            store.add_result(run_id, result_of(task, skill=0.6, seed="same"))
+    found = compare(store, base="mini", variant="bidir", against="causal", resamples=FEW)
+    assert {t.verdict for t in found.tasks} == {"undecided", "descriptive"}
+    assert all(t.interval is None and t.mde is None and t.difference == 0 for t in found.tasks)
+
+
+def test_refusals(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="did you mean bidir-supcon"):
+        compare(store, base="mini", variant="bidir-supcom", against="causal")
+    with pytest.raises(HarnessError, match="no results on base 'maxi'"):
+        compare(store, base="maxi", variant="bidir", against="causal")
+    with pytest.raises(HarnessError, match="no task in common"):
+        compare(store, base="mini", variant="bidir", against="causal", tasks=["None"])
+
+    other = Store(tmp_path / "r.duckdb")
+    task = TASKS[0]
+    add_system(other, "causal", tasks=[task])
+    changes = {
+        "another revision": ([], result_of(task, skill=0.5, revision="r2"), {}),
+        "40 examples only in the second": ([FakeTask(task.name, task.kind, 200)], None, {}),
+        "another version of the evaluation": ([], result_of(task, skill=0.5), {"evaluation": "2"}),
+        "two revisions of mini": ([task], None, {"base_revision": "feed"}),
+    }
+    for i, (words, (tasks, result, change)) in enumerate(changes.items()):
+        made = {key: value for key, value in change.items() if key == "base_revision"}
+        run_id = add_system(other, f"v{i}", tasks=tasks, **made)
+        if result is not None:
+            run = replace(other.runs()[-1], run_id=f"run{i}", **({k: v for k, v in change.items() if k not in made}))
+            run_id = other.add_run(run)
+            other.add_result(run_id, result)
+        with pytest.raises(HarnessError, match=words if i != 1 else "examples only in the"):
+            compare(other, base="mini", variant=f"v{i}", against="causal", resamples=FEW)
+    # for a page the rest must still be shown
+    entries = current_entries(other)
+    by_name = {e.variant: e for e in entries}
+    pairs = [(by_name[f"v{i}"], by_name["causal"]) for i in range(4)]
+    shown = analyse(other, entries=entries, pairs=pairs, resamples=FEW)
+    assert len(shown.problems) == 4
+    assert all(not c.tasks and c.problems for c in shown.comparisons)
+    assert len(shown.scores) == 5
+
+
+def test_an_entry_is_one_recipe(tmp_path: Path) -> None:
+    """After its card changed, a variant is its newest recipe: seeds of the old one are not mixed in."""
+    store = Store(tmp_path / "r.duckdb")
+    for seed in (0, 1, 2):
+        add_system(store, "bidir-mntp", seed=seed, tasks=TASKS[:1], card_hash="old")
+    add_system(store, "bidir-mntp", seed=1, tasks=TASKS[:1], card_hash="new")
+    [entry] = current_entries(store)
+    assert entry.seeds == (1,)
+    assert entry.systems[0].card_hash == "new"
+
+
+def counted(better: int, worse: int, undecided: int, descriptive: int, store: Store) -> Comparison:
+    made = compare(store, base="mini", variant="bidir-supcon", against="causal", tasks=["MiniTopic"], resamples=FEW)
+    counts = {"better": better, "worse": worse, "undecided": undecided, "descriptive": descriptive}
+    tasks = [replace(made.tasks[0], verdict=v) for v, n in counts.items() for _ in range(n)]  # type: ignore[arg-type]
+    return replace(made, tasks=tuple(tasks))
+
+
+def test_sentences(store: Store) -> None:
+    start = "On base mini, bidir-supcon is better than causal on "
+    p = "(Holm-adjusted p < .05)"
+    assert sentence(counted(9, 1, 3, 0, store)) == f"{start}9 of 13 tasks {p}, worse on 1, undecided on 3."
+    assert sentence(counted(0, 0, 1, 2, store)) == (
+        f"{start}none of 1 task {p}, undecided on 1; 2 clustering tasks are described, not tested."
+    )
+    assert sentence(counted(0, 0, 0, 1, store)) == (
+        "On base mini, bidir-supcon and causal were not tested against each other: "
+        "1 clustering task is described, not tested."
+    )
+    assert "2 training seeds: this is about these 2 checkpoints" in scope(counted(1, 0, 0, 0, store))
+
+
+def test_scope_never_claims_the_recipe() -> None:
+    assert scope_of((None,)) == "Nothing was trained: this is about this base."
+    assert "this checkpoint, not about the recipe" in scope_of((0,))
+    assert "these 4 checkpoints, not about the recipe" in scope_of((0, 1, 2, 3))
+    assert "about these 5 checkpoints" in scope_of((0, 1, 2, 3, 4))
+
+
+def test_task_labels() -> None:
+    names = (("A", "test", "en"), ("A", "test", "de"), ("B", "test", "en"))
+    assert [task_label(n, names) for n in names] == ["A (en)", "A (de)", "B"]
+
+
+def test_declared_contrasts() -> None:
+    contrasts = declared_contrasts()
+    steps = [(c.against, c.variant) for c in contrasts.ladder]
+    assert steps[0] == ("causal", "bidir")
+    for i, (against, _) in enumerate(steps[1:], 1):
+        assert against in {variant for _, variant in steps[:i]}, "each step starts where an earlier one ended"
+    assert contrasts.order(["zzz", "random", "bidir", "causal"]) == ["causal", "bidir", "random", "zzz"]
+    found = contrasts.headline_among(["causal", "bidir", "bidir-mntp"])
+    assert found is not None
+    assert (found.variant, found.against) == ("bidir-mntp", "causal")
+    assert contrasts.headline_among(["bidir"]) is None
+    with pytest.raises(HarnessError, match="unknown or missing"):
+        parse_contrasts("alpha: 0.05\nladder: []\nfoo: 1\nheadline: {variant: a, against: b}\ncontrols: []")
+
+
+def test_runs_under_way_count(store: Store) -> None:
+    """A killed run has no end, but what it committed is compared all the same."""
+    run = Run(system_id="x", suite="s", dtype="d", device="c", evaluation="1")
+    assert run.finished_at is None
+    assert not run.proven
+    assert not replace(run, mask_proof={"passed": False}).proven
+    assert replace(run, mask_proof={"cases": 3}).proven

@@ -1,0 +1,79 @@
+"""What the documentation says is true: commands parse and, where they can, run; paths exist; the tree is the tree."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from harness.cards import load_cards
+from harness.cli import app
+from tests.cli.test_cli import call
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *ROOT.glob("model_cards/*.md")])
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# Commands of the documentation that need no training, no checkpoint and no database.
+CHEAP = re.compile(r"harness (ls (variants|bases|suites|tasks)|doctor --kernels sdpa)( --json)?$")
+
+
+def commands() -> list[str]:
+    found: dict[str, None] = {}
+    for page in PAGES:
+        for line in page.read_text(encoding="utf-8").splitlines():
+            for part in line.removeprefix("    ").split("&&"):
+                words = part.split("#")[0].strip().removeprefix(".venv/bin/")
+                if words.startswith("harness "):
+                    found[words] = None
+            found |= dict.fromkeys(re.findall(r"`(harness [a-z][^`…]*)`", line))
+    return list(found)
+
+
+def test_there_are_commands() -> None:
+    assert len(commands()) > 10
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_parses(line: str) -> None:
+    words = shlex.split(line)[1:]
+    group = typer.main.get_command(app)
+    assert words[0] in group.commands, line
+    words = [re.sub(r"^[A-Z_]+$", "x", word) for word in words[1:]]
+    required = {"ls": ["variants"], "show": ["x"], "compare": ["a", "b"], "train": ["--variant", "x"]}
+    if not words:
+        words = required.get(line.split()[1], [])
+    group.commands[line.split()[1]].make_context(line, words)
+
+
+@pytest.mark.parametrize("line", [line for line in commands() if CHEAP.match(line)])
+def test_cheap_commands_run(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call(*shlex.split(line)[1:], monkeypatch=monkeypatch) == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_names_every_variant_and_the_tree_every_room() -> None:
+    for variant in load_cards():
+        assert f"`{variant}`" in README
+    for name in re.findall(r"^ {4}([\w./-]+/?) +\S", README.split("## The tree")[1], flags=re.M):
+        assert list(ROOT.glob(f"**/{name}".replace("**/harness/", "harness/"))), f"the tree names {name}"
+
+
+def test_the_two_lines_stand_in_the_readme_as_one_line_each() -> None:
+    lines = [line for line in README.splitlines() if line.startswith("python3 -m venv .venv ")]
+    assert len(lines) == 2
+    assert lines[0].endswith("harness run --variant bidir-supcon")
+    assert lines[1].endswith("nox")
+
+
+def test_no_page_names_a_machine() -> None:
+    for page in PAGES:
+        assert not re.search(r"/(root|work|tmp|home)/", page.read_text(encoding="utf-8")), page.name

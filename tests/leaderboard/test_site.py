@@ -1,0 +1,216 @@
+"""The built site: its bytes, its numbers, its manners towards hostile names."""
+
+import hashlib
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.records import System
+from harness.store import Store
+from leaderboard import text
+from leaderboard.build import build_site
+from tests.factory import SKILL, TASKS, add_system, ladder_store
+
+FEW = 200
+HOSTILE = '<script>alert("x")</script><img src=x onerror=y>&amp;\'"'
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = ladder_store(tmp_path_factory.mktemp("site") / "results.duckdb")
+    add_system(store, "bag-of-words", base="", kind="baseline", tasks=TASKS[:2], proof=None)
+    add_system(store, "untested", tasks=TASKS[:1], proof=None)
+    return store
+
+
+@pytest.fixture(scope="module")
+def site(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_site(store, tmp_path_factory.mktemp("out") / "site", resamples=FEW).parent
+
+
+class Page(HTMLParser):
+    """Links, ids, tags and table cells of a page; void elements aside, every tag must be closed in order."""
+
+    VOID = frozenset({"meta", "link", "br", "img", "input", "hr"})
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(path.read_text("utf-8"))
+        assert not self.open, f"{path}: {self.open} not closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.tags.append((tag, found))
+        self.links += [v for k, v in found.items() if k in ("href", "src") and v]
+        self.ids += [v for k, v in found.items() if k == "id" and v]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"{self.path}: stray </{tag}>"
+        assert self.open.pop() == tag, f"{self.path}: </{tag}> closes another"
+
+
+def digest(folder: Path) -> dict[str, str]:
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_same_store_same_bytes(store: Store, site: Path) -> None:
+    before = digest(site)
+    (site / "made-by-harness.txt").write_text("another database")  # else the site would be left as it is
+    build_site(store, site, resamples=FEW)
+    assert digest(site) == before
+    assert [p.name for p in site.parent.iterdir()] == ["site"]
+    assert len([name for name in before if name.startswith("systems/")]) == len(SKILL) + 2
+
+
+def test_pages_are_whole_linked_and_local(site: Path) -> None:
+    for path in site.rglob("*.html"):
+        page = Page(path)
+        assert len(page.ids) == len(set(page.ids)), f"{path.name} has an id twice"
+        for link in page.links:
+            target, _, fragment = link.partition("#")
+            assert not re.match(r"(?i)[a-z]+:|//", target), f"{path.name} leaves the site: {link}"
+            where = (path.parent / target).resolve() if target else path
+            assert where.is_file(), f"{path.name}: {link} leads nowhere"
+            assert not fragment or fragment in Page(where).ids, f"{path.name}: {link} has no target"
+        tags = [tag for tag, _ in page.tags]
+        assert "script" not in tags
+        policy = next(a["content"] for t, a in page.tags if t == "meta" and "http-equiv" in a)
+        assert policy is not None
+        assert policy.startswith("default-src 'none'")
+        assert "http" not in policy
+        assert not [a for _, a in page.tags if "style" in a], "the policy forbids inline styles"
+        assert all("scope" in a for t, a in page.tags if t == "th")
+
+
+def test_every_score_is_the_stores(store: Store, site: Path) -> None:
+    index = (site / "index.html").read_text("utf-8")
+    means = store.scores().groupby(["variant", "task"])["score"].mean()
+    rows = dict(
+        re.findall(r'<tr><th scope="row" class="who"><a href="systems/[^"]*">([^<]*)</a>(.*?)</tr>', index, re.S)
+    )
+    assert set(rows) == {*SKILL, "bag-of-words", "untested"}
+    for (variant, task), mean in means.items():
+        shown = re.search(rf'href="tasks/{task}.html">([^<]*)</a>', rows[variant])
+        assert shown, (variant, task)
+        assert shown[1] == text.points(mean)
+
+
+def test_what_the_front_page_says(site: Path) -> None:
+    index = (site / "index.html").read_text("utf-8")
+    assert "On base mini, bidir-supcon is better than causal on 4 of 4 tasks" in index
+    assert "2 training seeds: this is about these 2 checkpoints, not about the recipe." in index
+    assert "unranked: no mask proof" in index
+    assert index.count('<article class="step">') == 7
+    baseline = index.index("Reference: baselines")
+    assert index.index(">untested</a>") < baseline < index.index(">bag-of-words</a>", baseline)
+    system = (site / "systems" / "mini--bidir-supcon.html").read_text("utf-8")
+    assert "Seed 0" in system
+    assert "Seed 1" in system
+    assert "harness run --variant bidir-supcon" in system
+    task = (site / "tasks" / "MiniSTS.html").read_text("utf-8")
+    assert "MDE" in task
+    assert "bidir-supcon − bidir-mntp" in task
+
+
+def test_hostile_names_are_text(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.duckdb")
+    long = "n" * 10_000
+    add_system(store, "causal", base=HOSTILE, tasks=TASKS[:1])
+    add_system(store, HOSTILE, base=HOSTILE, tasks=TASKS[:1], recipe={HOSTILE: [HOSTILE]}, proof={"<b>": HOSTILE})
+    add_system(store, long, base=HOSTILE, tasks=TASKS[:1])
+    add_system(store, "../../escape", base=HOSTILE, tasks=TASKS[:1])
+    folder = build_site(store, tmp_path / "site", resamples=FEW).parent
+    assert {p.relative_to(folder).parts[0] for p in folder.rglob("*.html")} == {
+        "index.html",
+        "systems",
+        "tasks",
+    }
+    for path in folder.rglob("*.html"):
+        page = Page(path)
+        assert len(path.name) < 100
+        assert not {"script", "img", "b"} & {tag for tag, _ in page.tags} - {"b"}
+        assert not [k for _, a in page.tags for k in a if k.startswith("on")]
+        assert "<script" not in path.read_text("utf-8").lower()
+
+
+def test_slugs_never_meet() -> None:
+    found = text.slugs(["a b", "a/b", "A-b", "a-b", "", "..", "a" * 500, "a" * 501, "MiniSTS", "ministS"])
+    assert len({slug.lower() for slug in found.values()}) == 10
+    assert all(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,90}", slug) for slug in found.values()), found
+
+
+def test_empty_store_and_other_peoples_folders(store: Store, tmp_path: Path) -> None:
+    empty = Store(tmp_path / "r.duckdb")
+    empty.add_system(System(base="mini", base_revision="1", variant="causal"))
+    with pytest.raises(HarnessError, match="holds no scores yet; `harness run"):
+        build_site(empty, tmp_path / "site")
+    with pytest.raises(HarnessError, match="no database at"):
+        build_site(Store(tmp_path / "none.duckdb"), tmp_path / "site")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    with pytest.raises(HarnessError, match="holds files that are no site"):
+        build_site(store, tmp_path / "mine", resamples=FEW)
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "years of work"
+    assert not (tmp_path / "site").exists()
+
+
+def test_failure_leaves_the_old_site(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = Store(tmp_path / "r.duckdb")
+    add_system(small, "causal", tasks=TASKS[:1])
+    folder = build_site(small, tmp_path / "site", resamples=FEW).parent
+    before = digest(folder)
+    real = Path.write_text
+
+    def failing(self: Path, *args: object, **kwargs: object) -> int:
+        if self.name == "style.css":
+            raise OSError(28, "No space left on device")
+        return real(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "write_text", failing)
+    with pytest.raises(HarnessError, match="No space left"):
+        build_site(small, folder, resamples=FEW + 1)
+    monkeypatch.undo()
+    assert digest(folder) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["r.duckdb", "site"]
+
+
+def test_a_site_is_made_again_only_when_the_store_changed(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.duckdb")
+    add_system(store, "causal", tasks=TASKS[:1])
+    index = build_site(store, tmp_path / "site", resamples=FEW)
+    made = index.stat().st_mtime_ns
+    assert build_site(store, tmp_path / "site", resamples=FEW).stat().st_mtime_ns == made
+    add_system(store, "bidir", tasks=TASKS[:1])
+    assert build_site(store, tmp_path / "site", resamples=FEW).stat().st_mtime_ns != made
+    assert "bidir" in index.read_text("utf-8")
+
+
+def test_one_system_and_two_bases(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.duckdb")
+    add_system(store, "causal", tasks=TASKS[:2])
+    add_system(store, "bidir", base="other", tasks=TASKS[1:3])
+    index = build_site(store, tmp_path / "site", resamples=FEW).read_text("utf-8")
+    assert "On base mini there is nothing to compare yet" in index
+    assert index.count('<section class="base"') == 2
+    assert len(re.findall(r'<table class="board">', index)) == 2
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.6904, "69.0"), (-0.0304, "−3.0"), (1.0, "100.0"), (None, "–")])
+def test_points(value: float | None, shown: str) -> None:
+    assert text.points(value) == shown

@@ -1,0 +1,69 @@
+"""Real Llama checkpoints on real MTEB tasks, offline."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.store import Store
+from tests.whole.conftest import Command
+
+pytestmark = pytest.mark.slow
+
+# mteb's own evaluate on plain sentence-transformers, in a process that sees neither this project nor its cache.
+PLAIN = """
+import sys, mteb
+from sentence_transformers import SentenceTransformer
+assert "harness" not in sys.modules
+model = SentenceTransformer(sys.argv[1], device="cpu")
+for name in sys.argv[2:]:
+    task = mteb.get_task(name, languages=["eng"])
+    result = mteb.evaluate(model, task, cache=None, co2_tracker=False, show_progress_bar=False)
+    print(name, result.task_results[0].get_score())
+"""
+TASKS = ("STSBenchmark", "Banking77Classification", "TwentyNewsgroupsClustering.v2")
+
+
+@pytest.fixture(scope="session")
+def datasets_cache(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("datasets")
+    make = [sys.executable, str(shared_data / "make_datasets_cache.py"), str(shared_data / "hub"), str(folder)]
+    subprocess.run(make, check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize(("base", "published"), [("stories260K", 0.410), ("babyllama-char105", 0.420)])
+def test_scores_are_mtebs_own(
+    command: Command, shared_data: Path, datasets_cache: Path, base: str, published: float
+) -> None:
+    command.environment = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(datasets_cache)}
+    tasks = TASKS if base == "stories260K" else ("STSBenchmark", "STS16")
+    folder = str(shared_data / "models" / base)
+    command("run", "--variant", "bidir", "--base", folder, "--tasks", ",".join(tasks))
+    scores = {(row.variant, row.task): row.score for row in Store("results.duckdb").scores().itertuples()}
+    assert scores["causal", "STSBenchmark"] == pytest.approx(published, abs=0.01)
+    count = 2 * len(tasks)
+    assert command("verify").stdout.startswith(f"{count} of {count} stored scores equal")
+
+    for variant in ("causal", "bidir"):
+        command("train", "--variant", variant, "--base", folder, "--out", f"saved-{variant}")
+        plain = subprocess.run(
+            [sys.executable, "-P", "-W", "ignore", "-c", PLAIN, f"saved-{variant}", *tasks],
+            env={**dict(__import__("os").environ), **command.environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for line in plain.stdout.splitlines():
+            name, _, score = line.partition(" ")
+            assert scores[variant, name] == pytest.approx(float(score), abs=1e-6), (variant, name)
+
+
+def test_a_trained_variant_of_a_real_base(command: Command, shared_data: Path, datasets_cache: Path) -> None:
+    command.environment = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(datasets_cache)}
+    folder = str(shared_data / "models" / "stories260K")
+    said = command("run", "--variant", "quick", "--base", folder, "--tasks", "STSBenchmark").stdout
+    assert "On base stories260K, quick is" in said
