@@ -13,7 +13,7 @@ from harness.errors import HarnessError, near_names
 
 Draw = Literal["dev", "test"]
 DRAWS: tuple[Draw, ...] = ("dev", "test")
-SUITE_VERSION = 1
+SUITE_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)

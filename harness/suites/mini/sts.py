@@ -59,7 +59,7 @@ class MiniParaphrase(_PairTask):
 
     metadata = sentence_metadata("MiniParaphrase", ["Textual Entailment"])
     min_score, max_score = 0, 1
-    n_pairs = 2000
+    n_pairs = 4000
     write = staticmethod(paraphrase_pairs)
 
 
@@ -68,5 +68,5 @@ class MiniRoles(_PairTask):
 
     metadata = sentence_metadata("MiniRoles", ["Textual Entailment"])
     min_score, max_score = 0, 1
-    n_pairs = 2000
+    n_pairs = 3000
     write = staticmethod(role_pairs)

@@ -23,7 +23,7 @@ from harness.probes.threshold import threshold_out_of_fold
 from harness.suites.mini import Draw
 from harness.suites.mini.words import WordEncoder, WordTask, last_layer, span_of, spread_over_folds
 
-TWOS_PER_HOMONYM = 13
+TWOS_PER_HOMONYM = 20
 _TRIES = 12
 # {H} homonym, {A} agent, {V} verb, {S} somebody, {D} perceived, {W} where, {O} opener: the cue is {A}, {V} or {P}
 _LEFT = (
