@@ -13,7 +13,7 @@ BOUNDS = {
     "MiniParaphrase": 0.06,
     "MiniRoles": 0.02,
     "MiniTopicClassification": 0.12,
-    "MiniSentimentClassification": 0.55,
+    "MiniSentimentClassification": 0.58,
     "MiniTopicClustering": 0.12,
     "MiniWiCLeft": 0.5,
     "MiniWiCRight": 0.5,
