@@ -51,11 +51,11 @@ def run(
     done again; a killed run goes on where it was.
     """
     from harness.cards import load_cards
-    from harness.cli.screen import RunScreen, err, hush
+    from harness.cli.screen import RunScreen, err, prepare
     from harness.run import RunRequest, execute, plan_run
     from harness.store import Store
 
-    hush()
+    prepare()
     variants = tuple(load_cards()) if everything else tuple(variant or ())
     if not variants:
         raise HarnessError("name a variant with --variant (see `harness ls variants`), or take them all with --all")
@@ -95,11 +95,11 @@ def train(
 ) -> None:
     """Train a variant without measuring it; print the folder that holds the encoder."""
     from harness.bases import resolve_base
-    from harness.cli.screen import RunScreen, hush
+    from harness.cli.screen import RunScreen, prepare
     from harness.encoder.placement import Placement
     from harness.run import save_variant
 
-    hush()
+    prepare()
     place = Placement.choose(device, "float32")
     with RunScreen(0) as screen:
         folder = save_variant(

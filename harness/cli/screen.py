@@ -28,8 +28,11 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def hush() -> None:
-    """Keep the libraries' own bars and chatter off the screen; errors still show."""
+def prepare() -> None:
+    """Before the libraries are imported: their threads, and no bars or chatter of their own; errors still show."""
+    from harness.encoder.placement import start_with_one_thread
+
+    start_with_one_thread()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

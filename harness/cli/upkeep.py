@@ -32,10 +32,10 @@ def doctor(
     The proof runs every available attention kernel × batch 1 and 8 × left, right, no padding × before and after
     merging an adapter, causal and bidirectional. Compiling flex attention takes about a minute on CPU.
     """
-    from harness.cli.screen import err, hush, out, print_json, table
+    from harness.cli.screen import err, prepare, out, print_json, table
     from harness.doctor import examine
 
-    hush()
+    prepare()
     chosen = tuple(name.strip() for name in kernels.split(",") if name.strip()) if kernels is not None else None
     findings = examine(
         base, device=device, dtype=dtype, kernels=chosen, note=lambda text: err.print(f"[dim]{text} …[/dim]")

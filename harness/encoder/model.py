@@ -17,7 +17,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 
 from harness.cards import Recipe
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
-from harness.encoder.placement import Placement
+from harness.encoder.placement import Placement, fit_threads
 from harness.encoder.words import word_vectors
 from harness.errors import HarnessError
 
@@ -90,6 +90,7 @@ def build_encoder(
     backbone, tokenizer = transformer.model, transformer.tokenizer
     if not tokenizer.is_fast:
         raise HarnessError(f"the tokenizer of {name} gives no character offsets; save it as tokenizer.json")
+    fit_threads(sum(weight.numel() for weight in backbone.parameters()))
     set_attention(backbone, recipe.attention)
     backbone.config.use_cache = False
     limit = getattr(backbone.config, "max_position_embeddings", None) or recipe.max_length

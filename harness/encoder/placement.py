@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from harness.errors import HarnessError
@@ -33,3 +34,26 @@ class Placement:
         if dtype == "auto":
             dtype = "bfloat16" if device == "cuda" else "float32"
         return cls(device=device, dtype=dtype)
+
+
+# Below this many parameters an operation is over before a second thread has woken; above, threads pay.
+SMALL_MODEL = 20_000_000
+
+
+def start_with_one_thread() -> None:
+    """Before numpy and torch are imported: one thread each, unless the user has set OMP_NUM_THREADS.
+
+    On a busy machine the waiting threads of a small model burn the cores that others need: the embedded default
+    took more than three times as long (docs/decisions.md).
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        os.environ["OMP_NUM_THREADS"] = "1"
+        os.environ["HARNESS_THREADS"] = "auto"
+
+
+def fit_threads(parameters: int) -> None:
+    """Give torch every core for a model of this many parameters, if it is large and the user left it to us."""
+    if os.environ.get("HARNESS_THREADS") == "auto" and parameters >= SMALL_MODEL:
+        import torch
+
+        torch.set_num_threads(os.cpu_count() or 1)

@@ -24,6 +24,7 @@ from transformers import (
 
 from harness.cards import MntpStage, Recipe
 from harness.encoder.attention import set_attention
+from harness.encoder.placement import fit_threads
 from harness.errors import HarnessError
 from harness.training.lora import add_lora, merge_lora
 from harness.training.watch import Watch, arguments, train
@@ -48,6 +49,7 @@ def train_mntp(
     if parent is not None:
         trained = AutoModel.from_pretrained(parent, dtype=torch.float32, use_safetensors=True)
         model.base_model.load_state_dict(trained.state_dict())
+    fit_threads(model.num_parameters())
     set_attention(model, recipe.attention)
     model.config.use_cache = False
     encoded = tokenizer(list(texts), truncation=True, max_length=stage.max_length, return_special_tokens_mask=True)
