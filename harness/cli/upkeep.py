@@ -32,7 +32,7 @@ def doctor(
     The proof runs every available attention kernel × batch 1 and 8 × left, right, no padding × before and after
     merging an adapter, causal and bidirectional. Compiling flex attention takes about a minute on CPU.
     """
-    from harness.cli.screen import err, prepare, out, print_json, table
+    from harness.cli.screen import err, out, prepare, print_json, table
     from harness.doctor import examine
 
     prepare()
