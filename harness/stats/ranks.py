@@ -6,27 +6,25 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from harness.stats.units import FloatArray
 
 
 @dataclass(frozen=True)
 class Presorted:
-    """One variable, sorted once: `order` (n,) sorts it, `starts` (groups,) are where its tie groups begin."""
+    """One variable, sorted once: `group` (n,) is each example's tie group, groups numbered from the smallest value.
 
-    order: NDArray[np.intp]
-    starts: NDArray[np.intp]
-    group: NDArray[np.intp]  # (n,) tie group of each example, in the original order
+    `members` (groups, n) holds a 1 where an example is of a group.
+    """
 
-    @property
-    def tied(self) -> bool:
-        """Whether any two values are equal."""
-        return len(self.starts) < len(self.order)
+    group: NDArray[np.intp]
+    members: csr_array
 
     def group_sums(self, values_nb: FloatArray) -> FloatArray:
         """Sum `values_nb` (n, resamples) within tie groups, in sorted order: (groups, resamples)."""
-        ordered = values_nb[self.order]
-        return np.add.reduceat(ordered, self.starts, axis=0) if self.tied else ordered
+        sums: FloatArray = self.members @ values_nb
+        return sums
 
     def mid_ranks(self, weight_gb: FloatArray) -> FloatArray:
         """Return each group's mid-rank from its number of copies, `weight_gb` (groups, resamples).
@@ -41,9 +39,7 @@ class Presorted:
 
 def presort(values: FloatArray) -> Presorted:
     """Sort `values` (n,) and find its ties."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-    group = np.empty(len(values), dtype=np.intp)
-    group[order] = np.cumsum(first) - 1
-    return Presorted(order=order, starts=np.flatnonzero(first), group=group)
+    names, group = np.unique(values, return_inverse=True)
+    n = len(values)
+    members = csr_array((np.ones(n), (group, np.arange(n))), shape=(len(names), n))
+    return Presorted(group=group.astype(np.intp), members=members)
