@@ -46,7 +46,7 @@ def types(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """The default tests: offline, under 90 seconds on two cores, coverage shown."""
-    run(session, "pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs)
+    run(session, "pytest", "-n", "2", "--cov", "--cov-report=term:skip-covered", *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +53,7 @@ def test_scores_are_mtebs_own(
         command("train", "--variant", variant, "--base", folder, "--out", f"saved-{variant}")
         plain = subprocess.run(
             [sys.executable, "-P", "-W", "ignore", "-c", PLAIN, f"saved-{variant}", *tasks],
-            env={**dict(__import__("os").environ), **command.environment},
+            env={**os.environ, **command.environment},
             capture_output=True,
             text=True,
             check=True,
