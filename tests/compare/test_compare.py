@@ -101,6 +101,18 @@ def test_same_answers_are_undecided_everywhere(tmp_path: Path) -> None:
     assert all(t.interval is None and t.mde is None and t.difference == 0 for t in found.tasks)
 
 
+def test_three_seeds_equal_to_the_baseline_are_undecided(tmp_path: Path) -> None:
+    """A mean over three seeds is not exactly a third plus a third plus a third."""
+    store = Store(tmp_path / "r.duckdb")
+    for variant, seed in (("causal", None), ("bidir-supcon", 0), ("bidir-supcon", 1), ("bidir-supcon", 2)):
+        run_id = add_system(store, variant, seed=seed, tasks=[])
+        for task in TASKS:
+            store.add_result(run_id, result_of(task, skill=0.6, seed="same"))
+    found = compare(store, base="mini", variant="bidir-supcon", against="causal", resamples=FEW)
+    assert {t.verdict for t in found.tasks} == {"undecided", "descriptive"}
+    assert all(t.interval is None for t in found.tasks if t.verdict == "undecided")
+
+
 def test_refusals(store: Store, tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="did you mean bidir-supcon"):
         compare(store, base="mini", variant="bidir-supcom", against="causal")
