@@ -28,7 +28,7 @@ def commands() -> list[str]:
                 words = part.split("#")[0].strip().removeprefix(".venv/bin/")
                 if words.startswith("harness "):
                     found[words] = None
-            found |= dict.fromkeys(re.findall(r"`(harness [a-z][^`…]*)`", line))
+            found |= dict.fromkeys(words.split(" && ")[0] for words in re.findall(r"`(harness [a-z][^`…]*)`", line))
     return list(found)
 
 
