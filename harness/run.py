@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.bases import Base, resolve_base
 from harness.cards import get_card, load_cards
+from harness.errors import HarnessError
 from harness.outcomes import TaskResult
+from harness.paths import whole_folder
 from harness.records import Run, System
 from harness.suites.catalog import Suite, choose_suite, make_task, task_info
 from harness.suites.task import TaskEncoder, TaskInfo
 from harness.systems import PlannedSystem, plan_systems
 from harness.training.lineage import PlannedStage
+from harness.training.stages import stage_folder
 
 if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
@@ -164,9 +167,6 @@ def save_variant(
 
     Without `out` it is the cached stage; a variant with no stage of its own needs `out`.
     """
-    from harness.errors import HarnessError
-    from harness.paths import whole_folder
-
     card = get_card(variant, load_cards()).with_data(data)
     (planned,) = plan_systems(base, [card], [seed])
     if out is None and not planned.lineage:
@@ -177,8 +177,6 @@ def save_variant(
     encoder = planned.encoder(place)
     listener.proof(planned.label, encoder.prove().require())
     if out is None:
-        from harness.training.stages import stage_folder
-
         return stage_folder(planned.lineage[-1])
     with whole_folder(out) as building:
         encoder.save(building)
