@@ -30,6 +30,7 @@ def baseline() -> BagOfWords:
     return BagOfWords()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", TASKS, ids=lambda entry: entry.name)
 def test_words_alone_give_nothing_away(entry, baseline: BagOfWords) -> None:  # type: ignore[no-untyped-def]
     task = make_task(entry.name)
