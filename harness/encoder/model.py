@@ -15,11 +15,11 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer, WordWeights
 
-from harness.cards import Recipe
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
 from harness.encoder.placement import Placement, fit_threads
 from harness.encoder.words import word_vectors
 from harness.errors import HarnessError
+from harness.recipes import Recipe
 
 
 class Encoder:
@@ -85,11 +85,15 @@ def build_encoder(
     """
     transformer = Transformer(
         str(checkpoint),
-        model_kwargs={"dtype": getattr(torch, place.dtype), "attn_implementation": "sdpa", "use_safetensors": True},
+        # No kernel is named: transformers takes sdpa, or eager where an architecture (Gemma 2) has no other
+        model_kwargs={"dtype": getattr(torch, place.dtype), "use_safetensors": True},
     )
     backbone, tokenizer = transformer.model, transformer.tokenizer
     if not tokenizer.is_fast:
         raise HarnessError(f"the tokenizer of {name} gives no character offsets; save it as tokenizer.json")
+    rows = backbone.get_input_embeddings().num_embeddings
+    if len(tokenizer) > rows:
+        raise HarnessError(f"the tokenizer of {name} has {len(tokenizer)} tokens and its model {rows}; fetch both anew")
     fit_threads(sum(weight.numel() for weight in backbone.parameters()))
     set_attention(backbone, recipe.attention)
     backbone.config.use_cache = False
