@@ -79,6 +79,9 @@ class Recipe(_Strict):
     weights: Literal["pretrained", "random"] = "pretrained"
     pooling: Literal["mean"] = "mean"
     max_length: int = Field(512, ge=4, description="tokens of a text that are read")
+    instruction: str | None = Field(
+        None, min_length=1, pattern=r"\S", description="stands before every text, not pooled"
+    )
     stages: tuple[Stage, ...] = ()
 
     @property
@@ -88,7 +91,9 @@ class Recipe(_Strict):
 
     @property
     def digest(self) -> str:
-        return _sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True))
+        """sha256 of the fields; a recipe without an instruction keeps the address it had before there were any."""
+        without = {"instruction"} if self.instruction is None else None
+        return _sha256(json.dumps(self.model_dump(mode="json", exclude=without), sort_keys=True))
 
 
 class Card(_Strict):
@@ -101,6 +106,7 @@ class Card(_Strict):
     weights: Literal["pretrained", "random"] = "pretrained"
     pooling: Literal["mean"] = "mean"
     max_length: int = Field(512, ge=4)
+    instruction: str | None = Field(None, min_length=1, pattern=r"\S")
     stages: tuple[Stage, ...] = ()
     bases: dict[str, dict[str, dict[str, Any]]] = Field(
         default_factory=dict, description="base name → stage kind → fields that differ there"
@@ -134,6 +140,7 @@ class Card(_Strict):
                 "weights": self.weights,
                 "pooling": self.pooling,
                 "max_length": self.max_length,
+                "instruction": self.instruction,
                 "stages": stages,
             }
         )
