@@ -29,6 +29,7 @@ class Card(Strict):
     weights: Literal["pretrained", "random"] = "pretrained"
     pooling: Literal["mean"] = "mean"
     max_length: int = Field(512, ge=4)
+    instruction: str | None = Field(None, min_length=1, pattern=r"\S")
     stages: tuple[Trained, ...] = ()
     bases: dict[str, dict[str, dict[str, Any] | list[dict[str, Any]]]] = Field(
         default_factory=dict,
@@ -71,6 +72,7 @@ class Card(Strict):
                 "weights": self.weights,
                 "pooling": self.pooling,
                 "max_length": self.max_length,
+                "instruction": self.instruction,
                 "stages": stages,
             }
         )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Attention = Literal["causal", "bidirectional"]
 Precision = Literal["float32", "bfloat16"]
+Schedule = Literal["linear", "constant"]
 
 
 class Strict(BaseModel):
@@ -37,6 +38,7 @@ class TrainedStage(Strict):
     max_length: int = Field(ge=4, description="tokens")
     learning_rate: float = Field(gt=0)
     warmup_steps: int = Field(0, ge=0)
+    schedule: Schedule = Field("linear", description="of the learning rate after the warm-up: to 0, or constant")
     precision: Precision = "float32"
     gradient_checkpointing: bool = False
     lora: Lora = Lora()
@@ -106,6 +108,9 @@ class Recipe(Strict):
     weights: Literal["pretrained", "random"] = "pretrained"
     pooling: Literal["mean"] = "mean"
     max_length: int = Field(512, ge=4, description="tokens of a text that are read")
+    instruction: str | None = Field(
+        None, min_length=1, pattern=r"\S", description="stands before every text, not pooled"
+    )
     stages: tuple[Stage, ...] = ()
 
     @property
@@ -115,5 +120,7 @@ class Recipe(Strict):
 
     @property
     def digest(self) -> str:
-        """sha256 of every field."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        """sha256 of the fields; a recipe without an instruction keeps the address it had before there were any."""
+        without = {"instruction"} if self.instruction is None else None
+        fields = self.model_dump(mode="json", exclude=without)
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

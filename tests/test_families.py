@@ -51,6 +51,7 @@ def recipe(attention: str) -> Recipe:
     return Recipe.model_validate({"attention": attention, "stages": stages})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", ["causal", "bidirectional"])
 def test_the_switch_is_proven_before_and_after_training(base: Base, attention: str) -> None:
     from harness.encoder.model import build_encoder

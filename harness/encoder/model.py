@@ -16,6 +16,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer, WordWeights
 
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
+from harness.encoder.instructions import InstructedForMteb, encode_instructed
 from harness.encoder.placement import Placement, fit_threads
 from harness.encoder.words import word_vectors
 from harness.errors import HarnessError
@@ -36,14 +37,23 @@ class Encoder:
         """The transformers decoder inside."""
         return self.model[0].model
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64) -> np.ndarray:
-        """Embeddings of `texts`, (N, D) float32, in their order."""
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64, instruction: str | None = None) -> np.ndarray:
+        """Embeddings of `texts`, (N, D) float32, in their order.
+
+        Under an instruction (None: the recipe's; "": none) a text attends to it and pools its own tokens only.
+        """
+        instruction = self.recipe.instruction if instruction is None else instruction
+        if instruction and instruction.strip():
+            return encode_instructed(self.model, texts, instruction, batch_size=batch_size)
         return np.asarray(
             self.model.encode(list(texts), batch_size=batch_size, show_progress_bar=False), dtype=np.float32
         )
 
     def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
-        """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding."""
+        """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding.
+
+        Words are read in their text alone; an instruction is for whole texts.
+        """
         return word_vectors(self.backbone, self.model.tokenizer, texts, spans, max_length=self.model.max_seq_length)
 
     def prove(self, **options: Any) -> MaskProof:
@@ -57,8 +67,7 @@ class Encoder:
         from mteb.models import ModelMeta
         from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
 
-        wrapped = SentenceTransformerEncoderWrapper(self.model)
-        wrapped.mteb_model_meta = ModelMeta.create_empty(
+        meta = ModelMeta.create_empty(
             overwrites={
                 "name": f"harness/{self.name}",
                 "revision": self.revision,
@@ -68,6 +77,10 @@ class Encoder:
                 "modalities": ["text"],
             }
         )
+        if self.recipe.instruction:
+            return InstructedForMteb(self, meta)
+        wrapped = SentenceTransformerEncoderWrapper(self.model)
+        wrapped.mteb_model_meta = meta
         return wrapped
 
     def save(self, folder: Path) -> None:

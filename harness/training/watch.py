@@ -87,6 +87,7 @@ def arguments(stage: Trained, *, seed: int, device: str, folder: Path) -> dict[s
         "per_device_train_batch_size": on_each,
         "learning_rate": stage.learning_rate,
         "warmup_steps": stage.warmup_steps,
+        "lr_scheduler_type": "linear" if stage.schedule == "linear" else "constant_with_warmup",
         "bf16": stage.precision == "bfloat16",
         "gradient_checkpointing": stage.gradient_checkpointing,
         "gradient_checkpointing_kwargs": {"use_reentrant": False},

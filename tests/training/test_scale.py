@@ -76,6 +76,7 @@ def test_cached_gradients_are_the_gradients(tiny_base: Path) -> None:
     assert gap(gradient, cached) < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mntp", "supcon"])
 def test_a_batch_in_parts_trains_the_same_weights(tiny_base: Path, kind: str) -> None:
     whole, parts = trained(tiny_base, kind), trained(tiny_base, kind, micro_batch_size=2)
@@ -83,11 +84,13 @@ def test_a_batch_in_parts_trains_the_same_weights(tiny_base: Path, kind: str) ->
     assert gap(whole, trained(tiny_base, kind, batch_size=4)) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mntp", "simcse"])
 def test_gradient_checkpointing_changes_nothing(tiny_base: Path, kind: str) -> None:
     assert gap(trained(tiny_base, kind), trained(tiny_base, kind, gradient_checkpointing=True)) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mntp", "supcon"])
 def test_bfloat16_trains_nearly_the_same(tiny_base: Path, kind: str) -> None:
     exact, rough = trained(tiny_base, kind), trained(tiny_base, kind, precision="bfloat16")

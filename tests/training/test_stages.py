@@ -181,7 +181,9 @@ def test_too_little_data_and_a_loss_that_explodes(base: Base) -> None:
     assert not list(cache_folder().glob("stages/*/stage.json"))
 
 
-@pytest.mark.parametrize("kind", ["mntp", "simcse", "supcon"])
+@pytest.mark.parametrize(
+    "kind", ["mntp", pytest.param("simcse", marks=pytest.mark.slow), pytest.param("supcon", marks=pytest.mark.slow)]
+)
 def test_a_stage_cut_off_goes_on_to_the_same_weights(base: Base, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dropout, masking, batch order, optimiser and loss curve are what they would have been."""
     (planned,) = plan(base, recipe(kind, steps=20))
