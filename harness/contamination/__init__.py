@@ -1,0 +1,20 @@
+"""Which evaluation tasks the training data overlaps: what is known of a data set, and what is counted in its texts."""
+
+from harness.contamination.declared import Declared, declared_for, hub_id, source_name, stage_sources
+from harness.contamination.overlaps import overlaps_of
+from harness.contamination.texts import count_shared, text_hashes
+from harness.contamination.wording import TaskOverlap, by_task, how_measured
+
+__all__ = [
+    "Declared",
+    "TaskOverlap",
+    "by_task",
+    "count_shared",
+    "declared_for",
+    "hub_id",
+    "how_measured",
+    "overlaps_of",
+    "source_name",
+    "stage_sources",
+    "text_hashes",
+]
