@@ -171,8 +171,14 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
         listener.task(job.label, info.name, number, len(job.missing))
         results = make_task(info.name).run(encoder)
         # Before the results: a kill between the two must not leave a result whose overlap nobody counts any more.
-        task = {"task": info.name, "revision": info.revision, "texts": [result.texts for result in results]}
-        store.add_overlaps([each for record, texts in stages for each in overlaps_of(record, texts, **task)])
+        seen = [result.texts for result in results]
+        store.add_overlaps(
+            [
+                overlap
+                for record, texts in stages
+                for overlap in overlaps_of(record, texts, task=info.name, revision=info.revision, texts=seen)
+            ]
+        )
         for result in results:
             store.add_result(run.run_id, result)
             listener.result(job.label, result)

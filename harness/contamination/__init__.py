@@ -3,7 +3,7 @@
 from harness.contamination.declared import Declared, declared_for, hub_id, source_name, stage_sources
 from harness.contamination.overlaps import overlaps_of
 from harness.contamination.texts import count_shared, text_hashes
-from harness.contamination.wording import TaskOverlap, by_task, how_measured
+from harness.contamination.wording import TaskOverlap, by_task, how_measured, percent, summary
 
 __all__ = [
     "Declared",
@@ -11,10 +11,12 @@ __all__ = [
     "by_task",
     "count_shared",
     "declared_for",
-    "hub_id",
     "how_measured",
+    "hub_id",
     "overlaps_of",
+    "percent",
     "source_name",
     "stage_sources",
+    "summary",
     "text_hashes",
 ]

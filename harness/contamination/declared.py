@@ -54,10 +54,10 @@ def known_overlaps() -> tuple[Declared, ...]:
 def declared_for(source: str, task: str) -> tuple[Declared, ...]:
     """What is known of `source` (a file, a hub id, or hub:ORG/NAME@COMMIT/PATH) and `task`.
 
-    >>> [entry.name for entry in declared_for("hub:sentence-transformers/all-nli@0123/triplet/*.parquet", "STSBenchmark")]
+    >>> [entry.name for entry in declared_for("hub:sentence-transformers/all-nli@0123/triplet/*.parquet", "STS17")]
     ['SNLI']
-    >>> [entry.name for entry in declared_for("data/nli_triplets.parquet", "Banking77Classification")]
-    []
+    >>> declared_for("data/nli_triplets.parquet", "Banking77Classification")
+    ()
     """
     names = _names(source)
     return tuple(

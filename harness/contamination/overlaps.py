@@ -21,9 +21,16 @@ def overlaps_of(
     """
     sources = stage_sources(stage.manifest)
     found = [
-        Overlap(stage=stage.digest, source=source_name(source), task=task, revision=revision, how="declared", note=e.note)
+        Overlap(
+            stage=stage.digest,
+            source=source_name(source),
+            task=task,
+            revision=revision,
+            how="declared",
+            note=known.note,
+        )
         for source in sources
-        for e in declared_for(source, task)
+        for known in declared_for(source, task)
     ]
     parts = [part for part in texts if part is not None]
     if trained_on is None or not parts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.records import Overlap
@@ -60,6 +60,22 @@ def by_task(overlaps: Iterable[Overlap]) -> list[TaskOverlap]:
         )
         for (task, revision), found in sorted(groups.items())
     ]
+
+
+def summary(stages: Collection[str], overlaps: Iterable[Overlap], tasks: Collection[tuple[str, str]]) -> str:
+    """A system in a few words: of its measured `tasks` (name, revision), how many overlap what `stages` trained on.
+
+    >>> summary([], [], {("STS16", "1")})
+    'nothing trained'
+    """
+    if not stages:
+        return "nothing trained"
+    recorded = [each for each in by_task(overlaps) if (each.task, each.revision) in tasks]
+    if not recorded:
+        return "not recorded"
+    left = len(tasks) - len(recorded)
+    count = f"{sum(each.overlaps for each in recorded)} of {len(recorded)} tasks"
+    return count + (f", {left} not recorded" if left else "")
 
 
 def how_measured(overlap: Overlap) -> str:

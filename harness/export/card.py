@@ -74,7 +74,7 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
         sources=card.sources if card else (),
         harness_version=harness.__version__,
     )
-    read_back = ModelCard(text).data.eval_results or []
+    read_back: list[EvalResult] = getattr(ModelCard(text).data, "eval_results", None) or []
     if sorted(each.metric_value for each in read_back) != sorted(each.score for each in found):
         raise HarnessError(f"the model card of {label_of(system)} does not hold the results of the store")
     return text

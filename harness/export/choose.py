@@ -43,7 +43,9 @@ def _by_variant(entries: Sequence[Entry], name: str, seed: int | None) -> list[S
             f"the store holds no system {name!r} (`harness ls systems` lists them); {near_names(name, known)}"
         )
     if len(fitting) > 1:
-        raise HarnessError(f"{name!r} was measured on the bases {', '.join(e.base for e in fitting)}; write BASE/{name}")
+        raise HarnessError(
+            f"{name!r} was measured on the bases {', '.join(e.base for e in fitting)}; write BASE/{name}"
+        )
     (entry,) = fitting
     if seed is None and len(entry.systems) > 1:
         seeds = ", ".join(str(each) for each in entry.seeds)
@@ -72,7 +74,9 @@ def proven_runs(store: Store, system: System, scores: pd.DataFrame) -> list[Run]
     for run in behind:
         if not run.proven:
             what = "failed its mask proof" if run.mask_proof else "has no mask proof"
-            raise ProofError(f"the run {run.run_id} of {label} {what}; a system without one is not exported: run it again")
+            raise ProofError(
+                f"the run {run.run_id} of {label} {what}; a system without one is not exported: run it again"
+            )
     return behind
 
 

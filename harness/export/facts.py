@@ -82,7 +82,7 @@ def lineage(store: Store, system: System) -> list[StageRecord]:
 
 def _depth(stage: StageRecord, known: Mapping[str, StageRecord]) -> int:
     depth, parent = 0, stage.manifest.get("parent")
-    while parent in known and depth < len(known):
+    while isinstance(parent, str) and parent in known and depth < len(known):
         parent, depth = known[parent].manifest.get("parent"), depth + 1
     return depth
 
@@ -129,8 +129,8 @@ def proof_sentence(runs: Sequence[Run]) -> str:
         else f"a changed last token reached {reached:.0%} of the states before it, by up to {leak:.2g}"
     )
     return (
-        f"Passed before the first measurement: {proof.get('attention')}, {len(checks)} checks (kernels: {kernels}; alone "
-        f"and in batches; left, right and no padding): {moved}."
+        f"Passed before the first measurement: {proof.get('attention')}, {len(checks)} checks (kernels: {kernels}; "
+        f"alone and in batches; left, right and no padding): {moved}."
     )
 
 

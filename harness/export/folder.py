@@ -15,7 +15,7 @@ from harness.paths import whole_folder
 from harness.store import Store
 
 TOLERANCE = 1e-6
-_TEXTS = ("a dog runs", "The old man saw a small bird in the tree.", "x", "Two roads, one of them wet; it had rained. " * 4)
+_TEXTS = ("a dog runs", "The old man saw a small bird.", "x", "Two roads, one of them wet; it had rained. " * 4)
 
 
 def export_system(store: Store, name: str, *, out: Path, seed: int | None = None, base: str | None = None) -> Path:

@@ -77,8 +77,8 @@ def _base(system: System, given: str | None) -> Base:
     base = resolve_base(name)
     if base.revision != system.base_revision:
         raise HarnessError(
-            f"the base {name!r} is not what {label_of(system)} was measured on (revision {base.revision[:12]}, measured "
-            f"{system.base_revision[:12]}); name the right one with --base"
+            f"the base {name!r} is not what {label_of(system)} was measured on (its revision is {base.revision[:12]}, "
+            f"not {system.base_revision[:12]}); name the right one with --base"
         )
     return base
 

@@ -218,7 +218,9 @@ class Store:
         """Return what the stages of one system (or all stages) share with tasks, by task and stage."""
         with self._reading() as connection:
             rows = _later(
-                connection, "overlap", f"SELECT {_OVERLAP} FROM overlap ORDER BY task, revision, stage, how, source, note"
+                connection,
+                "overlap",
+                f"SELECT {_OVERLAP} FROM overlap ORDER BY task, revision, stage, how, source, note",
             )
         names = [name.strip() for name in _OVERLAP.split(",")]
         found = [Overlap(**dict(zip(names, row, strict=True))) for row in rows]

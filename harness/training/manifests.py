@@ -23,7 +23,9 @@ def read_stage(folder: Path) -> StageRecord:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         return StageRecord(digest=manifest["digest"], kind=manifest["kind"], manifest=manifest)
     except (OSError, ValueError, KeyError, TypeError):
-        raise HarnessError(f"{path} cannot be read; remove that folder, and the next run trains the stage again") from None
+        raise HarnessError(
+            f"{path} cannot be read; remove its folder and run again: the stage is then trained anew"
+        ) from None
 
 
 def write_texts(folder: Path, texts: Iterable[str]) -> None:
@@ -39,5 +41,7 @@ def read_texts(folder: Path) -> Hashes | None:
     try:
         hashes: Hashes = np.load(path, allow_pickle=False).astype(np.uint64)
     except (OSError, ValueError):
-        raise HarnessError(f"{path} cannot be read; remove its folder, and the next run trains the stage again") from None
+        raise HarnessError(
+            f"{path} cannot be read; remove its folder and run again: the stage is then trained anew"
+        ) from None
     return hashes

@@ -85,9 +85,7 @@ class WordTask:
         seconds = time.monotonic() - began
         texts = text_hashes(text for item in self.items for text in item.texts)
         return [
-            TaskResult(
-                key=key, task_type=self.task_type, score=score, outcomes=outcomes, seconds=seconds, texts=texts
-            )
+            TaskResult(key=key, task_type=self.task_type, score=score, outcomes=outcomes, seconds=seconds, texts=texts)
         ]
 
 
