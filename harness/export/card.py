@@ -32,7 +32,7 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
     The front matter is read back by huggingface_hub's own parser before it is returned.
     """
     card = _card_of(system)
-    stages = [StageFacts.of(stage) for stage in lineage(store, system)]
+    stages = [StageFacts.of(stage, system) for stage in lineage(store, system)]
     found = results(store, system, scores)
     overlaps = by_task(store.overlaps(system_id=system.system_id)) if stages else []
     measured = set(scores["task"])
@@ -69,6 +69,7 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
         level=Plain("95 %"),
         measured_with=_measured_with(runs),
         command=code(_command(system, encoder, scores)),
+        adapters=any(stage.kind.startswith("adapter") for stage in stages),
         own_base=system.base == EMBEDDED,
         recipe_license=recipe_license,
         sources=card.sources if card else (),

@@ -33,16 +33,17 @@ class StageFacts:
     seconds: str
 
     @classmethod
-    def of(cls, stage: StageRecord) -> StageFacts:
+    def of(cls, stage: StageRecord, system: System) -> StageFacts:
         manifest = stage.manifest
+        name = next((name for name, digest in system.lineage.items() if digest == stage.digest), stage.kind)
         recipe, data = manifest.get("recipe") or {}, manifest.get("data") or {}
         losses = [loss for _, loss in manifest.get("losses") or []]
         steps = recipe.get("steps")
         return cls(
-            kind=stage.kind,
+            kind=name,
             data=", ".join(map(source_name, stage_sources(manifest))) or _NONE,
             hub_ids=tuple(hub for hub in map(hub_id, stage_sources(manifest)) if hub),
-            fingerprint=str(data.get("fingerprint") or _NONE),
+            fingerprint=str(data.get("fingerprint") or system.data.get(name) or _NONE),
             examples=str(data.get("examples") or _NONE),
             size=f"{steps} × {recipe.get('batch_size')}" if steps else _NONE,
             weights=str(manifest.get("weights_sha256") or _NONE),

@@ -9,12 +9,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.bases import EMBEDDED, Base, resolve_base
-from harness.cards import Recipe
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.export.choose import label_of
 from harness.paths import cache_folder
+from harness.recipes import Recipe
 from harness.records import Run, System
 from harness.training.manifests import MANIFEST, read_stage
 
@@ -28,6 +28,11 @@ def build_system(system: System, runs: Sequence[Run], *, base: str | None) -> En
     the base is not the one that was measured.
     """
     recipe = _recipe(system)
+    if recipe.instruction:
+        raise HarnessError(
+            f"{label_of(system)} puts an instruction before every text and pools the text alone, which plain "
+            "sentence-transformers cannot do; a variant without the instruction has the same weights: export that"
+        )
     if system.stage_digests:
         checkpoint = _stage(system, runs, recipe)
         recipe = recipe.model_copy(update={"weights": "pretrained"})

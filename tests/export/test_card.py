@@ -10,11 +10,12 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from harness.cards import Recipe, read_card
+from harness.cards import read_card
 from harness.errors import HarnessError, ProofError
 from harness.export.card import model_card
 from harness.export.choose import find_system, proven_runs
 from harness.export.markdown import code, escape, quote
+from harness.recipes import Recipe
 from harness.records import Overlap, StageRecord
 from harness.store import Store
 from tests.factory import TASKS, FakeTask, add_system
