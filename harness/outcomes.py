@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 
@@ -45,7 +46,8 @@ class TaskResult:
     """One system's result on one task: the outcomes and the score the task itself reported.
 
     `score` is in the metric's own unit (accuracy, V-measure and correlations: 1.0 is perfect). The store
-    refuses a result whose score is not the aggregate of its outcomes (harness.metrics) to 1e-6.
+    refuses a result whose score is not the aggregate of its outcomes (harness.metrics) to 1e-6. `texts` are the
+    hashes of the distinct texts that were evaluated (harness.contamination.text_hashes), None where a task keeps none.
     """
 
     key: TaskKey
@@ -53,6 +55,7 @@ class TaskResult:
     score: float
     outcomes: pd.DataFrame
     seconds: float
+    texts: NDArray[np.uint64] | None = None
 
 
 def make_outcomes(columns: dict[str, object], n: int) -> pd.DataFrame:

@@ -54,8 +54,8 @@ def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: Pr
 def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
     """Return what a site is made of: the results, the systems and runs behind them, and the code that draws it."""
     digest = hashlib.sha256(scores.to_csv(index=False).encode())
-    digest.update(repr((resamples, store.systems(), store.runs())).encode())
-    for package in ("leaderboard", "harness.compare", "harness.stats"):
+    digest.update(repr((resamples, store.systems(), store.runs(), store.overlaps())).encode())
+    for package in ("leaderboard", "harness.compare", "harness.contamination", "harness.stats"):
         for path in sorted(Path(str(files(package))).rglob("*")):
             if path.is_file() and path.suffix != ".pyc":
                 digest.update(path.name.encode() + path.read_bytes())

@@ -23,7 +23,8 @@ from harness.compare import (
     sentence,
     task_label,
 )
-from harness.records import Run, System
+from harness.contamination import TaskOverlap, by_task
+from harness.records import Overlap, Run, System
 from harness.store import Store
 from leaderboard import text
 
@@ -42,11 +43,15 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One score in the table; `mark` is the verdict against the foot of the ladder, or empty."""
+    """One score in the table; `mark` is the verdict against the foot of the ladder, or empty.
+
+    `overlap` says what the training data shares with the task; None where nothing is recorded.
+    """
 
     task: Task
     score: TaskScore | None
     mark: str
+    overlap: TaskOverlap | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +62,16 @@ class Row:
     href: str
     cells: tuple[Cell, ...]
     notes: tuple[str, ...]
+
+    @property
+    def trained(self) -> bool:
+        """Whether a stage was trained for it."""
+        return any(system.stage_digests for system in self.entry.systems)
+
+    @property
+    def overlaps(self) -> tuple[TaskOverlap, ...]:
+        """What is recorded of its tasks."""
+        return tuple(cell.overlap for cell in self.cells if cell.score and cell.overlap)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +106,11 @@ class Base:
     problems: tuple[str, ...]
     proofs: Mapping[str, tuple[tuple[System, Run | None], ...]]  # variant -> each seed's newest run
 
+    @property
+    def overlapping(self) -> bool:
+        """Whether a score stands beside training data that overlaps its task."""
+        return any(cell.overlap and cell.overlap.overlaps for row in self.rows for cell in row.cells)
+
     def steps_on(self, task: Task) -> list[tuple[Step, TaskComparison]]:
         """Return the declared contrasts with their result on `task`."""
         return [
@@ -117,6 +137,7 @@ def make_site(
     """Analyse every base and arrange the results; `entries` are not empty."""
     contrasts = declared_contrasts()
     runs = {run.run_id: run for run in store.runs()}
+    overlaps = store.overlaps()
     tasks = _tasks(scores)
     hrefs = text.slugs(_file_name(entry) for entry in entries)
     names = sorted({entry.base for entry in entries if entry.base}) or [""]
@@ -131,7 +152,7 @@ def make_site(
             resamples=resamples,
             progress=progress,
         )
-        bases.append(_base(name, here, analysis, tasks, scores, runs, hrefs, contrasts))
+        bases.append(_base(name, here, analysis, tasks, scores, runs, hrefs, contrasts, overlaps))
     return Site(
         bases=tuple(bases),
         tasks=tuple(tasks.values()),
@@ -177,6 +198,7 @@ def _base(
     runs: Mapping[str, Run],
     hrefs: Mapping[str, str],
     contrasts: Contrasts,
+    overlaps: Sequence[Overlap],
 ) -> Base:
     compared = {(c.variant.variant, c.against.variant): c for c in analysis.comparisons}
     by_name = {entry.variant: entry for entry in entries if entry.kind == "variant"}
@@ -184,12 +206,23 @@ def _base(
     newest_run = scores.sort_values("result").groupby("system_id")["run_id"].last().to_dict()
     proofs = {e.variant: tuple((s, runs.get(newest_run[s.system_id])) for s in e.systems) for e in entries}
     used = scores.groupby("system_id")["run_id"].unique().to_dict()
+    revisions = set(zip(scores["task"], scores["revision"], strict=True))
+
+    def _measured(overlap: TaskOverlap) -> bool:
+        return (overlap.task, overlap.revision) in revisions
 
     def row(entry: Entry) -> Row:
         against = compared.get((entry.variant, contrasts.root))
         verdicts = {} if against is None else {_name(t): t.verdict for t in against.tasks}
+        stages = {digest for system in entry.systems for digest in system.stage_digests}
+        seen = {each.task: each for each in by_task(o for o in overlaps if o.stage in stages) if _measured(each)}
         cells = [
-            Cell(task=t, score=analysis.scores.get((entry.name, t.name)), mark=verdicts.get(t.name, ""))
+            Cell(
+                task=t,
+                score=analysis.scores.get((entry.name, t.name)),
+                mark=verdicts.get(t.name, ""),
+                overlap=seen.get(t.name[0]),
+            )
             for t in columns
         ]
         measured = sum(cell.score is not None for cell in cells)

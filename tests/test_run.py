@@ -69,7 +69,12 @@ def store() -> Store:
 
 
 def test_one_variant_brings_its_baseline_along(tiny_base: Path, store: Store) -> None:
-    ear = go(request(tiny_base, "ninth"), store)
+    task = SmallSTS()
+    task.load_data()
+    test = task.dataset["test"]
+    seen = [test["sentence1"][0].upper() + "!", f"  {test['sentence2'][5]}. "]  # the task's own, written otherwise
+    Path("seen.txt").write_text("\n".join(seen + [f"another text {i}" for i in range(38)]))
+    ear = go(request(tiny_base, "ninth", data=(("simcse", "seen.txt"),)), store)
     assert ear.stages == ["simcse"]
     assert ear.proofs == ["causal", "ninth (seed 0)"]
     assert ear.results == [(label, task) for label in ("causal", "ninth (seed 0)") for task in SMALL]
@@ -80,6 +85,13 @@ def test_one_variant_brings_its_baseline_along(tiny_base: Path, store: Store) ->
         assert len(run.mask_proof["checks"]) == 6
         assert run.finished_at is not None
         assert {"versions", "commit", "device", "dtype", "command", "threads"} <= set(run.provenance)
+    [stage] = store.stages().values()
+    assert [step for step, _ in stage.manifest["losses"]] == [1, 2, 3]
+    assert run.provenance["weights_sha256"] == stage.manifest["weights_sha256"]
+    first, other = store.overlaps(system_id=run.system_id)
+    assert (first.source, first.task, first.n_shared) == ("seen.txt", "SmallClassification", 0)
+    assert (other.stage, other.task, other.n_shared) == (stage.digest, "SmallSTS", 2)
+    assert other.n_texts == len({*test["sentence1"], *test["sentence2"]})
 
 
 def test_the_same_again_does_nothing(tiny_base: Path, store: Store) -> None:

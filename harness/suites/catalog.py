@@ -89,6 +89,18 @@ def make_task(name: str) -> Task:
     return wrap(lambda: mini.make_task(name))
 
 
+def data_path(name: str) -> str:
+    """Where the data of task `name` come from: the hub's data set for mteb's tasks, the task itself for any other."""
+    from harness.suites import mini
+
+    if name in mini.task_names():
+        return f"harness/mini/{name}"
+    from mteb.get_tasks import TASK_LIST
+
+    paths = (str(task.metadata.dataset["path"]) for task in TASK_LIST if task.metadata.name == name)
+    return next(paths, name)
+
+
 def _bag_of_words(folder: Path) -> TaskEncoder:
     from harness.suites.mini.baseline import BagOfWords
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.records import System
+from harness.records import Overlap, System
 from harness.store import Store
 from leaderboard import text
 from leaderboard.build import build_site
@@ -126,6 +126,29 @@ def test_what_the_front_page_says(site: Path) -> None:
     task = (site / "tasks" / "MiniSTS.html").read_text("utf-8")
     assert "MDE" in task
     assert "bidir-supcon − bidir-mntp" in task
+
+
+def test_contamination_is_marked_where_it_is_and_nowhere_else(tmp_path: Path) -> None:
+    store, stage = Store(tmp_path / "r.duckdb"), "a" * 64
+    add_system(store, "causal", tasks=TASKS[:2])
+    add_system(store, "bidir-mntp", seed=0, tasks=TASKS[:2], lineage={"mntp": stage})
+    add_system(store, "bidir-supcon", seed=0, tasks=TASKS[:2], lineage={"mntp": "unknown"})
+    first = build_site(store, tmp_path / "site", resamples=FEW)
+    assert 'class="seen"' not in first.read_text("utf-8")
+    shared = {"stage": stage, "source": "x.txt", "revision": "r1", "how": "measured", "n_texts": 100}
+    store.add_overlaps([
+        Overlap(task=TASKS[0].name, n_shared=7, **shared), Overlap(task=TASKS[1].name, n_shared=0, **shared),
+    ])  # fmt: skip
+    index = build_site(store, tmp_path / "site", resamples=FEW).read_text("utf-8")
+    assert index.count('class="seen" title=') == 1
+    assert 'title="7 of 100 texts (7.0 %) stand in the training texts (x.txt)"' in index
+
+    def said(variant: str) -> str:
+        return (tmp_path / "site" / "systems" / f"mini--{variant}.html").read_text("utf-8")
+
+    assert "none of 100 texts stands" in said("bidir-mntp")
+    assert "Not recorded" in said("bidir-supcon")
+    assert "No stage was trained" in said("causal")
 
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
