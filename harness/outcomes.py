@@ -26,7 +26,6 @@ OUTCOME_COLUMNS: dict[str, str] = {
     "predicted_score": "Float64",  # score tasks: the model's score (a similarity, a regression); NA otherwise
 }
 LABEL_METRICS = frozenset({"accuracy", "v_measure"})
-SCORE_METRICS = frozenset({"spearman", "pearson"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +44,8 @@ class TaskResult:
     """One system's result on one task: the outcomes and the score the task itself reported.
 
     `score` is in the metric's own unit (accuracy, V-measure and correlations: 1.0 is perfect). The store
-    refuses a result whose score is not the aggregate of its outcomes (harness.metrics) to 1e-6.
+    refuses a result whose score is not the aggregate of its outcomes (harness.metrics) to 1e-6. `note` is said on
+    screen beside the score and not stored.
     """
 
     key: TaskKey
@@ -53,6 +53,7 @@ class TaskResult:
     score: float
     outcomes: pd.DataFrame
     seconds: float
+    note: str = ""
 
 
 def make_outcomes(columns: dict[str, object], n: int) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from harness.outcomes import TaskResult
 from harness.paths import whole_folder
 from harness.records import Run, System
 from harness.suites.catalog import Suite, choose_suite, make_task, task_info
+from harness.suites.retention.text import RetentionText, choose_text
 from harness.suites.task import TaskEncoder, TaskInfo
 from harness.systems import PlannedSystem, plan_systems
 from harness.training.lineage import PlannedStage
@@ -72,6 +73,7 @@ class RunPlan:
     suite: Suite
     place: Placement
     jobs: tuple[_Job, ...]
+    text: RetentionText | None = None  # what the retention tasks among `suite.tasks` are measured on
 
     @property
     def idle(self) -> bool:
@@ -92,8 +94,9 @@ def plan_run(request: RunRequest, store: Store, place: Placement) -> RunPlan:
         wanted.add(BASELINE_VARIANT)
     suite = choose_suite(request.suite, request.tasks)
     base = resolve_base(request.base)
-    infos = [task_info(name) for name in suite.tasks]
     data = dict(request.data)
+    text = choose_text(suite.tasks, base=base.name, source=data.pop("retention", None))
+    infos = [task_info(name, text=text) for name in suite.tasks]
     chosen = [card.with_data(data, base.name) for card in cards.values() if card.variant in wanted]
     jobs: list[_Job] = []
     if suite.baseline is not None:
@@ -102,7 +105,7 @@ def plan_run(request: RunRequest, store: Store, place: Placement) -> RunPlan:
     for planned in plan_systems(base, chosen, request.seeds):
         jobs.append(_Job(label=planned.label, record=planned.record(), missing=(), planned=planned))
     known = [_missing(job, infos, request, store, place) for job in jobs]
-    return RunPlan(base=base, suite=suite, place=place, jobs=tuple(known))
+    return RunPlan(base=base, suite=suite, place=place, jobs=tuple(known), text=text)
 
 
 def _missing(job: _Job, infos: Sequence[TaskInfo], request: RunRequest, store: Store, place: Placement) -> _Job:
@@ -161,7 +164,7 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
         if not force and (info.name, info.revision) in _done(store, job.record, plan.place):
             continue
         listener.task(job.label, info.name, number, len(job.missing))
-        for result in make_task(info.name).run(encoder):
+        for result in make_task(info.name, text=plan.text).run(encoder):
             store.add_result(run.run_id, result)
             listener.result(job.label, result)
     store.finish_run(run.run_id)

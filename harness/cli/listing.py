@@ -43,6 +43,7 @@ def show(
     from dataclasses import asdict
 
     from harness.cli.screen import out, print_json, table
+    from harness.metrics import get_metric
     from harness.store import Store
 
     store = Store(db, read_only=True)
@@ -78,7 +79,13 @@ def show(
     out.print(table(("", ""), rows))
     out.print()
     cells = [
-        (row["task"], row["metric"], f"{100 * row['score']:.2f}", row["n_examples"], f"{row['seconds']:.1f}")
+        (
+            row["task"],
+            row["metric"],
+            get_metric(row["metric"]).write(row["score"], more_digits=1),
+            row["n_examples"],
+            f"{row['seconds']:.1f}",
+        )
         for row in scores.to_dict("records")
     ]
     out.print(table(("task", "metric", "score", "examples", "seconds"), cells, right=(2, 3, 4)))
