@@ -25,13 +25,14 @@ class Metric:
 
     `kind` says what is aggregated, and with it which paired test applies (harness.compare). `scale` turns a stored
     score into the `unit` that people read; `least_span` is the smallest width, in that unit, that a chart's axis has.
-    Where not `tested`, a difference is described and never called better or worse.
+    Where not `tested`, a difference is described and never called better or worse; nor can it be where neither
+    direction is better.
     """
 
     name: str
     of: Callable[[pd.DataFrame], float]
     kind: Literal["accuracy", "v_measure", "correlation", "ratio", "log_ratio", "largest"]
-    better: Literal["higher", "lower"] = "higher"
+    better: Literal["higher", "lower", "neither"] = "higher"
     tested: bool = True
     scale: float = 100.0
     digits: int = 1
@@ -40,7 +41,7 @@ class Metric:
 
     def improves(self, difference: float) -> bool:
         """Whether a difference (first minus second) is to the first's good."""
-        return difference > 0 if self.better == "higher" else difference < 0
+        return difference > 0 if self.better == "higher" else difference < 0 and self.better == "lower"
 
     def write(self, score: float, *, more_digits: int = 0) -> str:
         """The score as it is shown, without its unit.
@@ -61,7 +62,7 @@ class Metric:
     @property
     def described(self) -> str:
         """Name and, where it is not the usual one, direction: a table's heading."""
-        return self.name if self.better == "higher" else f"{self.name}, lower is better"
+        return f"{self.name}, lower is better" if self.better == "lower" else self.name
 
 
 def get_metric(name: str) -> Metric:
@@ -163,8 +164,9 @@ METRICS: dict[str, Metric] = {
             unit="perplexity",
             least_span=0.1,
         ),
-        Metric(name="distinct_2", of=_ratio, kind="ratio", unit="% of n-grams"),
-        Metric(name="repeated_4", of=_ratio, kind="ratio", better="lower", unit="% of n-grams"),
+        # More repetition than the base's is a cost, but less is no gain: random weights repeat less than it, too.
+        Metric(name="distinct_2", of=_ratio, kind="ratio", better="neither", tested=False, unit="% of 2-grams"),
+        Metric(name="repeated_4", of=_ratio, kind="ratio", better="neither", tested=False, unit="% of 4-grams"),
         Metric(
             name="largest_change",
             of=_largest,

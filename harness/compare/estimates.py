@@ -65,18 +65,17 @@ def estimate_task(
     of_entries = [_mean_of(columns, k) for columns in entries]
     of_pairs = [_mean_of(first, k) - _mean_of(second, k) for first, second in pairs]
     contrasts = np.array([*of_entries, *of_pairs])
+    tested = len(pairs) if get_metric(metric).tested else 0
     match get_metric(metric).kind:
         case "v_measure":
             found = _clustering(data, contrasts)
         case "accuracy":
-            found = _means(
-                data.correct_nk, data.weight, data, contrasts, tested=len(pairs), rng=rng, resamples=resamples
-            )
+            found = _means(data.correct_nk, data.weight, data, contrasts, tested=tested, rng=rng, resamples=resamples)
         case "correlation":
             found = _correlation(data, contrasts, kind=cast(Kind, metric), rng=rng, resamples=resamples)
         case "ratio":
             rate_nk, weight = _rates(data)
-            found = _means(rate_nk, weight, data, contrasts, tested=len(pairs), rng=rng, resamples=resamples)
+            found = _means(rate_nk, weight, data, contrasts, tested=tested, rng=rng, resamples=resamples)
         case "log_ratio":
             found = _exponentials(data, contrasts, entries=len(entries), rng=rng, resamples=resamples)
         case "largest":

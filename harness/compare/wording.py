@@ -14,7 +14,7 @@ def sentence(comparison: Comparison) -> str:
 
     "On base mini, bidir-supcon is better than causal on 9 of 13 tasks (Holm-adjusted p < .05), worse on 1,
     undecided on 3." Tasks that are described but not tested are counted apart, and so is retention, a question of
-    its own: "As a language model it is better on none of 5 measures, worse on 4, undecided on 1."
+    its own: "As a language model it is better on none of 1 measure, worse on 1; 6 measures are described, not tested."
     """
     variant, against = comparison.variant, comparison.against
     where = f"On base {variant.base}, " if variant.base else ""

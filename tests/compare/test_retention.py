@@ -30,7 +30,7 @@ def result(task: str, metric: str, rate: float, seed: object) -> TaskResult:
     return TaskResult(key=key, task_type="Retention", score=score, outcomes=rows, seconds=0.1)
 
 
-# the language model of the second is worse at every one of them
+# The second loses more, and repeats more.
 RATES = {
     ("RetentionBits", "bits_per_byte"): (0.5, 0.8),
     ("RetentionPerplexity", "perplexity"): (1.6, 2.2),
@@ -72,14 +72,14 @@ def test_the_verdict_follows_the_metrics_direction(store: Store, together: Compa
     assert {name: found[name].verdict for name, _ in RATES} == {
         "RetentionBits": "worse",
         "RetentionPerplexity": "descriptive",
-        "RetentionDistinctGreedy": "worse",
-        "RetentionRepeatsGreedy": "worse",
+        "RetentionDistinctGreedy": "descriptive",
+        "RetentionRepeatsGreedy": "descriptive",
         "RetentionAdaptersOff": "descriptive",
     }
     assert found["RetentionBits"].difference > 0 > found["RetentionDistinctGreedy"].difference
-    names = ["RetentionBits", "RetentionRepeatsGreedy"]
+    names = ["RetentionBits"]
     down = compare(store, base="mini", variant="causal", against="bidir-supcon", tasks=names, resamples=FEW)
-    assert [task.verdict for task in down.tasks] == ["better", "better"]
+    assert [task.verdict for task in down.tasks] == ["better"]
 
 
 def test_numbers_are_the_stores_and_the_interval_holds_them(store: Store, together: Comparison) -> None:
@@ -87,23 +87,24 @@ def test_numbers_are_the_stores_and_the_interval_holds_them(store: Store, togeth
     for task in together.tasks:
         name = task.key.task
         assert task.difference == pytest.approx(means["bidir-supcon", name] - means["causal", name], abs=1e-9)
-        if name.startswith("Retention") and task.verdict != "descriptive":
+        if task.key.metric in ("bits_per_byte", "distinct_2", "repeated_4"):
             assert task.interval is not None
             assert task.interval.low < task.difference < task.interval.high
-            assert task.method.startswith("sign-flip permutation")
+            assert (task.p is not None) == (task.verdict == "worse")
+            assert task.method.startswith("sign-flip permutation" if task.p else "bootstrap-t interval")
             assert task.n_units == N
 
 
 def test_the_family_of_retention_is_its_own(together: Comparison) -> None:
     for retention in (False, True):
         tasks = [task for task in together.tasks if task.is_retention == retention]
-        assert len([task for task in tasks if task.p is not None]) == 2 + retention
+        assert len([task for task in tasks if task.p is not None]) == (1 if retention else 2)
         assert holm([task.p for task in tasks]) == [task.p_holm for task in tasks]
 
 
 def test_sentences(store: Store, together: Comparison) -> None:
     start = "On base mini, bidir-supcon is better than causal on 2 of 2 tasks (Holm-adjusted p < .05)."
-    language = "none of 3 measures, worse on 3; 2 measures are described, not tested."
+    language = "none of 1 measure, worse on 1; 4 measures are described, not tested."
     assert sentence(together) == f"{start} As a language model it is better on {language}"
     assert sentence(both(store, tasks=["RetentionBits"])) == (
         "On base mini, as a language model bidir-supcon is better than causal on none of 1 measure "
@@ -134,7 +135,7 @@ def test_the_page_has_a_column_of_its_own(store: Store, site: Path) -> None:
     assert "of 7 tasks" not in table
     charts = index[: index.index("All scores")]
     assert "RetentionBits" not in charts
-    assert "As a language model it is better on none of 3 measures" in charts
+    assert "As a language model it is better on none of 1 measure" in charts
 
 
 def test_a_store_of_retention_alone(tmp_path: Path) -> None:
