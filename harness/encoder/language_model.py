@@ -25,6 +25,10 @@ MAX_TOKENS = 2048
 # Merged weights are rounded once and adapters beside them are not. The largest relative difference of a text's loss.
 MERGE_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 
+# Adapters were saved on a backbone or on the language model around it; both names lead to the same layers.
+# PEFT takes its own prefix off before it looks here.
+_TO_BACKBONE = {r"^model\.(?=layers\.)": ""}
+
 
 @dataclass(frozen=True, kw_only=True)
 class SwitchedOff:
@@ -149,9 +153,11 @@ def attach_adapters(model: Any, adapters: Sequence[Path]) -> Any:
                     "stage's folder and train it again, or measure other tasks with --tasks"
                 )
     names = [f"stage-{number}" for number in range(1, len(adapters) + 1)]
-    adapted = PeftModel.from_pretrained(model.base_model, str(adapters[0]), adapter_name=names[0])
+    adapted = PeftModel.from_pretrained(
+        model.base_model, str(adapters[0]), adapter_name=names[0], key_mapping=_TO_BACKBONE
+    )
     for name, folder in zip(names[1:], adapters[1:], strict=True):
-        adapted.load_adapter(str(folder), adapter_name=name)
+        adapted.load_adapter(str(folder), adapter_name=name, key_mapping=_TO_BACKBONE)
     adapted.base_model.set_adapter(names)
     model.eval()
     return adapted

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from harness.cards import Recipe
 from harness.encoder.language_model import LanguageModel, load_causal
 from harness.encoder.losses import text_losses
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError, ProofError
+from harness.recipes import Recipe
 from tests.adapters import make_lineage
 
 CPU = Placement(device="cpu", dtype="float32")
@@ -146,6 +148,16 @@ def test_adapters_of_another_training_are_noticed(tiny_base: Path, lineage: list
     for adapters in ((first,), (second,), (first, first)):
         with pytest.raises(ProofError, match="is not the trained encoder"):
             build(lineage[-1], tiny_base, *adapters).language_model().without_adapters(TEXTS)
+
+
+def test_an_adapter_saved_on_the_whole_language_model_fits_too(tiny_base: Path, lineage: list[Path]) -> None:
+    shutil.copytree(lineage[0] / "adapter", "whole")
+    tensors = load_file("whole/adapter_model.safetensors")
+    save_file(
+        {key.replace("base_model.model.", "base_model.model.model."): tensor for key, tensor in tensors.items()},
+        "whole/adapter_model.safetensors",
+    )
+    build(lineage[-1], tiny_base, Path("whole"), lineage[1] / "adapter").language_model().without_adapters(TEXTS)
 
 
 def test_a_stage_without_its_adapter_is_told_from_a_broken_one(tiny_base: Path, lineage: list[Path]) -> None:

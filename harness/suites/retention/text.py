@@ -1,46 +1,56 @@
-"""The text that retention is measured on: of the mini language, a file of the user's, or WikiText-2 from the hub."""
+"""The text that retention is measured on: of the mini language, a file of the user's, or data of the hub."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.hub import HubData
+from harness.rows import TEXT, check_columns, read_rows
 from harness.suites.retention import SUITE_VERSION, task_names
 
 MINI, WIKITEXT = "mini", "wikitext-2"
 MINI_DOCUMENTS = 500
-# Of a larger file the first so many documents are read.
+# Of a larger text the first so many documents are read.
 MAX_DOCUMENTS = 1000
-WIKITEXT_REPOSITORY = "Salesforce/wikitext"
-WIKITEXT_FILE = "wikitext-2-raw-v1/test-00000-of-00001.parquet"
-WIKITEXT_REVISION = "b08601e04326c79dfdd32d625aee71d232d685c3"
+# The raw test split, 4,358 rows of 62 articles; that of WikiText-103 is the same.
+WIKITEXT_DATA = HubData(
+    repo="Salesforce/wikitext",
+    revision="b08601e04326c79dfdd32d625aee71d232d685c3",
+    path="wikitext-2-raw-v1/test-00000-of-00001.parquet",
+)
 _TITLE = re.compile(r" = [^=].*[^=] = \n?")  # an article begins with its title; sections have more signs
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetentionText:
-    """A named text: cheap to name, read when a task runs. `file` is None for the mini language."""
+    """A named text: cheap to name, read when a task runs. Without `files` it is the mini language's.
+
+    `articles`: the rows are lines of articles, to be put together again.
+    """
 
     name: str
     revision: str
-    file: Path | None = None
+    files: tuple[Path, ...] = ()
+    articles: bool = False
 
     def documents(self) -> tuple[str, ...]:
         """The documents, each a text with at least one character that is no space. HarnessError if there is none."""
-        if self.file is None:
+        if not self.files:
             from harness.mini.corpus import held_out_documents
 
             return tuple(held_out_documents(1, MINI_DOCUMENTS))
-        rows = _articles(_rows(self.file)) if self.name == WIKITEXT else _rows(self.file)
-        found = tuple(row.strip() for row in rows if row.strip())
+        rows = chain.from_iterable(map(_rows, self.files))
+        documents = (text.strip() for text in (_articles(rows) if self.articles else rows))
+        found = tuple(islice(filter(None, documents), MAX_DOCUMENTS))
         if not found:
-            raise HarnessError(f"{self.file} holds no text to measure retention on; give a file with text in it")
-        return found[:MAX_DOCUMENTS]
+            raise HarnessError(f"{self.files[0]} holds no text to measure retention on; give a file with text in it")
+        return found
 
 
 def choose_text(tasks: Sequence[str], *, base: str, source: str | None) -> RetentionText | None:
@@ -64,80 +74,48 @@ def choose_text(tasks: Sequence[str], *, base: str, source: str | None) -> Reten
 
 
 def open_text(source: str) -> RetentionText:
-    """The text called `source`: `mini`, `wikitext-2`, or a file (its name without the ending names the text)."""
+    """The text called `source`: `mini`, `wikitext-2`, hub:ORG/NAME@COMMIT/PATH, or a file.
+
+    A file's name without the ending names the text. What is wrong with it is said now, before anything is trained.
+    """
     if source == MINI:
         from harness.mini.corpus import data_version
 
         return RetentionText(name=MINI, revision=f"{SUITE_VERSION}.{data_version()[:12]}")
-    path = _from_hub() if source == WIKITEXT else Path(source).expanduser()
-    if not path.is_file():
-        raise HarnessError(f"the text of the retention suite, {source!r}, is neither `{MINI}`, `{WIKITEXT}` nor a file")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    name = WIKITEXT if source == WIKITEXT else path.stem
-    return RetentionText(name=name, revision=f"{SUITE_VERSION}.{digest[:12]}", file=path)
-
-
-def _from_hub() -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(
-            hf_hub_download(WIKITEXT_REPOSITORY, WIKITEXT_FILE, revision=WIKITEXT_REVISION, repo_type="dataset")
-        )
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise HarnessError(
-            f"{WIKITEXT} ({WIKITEXT_REPOSITORY} at {WIKITEXT_REVISION[:12]}) could not be had from the hub "
-            f"({type(error).__name__}); check the network, point HF_HUB_CACHE at a copy, or give a file of your own"
-        ) from error
+    hub = WIKITEXT_DATA if source == WIKITEXT else HubData.parse(source)
+    if hub is not None:
+        files = hub.files()
+        made = hashlib.sha256(f"{hub.repo}@{hub.revision}/{hub.path}".encode()).hexdigest()
+        name = WIKITEXT if hub == WIKITEXT_DATA else f"{hub.repo}/{hub.path}"
+    else:
+        path = Path(source).expanduser()
+        if not path.is_file():
+            raise HarnessError(
+                f"the text of the retention suite, {source!r}, is neither `{MINI}`, `{WIKITEXT}`, nor a file here, "
+                "nor hub:…"
+            )
+        with path.open("rb") as file:
+            made = hashlib.file_digest(file, "sha256").hexdigest()
+        files, name = [path], path.stem
+    for path in files:
+        check_columns(path, TEXT)
+    return RetentionText(
+        name=name,
+        revision=f"{SUITE_VERSION}.{made[:12]}",
+        files=tuple(files),
+        articles=hub is not None and hub.repo == WIKITEXT_DATA.repo,
+    )
 
 
 def _rows(path: Path) -> Iterator[str]:
+    """Documents of a file: rows, or, of a plain text where blank lines part them, paragraphs."""
     if path.suffix == ".txt":
-        yield from _paragraphs(path)
-    elif path.suffix == ".jsonl":
-        yield from _jsonl(path)
-    elif path.suffix == ".parquet":
-        yield from _parquet(path)
-    else:
-        raise HarnessError(f"{path}: the retention suite reads .txt, .jsonl or .parquet")
-
-
-def _paragraphs(path: Path) -> list[str]:
-    """Documents of a plain file: paragraphs where blank lines part them, else lines."""
-    try:
-        text = path.read_text("utf-8").strip()
-    except UnicodeDecodeError:
-        raise HarnessError(f"{path} is not UTF-8 text; save it as UTF-8") from None
-    paragraphs = re.split(r"\n[ \t\r]*\n", text)
-    return paragraphs if len(paragraphs) > 1 else text.splitlines()
-
-
-def _jsonl(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-            except ValueError:
-                raise HarnessError(f"{path}, line {number}, is not JSON; mend that line") from None
-            if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-                raise HarnessError(f"{path}, line {number}, has no field `text` that is a string; mend that line")
-            yield row["text"]
-
-
-def _parquet(path: Path) -> Iterator[str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError):
-        raise HarnessError(f"{path} is not a parquet file; write it again") from None
-    if "text" not in file.schema_arrow.names:
-        raise HarnessError(f"{path} has no column `text`; it has {', '.join(file.schema_arrow.names) or 'none'}")
-    for batch in file.iter_batches(columns=["text"]):
-        yield from (str(value) for value in batch.column(0).to_pylist() if value is not None)
+        paragraphs = re.split(r"\n[ \t\r]*\n", path.read_text("utf-8").strip())
+        if len(paragraphs) > 1:
+            yield from paragraphs
+            return
+    for (text,) in read_rows(path, TEXT):
+        yield text
 
 
 def _articles(rows: Iterator[str]) -> Iterator[str]:

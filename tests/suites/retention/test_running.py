@@ -52,7 +52,7 @@ def test_untrained_variants_lose_nothing_and_another_text_is_another_measurement
 def test_a_text_is_asked_for_and_never_ignored(tiny_base: Path, store: Store) -> None:
     for wanted, sentence in (
         (request(tiny_base, None), "give --data retention=FILE"),
-        (request(tiny_base, "absent.txt"), "neither `mini`, `wikitext-2` nor a file"),
+        (request(tiny_base, "absent.txt"), "neither `mini`, `wikitext-2`, nor a file"),
         (request(tiny_base, "own.txt", suite="mini", tasks=("MiniSTS",)), "add --suite retention"),
     ):
         with pytest.raises(HarnessError, match=sentence):

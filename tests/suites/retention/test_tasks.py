@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.cards import Recipe
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskResult
+from harness.recipes import Recipe
 from harness.suites.catalog import make_task, task_info
 from harness.suites.mini.baseline import BagOfWords
 from harness.suites.retention import TASKS, task_entry

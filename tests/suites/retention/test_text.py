@@ -13,7 +13,7 @@ from harness.errors import HarnessError
 from harness.mini import corpus, grammar
 from harness.mini.corpus import held_out_documents
 from harness.suites.retention import task_names
-from harness.suites.retention.text import WIKITEXT_FILE, WIKITEXT_REVISION, choose_text, open_text
+from harness.suites.retention.text import WIKITEXT_DATA, choose_text, open_text
 
 SENTENCE = re.compile(r"[^.]+\.")
 
@@ -64,11 +64,12 @@ def write(name: str, content: str | list[str]) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("absent.txt", None, "neither `mini`, `wikitext-2` nor a file"),
+        ("absent.txt", None, "neither `mini`, `wikitext-2`, nor a file"),
         ("empty.txt", "\n \n", "holds no text"),
-        ("rows.csv", "x", r"reads \.txt, \.jsonl or \.parquet"),
+        ("rows.csv", "x", r"give \.parquet, \.jsonl or \.txt"),
+        ("hub:Salesforce/wikitext@main/x.parquet", None, "write hub:ORG/NAME@COMMIT/PATH"),
         ("rows.jsonl", "{", "line 1, is not JSON"),
-        ("rows.jsonl", '{"text": 3}', "line 1, has no field `text`"),
+        ("rows.jsonl", '{"body": "x"}', "lacks the column text"),
         ("rows.parquet", "no parquet", "is not a parquet file"),
     ],
 )
@@ -81,10 +82,10 @@ def test_bad_files_are_refused_in_one_sentence(name: str, content: str | None, s
 
 def test_a_parquet_file_without_text_and_a_file_that_is_not_utf8() -> None:
     pd.DataFrame({"body": ["x"]}).to_parquet("rows.parquet")
-    with pytest.raises(HarnessError, match="has no column `text`; it has body"):
+    with pytest.raises(HarnessError, match="lacks the column text or sentence; it has body"):
         open_text("rows.parquet").documents()
     Path("latin.txt").write_bytes("süß".encode("latin-1"))
-    with pytest.raises(HarnessError, match="save it as UTF-8"):
+    with pytest.raises(HarnessError, match="write it again as UTF-8"):
         open_text("latin.txt").documents()
 
 
@@ -106,7 +107,7 @@ def test_wikitext_is_read_from_the_hubs_cache_an_article_a_document(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(HarnessError, match="could not be had from the hub"):
         open_text("wikitext-2")
-    file = tmp_path / "datasets--Salesforce--wikitext" / "snapshots" / WIKITEXT_REVISION / WIKITEXT_FILE
+    file = tmp_path / "datasets--Salesforce--wikitext" / "snapshots" / WIKITEXT_DATA.revision / WIKITEXT_DATA.path
     file.parent.mkdir(parents=True)
     rows = [
         "",
