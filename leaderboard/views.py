@@ -80,9 +80,10 @@ class Step:
 
     @property
     def tally(self) -> tuple[tuple[str, int], ...]:
-        """Tasks by verdict."""
+        """The encoder's tasks by verdict; the language model's where nothing else was measured."""
         kinds = ("better", "undecided", "worse", "descriptive")
-        return tuple((kind, self.comparison.count(kind)) for kind in kinds)  # type: ignore[arg-type]
+        alone = all(task.is_retention for task in self.comparison.tasks)
+        return tuple((kind, self.comparison.count(kind, retention=alone)) for kind in kinds)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True)
