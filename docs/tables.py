@@ -1,7 +1,9 @@
-"""Print the tables of README.md and docs/mini.md from a results database.
+"""Print the tables of README.md, docs/mini.md and docs/retention.md from a results database.
 
 harness run --all --seeds 3
 python docs/tables.py scores|steps|detectable [results.duckdb]
+harness run --all --seeds 3 --suite retention
+python docs/tables.py retention [results.duckdb]
 """
 
 from __future__ import annotations
@@ -11,8 +13,11 @@ from pathlib import Path
 
 from harness.cards import load_cards
 from harness.compare import Analysis, Comparison, analyse, current_entries, declared_contrasts, find_entry
+from harness.metrics import get_metric
 from harness.store import Store
 from harness.suites.mini import task_names
+from harness.suites.retention import task_entry as retention_entry
+from harness.suites.retention import task_names as retention_names
 
 BASE = "mini"
 MARKS = {"better": " ▲", "worse": " ▼", "undecided": "", "descriptive": ""}
@@ -24,12 +29,12 @@ def main() -> None:
     store = Store(Path(sys.argv[2] if len(sys.argv) > 2 else "results.duckdb"), read_only=True)
     entries = current_entries(store)
     contrasts = declared_contrasts()
-    pairs = [
-        (find_entry(entries, base=BASE, variant=c.variant), find_entry(entries, base=BASE, variant=c.against))
-        for c in (*contrasts.ladder, *contrasts.controls)
-    ]
+    wanted = [(step.variant, step.against) for step in (*contrasts.ladder, *contrasts.controls)]
+    if which == "retention":
+        wanted = [(name, contrasts.root) for name in load_cards() if name != contrasts.root]
+    pairs = [tuple(find_entry(entries, base=BASE, variant=name) for name in pair) for pair in wanted]
     analysis = analyse(store, entries=entries, pairs=pairs)
-    rows = {"scores": scores, "steps": steps, "detectable": detectable}[which](analysis)
+    rows = {"scores": scores, "steps": steps, "detectable": detectable, "retention": retention}[which](analysis)
     for number, row in enumerate(rows):
         print("| " + " | ".join(row) + " |")
         if number == 0:
@@ -84,6 +89,28 @@ def detectable(analysis: Analysis) -> list[list[str]]:
         found = [comparison.tasks[place] for comparison, place in places]
         cells = ["–" if each.mde is None else f"{100 * each.mde:.1f}" for each in found]
         rows.append([task, str(found[0].n_examples), str(found[0].n_units), *cells])
+    return rows
+
+
+def retention(analysis: Analysis) -> list[list[str]]:
+    """Each measure of the language model, a row a variant, marked where it differs from the causal base."""
+    names = retention_names()
+    metrics = [get_metric(retention_entry(name).metric) for name in names]
+    rows = [["variant", *(f"{name}<br>{metric.described}" for name, metric in zip(names, metrics, strict=True))]]
+    marks = {
+        (comparison.variant.variant, found.key.task): MARKS[found.verdict]
+        for comparison in analysis.comparisons
+        for found in comparison.tasks
+    }
+    found = {(entry[1], task[0], task[2]): score for (entry, task), score in analysis.scores.items()}
+    for variant in load_cards():
+        cells = []
+        for name, metric in zip(names, metrics, strict=True):
+            score = found[variant, name, BASE]
+            ends = score.interval
+            span = f"<br>{metric.write(ends.low)}–{metric.write(ends.high)}" if ends else ""
+            cells.append(f"{metric.write(score.score)}{marks.get((variant, name), '')}{span}")
+        rows.append([f"`{variant}`", *cells])
     return rows
 
 

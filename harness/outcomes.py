@@ -27,7 +27,6 @@ OUTCOME_COLUMNS: dict[str, str] = {
     "predicted_score": "Float64",  # score tasks: the model's score (a similarity, a regression); NA otherwise
 }
 LABEL_METRICS = frozenset({"accuracy", "v_measure"})
-SCORE_METRICS = frozenset({"spearman", "pearson"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +46,8 @@ class TaskResult:
 
     `score` is in the metric's own unit (accuracy, V-measure and correlations: 1.0 is perfect). The store
     refuses a result whose score is not the aggregate of its outcomes (harness.metrics) to 1e-6. `texts` are the
-    hashes of the distinct texts that were evaluated (harness.contamination.text_hashes), None where a task keeps none.
+    hashes of the distinct texts that were evaluated (harness.contamination.text_hashes), None where a task keeps none;
+    `note` is said on screen beside the score. Neither is stored with the result.
     """
 
     key: TaskKey
@@ -56,6 +56,7 @@ class TaskResult:
     outcomes: pd.DataFrame
     seconds: float
     texts: NDArray[np.uint64] | None = None
+    note: str = ""
 
 
 def make_outcomes(columns: dict[str, object], n: int) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from harness.errors import HarnessError
 from harness.outcomes import TaskResult
 from harness.records import Run, System
 from harness.suites.catalog import Suite, choose_suite, make_task, task_info
+from harness.suites.retention.text import RetentionText, choose_text
 from harness.suites.task import TaskEncoder, TaskInfo
 from harness.systems import PlannedSystem, plan_systems
 from harness.training.lineage import PlannedStage
@@ -73,6 +74,7 @@ class RunPlan:
     suite: Suite
     place: Placement
     jobs: tuple[_Job, ...]
+    text: RetentionText | None = None  # what the retention tasks among `suite.tasks` are measured on
 
     @property
     def idle(self) -> bool:
@@ -93,8 +95,9 @@ def plan_run(request: RunRequest, store: Store, place: Placement) -> RunPlan:
         wanted.add(BASELINE_VARIANT)
     suite = choose_suite(request.suite, request.tasks)
     base = resolve_base(request.base)
-    infos = [task_info(name) for name in suite.tasks]
     data = dict(request.data)
+    text = choose_text(suite.tasks, base=base.name, source=data.pop("retention", None))
+    infos = [task_info(name, text=text) for name in suite.tasks]
     chosen = [card.with_data(data, base.name) for card in cards.values() if card.variant in wanted]
     jobs: list[_Job] = []
     if suite.baseline is not None:
@@ -103,7 +106,7 @@ def plan_run(request: RunRequest, store: Store, place: Placement) -> RunPlan:
     for planned in plan_systems(base, chosen, request.seeds):
         jobs.append(_Job(label=planned.label, record=planned.record(), missing=(), planned=planned))
     known = [_missing(job, infos, request, store, place) for job in jobs]
-    return RunPlan(base=base, suite=suite, place=place, jobs=tuple(known))
+    return RunPlan(base=base, suite=suite, place=place, jobs=tuple(known), text=text)
 
 
 def _missing(job: _Job, infos: Sequence[TaskInfo], request: RunRequest, store: Store, place: Placement) -> _Job:
@@ -169,7 +172,7 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
         if not force and (info.name, info.revision) in _done(store, job.record, plan.place):
             continue
         listener.task(job.label, info.name, number, len(job.missing))
-        results = make_task(info.name).run(encoder)
+        results = make_task(info.name, text=plan.text).run(encoder)
         # Before the results: a kill between the two must not leave a result whose overlap nobody counts any more.
         seen = [result.texts for result in results]
         store.add_overlaps(

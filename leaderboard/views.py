@@ -26,6 +26,7 @@ from harness.compare import (
 from harness.contamination import TaskOverlap, by_task
 from harness.records import Overlap, Run, System
 from harness.store import Store
+from harness.suites.retention import TASK_TYPE as RETENTION
 from leaderboard import text
 
 
@@ -37,21 +38,28 @@ class Task:
     label: str
     href: str
     task_type: str
-    metric: str
+    metrics: tuple[str, ...]  # one, unless two versions of the task are stored
     revisions: tuple[str, ...]
+
+    @property
+    def is_retention(self) -> bool:
+        """Whether it asks what the language model lost, not what the encoder gained."""
+        return self.task_type == RETENTION
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One score in the table; `mark` is the verdict against the foot of the ladder, or empty.
+    """One score in the table; `mark` and `change` are verdict and difference against the foot of the ladder.
 
-    `overlap` says what the training data shares with the task; None where nothing is recorded.
+    Where there is nothing to compare with they are empty and None. `overlap` says what the training data shares with
+    the task; None where nothing is recorded.
     """
 
     task: Task
     score: TaskScore | None
     mark: str
     overlap: TaskOverlap | None
+    change: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +93,10 @@ class Step:
 
     @property
     def tally(self) -> tuple[tuple[str, int], ...]:
-        """Tasks by verdict."""
+        """The encoder's tasks by verdict; the language model's where nothing else was measured."""
         kinds = ("better", "undecided", "worse", "descriptive")
-        return tuple((kind, self.comparison.count(kind)) for kind in kinds)  # type: ignore[arg-type]
+        alone = all(task.is_retention for task in self.comparison.tasks)
+        return tuple((kind, self.comparison.count(kind, retention=alone)) for kind in kinds)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +119,16 @@ class Base:
     def overlapping(self) -> bool:
         """Whether a score stands beside training data that overlaps its task."""
         return any(cell.overlap and cell.overlap.overlaps for row in self.rows for cell in row.cells)
+
+    @property
+    def encoder_tasks(self) -> tuple[Task, ...]:
+        """The tasks of the ladder's charts: all but retention, which has units and a direction of its own."""
+        return tuple(task for task in self.tasks if not task.is_retention)
+
+    @property
+    def columns(self) -> tuple[Task, ...]:
+        """The tasks of the table; of retention bits per byte stand for all, the rest has pages."""
+        return tuple(task for task in self.tasks if not task.is_retention or "bits_per_byte" in task.metrics)
 
     def steps_on(self, task: Task) -> list[tuple[Step, TaskComparison]]:
         """Return the declared contrasts with their result on `task`."""
@@ -174,7 +193,7 @@ def _tasks(scores: pd.DataFrame) -> dict[TaskName, Task]:
             label=labels[name],
             href=f"tasks/{hrefs[labels[name]]}.html",
             task_type=str(rows["task_type"].iloc[0]),
-            metric=", ".join(sorted(set(rows["metric"]))),
+            metrics=tuple(sorted(set(rows["metric"]))),
             revisions=tuple(sorted(set(rows["revision"]))),
         )
         for name, rows in found.items()
@@ -213,22 +232,25 @@ def _base(
 
     def row(entry: Entry) -> Row:
         against = compared.get((entry.variant, contrasts.root))
-        verdicts = {} if against is None else {_name(t): t.verdict for t in against.tasks}
+        found = {} if against is None else {_name(t): t for t in against.tasks}
         stages = {digest for system in entry.systems for digest in system.stage_digests}
         seen = {each.task: each for each in by_task(o for o in overlaps if o.stage in stages) if _measured(each)}
         cells = [
             Cell(
                 task=t,
                 score=analysis.scores.get((entry.name, t.name)),
-                mark=verdicts.get(t.name, ""),
+                mark=found[t.name].verdict if t.name in found else "",
+                change=found[t.name].difference if t.name in found else None,
                 overlap=seen.get(t.name[0]),
             )
             for t in columns
         ]
-        measured = sum(cell.score is not None for cell in cells)
+        # Retention is a suite of its own: a row without it is not incomplete.
+        counted = [cell for cell in cells if not cell.task.is_retention] or cells
+        measured = sum(cell.score is not None for cell in counted)
         proven = all(runs[run_id].proven for s in entry.systems for run_id in used[s.system_id])
         notes = [] if proven or entry.kind == "baseline" else ["unranked: no mask proof"]
-        notes += [] if measured == len(columns) else [f"{measured} of {len(columns)} tasks"]
+        notes += [] if measured == len(counted) else [f"{measured} of {len(counted)} tasks"]
         href = f"systems/{hrefs[_file_name(entry)]}.html"
         return Row(entry=entry, href=href, cells=tuple(cells), notes=tuple(notes))
 

@@ -46,8 +46,8 @@ class Ear:
 @pytest.fixture(autouse=True)
 def _small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The catalog knows two small tasks; the cards of a ninth variant train in four steps."""
-    monkeypatch.setattr(run_module, "task_info", lambda name: wrap(SMALL[name]).info)
-    monkeypatch.setattr(run_module, "make_task", lambda name: wrap(SMALL[name]))
+    monkeypatch.setattr(run_module, "task_info", lambda name, **_: wrap(SMALL[name]).info)
+    monkeypatch.setattr(run_module, "make_task", lambda name, **_: wrap(SMALL[name]))
     stage = "{kind: %s, examples: 40, steps: 3, batch_size: 8, max_length: 16, learning_rate: 1.0e-3}"
     write_card(Path("model_cards"), "ninth", f"stages: [{stage % 'simcse'}]\nstep_from: causal\n")
     write_card(Path("model_cards"), "tenth", f"stages: [{stage % 'simcse'}, {stage % 'supcon'}]\nstep_from: ninth\n")
@@ -159,7 +159,7 @@ def test_a_wrong_mask_stops_the_run_before_any_result(
 def test_a_failing_task_keeps_the_ones_before_it(
     tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def make(name: str):
+    def make(name: str, **_):
         if name == "SmallClassification":
             raise HarnessError("its data could not be had")
         return wrap(SMALL[name])

@@ -12,7 +12,7 @@ from harness.cli import options
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.compare import Comparison, TaskComparison
+    from harness.compare import Comparison, TaskComparison, TaskName
     from harness.store import Store
 
 
@@ -84,16 +84,18 @@ def _print(comparison: Comparison) -> None:
 
 def _details(comparison: Comparison) -> Table:
     from harness.cli.screen import table
+    from harness.compare import task_name
 
     names = (comparison.against.variant, comparison.variant.variant)
     headers = ("task", "examples", *names, "difference", "95 % interval", "p (Holm)", "verdict")
+    labels = _labels([comparison])
     rows = [
         (
-            task.key.task,
+            labels[task_name(task.key)],
             task.n_examples,
-            _points(task.score_against),
-            _points(task.score),
-            _signed(task.difference),
+            _score(task, task.score_against),
+            _score(task, task.score),
+            _signed(task, task.difference),
             _interval(task),
             "–" if task.p_holm is None else f"{task.p_holm:.4f}",
             task.verdict,
@@ -106,31 +108,48 @@ def _details(comparison: Comparison) -> Table:
 def _overview(comparisons: Sequence[Comparison]) -> Table:
     """One row a task, one column a variant: the difference from the baseline, a mark where the test is sure."""
     from harness.cli.screen import table
+    from harness.compare import task_name
 
     marks = {"better": " ▲", "worse": " ▼"}
+    labels = _labels(comparisons)
     cells = {
-        (comparison.variant.variant, task.key.task): _signed(task.difference) + marks.get(task.verdict, "  ")
+        (comparison.variant.variant, labels[task_name(task.key)]): _signed(task, task.difference)
+        + marks.get(task.verdict, "  ")
         for comparison in comparisons
         for task in comparison.tasks
     }
-    base_scores = {task.key.task: _points(task.score_against) for each in comparisons for task in each.tasks}
+    base_scores = {
+        labels[task_name(task.key)]: _score(task, task.score_against) for each in comparisons for task in each.tasks
+    }
     names = [comparison.variant.variant for comparison in comparisons]
     rows = [(task, score, *(cells.get((name, task)) for name in names)) for task, score in base_scores.items()]
     return table(("task", comparisons[0].against.variant, *names), rows, right=range(1, len(names) + 2))
 
 
-def _points(score: float) -> str:
-    return f"{100 * score:.1f}"
+def _labels(comparisons: Sequence[Comparison]) -> dict[TaskName, str]:
+    """What each task is called here: its name, and split or subset only where several share it."""
+    from harness.compare import task_label, task_name
+
+    names = tuple(dict.fromkeys(task_name(task.key) for comparison in comparisons for task in comparison.tasks))
+    return {name: task_label(name, names) for name in names}
 
 
-def _signed(difference: float) -> str:
-    return f"{100 * difference:+.1f}"
+def _score(task: TaskComparison, score: float) -> str:
+    from harness.metrics import get_metric
+
+    return get_metric(task.key.metric).write(score)
+
+
+def _signed(task: TaskComparison, difference: float) -> str:
+    from harness.metrics import get_metric
+
+    return get_metric(task.key.metric).write_change(difference)
 
 
 def _interval(task: TaskComparison) -> str:
     if task.interval is None:
         return "–"
-    return f"{_signed(task.interval.low)} … {_signed(task.interval.high)}"
+    return f"{_signed(task, task.interval.low)} … {_signed(task, task.interval.high)}"
 
 
 def _as_dict(comparison: Comparison) -> dict[str, Any]:

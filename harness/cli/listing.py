@@ -45,6 +45,7 @@ def show(
 
     from harness.cli.screen import out, print_json, table
     from harness.contamination import by_task, summary
+    from harness.metrics import get_metric
     from harness.store import Store
 
     store = Store(db, read_only=True)
@@ -92,7 +93,13 @@ def show(
     out.print(table(("", ""), rows))
     out.print()
     cells = [
-        (row["task"], row["metric"], f"{100 * row['score']:.2f}", row["n_examples"], f"{row['seconds']:.1f}")
+        (
+            row["task"],
+            row["metric"],
+            get_metric(row["metric"]).write(row["score"], more_digits=1),
+            row["n_examples"],
+            f"{row['seconds']:.1f}",
+        )
         for row in scores.to_dict("records")
     ]
     out.print(table(("task", "metric", "score", "examples", "seconds"), cells, right=(2, 3, 4)))

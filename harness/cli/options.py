@@ -23,7 +23,8 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="STAGE=SOURCE",
-        help="Train a stage (mntp, simcse, supcon) on a .parquet, .jsonl or .txt file, or hub:ORG/NAME@COMMIT/PATH.",
+        help="Train a stage (mntp, simcse, supcon) on a .parquet, .jsonl or .txt file, or hub:ORG/NAME@COMMIT/PATH; "
+        "retention=SOURCE is the text of the retention suite.",
     ),
 ]
 

@@ -3,7 +3,14 @@
 from harness.compare.analysis import Analysis, Progress, analyse, compare
 from harness.compare.contrasts import Contrast, Contrasts, declared_contrasts
 from harness.compare.entries import Entry, current_entries, find_entry
-from harness.compare.results import Comparison, TaskComparison, TaskName, TaskScore, Verdict, task_name
+from harness.compare.results import (
+    Comparison,
+    TaskComparison,
+    TaskName,
+    TaskScore,
+    Verdict,
+    task_name,
+)
 from harness.compare.wording import scope, scope_of, sentence, task_label
 
 __all__ = [

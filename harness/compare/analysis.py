@@ -13,6 +13,7 @@ from harness.compare.entries import Entry, current_entries, find_entry
 from harness.compare.one_task import Cells, Name, NamePair, OneTask, Problem, analyse_task
 from harness.compare.results import Comparison, TaskName, TaskScore, Verdict
 from harness.errors import HarnessError
+from harness.metrics import get_metric
 from harness.stats import holm
 from harness.store import Store
 
@@ -146,14 +147,22 @@ def _cells(group: pd.DataFrame, place: Mapping[str, tuple[Name, int | None]]) ->
 
 
 def _family(pair: Pair, found: Mapping[TaskName, OneTask], problems: Sequence[Problem], *, alpha: float) -> Comparison:
-    """Adjust p over the tasks of one pair, the family of this comparison, and decide each task."""
+    """Adjust p over the tasks of one pair and decide each task.
+
+    There are two families, for they are two questions: what the encoder gained, and what the language model lost.
+    """
     names: NamePair = (pair[0].name, pair[1].name)
     tasks = [task.comparisons[names] for task in found.values() if names in task.comparisons]
+    adjusted: list[float | None] = [None] * len(tasks)
+    for question in (False, True):
+        members = [i for i, task in enumerate(tasks) if task.is_retention == question]
+        for i, p in zip(members, holm([tasks[i].p for i in members]), strict=True):
+            adjusted[i] = p
     decided = []
-    for task, p in zip(tasks, holm([task.p for task in tasks]), strict=True):
+    for task, p in zip(tasks, adjusted, strict=True):
         verdict: Verdict = task.verdict
         if p is not None and p < alpha:
-            verdict = "better" if task.difference > 0 else "worse"
+            verdict = "better" if get_metric(task.key.metric).improves(task.difference) else "worse"
         decided.append(replace(task, p_holm=p, verdict=verdict))
     return Comparison(
         variant=pair[0],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.compare.aligned import Aligned
+from harness.metrics import get_metric
 from harness.stats import (
     DrawSpread,
     Estimate,
@@ -64,12 +65,22 @@ def estimate_task(
     of_entries = [_mean_of(columns, k) for columns in entries]
     of_pairs = [_mean_of(first, k) - _mean_of(second, k) for first, second in pairs]
     contrasts = np.array([*of_entries, *of_pairs])
-    if metric == "v_measure":
-        found = _clustering(data, contrasts)
-    elif metric == "accuracy":
-        found = _accuracy(data, contrasts, tested=len(pairs), rng=rng, resamples=resamples)
-    else:
-        found = _correlation(data, contrasts, kind=cast(Kind, metric), rng=rng, resamples=resamples)
+    tested = len(pairs) if get_metric(metric).tested else 0
+    match get_metric(metric).kind:
+        case "v_measure":
+            found = _clustering(data, contrasts)
+        case "accuracy":
+            found = _means(data.correct_nk, data.weight, data, contrasts, tested=tested, rng=rng, resamples=resamples)
+        case "correlation":
+            found = _correlation(data, contrasts, kind=cast(Kind, metric), rng=rng, resamples=resamples)
+        case "ratio":
+            rate_nk, weight = _rates(data)
+            found = _means(rate_nk, weight, data, contrasts, tested=tested, rng=rng, resamples=resamples)
+        case "log_ratio":
+            found = _exponentials(data, contrasts, entries=len(entries), rng=rng, resamples=resamples)
+        case "largest":
+            values = data.answer_nk.max(axis=0)
+            found = [Found(value=float(values @ contrast), method="descriptive: no test") for contrast in contrasts]
     return found[: len(entries)], found[len(entries) :]
 
 
@@ -79,21 +90,57 @@ def _mean_of(columns: Columns, k: int) -> NDArray[np.float64]:
     return weights
 
 
-def _accuracy(
-    data: Aligned, contrasts: NDArray[np.float64], *, tested: int, rng: np.random.Generator, resamples: int
+def _rates(data: Aligned) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Each example's ratio (n, k) and its weight (n,), the denominator: their weighted mean is the ratio of sums.
+
+    The denominators of two systems are equal, or they were not asked the same and are not compared.
+    """
+    trial_total = np.bincount(data.trial, weights=data.gold)[data.trial]
+    weight = data.gold / (trial_total * data.n_trials)
+    return data.answer_nk / data.gold[:, None], weight
+
+
+def _exponentials(
+    data: Aligned, contrasts: NDArray[np.float64], *, entries: int, rng: np.random.Generator, resamples: int
 ) -> list[Found]:
+    """Perplexities, the first `entries` with intervals made on the log scale; differences are described only."""
+    rate_nk, weight = _rates(data)
+    values = np.exp(np.average(rate_nk, axis=0, weights=weight))
+    found = [Found(value=float(values @ contrast), method="descriptive: no test") for contrast in contrasts]
+    logs = mean_estimates(
+        rate_nk @ contrasts[:entries].T, units=data.unit, weights=weight, rng=rng, resamples=resamples
+    )
+    for k, estimate in enumerate(logs):
+        if estimate.interval is not None:
+            ends = estimate.interval
+            interval = replace(ends, low=float(np.exp(ends.low)), high=float(np.exp(ends.high)))
+            found[k] = replace(found[k], interval=interval, method=f"{ends.method} interval, on the log scale")
+    return found
+
+
+def _means(
+    values_nk: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    data: Aligned,
+    contrasts: NDArray[np.float64],
+    *,
+    tested: int,
+    rng: np.random.Generator,
+    resamples: int,
+) -> list[Found]:
+    """Weighted means over examples; the last `tested` contrasts are differences with a sign-flip test."""
     # Thirds do not sum to one in floating point: unrounded, three equal seeds would differ from a fourth by 1e-17,
     # always to the same side, and a sign-flip test would call that significant.
-    values = np.round(data.correct_nk @ contrasts.T, 12)  # (n, contrasts)
+    values = np.round(values_nk @ contrasts.T, 12)  # (n, contrasts)
     # drawn first, and the same for each pair: no result depends on which other pairs are asked for
     flip_seed = int(rng.integers(1 << 62))
-    estimates = mean_estimates(values, units=data.unit, weights=data.weight, rng=rng, resamples=resamples)
+    estimates = mean_estimates(values, units=data.unit, weights=weight, rng=rng, resamples=resamples)
     found = [_found(e, p=None, test="") for e in estimates[: len(estimates) - tested]]
     for j in range(len(estimates) - tested, len(estimates)):
         flip = sign_flip_test(
             values[:, j],
             units=data.unit,
-            weights=data.weight,
+            weights=weight,
             rng=np.random.default_rng(flip_seed),
             resamples=resamples,
         )

@@ -12,6 +12,7 @@ import pandas as pd
 from harness.compare.aligned import Aligned, align, explain_difference
 from harness.compare.estimates import Columns, estimate_task, pair_seeds
 from harness.compare.results import TaskComparison, TaskName, TaskScore
+from harness.metrics import get_metric
 from harness.outcomes import TaskKey
 
 Name = tuple[str, str]  # base, variant
@@ -168,7 +169,7 @@ def _estimate(
             p=found.p,
             p_holm=None,
             mde=found.mde,
-            verdict="descriptive" if found.spread is not None else "undecided",
+            verdict="undecided" if get_metric(group.key.metric).tested else "descriptive",
             method=found.method,
         )
 

@@ -8,6 +8,7 @@ from typing import Literal
 from harness.compare.entries import Entry
 from harness.outcomes import TaskKey
 from harness.stats import DrawSpread, Interval
+from harness.suites.retention import TASK_TYPE as RETENTION
 
 Verdict = Literal["better", "worse", "undecided", "descriptive"]
 TaskName = tuple[str, str, str]  # task, split, subset
@@ -44,9 +45,10 @@ class TaskScore:
 class TaskComparison:
     """`variant` against `against` on one task: `difference` = score - score_against, in the metric's unit.
 
-    `p` is two-sided, `p_holm` adjusted over the tasks of the comparison, `mde` the minimum detectable effect
-    of the unadjusted test at 80 % power. None: not estimable. `seed_sd` is the standard deviation of the
-    difference over paired seeds. A clustering task has a `spread` over draws and no test.
+    `p` is two-sided, `p_holm` adjusted over the tasks of the comparison (those of the encoder and those of the
+    language model each by themselves), `mde` the minimum detectable effect of the unadjusted test at 80 % power.
+    None: not estimable. `seed_sd` is the standard deviation of the difference over paired seeds. A clustering task
+    has a `spread` over draws and no test. `verdict` knows the metric's direction, `difference` does not.
     """
 
     key: TaskKey
@@ -67,6 +69,11 @@ class TaskComparison:
     verdict: Verdict
     method: str
 
+    @property
+    def is_retention(self) -> bool:
+        """Whether this asks what the language model lost, not what the encoder gained."""
+        return self.task_type == RETENTION
+
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
@@ -79,6 +86,6 @@ class Comparison:
     missing: tuple[TaskName, ...]  # measured for one of the two only
     problems: tuple[str, ...]
 
-    def count(self, verdict: Verdict) -> int:
-        """Return how many tasks have this verdict."""
-        return sum(task.verdict == verdict for task in self.tasks)
+    def count(self, verdict: Verdict, *, retention: bool = False) -> int:
+        """Return how many of the encoder's tasks have this verdict; with `retention`, of the language model's."""
+        return sum(task.verdict == verdict for task in self.tasks if task.is_retention == retention)

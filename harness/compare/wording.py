@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from harness.compare.results import Comparison, Seeds, TaskName
 
 SEEDS_FOR_A_RECIPE = 5
@@ -11,24 +13,66 @@ def sentence(comparison: Comparison) -> str:
     """Return the result of a comparison in one sentence.
 
     "On base mini, bidir-supcon is better than causal on 9 of 13 tasks (Holm-adjusted p < .05), worse on 1,
-    undecided on 3." Tasks that are described but not tested are counted apart.
+    undecided on 3." Tasks that are described but not tested are counted apart, and so is retention, a question of
+    its own: "As a language model it is better on none of 1 measure, worse on 1; 6 measures are described, not tested."
     """
     variant, against = comparison.variant, comparison.against
-    better, worse, undecided = (comparison.count(v) for v in ("better", "worse", "undecided"))
-    tested, described = better + worse + undecided, comparison.count("descriptive")
     where = f"On base {variant.base}, " if variant.base else ""
     other = against.variant if against.base in ("", variant.base) else f"{against.variant} on {against.base}"
-    aside = f"{_count(described, 'clustering task')} {_is(described)} described, not tested"
-    if not tested:
-        reason = aside if described else "they share no task"
-        return f"{where}{variant.variant} and {other} were not tested against each other: {reason}."
-    first = f"{better} of {_count(tested, 'task')}" if better else f"none of {_count(tested, 'task')}"
-    level = f"{comparison.alpha:g}".removeprefix("0")
-    parts = [f"{where}{variant.variant} is better than {other} on {first} (Holm-adjusted p < {level})"]
-    parts += [f"worse on {worse}"] if worse else []
-    parts += [f"undecided on {undecided}"] if undecided else []
-    text = ", ".join(parts)
-    return f"{text}; {aside}." if described else f"{text}."
+    encoder, language = (_Counts.of(comparison, retention=retention) for retention in (False, True))
+    level = f" (Holm-adjusted p < {f'{comparison.alpha:g}'.removeprefix('0')})"
+    if encoder.tested:
+        text = f"{where}{variant.variant} is better than {other} on {encoder.tally('task', level)}."
+        return (
+            f"{text} As a language model it is better on {language.tally('measure', '')}." if language.tested else text
+        )
+    if language.tested:
+        tally = language.tally("measure", level)
+        return f"{where}as a language model {variant.variant} is better than {other} on {tally}."
+    reason = encoder.aside("task") or language.aside("measure") or "they share no task"
+    return f"{where}{variant.variant} and {other} were not tested against each other: {reason}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Counts:
+    """Tasks of one question by verdict; `kind` goes before the noun of those that are described."""
+
+    better: int
+    worse: int
+    undecided: int
+    described: int
+    kind: str
+
+    @classmethod
+    def of(cls, comparison: Comparison, *, retention: bool) -> _Counts:
+        better, worse, undecided, described = (
+            comparison.count(verdict, retention=retention)
+            for verdict in ("better", "worse", "undecided", "descriptive")
+        )
+        return cls(
+            better=better,
+            worse=worse,
+            undecided=undecided,
+            described=described,
+            kind="" if retention else "clustering ",
+        )
+
+    @property
+    def tested(self) -> int:
+        return self.better + self.worse + self.undecided
+
+    def aside(self, noun: str) -> str:
+        if not self.described:
+            return ""
+        return f"{_count(self.described, self.kind + noun)} {_is(self.described)} described, not tested"
+
+    def tally(self, noun: str, level: str) -> str:
+        """ "9 of 13 tasks (…), worse on 1, undecided on 3; 1 clustering task is described, not tested"."""
+        parts = [f"{self.better or 'none'} of {_count(self.tested, noun)}{level}"]
+        parts += [f"worse on {self.worse}"] if self.worse else []
+        parts += [f"undecided on {self.undecided}"] if self.undecided else []
+        text = ", ".join(parts)
+        return f"{text}; {self.aside(noun)}" if self.described else text
 
 
 def scope(comparison: Comparison) -> str:

@@ -15,6 +15,7 @@ from leaderboard.build import build_site
 from tests.factory import SKILL, TASKS, add_system, ladder_store
 
 FEW = 200
+METRICS = {task.name: task.metric for task in TASKS}
 HOSTILE = '<script>alert("x")</script><img src=x onerror=y>&amp;\'"'
 
 
@@ -108,7 +109,7 @@ def test_every_score_is_the_stores(store: Store, site: Path) -> None:
     for (variant, task), mean in means.items():
         shown = re.search(rf'href="tasks/{task}.html">([^<]*)</a>', rows[variant])
         assert shown, (variant, task)
-        assert shown[1] == text.points(mean)
+        assert shown[1] == text.score(mean, METRICS[task])
 
 
 def test_what_the_front_page_says(site: Path) -> None:
@@ -236,4 +237,4 @@ def test_one_system_and_two_bases(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("value", "shown"), [(0.6904, "69.0"), (-0.0304, "−3.0"), (1.0, "100.0"), (None, "–")])
 def test_points(value: float | None, shown: str) -> None:
-    assert text.points(value) == shown
+    assert text.score(value, "accuracy") == shown
