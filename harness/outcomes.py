@@ -46,8 +46,8 @@ class TaskResult:
 
     `score` is in the metric's own unit (accuracy, V-measure and correlations: 1.0 is perfect). The store
     refuses a result whose score is not the aggregate of its outcomes (harness.metrics) to 1e-6. `texts` are the
-    hashes of the distinct texts that were evaluated (harness.contamination.text_hashes), None where a task keeps none;
-    `note` is said on screen beside the score. Neither is stored with the result.
+    hashes of the distinct texts that were evaluated (harness.contamination.text_hashes), None where a task keeps none.
+    `note` is said on screen beside the score and not stored.
     """
 
     key: TaskKey

@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.compare import Entry, TaskScore, analyse
 from harness.contamination import hub_id, source_name, stage_sources
+from harness.metrics import get_metric
 from harness.records import Run, StageRecord, System
 from harness.store import Store
 
@@ -99,7 +100,7 @@ def results(store: Store, system: System, scores: pd.DataFrame) -> list[ResultFa
             ResultFacts(
                 **{name: str(row[name]) for name in ("task", "task_type", "split", "subset", "revision", "metric")},
                 score=float(row["score"]),
-                points=f"{100 * row['score']:.2f}",
+                points=get_metric(row["metric"]).write(row["score"], more_digits=1),
                 interval=_interval(estimate),
                 n_examples=int(row["n_examples"]),
             )
@@ -108,10 +109,11 @@ def results(store: Store, system: System, scores: pd.DataFrame) -> list[ResultFa
 
 
 def _interval(score: TaskScore) -> str:
+    write = get_metric(score.key.metric).write
     if score.interval is not None:
-        return f"{100 * score.interval.low:.1f} to {100 * score.interval.high:.1f}"
+        return f"{write(score.interval.low)} to {write(score.interval.high)}"
     if score.spread is not None:
-        return f"{100 * score.spread.low:.1f} to {100 * score.spread.high:.1f} (range over draws)"
+        return f"{write(score.spread.low)} to {write(score.spread.high)} (range over draws)"
     return _NONE
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.contamination.texts import text_hashes
 from harness.encoder.language_model import LanguageModel
 from harness.encoder.losses import TextLosses
 from harness.errors import HarnessError
@@ -70,6 +71,7 @@ class RetentionTask:
                 outcomes=outcomes,
                 seconds=time.monotonic() - started,
                 note=note,
+                texts=text_hashes(documents),
             )
         ]
 
