@@ -105,7 +105,8 @@ def test_degrees_of_freedom() -> None:
     one = np.array(1.0)
     assert satterthwaite([one, one], [4, 4]) == pytest.approx(8)
     assert satterthwaite([one], [4]) == pytest.approx(4)
-    assert satterthwaite([one, one], [4, 10**9]) < 16
+    # weights 1.5 and 1: 2.5 squared over 1.5 squared / 4
+    assert satterthwaite([one, one], [4, 10**9]) == pytest.approx(100 / 9, abs=1e-6)
     assert satterthwaite([np.array(0.0)], [4]) == np.inf
 
 
@@ -172,11 +173,13 @@ def test_a_contrast_depends_on_no_other() -> None:
     assert (together[2].p, together[2].se, together[2].components) == (1.0, None, None)
 
 
-def test_equal_seeds_differ_by_nothing() -> None:
+@pytest.mark.parametrize("seeds", [3, 6, 7, 11])
+def test_equal_seeds_differ_by_nothing(seeds: int) -> None:
     """A third plus a third plus a third minus one is not a difference, in any of the tests."""
-    right = np.random.default_rng(10).integers(0, 2, (40, 1)).astype(float)
-    table = mean_contributions(np.tile(right, (1, 4)))
-    pair = make_contrast({0: 0, 1: 1, 2: 2}, {None: 3}, columns=4)
+    score = np.random.default_rng(10).integers(1, 10, (40, 1)) / 10
+    table = mean_contributions(np.tile(score, (1, seeds + 1)))
+    pair = make_contrast(dict(enumerate(range(seeds))), {None: seeds}, columns=seeds + 1)
+    assert np.abs(table.part_ukd[:, :, 0] @ pair.weight_k).max() < 1e-15
     [fixed] = mean_effects(table, [pair.fixed()], rng=np.random.default_rng(0), resamples=200)
     assert (fixed.p, fixed.se, fixed.interval) == (1.0, None, None)
     crossed = crossed_effect(table, pair)
