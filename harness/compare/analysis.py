@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from harness.compare.one_task import Cells, Name, NamePair, OneTask, Panel, Prob
 from harness.compare.overall import better_on, mean_over_tasks
 from harness.compare.results import Comparison, Family, TaskName, TaskScore, task_name
 from harness.errors import HarnessError
+from harness.outcomes import TaskKey
 from harness.store import Store
 
 RESAMPLES = 10_000
@@ -55,27 +56,57 @@ def compare(
     not hold, no task in common, and for a task that the two were not asked alike: other revision, metric, version
     of the evaluation, examples or base revision.
     """
+    [comparison] = compare_each(
+        store,
+        base=base,
+        variants=[variant],
+        against=against,
+        against_base=against_base,
+        tasks=tasks,
+        resamples=resamples,
+        seed=seed,
+    )
+    return comparison
+
+
+def compare_each(
+    store: Store,
+    *,
+    base: str,
+    variants: Sequence[str],
+    against: str,
+    against_base: str | None = None,
+    tasks: Iterable[str] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> list[Comparison]:
+    """Compare each of `variants` with `against` as `compare` does, reading the store once."""
+    if not variants:
+        return []
     scores = store.scores()
     entries = current_entries(store, scores=scores)
-    first = find_entry(entries, base=base, variant=variant)
+    firsts = [find_entry(entries, base=base, variant=name) for name in variants]
     second = find_entry(entries, base=against_base or base, variant=against)
-    if first.name == second.name:
-        raise HarnessError(f"{variant} would be compared with itself; name two variants")
+    for first in firsts:
+        if first.name == second.name:
+            raise HarnessError(f"{first.variant} would be compared with itself; name two variants")
     analysis = analyse(
         store,
-        entries=[first, second],
-        pairs=[(first, second)],
-        family=[entry for entry in entries if entry.base == first.base],
+        entries=[*firsts, second],
+        pairs=[(first, second) for first in firsts],
+        family=[entry for entry in entries if entry.base == base],
         scores=scores,
         tasks=tasks,
         strict=True,
         resamples=resamples,
         seed=seed,
     )
-    comparison = analysis.comparisons[0]
-    if not comparison.tasks:
-        raise HarnessError(f"{variant} and {against} have no task in common; run both on the same suite")
-    return comparison
+    for comparison in analysis.comparisons:
+        if not comparison.tasks:
+            raise HarnessError(
+                f"{comparison.variant.variant} and {against} have no task in common; run both on the same suite"
+            )
+    return list(analysis.comparisons)
 
 
 def analyse(
@@ -132,18 +163,19 @@ def analyse(
     _refuse(problems, asked, strict=strict)
     if progress is not None:
         progress(len(groups), len(groups), "")
+    floors = _floors(store)
     decisions = {
         base: decide_families(
             panels,
             [entry.name for entry in of_base],
             contrasts=contrasts,
             numbers={(e.name, s.seed): i for i, (e, s) in enumerate((e, s) for e in of_base for s in e.systems)},
+            floors=floors.get(of_base[0].systems[0].base_revision, {}),
             seed=seed,
             resamples=resamples,
         )
         for base, of_base in _families(members, contrasts).items()
     }
-    floors = _floors(store)
     return Analysis(
         tasks=tuple(found),
         scores={(entry, name): score for name, task in found.items() for entry, score in task.scores.items()},
@@ -176,12 +208,12 @@ def _families(entries: Sequence[Entry], contrasts: Contrasts) -> dict[str, list[
     return families
 
 
-def _floors(store: Store) -> dict[tuple[str, str, str, str, str, str], float]:
-    """Return the largest noise floor by base revision, task, split, subset, revision and metric."""
-    found: dict[tuple[str, str, str, str, str, str], float] = {}
+def _floors(store: Store) -> dict[str, dict[TaskKey, float]]:
+    """Return the largest noise floor of each task by base revision."""
+    found: dict[str, dict[TaskKey, float]] = {}
     for noise in store.noise_floors():
-        where = (noise.base_revision, *task_name(noise.key), noise.key.revision, noise.key.metric)
-        found[where] = max(noise.floor, found.get(where, 0.0))
+        of_base = found.setdefault(noise.base_revision, {})
+        of_base[noise.key] = max(noise.floor, of_base.get(noise.key, 0.0))
     return found
 
 
@@ -214,7 +246,7 @@ def _comparison(
     found: Mapping[TaskName, OneTask],
     problems: Sequence[Problem],
     decisions: Mapping[str, Decisions],
-    floors: Mapping[tuple[str, str, str, str, str, str], float],
+    floors: Mapping[str, Mapping[TaskKey, float]],
     contrasts: Contrasts,
     *,
     seed: int,
@@ -222,11 +254,7 @@ def _comparison(
 ) -> Comparison:
     """Give each task of one pair its verdict, from its family where it has one."""
     names: NamePair = (pair[0].name, pair[1].name)
-    revision = pair[0].systems[0].base_revision
-    tasks = []
-    for task in (each.comparisons[names] for each in found.values() if names in each.comparisons):
-        where = (revision, *task_name(task.key), task.key.revision, task.key.metric)
-        tasks.append(replace(task, floor=floors.get(where)))
+    tasks = [each.comparisons[names] for each in found.values() if names in each.comparisons]
     of_base = decisions.get(pair[0].base)
     known = [of_base.of(names, task_name(task.key)) if of_base else None for task in tasks]
     family: Family = "exploratory"
@@ -237,7 +265,7 @@ def _comparison(
         ]
         family = next(decision.family for decision in known if decision)
     else:
-        tasks = explore(tasks, contrasts=contrasts)
+        tasks = explore(tasks, contrasts=contrasts, floors=floors.get(pair[0].systems[0].base_revision, {}))
     shared = [panel for name, each in found.items() if names in each.comparisons for panel in each.panels]
     return Comparison(
         variant=pair[0],

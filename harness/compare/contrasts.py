@@ -42,8 +42,10 @@ class Contrasts:
 
     @property
     def declared(self) -> tuple[Contrast, ...]:
-        """The first family: steps of the ladder, then controls."""
-        return (*self.ladder, *self.controls)
+        """The first family: the headline, the steps of the ladder, the controls."""
+        steps = (*self.ladder, *self.controls)
+        named = {(step.variant, step.against) for step in steps}
+        return steps if (self.headline.variant, self.headline.against) in named else (self.headline, *steps)
 
     def equivalence_margin(self, metric: str) -> float | None:
         """Return how small a difference in `metric` counts as none, as a score; None if nothing was declared."""

@@ -18,6 +18,7 @@ from harness.compare.estimates import claimed
 from harness.compare.one_task import Name, NamePair, Panel
 from harness.compare.results import Family, TaskComparison, TaskName, Verdict, task_name
 from harness.metrics import get_metric
+from harness.outcomes import TaskKey
 from harness.stats import (
     Contrast,
     Contributions,
@@ -44,6 +45,12 @@ class Decision:
     p_holm: float | None
     p_equivalent: float | None
     margin: float | None
+    floor: float | None = None
+
+    @property
+    def tie(self) -> bool:
+        """Whether the difference lies within what two identical runs differ by."""
+        return self.floor is not None and abs(self.estimate.value) <= self.floor
 
     def reversed(self) -> Decision:
         """Return the same decision about second minus first."""
@@ -59,13 +66,16 @@ class Decisions:
 
     def of(self, pair: NamePair, task: TaskName) -> Decision | None:
         """Return what was decided: by the first family if the pair was declared, else by that of all pairs."""
-        return self.declared.get((pair, task)) or self.among_all(pair, task)
+        return _either(self.declared, pair, task) or self.among_all(pair, task)
 
     def among_all(self, pair: NamePair, task: TaskName) -> Decision | None:
         """Return what the family of all pairs says, whichever way round the pair is named."""
-        there = self.pairs.get((pair, task))
-        back = self.pairs.get(((pair[1], pair[0]), task))
-        return there or (back.reversed() if back is not None else None)
+        return _either(self.pairs, pair, task)
+
+
+def _either(decisions: Mapping[tuple[NamePair, TaskName], Decision], pair: NamePair, task: TaskName) -> Decision | None:
+    back = decisions.get(((pair[1], pair[0]), task))
+    return decisions.get((pair, task)) or (back.reversed() if back is not None else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +92,15 @@ def decide_families(
     *,
     contrasts: Contrasts,
     numbers: Mapping[tuple[Name, int | None], int],
+    floors: Mapping[TaskKey, float],
     seed: int,
     resamples: int,
 ) -> Decisions:
     """Test all pairs of `variants` (of one base and revision) on all `panels`.
 
     What the encoder gained and what the language model lost are two questions, with families of their own.
-    `numbers` gives every system a column that is the same in all tasks: seeds are shared over tasks.
+    `floors` are the noise floors of tasks. `numbers` gives every system a column that is the same in all tasks:
+    seeds are shared over tasks.
     """
     found: tuple[dict[tuple[NamePair, TaskName], Decision], ...] = ({}, {})
     declared = {((base, c.variant), (base, c.against)) for base, _ in variants for c in contrasts.declared}
@@ -113,7 +125,7 @@ def decide_families(
         for place, (family, members) in zip(found, families, strict=True):
             if members:
                 adjusted = max_t(joint.observed[members], joint.null[:, members])
-                place |= _decided(family, [tested[i] for i in members], adjusted, contrasts)
+                place |= _decided(family, [tested[i] for i in members], adjusted, contrasts, floors)
     return Decisions(declared=found[0], pairs=found[1])
 
 
@@ -146,7 +158,11 @@ def _spread(panel: Panel, numbers: Mapping[tuple[Name, int | None], int]) -> Con
 
 
 def _decided(
-    family: Family, tested: Sequence[_Hypothesis], adjusted: Sequence[float | None], contrasts: Contrasts
+    family: Family,
+    tested: Sequence[_Hypothesis],
+    adjusted: Sequence[float | None],
+    contrasts: Contrasts,
+    floors: Mapping[TaskKey, float],
 ) -> dict[tuple[NamePair, TaskName], Decision]:
     margins = [contrasts.equivalence_margin(h.panel.key.metric) for h in tested]
     estimates = [h.estimate for h in tested]
@@ -160,12 +176,15 @@ def _decided(
             p_holm=check,
             p_equivalent=verdict.p_equivalent,
             margin=verdict.margin,
+            floor=floors.get(h.panel.key),
         )
         for h, p, check, verdict in zip(tested, adjusted, checks, verdicts, strict=True)
     }
 
 
-def explore(tasks: Sequence[TaskComparison], *, contrasts: Contrasts) -> list[TaskComparison]:
+def explore(
+    tasks: Sequence[TaskComparison], *, contrasts: Contrasts, floors: Mapping[TaskKey, float]
+) -> list[TaskComparison]:
     """Adjust a comparison that no family holds, by question: false discovery rate over its own tasks."""
     done = list(tasks)
     for question in (False, True):
@@ -182,6 +201,7 @@ def explore(tasks: Sequence[TaskComparison], *, contrasts: Contrasts) -> list[Ta
                 p_holm=check,
                 p_equivalent=verdict.p_equivalent,
                 margin=verdict.margin,
+                floor=floors.get(tasks[i].key),
             )
             done[i] = judge(tasks[i], decision, alpha=contrasts.alpha)
     return done
@@ -194,7 +214,7 @@ def judge(task: TaskComparison, decision: Decision, *, alpha: float) -> TaskComp
         p = max(p, task.p)  # the family's statistic is another one; no adjusted p is below the test's own
     same = decision.p_equivalent is not None and decision.p_equivalent <= alpha
     apart = p is not None and p <= alpha and task.difference != 0
-    tie = apart and task.floor is not None and abs(task.difference) <= task.floor
+    tie = apart and decision.tie
     verdict: Verdict = "equivalent" if same else "undecided"
     if apart and not tie:
         verdict = "better" if get_metric(task.key.metric).improves(task.difference) else "worse"
@@ -205,6 +225,7 @@ def judge(task: TaskComparison, decision: Decision, *, alpha: float) -> TaskComp
         p_holm=decision.p_holm,
         p_equivalent=decision.p_equivalent,
         margin=decision.margin,
+        floor=decision.floor,
         negligible=same and apart and not tie,
         tie=tie,
         verdict=verdict,
