@@ -107,7 +107,9 @@ def _print_flips(found: Flips, variant: str, against: str) -> None:
     if found.gained is None:
         heading = f"{found.task[0]}, {who}: the largest changes"
     else:
-        heading = f"{found.task[0]}, {who}: {found.gained} right now and wrong before, {found.lost} the other way"
+        heading = (
+            f"{found.task[0]}, {who}: {found.gained} answers that only {variant} has right, {found.lost} only {against}"
+        )
     print(f"\n{heading}")
     rows = [
         (each.example_id, each.trial, each.position, each.gold, each.predicted_against, each.predicted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +33,6 @@ def rank(
     """
     from harness.cli.screen import out, print_json, table
     from harness.compare import rank as rank_entries
-    from harness.metrics import get_metric
     from harness.store import Store
 
     found = rank_entries(Store(db, read_only=True), base=base, suite=suite, tasks=options.names(tasks))
@@ -42,33 +40,27 @@ def rank(
         print_json(asdict(found))
         return
     everywhere = ([found.overall] if found.overall else []) + list(found.tasks)
-    if found.overall and found.overall.places:
-        by_task = {each.task: {place.variant: place for place in each.places} for each in everywhere}
-        headers = ("variant", f"mean of {found.n_tasks}", "rank", *(each.task[0] for each in found.tasks if each.task))
-        rows = [
-            (
-                place.variant,
-                f"{100 * place.score:.1f}",
-                _ranks(place),
-                *(_ranks(by_task[each.task][place.variant]) for each in found.tasks),
-            )
-            for place in found.overall.places
-        ]
-        out.print(table(headers, rows, right=(1,)))
-    else:
-        for each in found.tasks:
-            _print_one(each, get_metric(each.metric or "accuracy").write)
+    places = [{place.variant: place for place in each.places} for each in everywhere]
+    variants = list(places[0]) if places else []
+    rows = [
+        (
+            f"mean of {found.n_tasks} tasks" if each.task is None else each.task[0],
+            *(f"{_write(each, of[name].score)}  {_ranks(of[name])}" for name in variants),
+        )
+        for each, of in zip(everywhere, places, strict=True)
+    ]
+    if variants:
+        out.print(table(("task", *variants), rows))
     print()
-    print("Ranks that the tests leave open, and letters: who shares one was not shown to differ (all pairs at once).")
+    print("Score, the ranks that the tests leave open, letters: who shares one was not shown to differ.")
     for variant, why in found.unranked.items():
         print(f"Unranked: {variant}, {why}.")
 
 
-def _print_one(ranking: Ranking, write: Callable[[float], str]) -> None:
-    from harness.cli.screen import out, table
+def _write(ranking: Ranking, score: float) -> str:
+    from harness.metrics import get_metric
 
-    rows = [(place.variant, write(place.score), _ranks(place)) for place in ranking.places]
-    out.print(table((ranking.task[0] if ranking.task else "mean", "score", "rank"), rows, right=(1,)))
+    return get_metric(ranking.metric or "accuracy").write(score)
 
 
 def _ranks(place: Place) -> str:
