@@ -199,12 +199,12 @@ class Store:
     def noise_floors(self) -> list[NoiseFloor]:
         """Return all measured noise floors; a database from before they were kept has none."""
         with self._reading() as connection:
-            if not _exists(connection, "duckdb_tables()", "table_name", "noise_floor"):
-                return []
-            rows = connection.execute(
+            rows = _later(
+                connection,
+                "noise_floor",
                 "SELECT system_id, base_revision, task, split, subset, revision, metric, dtype, device, scores "
-                "FROM noise_floor JOIN system USING (system_id) ORDER BY ALL"
-            ).fetchall()
+                "FROM noise_floor JOIN system USING (system_id) ORDER BY ALL",
+            )
         return [
             NoiseFloor(
                 system_id=system, base_revision=base, key=TaskKey(
