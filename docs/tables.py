@@ -1,7 +1,7 @@
 """Print the tables of README.md, docs/mini.md and docs/retention.md from a results database.
 
 harness run --all --seeds 3
-python docs/tables.py scores|steps|detectable [results.duckdb]
+python docs/tables.py scores|steps|detectable|ranks [results.duckdb]
 harness run --all --seeds 3 --suite retention
 python docs/tables.py retention [results.duckdb]
 """
@@ -12,7 +12,16 @@ import sys
 from pathlib import Path
 
 from harness.cards import load_cards
-from harness.compare import Analysis, Comparison, analyse, current_entries, declared_contrasts, find_entry
+from harness.compare import (
+    Analysis,
+    Comparison,
+    Ranks,
+    analyse,
+    current_entries,
+    declared_contrasts,
+    find_entry,
+    rank,
+)
 from harness.metrics import get_metric
 from harness.store import Store
 from harness.suites.mini import task_names
@@ -20,13 +29,16 @@ from harness.suites.retention import task_entry as retention_entry
 from harness.suites.retention import task_names as retention_names
 
 BASE = "mini"
-MARKS = {"better": " ▲", "worse": " ▼", "undecided": "", "descriptive": ""}
+MARKS = {"better": " ▲", "worse": " ▼", "equivalent": " =", "undecided": "", "descriptive": ""}
 
 
 def main() -> None:
     """Read the store once and print the table that was asked for."""
     which = sys.argv[1]
     store = Store(Path(sys.argv[2] if len(sys.argv) > 2 else "results.duckdb"), read_only=True)
+    if which == "ranks":
+        print_table(ranks(rank(store, base=BASE, suite="mini")))
+        return
     entries = current_entries(store)
     contrasts = declared_contrasts()
     wanted = [(step.variant, step.against) for step in (*contrasts.ladder, *contrasts.controls)]
@@ -34,7 +46,12 @@ def main() -> None:
         wanted = [(name, contrasts.root) for name in load_cards() if name != contrasts.root]
     pairs = [tuple(find_entry(entries, base=BASE, variant=name) for name in pair) for pair in wanted]
     analysis = analyse(store, entries=entries, pairs=pairs)
-    rows = {"scores": scores, "steps": steps, "detectable": detectable, "retention": retention}[which](analysis)
+    tables = {"scores": scores, "steps": steps, "detectable": detectable, "retention": retention}
+    print_table(tables[which](analysis))
+
+
+def print_table(rows: list[list[str]]) -> None:
+    """Print `rows`, the first of them the heading, as Markdown."""
     for number, row in enumerate(rows):
         print("| " + " | ".join(row) + " |")
         if number == 0:
@@ -89,6 +106,21 @@ def detectable(analysis: Analysis) -> list[list[str]]:
         found = [comparison.tasks[place] for comparison, place in places]
         cells = ["–" if each.mde is None else f"{100 * each.mde:.1f}" for each in found]
         rows.append([task, str(found[0].n_examples), str(found[0].n_units), *cells])
+    return rows
+
+
+def ranks(found: Ranks) -> list[list[str]]:
+    """Ranks and letters, a row a task, the mean over tasks first."""
+    assert found.overall is not None
+    variants = [place.variant for place in found.overall.places]
+    rows = [["task", *(f"`{name}`" for name in variants)]]
+    for each in (found.overall, *found.tasks):
+        places = {place.variant: place for place in each.places}
+        cells = []
+        for name in variants:
+            low, high = places[name].ranks.low, places[name].ranks.high
+            cells.append(f"{low if low == high else f'{low}–{high}'} {places[name].letters}")
+        rows.append([f"mean of {found.n_tasks} tasks" if each.task is None else each.task[0], *cells])
     return rows
 
 

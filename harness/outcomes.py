@@ -7,6 +7,7 @@ because there are millions of them; `check_outcomes` is the gate every frame pas
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,26 @@ class TaskResult:
     seconds: float
     texts: NDArray[np.uint64] | None = None
     note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseFloor:
+    """How far one task's score moves when nothing changes but how it is computed: no result of the system.
+
+    `scores` are those of the identical system by what was varied (batch size, attention kernel).
+    """
+
+    system_id: str
+    base_revision: str
+    key: TaskKey
+    dtype: str
+    device: str
+    scores: Mapping[str, float]
+
+    @property
+    def floor(self) -> float:
+        """The largest difference of two of the scores, in their unit: differences up to it are ties."""
+        return max(self.scores.values()) - min(self.scores.values())
 
 
 def make_outcomes(columns: dict[str, object], n: int) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.bases import Base, resolve_base
 from harness.cards import get_card, load_cards
+from harness.compare import declared_contrasts
 from harness.contamination import overlaps_of
 from harness.errors import HarnessError
 from harness.outcomes import TaskResult
@@ -163,6 +164,7 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
             **collect(device=plan.place.device, dtype=plan.place.dtype),
             "command": command,
             **({"weights_sha256": stages[-1][0].manifest.get("weights_sha256")} if stages else {}),
+            "contrasts": declared_contrasts().sha256,
         },
         mask_proof=proof.to_dict() if proof else None,
     )

@@ -55,7 +55,7 @@ def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: Pr
 def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
     """Return what a site is made of: the results, the systems and runs behind them, and the code that draws it."""
     digest = hashlib.sha256(scores.to_csv(index=False).encode())
-    digest.update(repr((resamples, store.systems(), store.runs(), store.overlaps())).encode())
+    digest.update(repr((resamples, store.systems(), store.runs(), store.overlaps(), store.noise_floors())).encode())
     packages = ("leaderboard", "harness.compare", "harness.contamination", "harness.stats")
     code = [Path(str(files(package))) for package in packages]
     for place in (*code, Path(str(files("harness"))) / "metrics.py"):
@@ -144,6 +144,7 @@ def _in_order(step: Step, base: Base) -> Sequence[TaskComparison]:
 def _step_mark(found: TaskComparison, labels: Mapping[tuple[str, str, str], Task]) -> Mark:
     ends, metric = found.interval or found.spread, get_metric(found.key.metric)
     label = labels[found.key.task, found.key.split, found.key.subset].label
+    tie = " (within the noise floor)" if found.tie else ""
     return Mark(
         label=label,
         value=metric.scale * found.difference,
@@ -152,7 +153,7 @@ def _step_mark(found: TaskComparison, labels: Mapping[tuple[str, str, str], Task
         kind=found.verdict,
         text=text.change(found.difference, metric.name),
         title=f"{label}: {text.change(found.difference, metric.name)} "
-        f"({text.span(ends, metric.name, signed=True) or 'no interval'}), {found.verdict}",
+        f"({text.span(ends, metric.name, signed=True) or 'no interval'}), {found.verdict}{tie}",
     )
 
 

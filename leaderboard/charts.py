@@ -93,6 +93,8 @@ def _point(kind: str, x: float, y: int) -> str:
         return f'<path class="point" d="M{_n(x - 5.5)} {y + 4.5}h11l-5.5-10z"/>'
     if kind == "worse":
         return f'<path class="point" d="M{_n(x - 5.5)} {y - 4.5}h11l-5.5 10z"/>'
+    if kind == "equivalent":
+        return f'<path class="point" d="M{_n(x - 5)} {y - 3}h10M{_n(x - 5)} {y + 3}h10"/>'
     if kind == "descriptive":
         return f'<line class="point" x1="{_n(x)}" x2="{_n(x)}" y1="{y - 5}" y2="{y + 5}"/>'
     return f'<circle class="point" cx="{_n(x)}" cy="{y}" r="4"/>'

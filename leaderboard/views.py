@@ -13,15 +13,20 @@ from harness.compare import (
     Contrast,
     Contrasts,
     Entry,
+    Place,
     Progress,
+    Ranks,
     TaskComparison,
     TaskName,
     TaskScore,
     analyse,
     declared_contrasts,
+    make_ranks,
+    overall,
     scope,
     sentence,
     task_label,
+    unproven,
 )
 from harness.contamination import TaskOverlap, by_task
 from harness.records import Overlap, Run, System
@@ -64,12 +69,13 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A base × variant. `notes` say why it is not ranked or not complete."""
+    """A base × variant. `place` is its rank by the mean over tasks; `notes` say why it has none."""
 
     entry: Entry
     href: str
     cells: tuple[Cell, ...]
     notes: tuple[str, ...]
+    place: Place | None
 
     @property
     def trained(self) -> bool:
@@ -94,7 +100,7 @@ class Step:
     @property
     def tally(self) -> tuple[tuple[str, int], ...]:
         """The encoder's tasks by verdict; the language model's where nothing else was measured."""
-        kinds = ("better", "undecided", "worse", "descriptive")
+        kinds = ("better", "equivalent", "undecided", "worse", "descriptive")
         alone = all(task.is_retention for task in self.comparison.tasks)
         return tuple((kind, self.comparison.count(kind, retention=alone)) for kind in kinds)  # type: ignore[arg-type]
 
@@ -114,6 +120,8 @@ class Base:
     controls: tuple[Step, ...]
     problems: tuple[str, ...]
     proofs: Mapping[str, tuple[tuple[System, Run | None], ...]]  # variant -> each seed's newest run
+    overall: str  # what holds over the tasks of the answer
+    ranks: Ranks
 
     @property
     def overlapping(self) -> bool:
@@ -129,6 +137,11 @@ class Base:
     def columns(self) -> tuple[Task, ...]:
         """The tasks of the table; of retention bits per byte stand for all, the rest has pages."""
         return tuple(task for task in self.tasks if not task.is_retention or "bits_per_byte" in task.metrics)
+
+    def place_on(self, task: Task, variant: str) -> Place | None:
+        """Return a variant's rank on one task, None where it has none."""
+        found = [p for r in self.ranks.tasks if r.task == task.name for p in r.places if p.variant == variant]
+        return found[0] if found else None
 
     def steps_on(self, task: Task) -> list[tuple[Step, TaskComparison]]:
         """Return the declared contrasts with their result on `task`."""
@@ -147,6 +160,7 @@ class Site:
     bases: tuple[Base, ...]
     tasks: tuple[Task, ...]
     contrasts: Contrasts
+    undeclared: int  # runs that were measured before this declaration, or under another
     newest: str  # date of the newest score: the site's own date would change its bytes
 
 
@@ -171,11 +185,21 @@ def make_site(
             resamples=resamples,
             progress=progress,
         )
-        bases.append(_base(name, here, analysis, tasks, scores, runs, hrefs, contrasts, overlaps))
+        encoder = [task for task in analysis.tasks if not tasks[task].is_retention]
+        ranks = make_ranks(
+            analysis,
+            here,
+            scores,
+            unproven=unproven(store, here, scores),
+            chosen=encoder or list(analysis.tasks),
+            resamples=resamples,
+        )
+        bases.append(_base(name, here, analysis, ranks, tasks, scores, runs, hrefs, contrasts, overlaps))
     return Site(
         bases=tuple(bases),
         tasks=tuple(tasks.values()),
         contrasts=contrasts,
+        undeclared=sum(run.provenance.get("contrasts") != contrasts.sha256 for run in runs.values()),
         newest=f"{scores['measured_at'].max():%Y-%m-%d %H:%M} UTC",
     )
 
@@ -203,7 +227,7 @@ def _tasks(scores: pd.DataFrame) -> dict[TaskName, Task]:
 def _pairs(entries: Sequence[Entry], contrasts: Contrasts) -> list[tuple[Entry, Entry]]:
     """Return the declared contrasts that can be made, and each variant against the foot of the ladder."""
     by_name = {entry.variant: entry for entry in entries if entry.kind == "variant"}
-    wanted = [(step.variant, step.against) for step in (*contrasts.ladder, *contrasts.controls)]
+    wanted = [(step.variant, step.against) for step in contrasts.declared]
     wanted += [(name, contrasts.root) for name in contrasts.order(by_name) if name != contrasts.root]
     return [(by_name[a], by_name[b]) for a, b in dict.fromkeys(wanted) if a in by_name and b in by_name]
 
@@ -212,6 +236,7 @@ def _base(
     name: str,
     entries: Sequence[Entry],
     analysis: Analysis,
+    ranks: Ranks,
     tasks: Mapping[TaskName, Task],
     scores: pd.DataFrame,
     runs: Mapping[str, Run],
@@ -250,9 +275,13 @@ def _base(
         measured = sum(cell.score is not None for cell in counted)
         proven = all(runs[run_id].proven for s in entry.systems for run_id in used[s.system_id])
         notes = [] if proven or entry.kind == "baseline" else ["unranked: no mask proof"]
-        notes += [] if measured == len(counted) else [f"{measured} of {len(counted)} tasks"]
+        notes += [] if measured == len(counted) else [f"unranked: {measured} of {len(counted)} tasks"]
+        if not notes and entry.variant in ranks.unranked:
+            notes = [f"unranked: {ranks.unranked[entry.variant]}"]
+        places = ranks.overall.places if ranks.overall else ()
+        place = next((p for p in places if p.variant == entry.variant), None)
         href = f"systems/{hrefs[_file_name(entry)]}.html"
-        return Row(entry=entry, href=href, cells=tuple(cells), notes=tuple(notes))
+        return Row(entry=entry, href=href, cells=tuple(cells), notes=tuple(notes), place=place)
 
     def steps(declared: Sequence[Contrast]) -> tuple[Step, ...]:
         made = [(c, compared[c.variant, c.against]) for c in declared if (c.variant, c.against) in compared]
@@ -266,6 +295,8 @@ def _base(
         name=name,
         answer=sentence(answer) if answer else _no_answer(name, contrasts),
         scope=scope(answer) if answer else "",
+        overall=overall(answer) if answer else "",
+        ranks=ranks,
         root=contrasts.root,
         tasks=tuple(columns),
         rows=tuple(row(by_name[variant]) for variant in contrasts.order(by_name)),

@@ -19,7 +19,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("harness.training",),
     ("harness.suites", "harness.store"),
     ("harness.systems", "harness.compare"),
-    ("harness.run", "harness.doctor", "harness.export"),
+    ("harness.noise", "harness.run", "harness.doctor", "harness.export"),
     ("leaderboard",),
     ("harness.cli",),
     ("harness.__main__",),

@@ -15,9 +15,10 @@ import pandas as pd
 
 from harness.errors import HarnessError
 from harness.metrics import TOLERANCE, score_outcomes
-from harness.outcomes import OUTCOME_COLUMNS, TaskKey, TaskResult, check_outcomes
+from harness.outcomes import OUTCOME_COLUMNS, NoiseFloor, TaskKey, TaskResult, check_outcomes
 from harness.records import Overlap, Run, StageRecord, System, now, to_json
 from harness.store.connection import OnWait, reading, writing
+from harness.store.query import run_query
 from harness.store.verify import Check, check_score
 
 _SYSTEM = "system_id, base, base_revision, variant, seed, kind, card_hash, recipe, lineage, data, folder"
@@ -177,7 +178,46 @@ class Store:
             connection.unregister("fresh_outcomes")
         return int(number)
 
+    def add_noise_floors(self, floors: Iterable[NoiseFloor]) -> None:
+        """Store how far scores move by themselves; a new measurement of the same system and task replaces the old."""
+        with self._writing() as connection:
+            for noise in floors:
+                if not _exists(connection, "system", "system_id", noise.system_id):
+                    raise HarnessError(f"the store holds no system {noise.system_id}; run it before its noise")
+                key = noise.key
+                connection.execute(
+                    f"INSERT OR REPLACE INTO noise_floor VALUES ({_marks(11)})",
+                    [
+                        *(noise.system_id, key.task, key.split, key.subset, key.revision, key.metric),
+                        *(noise.dtype, noise.device, to_json(dict(noise.scores)), noise.floor),
+                        _naive(now()),
+                    ],
+                )
+
     # ---- reading
+
+    def noise_floors(self) -> list[NoiseFloor]:
+        """Return all measured noise floors; a database from before they were kept has none."""
+        with self._reading() as connection:
+            rows = _later(
+                connection,
+                "noise_floor",
+                "SELECT system_id, base_revision, task, split, subset, revision, metric, dtype, device, scores "
+                "FROM noise_floor JOIN system USING (system_id) ORDER BY ALL",
+            )
+        return [
+            NoiseFloor(
+                system_id=system, base_revision=base, key=TaskKey(
+                    task=task, split=split, subset=subset, revision=revision, metric=metric
+                ), dtype=dtype, device=device, scores=json.loads(scores),
+            )
+            for system, base, task, split, subset, revision, metric, dtype, device, scores in rows
+        ]  # fmt: skip
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """Return what one SELECT gives; raise HarnessError for a statement that does anything else."""
+        with self._reading() as connection:
+            return run_query(connection, sql)
 
     def done(self, system_id: str, *, dtype: str, evaluation: str, device: str | None = None) -> frozenset[TaskKey]:
         """Return what needs no second measurement: the system's committed results under these conditions.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from harness.compare import Comparison, compare, sentence
 from harness.metrics import score_outcomes
@@ -99,16 +100,19 @@ def test_the_family_of_retention_is_its_own(together: Comparison) -> None:
     for retention in (False, True):
         tasks = [task for task in together.tasks if task.is_retention == retention]
         assert len([task for task in tasks if task.p is not None]) == (1 if retention else 2)
-        assert holm([task.p for task in tasks]) == [task.p_holm for task in tasks]
+        # two variants, so the family of all pairs is this pair: Holm over its t tests
+        tested = [e for task in tasks if (e := task.estimate) is not None]
+        t_p = [2 * stats.t.sf(abs(e.value / e.se), e.df) for e in tested if e.se is not None]
+        assert holm(t_p) == pytest.approx([task.p_holm for task in tasks if task.estimate is not None], rel=1e-6)
 
 
 def test_sentences(store: Store, together: Comparison) -> None:
-    start = "On base mini, bidir-supcon is better than causal on 2 of 2 tasks (Holm-adjusted p < .05)."
+    start = "On base mini, bidir-supcon is better than causal on 2 of 2 tasks (family-wise p ≤ .05)."
     language = "none of 1 measure, worse on 1; 4 measures are described, not tested."
     assert sentence(together) == f"{start} As a language model it is better on {language}"
     assert sentence(both(store, tasks=["RetentionBits"])) == (
         "On base mini, as a language model bidir-supcon is better than causal on none of 1 measure "
-        "(Holm-adjusted p < .05), worse on 1."
+        "(family-wise p ≤ .05), worse on 1."
     )
     assert sentence(both(store, tasks=["RetentionPerplexity"])) == (
         "On base mini, bidir-supcon and causal were not tested against each other: 1 measure is described, not tested."

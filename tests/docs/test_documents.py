@@ -47,6 +47,8 @@ def test_every_command_parses(line: str) -> None:
         "ls": ["variants"],
         "show": ["x"],
         "compare": ["a", "b"],
+        "power": ["a", "b"],
+        "sql": ["x"],
         "train": ["--variant", "x"],
     }
     if not words:
