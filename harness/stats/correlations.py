@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from harness.errors import HarnessError
 from harness.stats.bca import bca
 from harness.stats.estimate import Estimate
-from harness.stats.ranks import Presorted, presort
+from harness.stats.midranks import Presorted, presort
 from harness.stats.units import (
     MIN_UNITS,
     FloatArray,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Over = Literal["checkpoints", "seeds"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,17 +19,38 @@ class Interval:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Components:
+    """Variance components of a contrast, each for one unit, one seed, one draw (Searle et al. 1992, ch. 4).
+
+    With N units and S seeds the variance of the contrast is example / N + seed / S + seed_example / (N S) +
+    draw, where `draw` is what the draws at hand add, already divided by their number. `seed` and
+    `seed_example` are None where the seeds are not a sample (one seed, or checkpoints as they are).
+    """
+
+    example: float
+    seed: float | None
+    seed_example: float | None
+    draw: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A value with its uncertainty over examples.
+    """A value with its uncertainty: over examples, and over training seeds too where `over` is "seeds".
 
     `se`, `interval`, `p` (two-sided, against 0) are None where they cannot be estimated or were not asked
-    for. `df` are the degrees of freedom of `se`: units - 1, or None for a bootstrap standard error.
+    for. `df` are the degrees of freedom of `se`: units - 1, Satterthwaite's where several factors vary, None
+    for a bootstrap standard error. `n_seeds` is the number of seeds a side (the smaller one if they differ).
     """
 
     value: float
     se: float | None
-    df: int | None
+    df: float | None
     interval: Interval | None
     p: float | None
     n_examples: int
     n_units: int
+    n_seeds: int = 1
+    n_draws: int = 1
+    over: Over = "checkpoints"
+    test: str = ""
+    components: Components | None = None

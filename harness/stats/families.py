@@ -23,3 +23,22 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     for place, value in zip(order, stepped, strict=True):
         adjusted[members[place]] = float(value)
     return adjusted
+
+
+def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p values adjusted for the false discovery rate (Benjamini and Hochberg 1995, JRSS B 57, 289-300).
+
+    For what was not declared beforehand: exploratory comparisons. None as in `holm`.
+
+    >>> benjamini_hochberg([0.01, None, 0.02, 0.03])
+    [0.03, None, 0.03, 0.03]
+    """
+    members = [i for i, p in enumerate(p_values) if p is not None]
+    p = np.array([p_values[i] for i in members], dtype=np.float64)
+    order = np.argsort(-p, kind="stable")
+    n = len(p)
+    stepped = np.minimum(1.0, np.minimum.accumulate(p[order] * n / np.arange(n, 0, -1)))
+    adjusted: list[float | None] = [None] * len(p_values)
+    for place, value in zip(order, stepped, strict=True):
+        adjusted[members[place]] = float(value)
+    return adjusted

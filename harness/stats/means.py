@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from harness.errors import HarnessError
+from harness.stats.contributions import mean_contributions
 from harness.stats.estimate import Estimate, Interval
-from harness.stats.units import MIN_UNITS, FloatArray, Units, bootstrap_counts, finite, partition
+from harness.stats.units import MIN_UNITS, FloatArray, bootstrap_counts, finite
 
 # Resamples without spread have no t value. Where they are more than this share, Student's t stands in.
 _MAX_DEGENERATE = 0.001
@@ -40,43 +40,50 @@ def mean_estimates(
     For a comparison pass the per-example differences. `units` (n,) as in `partition`, `weights` (n,)
     positive. Without spread, or with one unit, `se` and `interval` are None.
     """
-    values = finite(values_nk, what="values")
-    if values.ndim != 2 or not values.shape[0]:
-        raise HarnessError("a mean needs at least one example")
-    parts = partition(values.shape[0], units)
-    weight = np.ones(values.shape[0]) if weights is None else finite(weights, what="weights")
-    weight = weight / weight.sum()
-    total = parts.total(values * weight[:, None])  # (units, k)
-    share = parts.total(weight)  # (units,), sums to 1
-    mean = total.sum(axis=0)
-    se = _standard_error(total, share, parts)
-    intervals: list[Interval | None] = [None] * values.shape[1]
-    spread = [k for k in range(values.shape[1]) if se is not None and se[k] > 1e-12]
-    if spread and se is not None:
+    table = mean_contributions(values_nk, units=units, weights=weights)
+    part, share = table.part_ukd[:, :, 0], table.share_ud[:, 0]
+    return mean_estimates_of(part, share, n_examples=table.n_examples, rng=rng, resamples=resamples, level=level)
+
+
+def mean_estimates_of(
+    part_uk: FloatArray,
+    share_u: FloatArray,
+    *,
+    n_examples: int,
+    rng: np.random.Generator,
+    resamples: int = 10_000,
+    level: float = 0.95,
+) -> list[Estimate]:
+    """Estimate each column's sum over units; `part_uk` (units, k) and `share_u` (units,) as in Contributions."""
+    count, k = part_uk.shape
+    mean = part_uk.sum(axis=0)
+    se = np.zeros(k) if count < 2 else _standard_error(part_uk, share_u)
+    moving = se > 1e-12
+    intervals: list[Interval | None] = [None] * k
+    if moving.any():
         found = _bootstrap_t(
-            total[:, spread], share, mean[spread], se[spread], rng=rng, resamples=resamples, level=level
+            part_uk[:, moving], share_u, mean[moving], se[moving], rng=rng, resamples=resamples, level=level
         )
-        for k, interval in zip(spread, found, strict=True):
-            intervals[k] = interval
+        for j, interval in zip(np.flatnonzero(moving), found, strict=True):
+            intervals[j] = interval
     return [
         Estimate(
-            value=float(mean[k]),
-            se=float(se[k]) if se is not None and k in spread else None,
-            df=parts.count - 1 if k in spread else None,
-            interval=intervals[k],
+            value=float(mean[j]),
+            se=float(se[j]) if moving[j] else None,
+            df=count - 1 if moving[j] else None,
+            interval=intervals[j],
             p=None,
-            n_examples=values.shape[0],
-            n_units=parts.count,
+            n_examples=n_examples,
+            n_units=count,
         )
-        for k in range(values.shape[1])
+        for j in range(k)
     ]
 
 
-def _standard_error(total: FloatArray, share: FloatArray, parts: Units) -> FloatArray | None:
-    if parts.count < 2:
-        return None
-    residual = total - total.sum(axis=0) * share[:, None]
-    variance: FloatArray = (residual**2).sum(axis=0) * parts.count / (parts.count - 1)
+def _standard_error(part_uk: FloatArray, share_u: FloatArray) -> FloatArray:
+    residual = part_uk - part_uk.sum(axis=0) * share_u[:, None]
+    count = len(part_uk)
+    variance: FloatArray = (residual**2).sum(axis=0) * count / (count - 1)
     return np.sqrt(variance)
 
 

@@ -1,45 +1,45 @@
-"""Ranks of a resample without sorting it: exact mid-ranks from counts and one sort of the original values."""
+"""Rank sets: which ranks a system can have, given what has been shown."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from numpy.typing import ArrayLike, NDArray
 
-from harness.stats.units import FloatArray
+from harness.errors import HarnessError
 
 
-@dataclass(frozen=True)
-class Presorted:
-    """One variable, sorted once: `group` (n,) is each example's tie group, groups numbered from the smallest value.
+@dataclass(frozen=True, kw_only=True)
+class RankSet:
+    """All ranks from `low` (best) to `high` are compatible with the data."""
 
-    `members` (groups, n) holds a 1 where an example is of a group.
+    low: int
+    high: int
+
+
+def rank_sets(beats: ArrayLike) -> list[RankSet]:
+    """Return each system's ranks, all right at once with the confidence of the tests.
+
+    `beats` (n, n) is true at (i, j) where i was shown to be better than j, by tests that control the
+    family-wise error over all pairs. A system's rank lies in [1 + systems shown to be better than it, n -
+    systems shown to be worse] (Mogstad, Romano, Shaikh and Wilhelm 2024, Review of Economic Studies 91(1),
+    476-518, section 3, eq. 9). Raises HarnessError if two systems beat each other.
     """
-
-    group: NDArray[np.intp]
-    members: csr_array
-
-    def group_sums(self, values_nb: FloatArray) -> FloatArray:
-        """Sum `values_nb` (n, resamples) within tie groups, in sorted order: (groups, resamples)."""
-        sums: FloatArray = self.members @ values_nb
-        return sums
-
-    def mid_ranks(self, weight_gb: FloatArray) -> FloatArray:
-        """Return each group's mid-rank from its number of copies, `weight_gb` (groups, resamples).
-
-        A group of w copies after c others holds the ranks c + 1 to c + w: their mean is c + (w + 1) / 2.
-        """
-        ranks = np.cumsum(weight_gb, axis=0)
-        ranks -= 0.5 * weight_gb
-        ranks += 0.5
-        return ranks
+    table = check_pairs(beats)
+    n = len(table)
+    return [
+        RankSet(low=1 + int(better), high=n - int(worse))
+        for better, worse in zip(table.sum(axis=0), table.sum(axis=1), strict=True)
+    ]
 
 
-def presort(values: FloatArray) -> Presorted:
-    """Sort `values` (n,) and find its ties."""
-    names, group = np.unique(values, return_inverse=True)
-    n = len(values)
-    members = csr_array((np.ones(n), (group, np.arange(n))), shape=(len(names), n))
-    return Presorted(group=group.astype(np.intp), members=members)
+def check_pairs(beats: ArrayLike) -> NDArray[np.bool_]:
+    """Return `beats` as a square table of booleans in which no two systems beat each other."""
+    table = np.asarray(beats, dtype=bool)
+    if table.ndim != 2 or table.shape[0] != table.shape[1]:
+        raise HarnessError(f"pairwise results need a square table, got {table.shape}")
+    if (table & table.T).any():
+        i, j = (int(x) for x in np.argwhere(table & table.T)[0])
+        raise HarnessError(f"systems {i} and {j} cannot each be better than the other; check the order of the pairs")
+    return table

@@ -1,0 +1,83 @@
+"""Which columns a contrast compares, and which of them are a sample of training seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.errors import HarnessError
+from harness.stats.units import FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Seeds that are replicates of each other: row s of `weight_sk` (seeds, k) gives seed s's share of a contrast."""
+
+    seeds: tuple[Hashable, ...]
+    weight_sk: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """A linear contrast of columns: the sum over groups of the mean over a group's seeds.
+
+    Paired by seed there is one group, its rows "A with seed s minus B with seed s"; unpaired there are two.
+    """
+
+    groups: tuple[Group, ...]
+
+    @property
+    def weight_k(self) -> FloatArray:
+        """The weight of each column (k,)."""
+        total: FloatArray = np.sum([group.weight_sk.mean(axis=0) for group in self.groups], axis=0)
+        return total
+
+    @property
+    def n_seeds(self) -> int:
+        """Seeds of the smaller group."""
+        return min(len(group.seeds) for group in self.groups)
+
+    @property
+    def seeds_vary(self) -> bool:
+        """Whether every group has at least two seeds: only then can the seeds' variance be estimated."""
+        return self.n_seeds > 1
+
+    def fixed(self) -> Contrast:
+        """Return the same contrast of these checkpoints as they are: no claim about other seeds."""
+        return Contrast(groups=(Group(seeds=(None,), weight_sk=self.weight_k[None, :]),))
+
+
+def make_contrast(
+    first: Mapping[Hashable, int], second: Mapping[Hashable, int] | None = None, *, columns: int
+) -> Contrast:
+    """Return the contrast "first minus second"; without `second`, the mean of `first`.
+
+    Each maps training seeds to columns of a table of `columns`; None is the seed of a system without
+    training. Seeds that both have are paired and the others left out; with a side that has no randomness
+    every seed is set against it; where no seed is shared the sides are unpaired. Raises HarnessError for no
+    seed on a side.
+    """
+    if not first or (second is not None and not second):
+        raise HarnessError("a comparison needs at least one seed on each side; one side has none")
+    if second is None:
+        return Contrast(groups=(_group(first, columns, sign=1.0),))
+    if set(first) == {None} or set(second) == {None}:
+        seeds = [seed for seed in (*first, *second) if seed is not None] or [None]
+        pairs = {s: (first.get(s, first.get(None)), second.get(s, second.get(None))) for s in seeds}
+    else:
+        pairs = {s: (first[s], second[s]) for s in first if s in second and s is not None}
+    if not pairs:
+        return Contrast(groups=(_group(first, columns, sign=1.0), _group(second, columns, sign=-1.0)))
+    weight = np.zeros((len(pairs), columns))
+    for row, (a, b) in zip(weight, pairs.values(), strict=True):
+        row[a] += 1.0
+        row[b] -= 1.0
+    return Contrast(groups=(Group(seeds=tuple(pairs), weight_sk=weight),))
+
+
+def _group(side: Mapping[Hashable, int], columns: int, *, sign: float) -> Group:
+    weight = np.zeros((len(side), columns))
+    weight[np.arange(len(side)), list(side.values())] = sign
+    return Group(seeds=tuple(side), weight_sk=weight)

@@ -1,0 +1,76 @@
+"""Is a difference inside a margin? Two one-sided tests, and the one-sided test of a regression gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scipy import stats
+
+from harness.errors import HarnessError
+from harness.stats.estimate import Estimate, Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equivalence:
+    """`p` against "the difference is `margin` or more, either way"; `interval` at 1 - 2 alpha, the one TOST reads."""
+
+    p: float | None
+    margin: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NonInferiority:
+    """Two one-sided p values about a loss of more than `margin`.
+
+    `p_not_worse` small: shown not to be worse by the margin or more. `p_loss` small: shown to be worse by
+    more than the margin. Both large: the data cannot tell. None where the difference does not vary.
+    """
+
+    p_not_worse: float | None
+    p_loss: float | None
+    margin: float
+
+
+def equivalence(estimate: Estimate, *, margin: float, alpha: float = 0.05) -> Equivalence:
+    """Test equivalence within ± `margin` by two one-sided t tests (Schuirmann 1987, J. Pharmacokin. Biopharm. 15).
+
+    p is the larger of the two. None where the difference does not vary over examples or seeds: without
+    spread nothing is known about the next example. Raises HarnessError for a margin that is not positive.
+    """
+    low, high = _tails(estimate, margin)
+    if low is None or high is None or estimate.se is None:
+        return Equivalence(p=None, margin=margin, interval=None)
+    half = _quantile(1 - alpha, estimate.df) * estimate.se
+    inside = Interval(
+        low=estimate.value - half, high=estimate.value + half, level=1 - 2 * alpha, method="Student's t"
+    )
+    return Equivalence(p=max(low, high), margin=margin, interval=inside)
+
+
+def non_inferiority(estimate: Estimate, *, margin: float) -> NonInferiority:
+    """Test whether the difference (new minus reference) lies below - `margin` (Wellek 2010, ch. 2.2 and 5.1)."""
+    not_worse, _ = _tails(estimate, margin)
+    return NonInferiority(
+        p_not_worse=not_worse, p_loss=None if not_worse is None else 1 - not_worse, margin=margin
+    )
+
+
+def _tails(estimate: Estimate, margin: float) -> tuple[float | None, float | None]:
+    """Return p against "at most - margin" and p against "at least margin"."""
+    if not margin > 0:
+        raise HarnessError(f"a margin has to be above 0, got {margin:g}")
+    if estimate.se is None:
+        return None, None
+    return (
+        _upper((estimate.value + margin) / estimate.se, estimate.df),
+        _upper((margin - estimate.value) / estimate.se, estimate.df),
+    )
+
+
+def _upper(t: float, df: float | None) -> float:
+    return float(stats.norm.sf(t) if df is None else stats.t.sf(t, df))
+
+
+def _quantile(q: float, df: float | None) -> float:
+    return float(stats.norm.ppf(q) if df is None else stats.t.ppf(q, df))

@@ -1,0 +1,43 @@
+"""Welch's t test over seed means: the check on seeds crossed with examples.
+
+Blind to the examples: it says how the scores of seeds differ on these very examples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from harness.errors import HarnessError
+from harness.stats.units import finite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Welch:
+    """Difference of two means with its standard error; all but the difference is None below two seeds a side."""
+
+    difference: float
+    se: float | None
+    t: float | None
+    df: float | None
+    p: float | None
+
+
+def welch(first: ArrayLike, second: ArrayLike) -> Welch:
+    """Compare the scores of two sets of seeds (Welch 1947, Biometrika 34, 28-35); None where nothing varies."""
+    a, b = finite(first, what="scores of the first"), finite(second, what="scores of the second")
+    if not a.size or not b.size:
+        raise HarnessError("a comparison needs at least one seed on each side; one side has none")
+    difference = float(a.mean() - b.mean())
+    if min(a.size, b.size) < 2:
+        return Welch(difference=difference, se=None, t=None, df=None, p=None)
+    va, vb = a.var(ddof=1) / a.size, b.var(ddof=1) / b.size
+    if va + vb <= 1e-24:
+        return Welch(difference=difference, se=None, t=None, df=None, p=None)
+    se = float(np.sqrt(va + vb))
+    df = float((va + vb) ** 2 / (va**2 / (a.size - 1) + vb**2 / (b.size - 1)))
+    t = difference / se
+    return Welch(difference=difference, se=se, t=t, df=df, p=float(2 * stats.t.sf(abs(t), df)))
