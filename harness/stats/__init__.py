@@ -2,27 +2,106 @@
 
 One method a file. Wherever examples come in clusters (a document, a target word) the *unit* is what is
 resampled, flipped and counted for the degrees of freedom. What cannot be estimated is None, never 0.
+
+The way through: answers ─▶ `mean_contributions` / `correlation_contributions` (what each unit adds) and
+`make_contrast` (which columns, which seeds) ─▶ `mean_effects`, `correlation_effects` (one task) ─▶
+`joint_statistics`, `max_t` (a family) ─▶ `decide` (verdicts) ─▶ `rank_sets`, `compact_letters`. Over tasks:
+`across_tasks`, `replicability`. Does it hold: `calibrate`.
 """
 
+from harness.stats.across import ENOUGH_TASKS, AcrossTasks, across_tasks
+from harness.stats.calibration import Cell, Report, calibrate
+from harness.stats.cases import Case, Rate
+from harness.stats.conjunction import Replicability, one_sided, partial_conjunction_p, replicability
+from harness.stats.contrast import Contrast, make_contrast
+from harness.stats.contributions import (
+    Contributions,
+    correlation_contributions,
+    fully_crossed,
+    mean_contributions,
+    task_contributions,
+)
 from harness.stats.correlations import CorrelationResamples, resample_correlations
 from harness.stats.draws import DrawSpread, draw_spread
-from harness.stats.estimate import Estimate, Interval
-from harness.stats.families import holm
+from harness.stats.effects import correlation_effects, crossed_effect, mean_effects
+from harness.stats.equivalence import Equivalence, NonInferiority, equivalence_test, non_inferiority_test
+from harness.stats.estimate import Components, Estimate, Interval
+from harness.stats.families import benjamini_hochberg, holm
+from harness.stats.grid import synthetic_grid
+from harness.stats.hierarchical import hierarchical_interval
+from harness.stats.joint import JointStatistics, JointTask, joint_statistics
+from harness.stats.letters import compact_letters
+from harness.stats.maxt import max_t
+from harness.stats.mcnemar import McNemar, mcnemar_test
 from harness.stats.means import mean_estimates, weighted_mean
-from harness.stats.power import minimum_detectable_effect
+from harness.stats.multibootstrap import MultiBootstrap, multi_bootstrap
+from harness.stats.outcome_cases import outcome_cases
+from harness.stats.power import examples_needed, minimum_detectable_effect, power_of, seeds_needed
+from harness.stats.ranks import RankSet, rank_sets
 from harness.stats.signflip import SignFlip, sign_flip_test
+from harness.stats.verdicts import Verdict, decide
+from harness.stats.welch import Welch, welch_test
 
 __all__ = [
+    "ENOUGH_TASKS",
+    "AcrossTasks",
+    "Case",
+    "Cell",
+    "Components",
+    "Contrast",
+    "Contributions",
     "CorrelationResamples",
     "DrawSpread",
+    "Equivalence",
     "Estimate",
     "Interval",
+    "JointStatistics",
+    "JointTask",
+    "McNemar",
+    "MultiBootstrap",
+    "NonInferiority",
+    "RankSet",
+    "Rate",
+    "Replicability",
+    "Report",
     "SignFlip",
+    "Verdict",
+    "Welch",
+    "across_tasks",
+    "benjamini_hochberg",
+    "calibrate",
+    "compact_letters",
+    "correlation_contributions",
+    "correlation_effects",
+    "crossed_effect",
+    "decide",
     "draw_spread",
+    "equivalence_test",
+    "examples_needed",
+    "fully_crossed",
+    "hierarchical_interval",
     "holm",
+    "joint_statistics",
+    "make_contrast",
+    "max_t",
+    "mcnemar_test",
+    "mean_contributions",
+    "mean_effects",
     "mean_estimates",
     "minimum_detectable_effect",
+    "multi_bootstrap",
+    "non_inferiority_test",
+    "one_sided",
+    "outcome_cases",
+    "partial_conjunction_p",
+    "power_of",
+    "rank_sets",
+    "replicability",
     "resample_correlations",
+    "seeds_needed",
     "sign_flip_test",
+    "synthetic_grid",
+    "task_contributions",
     "weighted_mean",
+    "welch_test",
 ]

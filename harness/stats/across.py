@@ -62,9 +62,7 @@ def across_tasks(
             raise HarnessError(f"{len(values)} tasks need {len(values)} scales, got {scale.size}")
         if (scale > 0).all() and np.isfinite(scale).all():
             standardised = _estimate(values / scale[:, None], contrast, rng=flips[1], resamples=resamples, level=level)
-    return AcrossTasks(
-        raw=raw, standardised=standardised, n_tasks=len(values), few=len(values) < ENOUGH_TASKS
-    )
+    return AcrossTasks(raw=raw, standardised=standardised, n_tasks=len(values), few=len(values) < ENOUGH_TASKS)
 
 
 def _estimate(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from harness.errors import HarnessError
 from harness.stats.units import FloatArray
+
+Seed = TypeVar("Seed", bound=Hashable)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +52,7 @@ class Contrast:
         return Contrast(groups=(Group(seeds=(None,), weight_sk=self.weight_k[None, :]),))
 
 
-def make_contrast(
-    first: Mapping[Hashable, int], second: Mapping[Hashable, int] | None = None, *, columns: int
-) -> Contrast:
+def make_contrast(first: Mapping[Seed, int], second: Mapping[Seed, int] | None = None, *, columns: int) -> Contrast:
     """Return the contrast "first minus second"; without `second`, the mean of `first`.
 
     Each maps training seeds to columns of a table of `columns`; None is the seed of a system without
@@ -63,21 +64,23 @@ def make_contrast(
         raise HarnessError("a comparison needs at least one seed on each side; one side has none")
     if second is None:
         return Contrast(groups=(_group(first, columns, sign=1.0),))
-    if set(first) == {None} or set(second) == {None}:
-        seeds = [seed for seed in (*first, *second) if seed is not None] or [None]
-        pairs = {s: (first.get(s, first.get(None)), second.get(s, second.get(None))) for s in seeds}
+    a: dict[Hashable, int] = dict(first)
+    b: dict[Hashable, int] = dict(second)
+    if set(a) == {None} or set(b) == {None}:
+        seeds = [seed for seed in (*a, *b) if seed is not None] or [None]
+        pairs = {s: (a[s] if s in a else a[None], b[s] if s in b else b[None]) for s in seeds}
     else:
-        pairs = {s: (first[s], second[s]) for s in first if s in second and s is not None}
+        pairs = {s: (a[s], b[s]) for s in a if s in b and s is not None}
     if not pairs:
-        return Contrast(groups=(_group(first, columns, sign=1.0), _group(second, columns, sign=-1.0)))
+        return Contrast(groups=(_group(a, columns, sign=1.0), _group(b, columns, sign=-1.0)))
     weight = np.zeros((len(pairs), columns))
-    for row, (a, b) in zip(weight, pairs.values(), strict=True):
-        row[a] += 1.0
-        row[b] -= 1.0
+    for row, (plus, minus) in zip(weight, pairs.values(), strict=True):
+        row[plus] += 1.0
+        row[minus] -= 1.0
     return Contrast(groups=(Group(seeds=tuple(pairs), weight_sk=weight),))
 
 
-def _group(side: Mapping[Hashable, int], columns: int, *, sign: float) -> Group:
+def _group(side: Mapping[Seed, int], columns: int, *, sign: float) -> Group:
     weight = np.zeros((len(side), columns))
     weight[np.arange(len(side)), list(side.values())] = sign
     return Group(seeds=tuple(side), weight_sk=weight)

@@ -59,7 +59,7 @@ def mean_contributions(
     """Split the weighted mean of each column of `values_nk` (n, k) over units.
 
     `draws` (n,) names the draw of each row where the draw of training examples is a factor: each draw counts
-    the same, and each unit has to be in every draw (`crossed`); folds, in which an example appears once, are
+    the same, and each unit has to be in every draw (`fully_crossed`); folds, in which an example appears once, are
     none. Raises HarnessError for no example, unequal lengths, a value that is not finite.
     """
     values = finite(values_nk, what="values")
@@ -112,9 +112,7 @@ def correlation_contributions(
         value_k, influence_nk = influence(truth[rows], predicted[rows], kind=kind)
         per_row[rows] = (influence_nk + value_k) / (size * fold.count)
     part = parts.total(per_row)[:, :, None]
-    return Contributions(
-        value_kd=part.sum(axis=0), part_ukd=part, share_ud=parts.total(share_n)[:, None], n_examples=n
-    )
+    return Contributions(value_kd=part.sum(axis=0), part_ukd=part, share_ud=parts.total(share_n)[:, None], n_examples=n)
 
 
 def task_contributions(values_tk: ArrayLike) -> Contributions:
@@ -122,7 +120,7 @@ def task_contributions(values_tk: ArrayLike) -> Contributions:
     return mean_contributions(values_tk)
 
 
-def crossed(units: ArrayLike | None, draws: ArrayLike) -> bool:
+def fully_crossed(units: ArrayLike | None, draws: ArrayLike) -> bool:
     """Whether every unit appears in every draw, and there are at least two: then the draw is a factor."""
     draw = np.asarray(draws)
     parts = partition(len(draw), np.arange(len(draw)) if units is None else units)

@@ -17,7 +17,7 @@ from harness.stats.contrast import Contrast
 from harness.stats.contributions import Contributions, correlation_contributions
 from harness.stats.correlations import resample_correlations
 from harness.stats.crossed import Layout, Spread, spread
-from harness.stats.estimate import Components, Estimate, Interval
+from harness.stats.estimate import Components, Estimate, Interval, Over
 from harness.stats.influence import Kind
 from harness.stats.means import mean_estimates_of
 from harness.stats.signflip import sign_flip_tests
@@ -92,12 +92,8 @@ def correlation_effects(
             estimate = drawn.estimate(w[used], level=level)
             parts = None
             if estimate.se is not None:
-                parts = Components(
-                    example=estimate.se**2 * table.n_units, seed=None, seed_example=None, draw=0.0
-                )
-            found[i] = replace(
-                estimate, n_seeds=contrasts[i].n_seeds, test="resampling of pairs", components=parts
-            )
+                parts = Components(example=estimate.se**2 * table.n_units, seed=None, seed_example=None, draw=0.0)
+            found[i] = replace(estimate, n_seeds=contrasts[i].n_seeds, test="resampling of pairs", components=parts)
     return [found[i] for i in range(len(contrasts))]
 
 
@@ -109,7 +105,7 @@ def crossed_effect(table: Contributions, contrast: Contrast, *, level: float = 0
     """
     plan = contrast if contrast.seeds_vary else contrast.fixed()
     value = float(table.value_kd.mean(axis=1) @ contrast.weight_k)
-    over = "seeds" if contrast.seeds_vary else "checkpoints"
+    over: Over = "seeds" if contrast.seeds_vary else "checkpoints"
     none = Estimate(
         value=value, se=None, df=None, interval=None, p=None, n_examples=table.n_examples, n_units=table.n_units,
         n_seeds=contrast.n_seeds, n_draws=table.n_draws, over=over, test="crossed t",

@@ -32,7 +32,7 @@ class NonInferiority:
     margin: float
 
 
-def equivalence(estimate: Estimate, *, margin: float, alpha: float = 0.05) -> Equivalence:
+def equivalence_test(estimate: Estimate, *, margin: float, alpha: float = 0.05) -> Equivalence:
     """Test equivalence within ± `margin` by two one-sided t tests (Schuirmann 1987, J. Pharmacokin. Biopharm. 15).
 
     p is the larger of the two. None where the difference does not vary over examples or seeds: without
@@ -42,18 +42,14 @@ def equivalence(estimate: Estimate, *, margin: float, alpha: float = 0.05) -> Eq
     if low is None or high is None or estimate.se is None:
         return Equivalence(p=None, margin=margin, interval=None)
     half = _quantile(1 - alpha, estimate.df) * estimate.se
-    inside = Interval(
-        low=estimate.value - half, high=estimate.value + half, level=1 - 2 * alpha, method="Student's t"
-    )
+    inside = Interval(low=estimate.value - half, high=estimate.value + half, level=1 - 2 * alpha, method="Student's t")
     return Equivalence(p=max(low, high), margin=margin, interval=inside)
 
 
-def non_inferiority(estimate: Estimate, *, margin: float) -> NonInferiority:
+def non_inferiority_test(estimate: Estimate, *, margin: float) -> NonInferiority:
     """Test whether the difference (new minus reference) lies below - `margin` (Wellek 2010, ch. 2.2 and 5.1)."""
     not_worse, _ = _tails(estimate, margin)
-    return NonInferiority(
-        p_not_worse=not_worse, p_loss=None if not_worse is None else 1 - not_worse, margin=margin
-    )
+    return NonInferiority(p_not_worse=not_worse, p_loss=None if not_worse is None else 1 - not_worse, margin=margin)
 
 
 def _tails(estimate: Estimate, margin: float) -> tuple[float | None, float | None]:

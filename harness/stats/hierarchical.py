@@ -43,14 +43,16 @@ def hierarchical_interval(
     drawn_task = rng.integers(0, count, size=(resamples, count))
     drawn_noise = rng.integers(0, resamples, size=(resamples, count))
     observed, moved = [], []
-    noise_rngs = rng.spawn(count)
+    noise_seeds = rng.integers(0, 1 << 62, size=count).tolist()
     for place, group in enumerate(plan.groups):
         seeds = len(group.seeds)
         value = np.stack([groups[place].value_sd.mean(axis=-1) for groups in by_task])  # (tasks, seeds)
         noise = np.stack(
             [
-                _example_noise(groups[place].part_usd.mean(axis=-1), rng=np.random.default_rng(r.bit_generator.seed_seq), resamples=resamples)
-                for groups, r in zip(by_task, noise_rngs, strict=True)
+                _example_noise(
+                    groups[place].part_usd.mean(axis=-1), rng=np.random.default_rng(seed), resamples=resamples
+                )
+                for groups, seed in zip(by_task, noise_seeds, strict=True)
             ]
         )  # (tasks, resamples, seeds); the same draws of examples for both groups
         table = value[drawn_task] + noise[drawn_task, drawn_noise]  # (resamples, tasks, seeds)
@@ -65,9 +67,9 @@ def hierarchical_interval(
         return None
     t = (there.value[usable] - float(here.value)) / np.sqrt(there.variance[usable])
     low_t, high_t = np.quantile(t, [(1 - level) / 2, (1 + level) / 2])
-    value = float(here.value)
+    centre = float(here.value)
     return Interval(
-        low=float(value - high_t * se), high=float(value - low_t * se), level=level, method="hierarchical bootstrap-t"
+        low=float(centre - high_t * se), high=float(centre - low_t * se), level=level, method="hierarchical bootstrap-t"
     )
 
 
@@ -75,14 +77,13 @@ def _layout(value_ts: FloatArray) -> Layout:
     """Take tasks as units: (..., tasks, seeds) scores to a layout with one draw."""
     tasks = value_ts.shape[-2]
     mean = value_ts.mean(axis=-2, keepdims=True)
-    return Layout(
-        value_sd=np.swapaxes(mean, -1, -2), part_usd=((value_ts - mean) / tasks)[..., None]
-    )
+    return Layout(value_sd=np.swapaxes(mean, -1, -2), part_usd=((value_ts - mean) / tasks)[..., None])
 
 
-def _example_noise(part_us: FloatArray, *, rng: np.random.Generator, resamples: int) -> FloatArray:
+def _example_noise(part_us: FloatArray, *, seed: int, resamples: int) -> FloatArray:
     """Return how far resampled units move each seed's score (resamples, seeds)."""
     moved = np.empty((resamples, part_us.shape[1]))
+    rng = np.random.default_rng(seed)  # both groups of a contrast redraw the same examples
     for rows, counts in bootstrap_counts(len(part_us), resamples=resamples, rng=rng):
         moved[rows] = counts.T @ part_us
     return moved

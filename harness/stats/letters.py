@@ -16,7 +16,7 @@ from harness.errors import HarnessError
 _ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def letters(different: ArrayLike, *, order: Sequence[int] | None = None) -> list[str]:
+def compact_letters(different: ArrayLike, *, order: Sequence[int] | None = None) -> list[str]:
     """Return the letters of each system; `different` (n, n) is true where two were shown to differ.
 
     `order` lists systems best first (0..n-1 if not given): letter a goes to the group of the best. Beyond 52

@@ -21,7 +21,7 @@ class McNemar:
     p: float
 
 
-def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
+def mcnemar_test(first: ArrayLike, second: ArrayLike) -> McNemar:
     """Compare right (1) and wrong (0) of two systems on the same n examples (McNemar 1947, Psychometrika 12).
 
     Exact: the discordant examples are binomial with 1/2. p is 1 where none is discordant. Examples have to be

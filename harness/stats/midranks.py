@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.stats import rankdata
 
 from harness.stats.units import FloatArray
 
@@ -43,3 +44,11 @@ def presort(values: FloatArray) -> Presorted:
     n = len(values)
     members = csr_array((np.ones(n), (group, np.arange(n))), shape=(len(names), n))
     return Presorted(group=group.astype(np.intp), members=members)
+
+
+def mid_rank_correlation(first: FloatArray, second: FloatArray) -> float:
+    """Return Spearman's correlation, Pearson's of mid-ranks; NaN if a side is constant."""
+    a, b = (rankdata(x) for x in (first, second))
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])

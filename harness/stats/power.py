@@ -30,9 +30,7 @@ def minimum_detectable_effect(
     return float((quantile(1 - alpha / 2) + quantile(power)) * se)
 
 
-def power_of(
-    effect: float, components: Components, *, n_units: int, n_seeds: int = 1, alpha: float = 0.05
-) -> float:
+def power_of(effect: float, components: Components, *, n_units: int, n_seeds: int = 1, alpha: float = 0.05) -> float:
     """Return the probability that the two-sided t test finds `effect` with that many units and seeds.
 
     Noncentral t with Satterthwaite's df, seeds crossed with units as in `crossed`; exact for one seed and

@@ -58,8 +58,10 @@ def sign_flip_tests(part_um: FloatArray, *, rng: np.random.Generator, resamples:
     size = np.abs(part_um).max(axis=0, initial=0.0)
     moving_um = (np.abs(part_um) > 1e-12 * size) & (size > 0)
     found: dict[int, SignFlip] = {}
-    for j in np.flatnonzero(moving_um.sum(axis=0) <= _EXACT_UNITS):
-        found[int(j)] = _exact(part_um[moving_um[:, j], j], count)
+    few = moving_um.sum(axis=0) <= _EXACT_UNITS
+    for j in range(part_um.shape[1]):
+        if few[j]:
+            found[j] = _exact(part_um[moving_um[:, j], j], count)
     sampled = [j for j in range(part_um.shape[1]) if j not in found]
     if sampled:
         sums = np.where(moving_um, part_um, 0.0)[:, sampled]
@@ -67,8 +69,8 @@ def sign_flip_tests(part_um: FloatArray, *, rng: np.random.Generator, resamples:
         extreme = np.zeros(len(sampled), dtype=np.int64)
         for bits in sign_bits(count, resamples=resamples, rng=rng):
             extreme += np.count_nonzero(np.abs(flipped(bits, sums)) >= observed, axis=0)
-        for j, b in zip(sampled, extreme, strict=True):
-            found[j] = SignFlip(p=float(b + 1) / (resamples + 1), exact=False, permutations=resamples, n_units=count)
+        for j, b in zip(sampled, extreme.tolist(), strict=True):
+            found[j] = SignFlip(p=(b + 1) / (resamples + 1), exact=False, permutations=resamples, n_units=count)
     return [found[j] for j in range(part_um.shape[1])]
 
 

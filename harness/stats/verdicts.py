@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.errors import HarnessError
-from harness.stats.equivalence import equivalence
+from harness.stats.equivalence import equivalence_test
 from harness.stats.estimate import Estimate
 from harness.stats.families import holm
 from harness.stats.power import minimum_detectable_effect
@@ -49,7 +49,10 @@ def decide(
     if not len(estimates) == len(adjusted) == len(limits):
         raise HarnessError(f"{len(estimates)} estimates need as many p values and margins")
     within = holm(
-        [None if m is None else equivalence(e, margin=m, alpha=alpha).p for e, m in zip(estimates, limits, strict=True)]
+        [
+            None if m is None else equivalence_test(e, margin=m, alpha=alpha).p
+            for e, m in zip(estimates, limits, strict=True)
+        ]
     )
     verdicts = []
     for estimate, p, p_equivalent, margin in zip(estimates, adjusted, within, limits, strict=True):

@@ -26,7 +26,7 @@ class Welch:
     p: float | None
 
 
-def welch(first: ArrayLike, second: ArrayLike) -> Welch:
+def welch_test(first: ArrayLike, second: ArrayLike) -> Welch:
     """Compare the scores of two sets of seeds (Welch 1947, Biometrika 34, 28-35); None where nothing varies."""
     a, b = finite(first, what="scores of the first"), finite(second, what="scores of the second")
     if not a.size or not b.size:

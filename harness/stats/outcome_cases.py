@@ -1,0 +1,173 @@
+"""Calibration on outcomes that were measured: the same examples redrawn, with a truth known by construction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from harness.errors import HarnessError
+from harness.stats.cases import Case, Measured, hits, rejections
+from harness.stats.contrast import make_contrast
+from harness.stats.contributions import Contributions, correlation_contributions, mean_contributions
+from harness.stats.crossed import spread
+from harness.stats.effects import crossed_effect, layouts
+from harness.stats.midranks import mid_rank_correlation
+from harness.stats.trials import Trials, one_seed_correlations, one_seed_means, pair_of, trials_of
+from harness.stats.units import FloatArray, finite, partition
+from harness.stats.worlds import Sample
+
+ENOUGH_UNITS = 50  # by the synthetic cells: below, tests of right and wrong are too coarse to keep 5 %
+
+
+def outcome_cases(
+    name: str,
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    metric: Literal["accuracy", "spearman"],
+    gold: ArrayLike | None = None,
+    units: ArrayLike | None = None,
+) -> list[Case]:
+    """Return the cells for two systems on one measured task.
+
+    `first` and `second` (n, seeds) hold right and wrong, or predicted scores with `gold` (n,). One cell for
+    the first seed alone; with two or more seeds one for seeds crossed with examples. Raises HarnessError for
+    unequal shapes and a value that is not finite.
+    """
+    a, b = finite(first, what="outcomes of the first"), finite(second, what="outcomes of the second")
+    if a.ndim != 2 or a.shape != b.shape or not a.size:
+        raise HarnessError(f"calibration needs the same examples and seeds on both sides, got {a.shape} and {b.shape}")
+    truth = None if gold is None else finite(gold, what="gold scores")
+    if (metric == "spearman") != (truth is not None):
+        raise HarnessError("gold scores go with a Spearman task, and only with one")
+    unit = partition(len(a), units)
+    made: list[Case] = [
+        RedrawnCase(
+            method="sign flips, bootstrap-t" if truth is None else "resampling of pairs, BCa",
+            design=f"outcomes of {name}, one seed",
+            first=a[:, 0],
+            second=b[:, 0],
+            gold=truth,
+            unit=unit.code,
+            claimed=unit.count >= ENOUGH_UNITS,
+            why="" if unit.count >= ENOUGH_UNITS else f"{unit.count} units",
+        )
+    ]
+    seeds = a.shape[1]
+    if seeds > 1 and unit.count > 1:
+        both = np.concatenate([a, b], axis=1)
+        table = (
+            mean_contributions(both, units=unit.code)
+            if truth is None
+            else correlation_contributions(truth, both, kind="spearman", units=unit.code)
+        )
+        made.append(
+            RedrawnSeedsCase(
+                method="seeds × examples",
+                design=f"outcomes of {name}, {seeds} seeds",
+                table=table,
+                claimed=seeds >= 5,
+                why="" if seeds >= 5 else "fewer than 5 seeds",
+            )
+        )
+    return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedrawnCase:
+    """One seed. A/A: units redrawn, the two systems swapped at random on each. Effect: redrawn as they are,
+    so that the difference in the data is the truth.
+    """
+
+    method: str
+    design: str
+    first: FloatArray
+    second: FloatArray
+    gold: FloatArray | None
+    unit: np.ndarray
+    claimed: bool = True
+    why: str = ""
+
+    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> Measured:
+        """Run the cell."""
+
+        def run(*, swap: bool) -> Trials:
+            runner = one_seed_means if self.gold is None else one_seed_correlations
+            return runner(lambda r: self._redraw(r, swap=swap), replicates=replicates, resamples=resamples, rng=rng)
+
+        null, moved = run(swap=True), run(swap=False)
+        effect = self._difference()
+        return Measured(
+            type_one=rejections(null.p), coverage=hits(moved, effect), power=rejections(moved.p), effect=effect
+        )
+
+    def _difference(self) -> float:
+        if self.gold is None:
+            return float(np.mean(self.first - self.second))
+        return mid_rank_correlation(self.gold, self.first) - mid_rank_correlation(self.gold, self.second)
+
+    def _redraw(self, rng: np.random.Generator, *, swap: bool) -> Sample:
+        count = int(self.unit.max()) + 1
+        order = np.argsort(self.unit, kind="stable")
+        size = np.bincount(self.unit, minlength=count)
+        start = np.concatenate([[0], np.cumsum(size)[:-1]])
+        drawn = rng.integers(0, count, count)
+        rows = order[np.concatenate([np.arange(start[u], start[u] + size[u]) for u in drawn])]
+        label = np.repeat(np.arange(count), size[drawn])
+        first, second = self._scaled(self.first)[rows], self._scaled(self.second)[rows]
+        if swap:
+            swapped = rng.integers(0, 2, count).astype(bool)[label]
+            first, second = np.where(swapped, second, first), np.where(swapped, first, second)
+        return Sample(
+            first=first[:, None, None],
+            second=second[:, None, None],
+            gold=None if self.gold is None else self.gold[rows],
+            unit=label,
+        )
+
+    def _scaled(self, values: FloatArray) -> FloatArray:
+        """Put similarities of two systems on one scale, their ranks; right and wrong stay as they are."""
+        if self.gold is None:
+            return values
+        return np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedrawnSeedsCase:
+    """Seeds: units are redrawn, seed effects are normal with the variance found, seed × unit parts keep their
+    size and change sign with the seed. The truth is 0, or what is added.
+    """
+
+    method: str
+    design: str
+    table: Contributions
+    claimed: bool = True
+    why: str = ""
+
+    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> Measured:
+        """Run the cell; nothing is resampled within a replicate."""
+        seeds = self.table.value_kd.shape[0] // 2
+        groups = layouts(self.table, pair_of(seeds, paired=True))
+        found = spread(groups, seeds_vary=True)
+        seed_sd = float(np.sqrt(max(0.0, float(found.seeds[0] - found.interaction) * seeds)))
+        part_us = groups[0].part_usd[:, :, 0] * self.table.n_units
+        item = part_us.mean(axis=1, keepdims=True)
+        se = float(np.sqrt(found.variance))
+
+        def run(effect: float) -> Trials:
+            estimates = []
+            contrast = make_contrast(dict(zip(range(seeds), range(seeds), strict=True)), columns=seeds)
+            for _ in range(replicates):
+                rows = rng.integers(0, len(part_us), len(part_us))
+                flips = rng.choice([-1.0, 1.0], seeds)
+                values = item[rows] + (part_us - item)[rows] * flips + rng.normal(0, seed_sd, seeds) + effect
+                estimates.append(crossed_effect(mean_contributions(values), contrast))
+            return trials_of(estimates)
+
+        null, moved = run(0.0), run(2.8 * se)
+        return Measured(
+            type_one=rejections(null.p), coverage=hits(moved, 2.8 * se), power=rejections(moved.p), effect=2.8 * se
+        )
