@@ -20,13 +20,13 @@ SHARED = Path(".nox", "shared")
 PYTHON = str(SHARED / ("Scripts" if os.name == "nt" else "bin") / "python")
 
 
-def run(session: nox.Session, *module_and_arguments: str) -> None:
+def run(session: nox.Session, *module_and_arguments: str, env: dict[str, str] | None = None) -> None:
     """Run `python -m …` in the shared environment, made and brought up to date first."""
     if not Path(PYTHON).exists():
         session.run(sys.executable, "-m", "venv", str(SHARED), external=True)
     needs = nox.project.dependency_groups(PROJECT, "test", "types")
     session.run(PYTHON, "-m", "pip", "install", "-q", "-e", ".", *needs, external=True)
-    session.run(PYTHON, "-m", *module_and_arguments, external=True)
+    session.run(PYTHON, "-m", *module_and_arguments, external=True, env=env)
 
 
 @nox.session
@@ -65,6 +65,28 @@ def slow(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """The built page in headless Chromium."""
     run(session, "pytest", "-m", "browser", *session.posargs)
+
+
+# The last llm2vec, its transformers, and the torch and peft that our side was measured with.
+LLM2VEC = ("llm2vec==0.2.3", "transformers==4.44.2", "torch==2.13.0", "peft==0.21.2")
+
+
+@nox.session
+def peers(session: nox.Session) -> None:
+    """Embeddings and training losses beside llm2vec, on the checkpoint folder that HARNESS_PEERS_BASE names."""
+    named = os.environ.get("HARNESS_PEERS_BASE", "")
+    base = Path(named).expanduser().resolve()
+    if not named or not (base / "config.json").is_file():
+        session.error(
+            "set HARNESS_PEERS_BASE to the folder of a Llama checkpoint (config.json, safetensors, tokenizer.json)"
+        )
+    session.install("-q", *LLM2VEC)
+    quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        run(session, "tests.peers.material", str(base), folder, env=quiet)
+        run(session, "tests.peers.ours", str(base), folder, env=quiet)
+        session.run("python", "-m", "tests.peers.theirs", folder, env=quiet)
+        run(session, "tests.peers.table", folder)
 
 
 @nox.session

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError, near_names
+from harness.hub import is_hub_id, snapshot
 
-# Architectures whose attention reads config.is_causal and that the mask proof has been run on.
-ARCHITECTURES = frozenset({"LlamaForCausalLM"})
+# Architectures whose attention reads config.is_causal and that the mask proof has been run on (tests/test_families.py).
+ARCHITECTURES = frozenset(
+    {
+        "LlamaForCausalLM",
+        "MistralForCausalLM",
+        "Qwen2ForCausalLM",
+        "Qwen3ForCausalLM",
+        "GemmaForCausalLM",
+        "Gemma2ForCausalLM",
+        "Gemma3ForCausalLM",
+    }
+)
 EMBEDDED = "mini"
-_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w.-]+)?$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +59,7 @@ def resolve_base(name: str) -> Base:
     if path.is_dir():
         folder = _checked(path.resolve())
         return Base(name=folder.name, folder=folder, revision=_fingerprint(folder))
-    if _HUB_ID.match(name) and not name.startswith((".", "/")):
+    if is_hub_id(name):
         return _from_hub(name)
     known = embedded_bases()
     raise HarnessError(
@@ -59,23 +68,9 @@ def resolve_base(name: str) -> Base:
 
 
 def _from_hub(name: str) -> Base:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
-
     repo, _, revision = name.partition("@")
-    try:
-        folder = Path(
-            snapshot_download(
-                repo,
-                revision=revision or None,
-                allow_patterns=["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer*", "*.model"],
-            )
-        )
-    except (LocalEntryNotFoundError, RepositoryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise HarnessError(
-            f"the base {name!r} is no folder here and could not be had from the hub ({type(error).__name__}); check "
-            "the name and the network, or point HF_HUB_CACHE at a copy"
-        ) from error
+    patterns = ["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer*", "*.model"]
+    folder = snapshot(repo, revision=revision or None, patterns=patterns, what="the base")
     return Base(name=repo, folder=_checked(folder), revision=folder.name)
 
 

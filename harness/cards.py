@@ -8,90 +8,18 @@ variant is for. Nothing else in the code knows a variant by name. Cards are read
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from harness.errors import HarnessError, near_names
-
-Attention = Literal["causal", "bidirectional"]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from harness.recipes import MODELS, TRAINED_KINDS, Attention, Recipe, Strict, Trained
 
 
-class Lora(_Strict):
-    """Low-rank adapters on every linear layer of the backbone, merged into the weights after the stage."""
-
-    rank: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1)
-    dropout: float = Field(0.05, ge=0, lt=1)
-
-
-class _Stage(_Strict):
-    data: str = Field("mini", min_length=1, description="`mini`: the embedded English")
-    examples: int = Field(ge=2, description="training examples drawn from the data")
-    steps: int = Field(ge=1)
-    batch_size: int = Field(ge=2)
-    max_length: int = Field(ge=4, description="tokens")
-    learning_rate: float = Field(gt=0)
-    warmup_steps: int = Field(0, ge=0)
-    lora: Lora = Lora()
-
-
-class MntpStage(_Stage):
-    """Masked next-token prediction (BehnamGhader et al. 2024, section 2.2)."""
-
-    kind: Literal["mntp"]
-    mask_probability: float = Field(0.2, gt=0, lt=1)
-    mask_token: str = Field("_", min_length=1)
-
-
-class SimcseStage(_Stage):
-    """Unsupervised SimCSE (Gao et al. 2021): two dropout views of one sentence are a positive pair."""
-
-    kind: Literal["simcse"]
-    scale: float = Field(20.0, gt=0, description="inverse temperature")
-    attention_dropout: float = Field(0.3, gt=0, lt=1)
-
-
-class SupconStage(_Stage):
-    """Supervised contrastive training with one hard negative per anchor and in-batch negatives."""
-
-    kind: Literal["supcon"]
-    scale: float = Field(50.0, gt=0, description="inverse temperature")
-
-
-Stage = Annotated[MntpStage | SimcseStage | SupconStage, Field(discriminator="kind")]
-
-STAGE_KINDS = frozenset({"mntp", "simcse", "supcon"})
-
-
-class Recipe(_Strict):
-    """What makes a variant, for one base: everything that can change a weight or an embedding."""
-
-    attention: Attention
-    weights: Literal["pretrained", "random"] = "pretrained"
-    pooling: Literal["mean"] = "mean"
-    max_length: int = Field(512, ge=4, description="tokens of a text that are read")
-    stages: tuple[Stage, ...] = ()
-
-    @property
-    def seeded(self) -> bool:
-        """Whether a training seed can change this recipe's weights."""
-        return bool(self.stages) or self.weights == "random"
-
-    @property
-    def digest(self) -> str:
-        return _sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True))
-
-
-class Card(_Strict):
+class Card(Strict):
     """One variant: its recipe, its per-base overrides, and the prose of its card."""
 
     variant: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
@@ -101,9 +29,11 @@ class Card(_Strict):
     weights: Literal["pretrained", "random"] = "pretrained"
     pooling: Literal["mean"] = "mean"
     max_length: int = Field(512, ge=4)
-    stages: tuple[Stage, ...] = ()
-    bases: dict[str, dict[str, dict[str, Any]]] = Field(
-        default_factory=dict, description="base name → stage kind → fields that differ there"
+    instruction: str | None = Field(None, min_length=1, pattern=r"\S")
+    stages: tuple[Trained, ...] = ()
+    bases: dict[str, dict[str, dict[str, Any] | list[dict[str, Any]]]] = Field(
+        default_factory=dict,
+        description="base name → stage kind → fields that differ there; or → adapters: published ones in their place",
     )
     sources: tuple[str, ...] = ()
     license: str = "apache-2.0"
@@ -122,37 +52,55 @@ class Card(_Strict):
         return self
 
     def recipe(self, base_name: str) -> Recipe:
-        """The recipe on base `base_name` (`mini`, a folder's name or a hub id), overrides applied."""
-        overrides = self.bases.get(base_name, {})
-        unknown = set(overrides) - {stage.kind for stage in self.stages}
-        if unknown:
-            raise ValueError(f"bases.{base_name} names {', '.join(sorted(unknown))}, which is no stage of this card")
-        stages = [stage.model_dump() | overrides.get(stage.kind, {}) for stage in self.stages]
+        """The recipe on base `base_name` (`mini`, a folder's name or a hub id), overrides applied.
+
+        A folder that bears the last part of a hub id takes that id's overrides.
+        """
+        overrides = self._overrides(base_name)
+        known = {stage.kind for stage in self.stages} | {"adapters"}
+        for unknown in sorted(set(overrides) - known):
+            raise ValueError(f"bases.{base_name} names {unknown}, which is no stage of this card")
+        if "adapters" in overrides:
+            if len(overrides) > 1:
+                raise ValueError(f"bases.{base_name} has adapters and stages; adapters stand in place of all stages")
+            stages = [{"kind": "adapter", **adapter} for adapter in overrides["adapters"]]
+        else:
+            stages = [stage.model_dump() | overrides.get(stage.kind, {}) for stage in self.stages]
         return Recipe.model_validate(
             {
                 "attention": self.attention,
                 "weights": self.weights,
                 "pooling": self.pooling,
                 "max_length": self.max_length,
+                "instruction": self.instruction,
                 "stages": stages,
             }
         )
 
-    def with_data(self, data: dict[str, str]) -> Card:
-        """This card with the training text of some stages replaced: stage kind → `mini` or a file.
+    def _overrides(self, base_name: str) -> dict[str, Any]:
+        if base_name in self.bases:
+            return self.bases[base_name]
+        return next((fields for name, fields in self.bases.items() if name.rpartition("/")[2] == base_name), {})
 
-        Raises HarnessError for a stage kind that does not exist.
+    def with_data(self, data: dict[str, str], base_name: str) -> Card:
+        """This card with the training text of some stages on a base replaced: stage kind → `mini`, file or hub data.
+
+        Raises HarnessError for a stage kind that does not exist, and where adapters stand in place of training.
         """
-        unknown = set(data) - STAGE_KINDS
+        unknown = set(data) - TRAINED_KINDS
         if unknown:
-            raise HarnessError(f"no stage is named {unknown.pop()!r}; stages: {', '.join(sorted(STAGE_KINDS))}")
-        if not data:
+            raise HarnessError(f"no stage is named {unknown.pop()!r}; stages: {', '.join(sorted(TRAINED_KINDS))}")
+        own = {kind: source for kind, source in data.items() if kind in {stage.kind for stage in self.stages}}
+        if not own:
             return self
-        stages = tuple(
-            stage.model_copy(update={"data": data[stage.kind]}) if stage.kind in data else stage
-            for stage in self.stages
-        )
-        return self.model_copy(update={"stages": stages})
+        overrides = self._overrides(base_name)
+        if "adapters" in overrides:
+            raise HarnessError(
+                f"on {base_name} the card of {self.variant} merges published adapters and trains nothing, so "
+                "--data has no effect; copy the card into ./model_cards and take `adapters` out of it"
+            )
+        merged = {kind: {**overrides.get(kind, {}), "data": source} for kind, source in own.items()}
+        return self.model_copy(update={"bases": {**self.bases, base_name: {**overrides, **merged}}})
 
     @cached_property
     def summary(self) -> str:
@@ -241,8 +189,7 @@ def _first_mistake(error: ValidationError) -> str:
 
 
 def _known_fields() -> set[str]:
-    models: tuple[type[BaseModel], ...] = (Card, MntpStage, SimcseStage, SupconStage, Lora)
-    return {name for model in models for name in model.model_fields} - {"prose", "sha256"}
+    return {*Card.model_fields, *(name for model in MODELS for name in model.model_fields)} - {"prose", "sha256"}
 
 
 def _sha256(text: str) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.bases import Base, resolve_base
-from harness.cards import Attention, Lora, Recipe
 from harness.errors import HarnessError, near_names
 from harness.paths import cache_folder
 from harness.provenance import TESTED, versions
+from harness.recipes import Attention, Lora, Recipe
 
 if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof

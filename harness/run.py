@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,12 +17,14 @@ from harness.suites.catalog import Suite, choose_suite, make_task, task_info
 from harness.suites.task import TaskEncoder, TaskInfo
 from harness.systems import PlannedSystem, plan_systems
 from harness.training.lineage import PlannedStage
+from harness.training.ranks import Ranks
 from harness.training.stages import stage_folder
 
 if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
     from harness.encoder.placement import Placement
     from harness.store import Store
+    from harness.training.watch import OnStep
 
 # Raise when the evaluation code changes what the same system scores; stored results of another version are redone.
 EVALUATION_VERSION = "1"
@@ -46,7 +48,7 @@ class Listener(Protocol):
     """Hears how a run goes; the CLI draws bars from it."""
 
     def note(self, message: str) -> None: ...
-    def stage(self, label: str, planned: PlannedStage) -> Callable[[int, int], None]: ...
+    def stage(self, label: str, planned: PlannedStage) -> OnStep: ...
     def proof(self, label: str, proof: MaskProof) -> None: ...
     def task(self, label: str, name: str, number: int, total: int) -> None: ...
     def result(self, label: str, result: TaskResult) -> None: ...
@@ -91,7 +93,8 @@ def plan_run(request: RunRequest, store: Store, place: Placement) -> RunPlan:
     suite = choose_suite(request.suite, request.tasks)
     base = resolve_base(request.base)
     infos = [task_info(name) for name in suite.tasks]
-    chosen = [card.with_data(dict(request.data)) for card in cards.values() if card.variant in wanted]
+    data = dict(request.data)
+    chosen = [card.with_data(data, base.name) for card in cards.values() if card.variant in wanted]
     jobs: list[_Job] = []
     if suite.baseline is not None:
         record = System(base=base.name, base_revision=base.revision, variant=suite.baseline[0], kind="baseline")
@@ -119,6 +122,10 @@ def execute(plan: RunPlan, store: Store, listener: Listener, *, command: str, fo
     """Train, prove and measure what is missing. Each task is stored as it ends; a kill loses at most one task."""
     if plan.idle:
         return
+    if Ranks.here().size > 1:
+        raise HarnessError(
+            "a run measures in one process; train on several with `accelerate launch -m harness train`, then run alone"
+        )
     store.ready()
     for job in plan.jobs:
         if job.missing:
@@ -167,13 +174,15 @@ def save_variant(
 
     Without `out` it is the cached stage; a variant with no stage of its own needs `out`.
     """
-    card = get_card(variant, load_cards()).with_data(data)
+    card = get_card(variant, load_cards()).with_data(data, base.name)
     (planned,) = plan_systems(base, [card], [seed])
     if out is None and not planned.lineage:
         raise HarnessError(f"{variant} trains nothing, so there is no stage to keep; name a folder with --out")
     if out is not None and out.exists() and any(out.iterdir()):
         raise HarnessError(f"{out} is not empty; name a new folder with --out")
     planned.train(place.device, lambda stage: listener.stage(planned.label, stage))
+    if not Ranks.here().first:
+        return out or stage_folder(planned.lineage[-1])
     encoder = planned.encoder(place)
     listener.proof(planned.label, encoder.prove().require())
     if out is None:

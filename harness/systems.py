@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.bases import Base
-from harness.cards import Card, Recipe
+from harness.cards import Card
+from harness.recipes import Recipe
 from harness.records import System
 from harness.training.lineage import PlannedStage, plan_lineage
 from harness.training.stages import OnStage, is_trained, stage_folder, train_lineage
@@ -46,14 +47,26 @@ class PlannedSystem:
             seed=self.seed,
             card_hash=self.recipe.digest,
             recipe={"title": self.card.title, "card_sha256": self.card.sha256, **self.recipe.model_dump(mode="json")},
-            lineage={planned.stage.kind: planned.digest for planned in self.lineage},
-            data={planned.stage.kind: planned.data_fingerprint for planned in self.lineage},
+            lineage={planned.name: planned.digest for planned in self.lineage},
+            data={planned.name: planned.fingerprint for planned in self.lineage},
             folder=str(stage_folder(self.lineage[-1]) if self.lineage else self.base.folder),
         )
 
     def train(self, device: str, on_stage: OnStage | None = None) -> None:
-        """Train the stages that are missing."""
+        """Train the stages that are missing, once the mask is proven on the base. Raises ProofError if it is not."""
+        if self.untrained:
+            self._prove_base(device)
         train_lineage(self.base, self.lineage, device=device, on_stage=on_stage)
+
+    def _prove_base(self, device: str) -> None:
+        from harness.encoder.model import build_encoder
+        from harness.encoder.placement import Placement
+
+        place = Placement(device=device, dtype="float32")
+        untrained = self.recipe.model_copy(update={"stages": ()})
+        build_encoder(
+            self.base.folder, untrained, seed=self.seed, place=place, name=self.base.name, revision=self.base.revision
+        ).prove().require()
 
     def encoder(self, place: Placement) -> Encoder:
         """Load the trained system. Call `train` first."""

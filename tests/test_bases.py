@@ -66,7 +66,7 @@ def _other(folder: Path) -> None:
         (_scramble, "corrupt or cut short"),
         (_empty, "corrupt or cut short"),
         (_pickle, "a pickle and is never opened"),
-        (_other, "BertModel; supported: LlamaForCausalLM"),
+        (_other, "BertModel; supported: Gemma2ForCausalLM"),
         (lambda folder: (folder / "config.json").unlink(), "no config.json"),
         (lambda folder: (folder / "config.json").write_text("{"), "not JSON"),
         (lambda folder: (folder / "model.safetensors").unlink(), "no weights"),

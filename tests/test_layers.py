@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 ORDER: tuple[tuple[str, ...], ...] = (
     ("harness",),
     ("harness.errors",),
-    ("harness.paths", "harness.provenance", "harness.outcomes", "harness.records", "harness.mini", "harness.stats"),
+    ("harness.recipes", "harness.hub", "harness.rows", "harness.outcomes", "harness.records"),
+    ("harness.paths", "harness.provenance", "harness.mini", "harness.stats"),
     ("harness.metrics", "harness.cards", "harness.bases"),
     ("harness.encoder", "harness.probes"),
     ("harness.training",),

@@ -113,7 +113,7 @@ def _bases() -> Listing:
     from harness.bases import embedded_bases
 
     rows: list[tuple[object, ...]] = list(embedded_bases().items())
-    rows.append(("FOLDER", "a Hugging Face checkpoint folder of Llama architecture, in safetensors"))
+    rows.append(("FOLDER", "a Hugging Face checkpoint folder in safetensors: Llama, Mistral, Qwen or Gemma"))
     rows.append(("ORG/NAME", "a hub id, with @revision to pin a commit"))
     return ("base", "what it is"), rows
 

@@ -21,7 +21,9 @@ Site = Annotated[Path, typer.Option("--out", help="Folder of the page.")]
 Data = Annotated[
     list[str] | None,
     typer.Option(
-        "--data", metavar="STAGE=FILE", help="Train a stage (mntp, simcse, supcon) on a .parquet, .jsonl or .txt file."
+        "--data",
+        metavar="STAGE=SOURCE",
+        help="Train a stage (mntp, simcse, supcon) on a .parquet, .jsonl or .txt file, or hub:ORG/NAME@COMMIT/PATH.",
     ),
 ]
 
@@ -30,13 +32,13 @@ SITE = Path("leaderboard/site")
 
 
 def stage_data(values: list[str] | None) -> dict[str, str]:
-    """`--data mntp=FILE` … ─▶ {"mntp": "FILE"}."""
+    """`--data mntp=FILE` … ─▶ {"mntp": "SOURCE"}."""
     from harness.errors import HarnessError
 
     data: dict[str, str] = {}
     for value in values or []:
         stage, sign, path = value.partition("=")
         if not (stage and sign and path):
-            raise HarnessError(f"--data {value!r} is not STAGE=FILE; write for example --data mntp=corpus.txt")
+            raise HarnessError(f"--data {value!r} is not STAGE=SOURCE; write for example --data mntp=corpus.txt")
         data[stage] = path
     return data

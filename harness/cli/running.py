@@ -98,6 +98,7 @@ def train(
     from harness.cli.screen import RunScreen, prepare
     from harness.encoder.placement import Placement
     from harness.run import save_variant
+    from harness.training.ranks import Ranks
 
     prepare()
     place = Placement.choose(device, "float32")
@@ -105,7 +106,8 @@ def train(
         folder = save_variant(
             variant, resolve_base(base), seed=seed, out=out, place=place, listener=screen, data=options.stage_data(data)
         )
-    print(folder)
+    if Ranks.here().first:
+        print(folder)
 
 
 def _seeds(seed: int | None, seeds: int | None) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
     from harness.outcomes import TaskResult
     from harness.training.lineage import PlannedStage
+    from harness.training.watch import OnStep, Step
 
 # Where nobody looks (a pipe, a file), lines are long rather than folded.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
@@ -90,18 +91,30 @@ class RunScreen(AbstractContextManager["RunScreen"]):
     def note(self, message: str) -> None:
         err.print(f"[dim]{self._clock()}[/dim]  {escape(message)}")
 
-    def stage(self, label: str, planned: PlannedStage) -> Callable[[int, int], None]:
-        stage = planned.stage
-        self.note(f"{label} · training {stage.kind}: {stage.steps} steps of {stage.batch_size} examples")
-        self._progress.reset(self._stage, total=stage.steps, visible=True, description=f"{label} · {stage.kind}")
+    def stage(self, label: str, planned: PlannedStage) -> OnStep:
+        from harness.training.ranks import Ranks
 
-        began = time.monotonic()
+        stage, what = planned.stage, f"{label} · {planned.name}"
+        if stage.kind == "adapter":
+            self.note(f"{what}: merging the published weights")
+            return lambda step: None
+        together = f" on {processes} processes" if (processes := Ranks.here().size) > 1 else ""
+        self.note(f"{label} · training {stage.kind}: {stage.steps} steps of {stage.batch_size} examples{together}")
+        self._progress.reset(self._stage, total=stage.steps, visible=True, description=what)
 
-        def on_step(done: int, total: int) -> None:
-            self._progress.update(self._stage, completed=done, total=total, visible=done < total)
-            if not self._live and total >= 100 and done < total and done % (total // 5) == 0:
-                left = (time.monotonic() - began) / done * (total - done)
-                self.note(f"{label} · {stage.kind}: {done} of {total} steps, about {left:.0f} s left")
+        def on_step(step: Step) -> None:
+            if step.first and step.done == step.first + 1:
+                self.note(f"{what}: going on after step {step.first}, where an earlier run was stopped")
+            pace = f"{step.examples_per_s:.0f} examples/s" + ("" if step.loss is None else f", loss {step.loss:.3f}")
+            self._progress.update(
+                self._stage,
+                completed=step.done,
+                total=step.total,
+                visible=step.done < step.total,
+                description=f"{what} · {pace}",
+            )
+            if not self._live and step.total >= 100 and step.done < step.total and step.done % (step.total // 5) == 0:
+                self.note(f"{what}: {step.done} of {step.total} steps, {pace}, about {step.left_s:.0f} s left")
 
         return on_step
 

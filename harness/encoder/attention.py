@@ -17,8 +17,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from harness.cards import Attention
 from harness.errors import HarnessError, ProofError
+from harness.recipes import Attention
 
 Padding = Literal["none", "left", "right"]
 PADDINGS: tuple[Padding, ...] = ("none", "left", "right")

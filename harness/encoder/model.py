@@ -15,11 +15,12 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer, WordWeights
 
-from harness.cards import Recipe
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
+from harness.encoder.instructions import InstructedForMteb, encode_instructed
 from harness.encoder.placement import Placement, fit_threads
 from harness.encoder.words import word_vectors
 from harness.errors import HarnessError
+from harness.recipes import Recipe
 
 
 class Encoder:
@@ -36,14 +37,23 @@ class Encoder:
         """The transformers decoder inside."""
         return self.model[0].model
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64) -> np.ndarray:
-        """Embeddings of `texts`, (N, D) float32, in their order."""
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64, instruction: str | None = None) -> np.ndarray:
+        """Embeddings of `texts`, (N, D) float32, in their order.
+
+        Under an instruction (None: the recipe's; "": none) a text attends to it and pools its own tokens only.
+        """
+        instruction = self.recipe.instruction if instruction is None else instruction
+        if instruction and instruction.strip():
+            return encode_instructed(self.model, texts, instruction, batch_size=batch_size)
         return np.asarray(
             self.model.encode(list(texts), batch_size=batch_size, show_progress_bar=False), dtype=np.float32
         )
 
     def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
-        """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding."""
+        """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding.
+
+        Words are read in their text alone; an instruction is for whole texts.
+        """
         return word_vectors(self.backbone, self.model.tokenizer, texts, spans, max_length=self.model.max_seq_length)
 
     def prove(self, **options: Any) -> MaskProof:
@@ -57,8 +67,7 @@ class Encoder:
         from mteb.models import ModelMeta
         from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
 
-        wrapped = SentenceTransformerEncoderWrapper(self.model)
-        wrapped.mteb_model_meta = ModelMeta.create_empty(
+        meta = ModelMeta.create_empty(
             overwrites={
                 "name": f"harness/{self.name}",
                 "revision": self.revision,
@@ -68,6 +77,10 @@ class Encoder:
                 "modalities": ["text"],
             }
         )
+        if self.recipe.instruction:
+            return InstructedForMteb(self, meta)
+        wrapped = SentenceTransformerEncoderWrapper(self.model)
+        wrapped.mteb_model_meta = meta
         return wrapped
 
     def save(self, folder: Path) -> None:
@@ -85,11 +98,15 @@ def build_encoder(
     """
     transformer = Transformer(
         str(checkpoint),
-        model_kwargs={"dtype": getattr(torch, place.dtype), "attn_implementation": "sdpa", "use_safetensors": True},
+        # No kernel is named: transformers takes sdpa, or eager where an architecture (Gemma 2) has no other
+        model_kwargs={"dtype": getattr(torch, place.dtype), "use_safetensors": True},
     )
     backbone, tokenizer = transformer.model, transformer.tokenizer
     if not tokenizer.is_fast:
         raise HarnessError(f"the tokenizer of {name} gives no character offsets; save it as tokenizer.json")
+    rows = backbone.get_input_embeddings().num_embeddings
+    if len(tokenizer) > rows:
+        raise HarnessError(f"the tokenizer of {name} has {len(tokenizer)} tokens and its model {rows}; fetch both anew")
     fit_threads(sum(weight.numel() for weight in backbone.parameters()))
     set_attention(backbone, recipe.attention)
     backbone.config.use_cache = False

@@ -1,13 +1,21 @@
-"""LoRA on the backbone, put in place and merged in place, so that trainers see an ordinary model."""
+"""LoRA on the backbone, put in place and merged in place, so that trainers see an ordinary model.
+
+On disk an adapter is a folder in PEFT format: adapter_config.json and adapter_model.safetensors.
+"""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
-from harness.cards import Lora
+from harness.errors import HarnessError
+from harness.recipes import Lora
 
 # Every linear layer of a Llama block, as LLM2Vec adapts them.
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_KEY = re.compile(r"^(?:base_model\.model\.)?(?:model\.)?(?P<module>.+)\.lora_(?P<part>[AB])(?:\.\w+)?\.weight$")
 
 
 def add_lora(model: Any, lora: Lora) -> None:
@@ -30,3 +38,70 @@ def merge_lora(model: Any) -> None:
     if hasattr(model, "peft_config"):
         del model.peft_config
     model.requires_grad_(True)
+
+
+def save_adapter(model: Any, folder: Path, *, base_name: str) -> None:
+    """Write the adapters that `add_lora` put into `model`, as PEFT does."""
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    config = model.peft_config["default"]
+    config.base_model_name_or_path = base_name
+    config.inference_mode = True
+    config.save_pretrained(str(folder))
+    tensors = {
+        f"base_model.model.{name}": tensor.detach().float().cpu().contiguous()
+        for name, tensor in get_peft_model_state_dict(model, save_embedding_layers=False).items()
+    }
+    save_file(tensors, folder / WEIGHTS)
+
+
+def merge_adapter(model: Any, folder: Path) -> None:
+    """Merge the adapter in `folder` into the transformers decoder `model`, in the precision of its weights.
+
+    Raises HarnessError if it is no LoRA adapter in safetensors, or does not fit every layer it names.
+    """
+    from peft import LoraConfig, PeftConfig, inject_adapter_in_model
+    from safetensors.torch import load_file
+
+    check_adapter(folder)
+    config = PeftConfig.from_pretrained(str(folder))
+    if not isinstance(config, LoraConfig) or config.modules_to_save:
+        raise HarnessError(f"{folder} is no plain LoRA adapter ({config.peft_type}); merge it yourself and give a base")
+    factors = {_place(key, folder): tensor for key, tensor in load_file(folder / WEIGHTS).items()}
+    modules = dict(model.named_modules())
+    for (module, part), factor in factors.items():
+        layer = modules.get(module)
+        if layer is None or not hasattr(layer, "in_features"):
+            raise HarnessError(f"{folder} is an adapter for another base: it adapts {module}, which this base lacks")
+        width = factor.shape[1 if part == "A" else 0]
+        wanted = layer.in_features if part == "A" else layer.out_features
+        if width != wanted:
+            raise HarnessError(
+                f"{folder} is an adapter for another base: its {module} is {width} wide, this base's {wanted}"
+            )
+    config.target_modules = {module for module, _ in factors}
+    config.layers_to_transform = config.layers_pattern = None
+    inject_adapter_in_model(config, model)
+    for (module, part), factor in factors.items():
+        weight = getattr(model.get_submodule(module), f"lora_{part}")["default"].weight
+        weight.data.copy_(factor.to(weight))
+    merge_lora(model)
+
+
+def check_adapter(folder: Path) -> None:
+    """Raise HarnessError if `folder` does not hold an adapter in safetensors."""
+    if not (folder / CONFIG).is_file():
+        raise HarnessError(f"{folder} holds no {CONFIG}; give the folder or hub id of a PEFT adapter")
+    if not (folder / WEIGHTS).is_file():
+        pickled = (folder / "adapter_model.bin").is_file()
+        found = "only adapter_model.bin, which is a pickle and is never opened" if pickled else f"no {WEIGHTS}"
+        raise HarnessError(f"{folder} holds {found}; convert the adapter to safetensors")
+
+
+def _place(key: str, folder: Path) -> tuple[str, str]:
+    match = _KEY.match(key)
+    if match is None:
+        raise HarnessError(f"{folder} holds {key}, which is no LoRA weight of a decoder; give a plain LoRA adapter")
+    return match["module"], match["part"]

@@ -3,26 +3,65 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from harness.errors import HarnessError
+from harness.recipes import Trained
+from harness.training.checkpoints import last_checkpoint, mark_complete
+from harness.training.ranks import Ranks
 
-OnStep = Callable[[int, int], None]  # (steps done, steps in all)
+CHECKPOINTS = 10  # in a stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """How far a stage is. `first` is the step it began or went on after; `loss` the newest mean, None before one."""
+
+    done: int
+    total: int
+    first: int
+    loss: float | None
+    examples_per_s: float
+    left_s: float
+
+
+OnStep = Callable[[Step], None]
 
 
 class Watch(TrainerCallback):
     """Forwards steps to `on_step` and keeps `losses`, a list of (step, mean loss since the last entry)."""
 
-    def __init__(self, on_step: OnStep | None) -> None:
+    def __init__(self, on_step: OnStep | None, *, batch_size: int) -> None:
         self.on_step = on_step
+        self.batch_size = batch_size
         self.losses: list[tuple[int, float]] = []
+        self._first = 0
+        self._began = time.monotonic()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._first, self._began = state.global_step, time.monotonic()
+        self.losses = [(entry["step"], entry["loss"]) for entry in state.log_history if "loss" in entry]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if self.on_step is not None:
-            self.on_step(state.global_step, state.max_steps)
+        if self.on_step is None:
+            return
+        pace = max(time.monotonic() - self._began, 1e-9) / (state.global_step - self._first)
+        self.on_step(
+            Step(
+                done=state.global_step,
+                total=state.max_steps,
+                first=self._first,
+                loss=self.losses[-1][1] if self.losses else None,
+                examples_per_s=self.batch_size / pace,
+                left_s=pace * (state.max_steps - state.global_step),
+            )
+        )
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
         loss = (logs or {}).get("loss")
@@ -34,19 +73,30 @@ class Watch(TrainerCallback):
             )
         self.losses.append((state.global_step, float(loss)))
 
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.is_world_process_zero:
+            mark_complete(Path(args.output_dir), state.global_step)
 
-def arguments(stage: Any, *, seed: int, device: str, folder: str) -> dict[str, Any]:
+
+def arguments(stage: Trained, *, seed: int, device: str, folder: Path) -> dict[str, Any]:
     """The trainer arguments that all stages share, from the fields of a card's stage."""
+    on_each = Ranks.here().share(stage.batch_size)
     return {
-        "output_dir": folder,
+        "output_dir": str(folder),
         "max_steps": stage.steps,
-        "per_device_train_batch_size": stage.batch_size,
+        "per_device_train_batch_size": on_each,
         "learning_rate": stage.learning_rate,
         "warmup_steps": stage.warmup_steps,
+        "lr_scheduler_type": "linear" if stage.schedule == "linear" else "constant_with_warmup",
+        "bf16": stage.precision == "bfloat16",
+        "gradient_checkpointing": stage.gradient_checkpointing,
+        "gradient_checkpointing_kwargs": {"use_reentrant": False},
         "seed": seed,
         "data_seed": seed,
         "use_cpu": device == "cpu",
-        "save_strategy": "no",
+        "save_strategy": "steps",
+        "save_steps": max(1, stage.steps // CHECKPOINTS),
+        "save_total_limit": 2,
         "logging_strategy": "steps",
         "logging_steps": max(1, stage.steps // 50),
         "logging_nan_inf_filter": False,
@@ -58,7 +108,8 @@ def arguments(stage: Any, *, seed: int, device: str, folder: str) -> dict[str, A
 
 
 def train(trainer: Trainer, watch: Watch) -> None:
-    """Run `trainer` quietly under `watch`."""
+    """Run `trainer` quietly under `watch`, from the newest whole checkpoint if an earlier run was cut off."""
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(watch)
-    trainer.train()
+    started = last_checkpoint(Path(trainer.args.output_dir))
+    trainer.train(resume_from_checkpoint=str(started) if started else None)

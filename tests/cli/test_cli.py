@@ -96,7 +96,7 @@ def corrupt(folder: Path) -> str:
         (("run", "--variant", "bidir", "--tasks", ""), "no task is named; give --tasks"),
         (("run", "--variant", "bidir", "--tasks", "MiniST"), "did you mean MiniSTS"),
         (("run", "--variant", "bidir", "--seed", "1", "--seeds", "2"), "not both"),
-        (("run", "--variant", "bidir", "--data", "mntp"), "is not STAGE=FILE"),
+        (("run", "--variant", "bidir", "--data", "mntp"), "is not STAGE=SOURCE"),
         (("run", "--variant", "bidir", "--device", "tpu"), "use auto, cpu, cuda"),
         (("run", "--variant", "bidir", "--db", "absent/results.duckdb"), "absent"),
         (("ls", "varients"), "did you mean variants"),

@@ -10,9 +10,9 @@ from transformers import AttentionInterface, AutoModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface, sdpa_mask
 
-from harness.cards import Attention, Lora
 from harness.encoder.attention import prove_mask, set_attention
 from harness.errors import ProofError
+from harness.recipes import Attention, Lora
 from harness.training.lora import add_lora, merge_lora
 
 PAD = 0

@@ -9,10 +9,10 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from harness.cards import Recipe
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
+from harness.recipes import Recipe
 
 CPU = Placement(device="cpu", dtype="float32")
 TEXTS = ["the cat sat on the mat", "a dog", "the old man saw her and ran to the big red tree", "dog"]

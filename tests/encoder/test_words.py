@@ -7,10 +7,10 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from harness.cards import Recipe
 from harness.encoder.model import build_encoder
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
+from harness.recipes import Recipe
 
 TEXTS = ["the cat sat on the mat", "a dog", "the cat sat on the mat", "the old man saw her"]
 SPANS = [(4, 7), (2, 5), (19, 22), (4, 11)]  # cat, dog, mat, "old man"

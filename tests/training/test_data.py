@@ -25,8 +25,12 @@ def write(name: str) -> str:
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet"])
 def test_triplets_from_a_file(name: str) -> None:
-    rows = TrainingData("supcon", write(name), 3).rows()
-    assert rows == [("a0", "p0", "n0"), ("a1", "p1", "n1"), ("a2", "p2", "n2")]
+    every = TrainingData("supcon", write(name), 9).rows()
+    assert every == [(f"a{i}", f"p{i}", f"n{i}") for i in range(5)]
+    drawn = TrainingData("supcon", name, 3).rows()
+    assert len(drawn) == 3
+    assert set(drawn) < set(every)
+    assert drawn == TrainingData("supcon", name, 3).rows()
 
 
 def test_lines_of_text_skip_the_empty_ones() -> None:
@@ -54,9 +58,9 @@ def test_the_fingerprint_changes_with_the_text_and_with_the_share_taken() -> Non
 @pytest.mark.parametrize(
     ("kind", "name", "content", "sentence"),
     [
-        ("mntp", "absent.txt", None, "neither `mini` nor a file"),
-        ("supcon", "lines.txt", "x", r"reads \.parquet or \.jsonl"),
-        ("mntp", "rows.csv", "x", r"reads \.parquet, \.jsonl or \.txt"),
+        ("mntp", "absent.txt", None, "neither `mini`, nor a file"),
+        ("supcon", "lines.txt", "x", r"give \.parquet or \.jsonl"),
+        ("mntp", "rows.csv", "x", r"give \.parquet, \.jsonl or \.txt"),
         ("supcon", "rows.jsonl", '{"anchor": "a"}', "lacks the column positive, negative"),
         ("supcon", "rows.jsonl", "{", "line 1, is not JSON"),
         ("mntp", "rows.parquet", "no parquet", "is not a parquet file"),
@@ -71,5 +75,5 @@ def test_bad_data_is_refused_in_one_sentence(kind: str, name: str, content: str 
 
 
 def test_a_missing_file_is_noticed_while_planning() -> None:
-    with pytest.raises(HarnessError, match="neither `mini` nor a file"):
+    with pytest.raises(HarnessError, match="neither `mini`, nor a file"):
         TrainingData("mntp", "absent.txt", 9).fingerprint()

@@ -11,15 +11,17 @@ import torch
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, DataCollatorForLanguageModeling
 
 from harness.bases import Base, resolve_base
-from harness.cards import Recipe
 from harness.encoder.attention import prove_mask, set_attention
 from harness.errors import HarnessError
 from harness.paths import cache_folder
+from harness.recipes import Recipe
 from harness.training import stages
+from harness.training.checkpoints import last_checkpoint, mark_complete
 from harness.training.contrastive import set_attention_dropout
 from harness.training.lineage import PlannedStage, plan_lineage
 from harness.training.mntp import mask_token
 from harness.training.stages import is_trained, stage_folder, train_lineage
+from harness.training.watch import Step
 from tests.conftest import TINY_WORDS
 
 
@@ -60,7 +62,7 @@ def plan(base: Base, of: Recipe, seed: int = 0) -> tuple[PlannedStage, ...]:
 def test_a_stage_moves_the_weights_and_keeps_the_mask(base: Base, kind: str, attention: str) -> None:
     steps: list[int] = []
     lineage = plan(base, recipe(kind, attention=attention))
-    folder = train_lineage(base, lineage, device="cpu", on_stage=lambda _: lambda done, total: steps.append(done))
+    folder = train_lineage(base, lineage, device="cpu", on_stage=lambda _: lambda step: steps.append(step.done))
     assert folder == stage_folder(lineage[0])
     assert steps == [1, 2, 3, 4]
     before, after = backbone(base.folder).state_dict(), backbone(folder).state_dict()
@@ -116,18 +118,18 @@ def test_the_same_seed_gives_the_same_weights(base: Base, monkeypatch: pytest.Mo
 
 def test_a_stage_that_dies_leaves_nothing_that_looks_finished(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     lineage = plan(base, recipe("mntp", "supcon"))
-    save = stages._save
+    write = stages._write
 
-    def die_in_the_second(trained, of, planned, folder):
-        save(trained, of, planned, folder)
+    def die_in_the_second(of, planned, folder, adapter, made):
         if planned.stage.kind == "supcon":
             raise KeyboardInterrupt
+        write(of, planned, folder, adapter, made)
 
-    monkeypatch.setattr(stages, "_save", die_in_the_second)
+    monkeypatch.setattr(stages, "_write", die_in_the_second)
     with pytest.raises(KeyboardInterrupt):
         train_lineage(base, lineage, device="cpu")
     assert [is_trained(planned) for planned in lineage] == [True, False]
-    monkeypatch.setattr(stages, "_save", save)
+    monkeypatch.setattr(stages, "_write", write)
     train_lineage(base, lineage, device="cpu")
     assert all(is_trained(planned) for planned in lineage)
 
@@ -177,3 +179,39 @@ def test_too_little_data_and_a_loss_that_explodes(base: Base) -> None:
     with pytest.raises(HarnessError, match="lower learning_rate"):
         train_lineage(base, plan(base, recipe("supcon", learning_rate=1e30, steps=9)), device="cpu")
     assert not list(cache_folder().glob("stages/*/stage.json"))
+
+
+@pytest.mark.parametrize(
+    "kind", ["mntp", pytest.param("simcse", marks=pytest.mark.slow), pytest.param("supcon", marks=pytest.mark.slow)]
+)
+def test_a_stage_cut_off_goes_on_to_the_same_weights(base: Base, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dropout, masking, batch order, optimiser and loss curve are what they would have been."""
+    (planned,) = plan(base, recipe(kind, steps=20))
+
+    def manifest() -> dict:
+        return json.loads((stage_folder(planned) / "stage.json").read_text())
+
+    def die(step: Step) -> None:
+        if step.done == 13:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_lineage(base, (planned,), device="cpu", on_stage=lambda _: die)
+    steps: list[Step] = []
+    train_lineage(base, (planned,), device="cpu", on_stage=lambda _: steps.append)
+    assert (steps[0].first, steps[0].done) == (12, 13)
+    resumed = manifest()
+    assert not list(cache_folder().glob("stages/*.part"))
+    monkeypatch.setenv("HARNESS_CACHE", str(Path("another").absolute()))
+    train_lineage(base, (planned,), device="cpu")
+    assert resumed["weights_sha256"] == manifest()["weights_sha256"]
+    assert resumed["losses"] == manifest()["losses"]
+
+
+def test_a_checkpoint_without_its_marker_is_passed_over() -> None:
+    for step in (2, 4, 10):
+        Path(f"part/checkpoint-{step}").mkdir(parents=True)
+    assert last_checkpoint(Path("part")) is None
+    mark_complete(Path("part"), 2)
+    mark_complete(Path("part"), 10)
+    assert last_checkpoint(Path("part")) == Path("part/checkpoint-10")

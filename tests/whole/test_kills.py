@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,43 @@ def test_a_kill_in_training_and_one_in_evaluation(command: Command) -> None:
     command(*RUN)
     assert weights(command) == killed_weights
     assert scores(command) == killed
+
+
+THREE_STAGES = """---
+variant: three
+title: "All stages, short"
+attention: bidirectional
+stages:
+  - {kind: mntp, examples: 800, steps: 60, batch_size: 16, max_length: 64, learning_rate: 2.0e-3}
+  - {kind: simcse, examples: 800, steps: 60, batch_size: 16, max_length: 64, learning_rate: 2.0e-3}
+  - {kind: supcon, examples: 800, steps: 60, batch_size: 16, max_length: 64, learning_rate: 2.0e-3}
+---
+
+Three.
+"""
+
+
+def test_a_kill_in_the_middle_of_each_stage(command: Command) -> None:
+    """The same command goes on from a checkpoint, to the weights of a run that nobody disturbed."""
+    Path("model_cards/three.md").write_text(THREE_STAGES)
+    train, stages = ("train", "--variant", "three"), command.folder / "cache" / "stages"
+    for finished in range(3):
+        process = command.start(*train)
+        while len(list(stages.glob("*/stage.json"))) < finished or not list(stages.glob("*.part/*/complete")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert len(list(stages.glob("*/stage.json"))) == finished
+    last = command(*train)
+    assert "going on after step" in last.stderr
+    resumed = Path(last.stdout.strip())
+    command.environment["HARNESS_CACHE"] = str(command.folder / "another")
+    undisturbed = Path(command(*train).stdout.strip())
+    assert resumed != undisturbed
+    first, second = (json.loads((folder / "stage.json").read_text()) for folder in (resumed, undisturbed))
+    assert first["weights_sha256"] == second["weights_sha256"]
+    assert first["losses"] == second["losses"]
 
 
 def test_two_runs_at_once_share_one_database(command: Command) -> None:

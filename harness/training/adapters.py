@@ -1,0 +1,65 @@
+"""Published adapters: where one lies, what it is addressed by, and whether it belongs to this base."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.bases import Base
+from harness.errors import HarnessError
+from harness.hub import is_hub_id, snapshot
+from harness.recipes import AdapterStage
+from harness.training.lora import CONFIG, WEIGHTS, check_adapter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """An adapter on disk. `revision` is the hub's commit, or the sha256 of the files of a folder."""
+
+    folder: Path
+    revision: str
+
+
+def find_adapter(stage: AdapterStage, base: Base) -> Adapter:
+    """Fetch and check the adapter of `stage`.
+
+    Raises HarnessError if it is not there, is not in safetensors, or names another base than `base` (and the card
+    does not say so with `trained_on`).
+    """
+    folder = Path(stage.source).expanduser()
+    if folder.is_dir():
+        check_adapter(folder)
+        digest = hashlib.sha256()
+        for name in (CONFIG, WEIGHTS):
+            digest.update((folder / name).read_bytes())
+        found = Adapter(folder=folder.resolve(), revision=digest.hexdigest())
+    elif is_hub_id(stage.source):
+        folder = snapshot(
+            stage.source, revision=stage.revision, patterns=["adapter_*.json", "*.safetensors"], what="the adapter"
+        )
+        check_adapter(folder)
+        found = Adapter(folder=folder, revision=folder.name)
+    else:
+        raise HarnessError(f"the adapter {stage.source!r} is neither a folder here nor a hub id; mend the card")
+    _belongs(stage, found, base)
+    return found
+
+
+def _belongs(stage: AdapterStage, adapter: Adapter, base: Base) -> None:
+    config = adapter.folder / CONFIG
+    try:
+        declared = str(json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path") or "")
+    except ValueError:
+        raise HarnessError(f"{config} is not JSON; fetch the adapter again") from None
+    same = _last(declared) == _last(base.name)
+    if declared and not same and stage.trained_on != declared:
+        raise HarnessError(
+            f"the adapter {stage.source} is for another base: it was trained on {declared}, this is {base.name}; if "
+            f"they are the same weights, say so in the card with trained_on: {declared}"
+        )
+
+
+def _last(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[2]

@@ -1,0 +1,142 @@
+"""Published adapters in place of training: merged in order, and refused where they do not belong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModel, AutoModelForCausalLM
+
+from harness.bases import Base, resolve_base
+from harness.errors import HarnessError
+from harness.recipes import Recipe
+from harness.training.lineage import plan_lineage
+from harness.training.lora import merge_adapter
+from harness.training.stages import stage_folder, train_lineage
+
+IDS = torch.tensor([[5, 6, 7, 8]])
+
+
+@pytest.fixture
+def base(tiny_base: Path) -> Base:
+    return resolve_base(str(tiny_base))
+
+
+def publish(tiny_base: Path, name: str, *, seed: int = 0, model=AutoModel, base_name: str = "org/tiny", **more) -> Path:
+    """An adapter as PEFT writes it, with weights that do something."""
+    torch.manual_seed(seed)
+    config = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "down_proj"], **more)
+    adapted = get_peft_model(model.from_pretrained(tiny_base, dtype=torch.float32), config)
+    for weight_name, weight in adapted.named_parameters():
+        if "lora_B" in weight_name:
+            torch.nn.init.normal_(weight, std=0.1)
+    adapted.peft_config["default"].base_model_name_or_path = base_name
+    adapted.save_pretrained(name)
+    return Path(name).absolute()
+
+
+def states(folder: Path) -> torch.Tensor:
+    with torch.no_grad():
+        return AutoModel.from_pretrained(folder, dtype=torch.float32).eval()(IDS).last_hidden_state
+
+
+def recipe(*adapters: dict) -> Recipe:
+    return Recipe.model_validate({"attention": "causal", "stages": [{"kind": "adapter", **each} for each in adapters]})
+
+
+def test_adapters_are_merged_in_order(base: Base, tiny_base: Path) -> None:
+    first = publish(tiny_base, "first")
+    second = publish(tiny_base, "second", seed=1, model=AutoModelForCausalLM)
+    of = recipe({"source": str(first)}, {"source": str(second), "data": ["org/pairs"]})
+    assert not of.seeded
+    lineage = plan_lineage(base, of, 0)
+    folder = train_lineage(base, lineage, device="cpu")
+    assert folder == stage_folder(lineage[1])
+    # By PEFT itself: the second was saved from a model with an LM head, so it is merged into one.
+    model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
+    model.model = PeftModel.from_pretrained(model.model, str(first)).merge_and_unload()
+    model = PeftModel.from_pretrained(model, str(second)).merge_and_unload().eval()
+    with torch.no_grad():
+        torch.testing.assert_close(states(folder), model.model(IDS).last_hidden_state)
+    assert not torch.allclose(states(folder), states(stage_folder(lineage[0])))
+    manifest = json.loads((folder / "stage.json").read_text())
+    assert manifest["data"] == {"declared": ["org/pairs"]}
+    assert manifest["name"] == "adapter second"
+
+
+def test_a_trained_stage_keeps_its_adapter_apart(base: Base, tiny_base: Path) -> None:
+    Path("text.txt").write_text("the old man saw her\n" * 20 + "a cat sat on the mat\n" * 20)
+    stage = {"kind": "mntp", "data": "text.txt", "examples": 40, "steps": 3, "batch_size": 4, "max_length": 16}
+    of = Recipe.model_validate({"attention": "bidirectional", "stages": [{**stage, "learning_rate": 1e-2}]})
+    folder = train_lineage(base, plan_lineage(base, of, 0), device="cpu")
+    assert folder is not None
+    again = PeftModel.from_pretrained(
+        AutoModel.from_pretrained(tiny_base, dtype=torch.float32), str(folder / "adapter")
+    ).merge_and_unload()
+    merged = AutoModel.from_pretrained(folder, dtype=torch.float32).state_dict()
+    for name, weight in again.state_dict().items():
+        torch.testing.assert_close(merged[name], weight, rtol=0, atol=1e-6)
+
+
+def test_the_address_is_what_the_adapter_holds(base: Base, tiny_base: Path) -> None:
+    digest = plan_lineage(base, recipe({"source": str(publish(tiny_base, "one"))}), 0)[0].digest
+    copied = shutil.copytree("one", "copy")
+    assert plan_lineage(base, recipe({"source": str(copied)}), 7)[0].digest == digest
+    assert plan_lineage(base, recipe({"source": str(publish(tiny_base, "two", seed=2))}), 0)[0].digest != digest
+
+
+def test_an_adapter_from_the_local_hub_cache(base: Base, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repo = Path("hub/models--org--adapter").absolute()
+    shutil.copytree(publish(tiny_base, "one"), repo / "snapshots" / commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(repo.parent))
+    (planned,) = plan_lineage(base, recipe({"source": "org/adapter", "revision": commit}), 0)
+    assert planned.fingerprint == commit
+    with pytest.raises(HarnessError, match="the adapter 'org/absent' is no folder here and could not be had"):
+        plan_lineage(base, recipe({"source": "org/absent", "revision": commit}), 0)
+
+
+def test_an_adapter_that_names_another_base(base: Base, tiny_base: Path) -> None:
+    other = publish(tiny_base, "other", base_name="org/other-7b")
+    with pytest.raises(HarnessError, match=r"for another base: it was trained on org/other-7b, this is tiny"):
+        plan_lineage(base, recipe({"source": str(other)}), 0)
+    said = recipe({"source": str(other), "trained_on": "org/other-7b"})
+    assert train_lineage(base, plan_lineage(base, said, 0), device="cpu")
+
+
+def _pickled(folder: Path) -> None:
+    (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+@pytest.mark.parametrize(("harm", "sentence"), [(_pickled, "a pickle and is never opened"), (_empty, "no adapter_con")])
+def test_a_folder_that_is_no_safe_adapter(base: Base, tiny_base: Path, harm, sentence: str) -> None:
+    folder = publish(tiny_base, "one")
+    harm(folder)
+    with pytest.raises(HarnessError, match=sentence):
+        plan_lineage(base, recipe({"source": str(folder)}), 0)
+    with pytest.raises(HarnessError, match="neither a folder here nor a hub id"):
+        plan_lineage(base, recipe({"source": "./absent/adapter"}), 0)
+
+
+def test_an_adapter_whose_layers_do_not_fit(tiny_base: Path) -> None:
+    folder = publish(tiny_base, "one")
+    config = AutoModel.from_pretrained(tiny_base).config
+    for change, sentence in (
+        ({"num_hidden_layers": 1}, "adapts layers.1.*, which this base lacks"),
+        ({"intermediate_size": 24}, "mlp.down_proj is 32 wide, this base's 24"),
+    ):
+        smaller = type(config)(**{**config.to_dict(), **change})
+        with pytest.raises(HarnessError, match=sentence):
+            merge_adapter(AutoModel.from_config(smaller), folder)
+    head = publish(tiny_base, "head", model=AutoModelForCausalLM, modules_to_save=["lm_head"])
+    with pytest.raises(HarnessError, match="no plain LoRA adapter"):
+        merge_adapter(AutoModel.from_pretrained(tiny_base), head)
