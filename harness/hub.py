@@ -19,11 +19,13 @@ def is_hub_id(name: str) -> bool:
     return bool(_ID.fullmatch(repo)) and (not sign or bool(re.fullmatch(r"[\w.-]+", revision)))
 
 
-def snapshot(repo: str, *, revision: str | None, patterns: Sequence[str], what: str, kind: str = "model") -> Path:
+def snapshot(
+    repo: str, *, revision: str | None, patterns: Sequence[str], what: str, kind: str = "model", otherwise: str = ""
+) -> Path:
     """The folder with those files of `repo`; its name is the commit. HarnessError if they cannot be had.
 
-    `what` names the thing in the error ("the base"), `kind` is model or dataset. HF_HOME, HF_HUB_CACHE and
-    HF_HUB_OFFLINE hold.
+    `what` names the thing in the error ("the base") and `otherwise` a way around it; `kind` is model or dataset.
+    HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE hold.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
@@ -33,7 +35,7 @@ def snapshot(repo: str, *, revision: str | None, patterns: Sequence[str], what: 
     except (LocalEntryNotFoundError, RepositoryNotFoundError, HfHubHTTPError, OSError) as error:
         raise HarnessError(
             f"{what} {repo!r} is no folder here and could not be had from the hub ({type(error).__name__}); check "
-            "the name and the network, or point HF_HUB_CACHE at a copy"
+            f"the name and the network, or point HF_HUB_CACHE at a copy{otherwise}"
         ) from error
 
 
@@ -59,7 +61,14 @@ class HubData:
 
     def files(self) -> list[Path]:
         """Fetch the files (once; the hub's cache keeps them) and return them in order of name."""
-        folder = snapshot(self.repo, revision=self.revision, patterns=[self.path], what="the data set", kind="dataset")
+        folder = snapshot(
+            self.repo,
+            revision=self.revision,
+            patterns=[self.path],
+            what="the data set",
+            kind="dataset",
+            otherwise=", or give a file with --data",
+        )
         found = sorted(path for path in folder.glob(self.path) if path.is_file())
         if not found:
             raise HarnessError(f"the data set {self.repo} holds no {self.path} at {self.revision[:12]}; mend the path")

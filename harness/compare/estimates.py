@@ -20,7 +20,7 @@ from harness.stats import (
     resample_correlations,
     sign_flip_test,
 )
-from harness.stats.correlations import Kind
+from harness.stats.influence import Kind
 
 Columns = Mapping[int | None, int]  # seed -> column of Aligned
 Pair = tuple[Columns, Columns]

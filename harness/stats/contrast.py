@@ -64,8 +64,8 @@ def make_contrast(first: Mapping[Seed, int], second: Mapping[Seed, int] | None =
         raise HarnessError("a comparison needs at least one seed on each side; one side has none")
     if second is None:
         return Contrast(groups=(_group(first, columns, sign=1.0),))
-    a: dict[Hashable, int] = dict(first)
-    b: dict[Hashable, int] = dict(second)
+    a = dict[Hashable, int](first.items())
+    b = dict[Hashable, int](second.items())
     if set(a) == {None} or set(b) == {None}:
         seeds = [seed for seed in (*a, *b) if seed is not None] or [None]
         pairs = {s: (a[s] if s in a else a[None], b[s] if s in b else b[None]) for s in seeds}

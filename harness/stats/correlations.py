@@ -6,33 +6,33 @@ contrast of systems (a difference, a mean over seeds) is a contrast of the colum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harness.errors import HarnessError
 from harness.stats.bca import bca
+from harness.stats.contributions import correlation_contributions
 from harness.stats.estimate import Estimate
+from harness.stats.influence import Kind
 from harness.stats.midranks import Presorted, presort
 from harness.stats.units import (
     MIN_UNITS,
     FloatArray,
     bootstrap_counts,
     finite,
-    leave_one_out,
     partition,
 )
 
-Kind = Literal["spearman", "pearson"]
 _Correlate = Callable[[FloatArray], FloatArray]  # weights (n, resamples) -> correlations (resamples, k)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CorrelationResamples:
-    """Correlations: `observed` (k,), bootstrap `replicates` (B, k), leave-one-out `jackknife` (units, k)."""
+    """Correlations: `observed` (k,), bootstrap `replicates` (B, k), infinitesimal `jackknife` (units, k):
+    the first-order value without each unit, which is all that BCa's acceleration needs."""
 
     observed: FloatArray
     replicates: FloatArray
@@ -88,25 +88,23 @@ def resample_correlations(
     prepare = _spearman if kind == "spearman" else _pearson
     pieces: list[tuple[NDArray[np.intp], _Correlate]] = []
     for block in range(trial.count):
-        rows = np.flatnonzero(trial.code == block)
-        pieces.append((parts.code[rows], prepare(truth[rows], predicted[rows])))
+        members = np.flatnonzero(trial.code == block)
+        pieces.append((parts.code[members], prepare(truth[members], predicted[members])))
 
     def statistic(counts: FloatArray) -> FloatArray:
         return np.mean([correlate(counts[code]) for code, correlate in pieces], axis=0)
 
-    def table(chunks: Iterator[tuple[slice, FloatArray]], rows: int) -> FloatArray:
-        values = np.full((rows, predicted.shape[1]), np.nan)
-        for where, counts in chunks:
-            values[where] = statistic(counts)
-        return values
-
     observed = statistic(np.ones((parts.count, 1)))[0]
     if not np.isfinite(observed).all():
         raise HarnessError(f"{kind} is not defined: the gold scores or the predicted ones are constant")
+    pulls = correlation_contributions(truth, predicted, kind=kind, units=parts.code, blocks=trial.code)
+    replicates = np.empty((resamples, predicted.shape[1]))
+    for rows, counts in bootstrap_counts(parts.count, resamples=resamples, rng=rng):
+        replicates[rows] = statistic(counts)
     return CorrelationResamples(
         observed=observed,
-        replicates=table(bootstrap_counts(parts.count, resamples=resamples, rng=rng), resamples),
-        jackknife=table(leave_one_out(parts.count), parts.count),
+        replicates=replicates,
+        jackknife=observed - pulls.centred[:, :, 0],
         n_examples=len(truth),
         n_units=parts.count,
     )

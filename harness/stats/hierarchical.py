@@ -49,9 +49,7 @@ def hierarchical_interval(
         value = np.stack([groups[place].value_sd.mean(axis=-1) for groups in by_task])  # (tasks, seeds)
         noise = np.stack(
             [
-                _example_noise(
-                    groups[place].part_usd.mean(axis=-1), rng=np.random.default_rng(seed), resamples=resamples
-                )
+                _example_noise(groups[place].part_usd.mean(axis=-1), seed=seed, resamples=resamples)
                 for groups, seed in zip(by_task, noise_seeds, strict=True)
             ]
         )  # (tasks, resamples, seeds); the same draws of examples for both groups

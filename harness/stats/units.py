@@ -53,16 +53,6 @@ def bootstrap_counts(count: int, *, resamples: int, rng: np.random.Generator) ->
         yield slice(start, start + size), counts.astype(np.float64)
 
 
-def leave_one_out(count: int) -> Iterator[tuple[slice, FloatArray]]:
-    """Yield (rows, counts) as `bootstrap_counts`, resample i leaving out unit i: the jackknife."""
-    chunk = max(1, min(count, _CHUNK_CELLS // count))
-    for start in range(0, count, chunk):
-        stop = min(start + chunk, count)
-        counts = np.ones((count, stop - start))
-        counts[np.arange(start, stop), np.arange(stop - start)] = 0.0
-        yield slice(start, stop), counts
-
-
 def finite(values: ArrayLike, *, what: str) -> FloatArray:
     """Return `values` as float64; raise HarnessError if any is not a finite number."""
     array = np.asarray(values, dtype=np.float64)

@@ -17,7 +17,8 @@ Word = Literal["better", "worse", "equivalent", "undecided"]
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """A verdict with all it rests on. `p` is adjusted for the family, `p_equivalent` by Holm over the same family.
+    """A verdict with all it rests on. `p` is adjusted for the family and never below the estimate's own;
+    `p_equivalent` is adjusted by Holm over the same family.
 
     `negligible` marks a difference that is established and yet shown to lie within the margin. `mde` is the
     minimum detectable effect of the unadjusted test at 80 % power.
@@ -56,6 +57,8 @@ def decide(
     )
     verdicts = []
     for estimate, p, p_equivalent, margin in zip(estimates, adjusted, within, limits, strict=True):
+        if p is not None and estimate.p is not None:
+            p = max(p, estimate.p)
         same = p_equivalent is not None and p_equivalent <= alpha
         word: Word = "equivalent" if same else "undecided"
         if p is not None and p <= alpha and estimate.value != 0:

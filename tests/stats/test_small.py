@@ -8,7 +8,7 @@ from statsmodels.stats.power import TTestPower
 
 from harness.errors import HarnessError
 from harness.stats import draw_spread, holm, minimum_detectable_effect
-from harness.stats.units import bootstrap_counts, leave_one_out, partition
+from harness.stats.units import bootstrap_counts, partition
 
 
 def test_holm_is_statsmodels() -> None:
@@ -33,7 +33,7 @@ def test_draws_are_described() -> None:
     assert (found.value, found.low, found.high, found.n_draws) == (pytest.approx(0.4), 0.2, 0.5, 3)
 
 
-def test_units_partition_counts_and_jackknife() -> None:
+def test_units_partition_and_counts() -> None:
     parts = partition(5, ["b", "a", "b", "c", "a"])
     assert parts.count == 3
     assert parts.total(np.arange(5.0)).tolist() == [5.0, 2.0, 3.0]
@@ -44,5 +44,3 @@ def test_units_partition_counts_and_jackknife() -> None:
     assert (drawn.sum(axis=0) == 7).all()
     # a count is binomial(7, 1/7): its variance tells a multinomial from a shuffle
     assert drawn.var() == pytest.approx(stats.binom(7, 1 / 7).var(), rel=0.05)
-    [(_, left)] = leave_one_out(4)
-    assert left.tolist() == (1 - np.eye(4)).tolist()
