@@ -54,7 +54,7 @@ def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: Pr
 def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
     """Return what a site is made of: the results, the systems and runs behind them, and the code that draws it."""
     digest = hashlib.sha256(scores.to_csv(index=False).encode())
-    digest.update(repr((resamples, store.systems(), store.runs())).encode())
+    digest.update(repr((resamples, store.systems(), store.runs(), store.calibration())).encode())
     for package in ("leaderboard", "harness.compare", "harness.stats"):
         for path in sorted(Path(str(files(package))).rglob("*")):
             if path.is_file() and path.suffix != ".pyc":
@@ -86,6 +86,7 @@ def _pages(site: Site) -> Mapping[str, str]:
         "seeds": text.seeds,
         "flat": text.flatten,
         "what": text.what_interval,
+        "rate": text.rate,
     }
     environment.globals |= {"site": site, "scope_of": scope_of, "tally": _tally}
     pages = {"index.html": environment.get_template("index.html").render(root="", forest=_step_forests(site))}

@@ -24,6 +24,7 @@ from harness.compare import (
     task_label,
 )
 from harness.records import Run, System
+from harness.stats import Report
 from harness.store import Store
 from leaderboard import text
 
@@ -109,6 +110,8 @@ class Site:
     tasks: tuple[Task, ...]
     contrasts: Contrasts
     newest: str  # date of the newest score: the site's own date would change its bytes
+    calibration: Report | None  # the last report of `harness calibrate`
+    calibrated: str  # its date, or empty
 
 
 def make_site(
@@ -120,6 +123,7 @@ def make_site(
     tasks = _tasks(scores)
     hrefs = text.slugs(_file_name(entry) for entry in entries)
     names = sorted({entry.base for entry in entries if entry.base}) or [""]
+    calibration = store.calibration()
     bases = []
     for name in names:
         here = [entry for entry in entries if entry.base in ("", name)]
@@ -137,6 +141,8 @@ def make_site(
         tasks=tuple(tasks.values()),
         contrasts=contrasts,
         newest=f"{scores['measured_at'].max():%Y-%m-%d %H:%M} UTC",
+        calibration=None if calibration is None else Report.from_json(calibration[0]),
+        calibrated="" if calibration is None else f"{calibration[1]:%Y-%m-%d}",
     )
 
 

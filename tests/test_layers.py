@@ -19,7 +19,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("harness.training",),
     ("harness.suites", "harness.store"),
     ("harness.systems", "harness.compare"),
-    ("harness.run", "harness.doctor", "harness.reference"),
+    ("harness.run", "harness.doctor", "harness.reference", "harness.calibrate"),
     ("harness.gate",),
     ("leaderboard",),
     ("harness.cli",),

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from harness.cli import comparing, gating, listing, running, upkeep
+from harness.cli import calibrating, comparing, gating, listing, running, upkeep
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for room in (running, listing, comparing, upkeep, gating):
+for room in (running, listing, comparing, upkeep, calibrating, gating):
     room.register(app)
 
 
