@@ -11,14 +11,14 @@ import pytest
 import leaderboard
 from harness.cli.screen import RunScreen
 from harness.errors import HarnessError, ProofError
-from harness.gate import Judgement, regress
+from harness.gate import Judgement, declared_gate, regress
 from harness.suites.mini import topics
 from tests.gate import breakages
 
 pytestmark = pytest.mark.slow
 
 REFERENCE = Path(leaderboard.__file__).parent / "reference"
-ALONE = ("MiniTopicClassification", "MiniSentimentClassification", "MiniDomainBefore")
+ALONE = declared_gate().one_by_one[0].tasks
 
 
 def gate(*tasks: str) -> Judgement:
@@ -44,12 +44,13 @@ def test_mask_flipped_for_batches_of_one(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_pooling_over_padding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It moves sentence embeddings and no word vector."""
+    """It moves sentence embeddings and no word vector. Similarity loses two points, which is within its margin."""
     breakages.after_building(monkeypatch, breakages.pooling_over_padding)
     found = gate("MiniSTS", "MiniTopicClassification", "MiniDomainAfter", "MiniWiCRight")
-    assert ("bidir", "MiniSTS") in lost(found)
-    words = [moved for moved in found.moved if moved.key.task in ("MiniDomainAfter", "MiniWiCRight")]
-    assert all(moved.verdict != "loss" for moved in words)
+    assert lost(found) == [("bidir", "MiniTopicClassification")]
+    moved = {each.key.task: each for each in found.moved if each.row == "bidir"}
+    assert moved["MiniSTS"].difference < -0.01
+    assert abs(moved["MiniDomainAfter"].difference) < 0.005
 
 
 def test_weights_of_another_draw(monkeypatch: pytest.MonkeyPatch) -> None:
