@@ -212,7 +212,7 @@ def _families(*, quick: bool) -> list[Case]:
         for moved in (0, 1):
             for tasks in (7,) if quick else (7, 20):
                 seeded = f", {seeds} seeds" if seeds > 1 else ""
-                some = ", one system better" if moved else ""
+                some = ", one system far better" if moved else ""
                 made.append(
                     FamilyCase(
                         method="max-T",
