@@ -67,6 +67,12 @@ def browser(session: nox.Session) -> None:
     run(session, "pytest", "-m", "browser", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def regress(session: nox.Session) -> None:
+    """The regression gate: is a task worse than its tracked reference result by more than a declared margin?"""
+    run(session, "harness", "regress", *session.posargs)
+
+
 # The last llm2vec, its transformers, and the torch and peft that our side was measured with.
 LLM2VEC = ("llm2vec==0.2.3", "transformers==4.44.2", "torch==2.13.0", "peft==0.21.2")
 

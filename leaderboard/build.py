@@ -55,7 +55,8 @@ def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: Pr
 def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
     """Return what a site is made of: the results, the systems and runs behind them, and the code that draws it."""
     digest = hashlib.sha256(scores.to_csv(index=False).encode())
-    digest.update(repr((resamples, store.systems(), store.runs(), store.overlaps(), store.noise_floors())).encode())
+    kept = (store.systems(), store.runs(), store.overlaps(), store.noise_floors(), store.calibration())
+    digest.update(repr((resamples, *kept)).encode())
     packages = ("leaderboard", "harness.compare", "harness.contamination", "harness.stats")
     code = [Path(str(files(package))) for package in packages]
     for place in (*code, Path(str(files("harness"))) / "metrics.py"):
@@ -90,6 +91,7 @@ def _pages(site: Site) -> Mapping[str, str]:
         "seeds": text.seeds,
         "flat": text.flatten,
         "what": text.what_interval,
+        "rate": text.rate,
     }
     environment.globals |= {"site": site, "scope_of": scope_of, "tally": _tally}
     pages = {"index.html": environment.get_template("index.html").render(root="", forest=_step_forests(site))}

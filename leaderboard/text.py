@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from harness.compare import TaskScore
 from harness.metrics import get_metric
-from harness.stats import DrawSpread, Interval
+from harness.stats import DrawSpread, Interval, Rate
 
 NONE = "–"
 _SLUG_LENGTH = 60
@@ -42,6 +42,11 @@ def p_value(p: float | None) -> str:
     if p is None:
         return NONE
     return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
+def rate(value: Rate | None) -> str:
+    """Return a share of replicates in percent with its Monte-Carlo error: '5.1 ± 0.5'."""
+    return NONE if value is None else f"{100 * value.value:.1f} ± {100 * value.se:.1f}"
 
 
 def seeds(values: Iterable[int | None]) -> str:

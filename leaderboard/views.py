@@ -30,6 +30,7 @@ from harness.compare import (
 )
 from harness.contamination import TaskOverlap, by_task
 from harness.records import Overlap, Run, System
+from harness.stats import Report
 from harness.store import Store
 from harness.suites.retention import TASK_TYPE as RETENTION
 from leaderboard import text
@@ -162,6 +163,8 @@ class Site:
     contrasts: Contrasts
     undeclared: int  # runs that were measured before this declaration, or under another
     newest: str  # date of the newest score: the site's own date would change its bytes
+    calibration: Report | None  # the last report of `harness calibrate`
+    calibrated: str  # its date, or empty
 
 
 def make_site(
@@ -174,6 +177,7 @@ def make_site(
     tasks = _tasks(scores)
     hrefs = text.slugs(_file_name(entry) for entry in entries)
     names = sorted({entry.base for entry in entries if entry.base}) or [""]
+    calibration = store.calibration()
     bases = []
     for name in names:
         here = [entry for entry in entries if entry.base in ("", name)]
@@ -201,6 +205,8 @@ def make_site(
         contrasts=contrasts,
         undeclared=sum(run.provenance.get("contrasts") != contrasts.sha256 for run in runs.values()),
         newest=f"{scores['measured_at'].max():%Y-%m-%d %H:%M} UTC",
+        calibration=None if calibration is None else Report.from_json(calibration[0]),
+        calibrated="" if calibration is None else f"{calibration[1]:%Y-%m-%d}",
     )
 
 

@@ -137,3 +137,39 @@ class RunScreen(AbstractContextManager["RunScreen"]):
     def _clock(self) -> str:
         seconds = int(time.monotonic() - self._started)
         return f"{seconds // 60:3d}:{seconds % 60:02d}"
+
+
+class CountScreen(AbstractContextManager["CountScreen"]):
+    """So many of so many, and what comes next: a bar on a terminal, a line every so often where there is none."""
+
+    def __init__(self, *, every_s: float = 30.0) -> None:
+        self._live = err.is_terminal
+        self._progress = Progress(
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=err,
+            transient=True,
+            disable=not self._live,
+        )
+        self._bar = self._progress.add_task("", total=None)
+        self._every_s, self._said = every_s, time.monotonic()
+
+    def __enter__(self) -> CountScreen:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def count(self, done: int, total: int, what: str) -> None:
+        """`done` of `total` are done, `what` is next."""
+        self._progress.update(self._bar, completed=done, total=total, description=escape(what))
+        if not self._live and time.monotonic() - self._said > self._every_s:
+            self._said = time.monotonic()
+            err.print(f"{done} of {total}, next: {escape(what)}")

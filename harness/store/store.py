@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -194,6 +194,11 @@ class Store:
                     ],
                 )
 
+    def add_calibration(self, report: Mapping[str, Any]) -> None:
+        """Store a report of `harness calibrate` (harness.stats.Report.to_json)."""
+        with self._writing() as connection:
+            connection.execute("INSERT INTO calibration VALUES (?, ?)", [to_json(report), _naive(now())])
+
     # ---- reading
 
     def noise_floors(self) -> list[NoiseFloor]:
@@ -218,6 +223,12 @@ class Store:
         """Return what one SELECT gives; raise HarnessError for a statement that does anything else."""
         with self._reading() as connection:
             return run_query(connection, sql)
+
+    def calibration(self) -> tuple[dict[str, Any], datetime] | None:
+        """Return the newest report of a calibration and when it was made, or None."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT report, made_at FROM calibration ORDER BY rowid DESC LIMIT 1").fetchall()
+        return (json.loads(rows[0][0]), rows[0][1].replace(tzinfo=UTC)) if rows else None
 
     def done(self, system_id: str, *, dtype: str, evaluation: str, device: str | None = None) -> frozenset[TaskKey]:
         """Return what needs no second measurement: the system's committed results under these conditions.

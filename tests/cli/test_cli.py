@@ -45,6 +45,8 @@ COMMANDS = {
     "doctor": "--base --device --dtype --kernels --json",
     "verify": "--db --json",
     "site": "--db --out",
+    "calibrate": "--quick --db --json",
+    "regress": "--variant --all --tasks --update --rebuild --from --reference --cached --json",
 }
 
 
@@ -119,6 +121,14 @@ def corrupt(folder: Path) -> str:
         (("site",), "there is no database"),
         (("train", "--variant", "bidir"), "bidir trains nothing"),
         (("export", "bidir", "--out", "made"), "there is no database"),
+        (("regress", "--variant", "bidir", "--all"), "not both"),
+        (("regress", "--reference", "nowhere"), "no reference result; make them with `harness regress --update`"),
+        (("regress", "--update", "--tasks", "MiniSTS"), "leave --tasks out with --update"),
+        (("regress", "--rebuild", "made.duckdb", "--update"), "goes with no other choice"),
+        (("regress", "--rebuild", "made.duckdb", "--reference", "nowhere"), "holds no reference results"),
+        (("regress", "--update", "--from", "absent.duckdb", "--reference", "nowhere"), "there is no database"),
+        (("regress", "--update", "--variant", "bidri", "--reference", "nowhere"), "did you mean bidir"),
+        (("calibrate", "--db", "absent/results.duckdb"), "absent"),
         (("doctor", "--kernels", "sdpaa"), "did you mean sdpa"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

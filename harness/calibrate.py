@@ -1,0 +1,120 @@
+"""Calibration on this installation: the synthetic grid, and the outcomes that the store holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from harness.compare.aligned import Aligned, align
+from harness.compare.contrasts import declared_contrasts
+from harness.compare.entries import Entry, current_entries
+from harness.stats import Case, Report, calibrate, outcome_cases, synthetic_grid
+from harness.store import Store
+
+REPLICATES = 2_000
+RESAMPLES = 999
+_QUICK_PAIRS = 300  # examples of a correlation in a quick calibration: each replicate resamples all of them
+
+
+def run_calibration(
+    store: Store, *, quick: bool, seed: int = 0, progress: Callable[[int, int, str], None] | None = None
+) -> Report:
+    """Calibrate every method on the synthetic grid and on the outcomes in `store`, and store the report there."""
+    store.ready()
+    cases = synthetic_grid(quick=quick)
+    cases += store_cases(store, quick=quick)
+    report = calibrate(
+        cases, rng=np.random.default_rng(seed), replicates=REPLICATES, resamples=RESAMPLES, progress=progress
+    )
+    store.add_calibration(report.to_json())
+    return report
+
+
+def store_cases(store: Store, *, quick: bool) -> list[Case]:
+    """Return cells on measured outcomes: each declared step of the ladder on each base (`quick`: the headline alone).
+
+    Tasks scored by accuracy or Spearman; of several draws the first, of units of unequal size none (a replicate
+    would not have as many examples as the next), of correlations in a quick calibration 300 examples.
+    """
+    scores = store.scores()
+    entries = [entry for entry in current_entries(store, scores=scores) if entry.kind == "variant"]
+    cases: list[Case] = []
+    for base in sorted({entry.base for entry in entries}):
+        here = {entry.variant: entry for entry in entries if entry.base == base}
+        for first, second in _pairs(here, quick=quick):
+            place = {s.system_id: (e.variant, s.seed) for e in (first, second) for s in e.systems}
+            rows = scores[scores["system_id"].isin(place) & scores["metric"].isin(["accuracy", "spearman"])]
+            for name, group in rows.groupby(["task", "split", "subset"], sort=True):
+                columns = {int(r["result"]): place[r["system_id"]] for r in group.to_dict("records")}
+                label = f"{name[0]}, {first.variant} and {second.variant}"
+                metric: Literal["accuracy", "spearman"] = group["metric"].iloc[0]
+                cases += _cases(store, columns, (first, second), label=label, metric=metric, quick=quick)
+    return cases
+
+
+def _pairs(here: dict[str, Entry], *, quick: bool) -> list[tuple[Entry, Entry]]:
+    declared = declared_contrasts()
+    headline = declared.headline_among(here)
+    wanted = [headline] if quick and headline else [] if quick else [*declared.ladder, *declared.controls]
+    return [
+        (here[step.variant], here[step.against])
+        for step in wanted
+        if step is not None and step.variant in here and step.against in here
+    ]
+
+
+def _cases(
+    store: Store,
+    columns: dict[int, tuple[str, int | None]],
+    pair: tuple[Entry, Entry],
+    *,
+    label: str,
+    metric: Literal["accuracy", "spearman"],
+    quick: bool,
+) -> Sequence[Case]:
+    outcomes = store.outcomes(results=columns)
+    groups = align(outcomes[outcomes["trial"].eq(outcomes["trial"].min())], metric=metric)
+    if len(groups) != 1:
+        return []
+    (data,) = groups
+    sides = [_side(entry, columns, data) for entry in pair]
+    if not all(sides):
+        return []
+    shared = [seed for seed in sides[0] if seed in sides[1]]
+    chosen = [[side[seed] for seed in shared] if shared else list(side.values())[:1] for side in sides]
+    rows = _rows(data, metric=metric, quick=quick)
+    if rows is None:
+        return []
+    values = data.correct_nk if metric == "accuracy" else data.answer_nk
+    return outcome_cases(
+        label,
+        values[rows][:, chosen[0]],
+        values[rows][:, chosen[1]],
+        metric=metric,
+        gold=None if metric == "accuracy" else data.gold[rows],
+        units=data.unit[rows],
+    )
+
+
+def _side(entry: Entry, columns: dict[int, tuple[str, int | None]], data: Aligned) -> dict[int | None, int]:
+    """The column of each seed of `entry`."""
+    return {
+        seed: data.column[number]
+        for number, (variant, seed) in columns.items()
+        if variant == entry.variant and number in data.column
+    }
+
+
+def _rows(data: Aligned, *, metric: str, quick: bool) -> np.ndarray | None:
+    """Return the rows to redraw from, or None where the units are not of one size."""
+    sizes = pd.Series(data.unit).value_counts()
+    if sizes.nunique() != 1:
+        return None
+    rows = np.arange(len(data.unit))
+    if quick and metric == "spearman" and len(rows) > _QUICK_PAIRS:
+        units = np.random.default_rng(0).permutation(data.n_units)[: _QUICK_PAIRS // int(sizes.iloc[0])]
+        rows = rows[np.isin(data.unit, units)]
+    return rows

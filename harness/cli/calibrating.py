@@ -1,0 +1,86 @@
+"""`harness calibrate`: do the statistics keep what they promise?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.stats import Cell, Report
+    from harness.stats.cases import Rate
+
+
+def register(app: typer.Typer) -> None:
+    app.command("calibrate")(calibrate)
+
+
+def calibrate(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A representative part of the cells, as many replicates each.")
+    ] = False,
+    db: options.Db = options.DB,
+    as_json: options.Json = False,
+) -> None:
+    """Simulate A/A comparisons and known effects; report type-I error, coverage and power of every method.
+
+    On synthetic outcomes and on those in the database, where the report is stored for the page. Exit code 1 if a
+    method leaves the bounds where it claims validity: type-I error 3.5 to 6.5 %, coverage 93 to 97 %.
+    """
+    from harness.calibrate import run_calibration
+    from harness.cli.screen import CountScreen, err, out, print_json
+    from harness.store import Store
+
+    with CountScreen() as screen:
+        report = run_calibration(
+            Store(db, on_wait=lambda message: err.print(message)), quick=quick, progress=screen.count
+        )
+    if as_json:
+        print_json(report.to_json() | {"broken": len(report.broken)})
+    else:
+        out.print(_table(report))
+        out.print()
+        print(_sentence(report))
+    if report.broken:
+        raise typer.Exit(1)
+
+
+def _table(report: Report) -> object:
+    from harness.cli.screen import table
+
+    headers = ("method", "design", "type I", "coverage", "power", "effect", "claimed")
+    rows = [
+        (
+            cell.method,
+            cell.design,
+            _rate(cell.type_one),
+            _rate(cell.coverage),
+            _rate(cell.power),
+            "–" if cell.effect is None else f"{cell.effect:.3f}",
+            _claim(cell),
+        )
+        for cell in report.cells
+    ]
+    return table(headers, rows, right=(2, 3, 4, 5))
+
+
+def _rate(rate: Rate | None) -> str:
+    return "–" if rate is None else f"{100 * rate.value:.1f} ± {100 * rate.se:.1f}"
+
+
+def _claim(cell: Cell) -> str:
+    if not cell.claimed:
+        return f"no: {cell.why}"
+    return "yes" if cell.kept else "yes, and OUT OF BOUNDS"
+
+
+def _sentence(report: Report) -> str:
+    claimed = [cell for cell in report.cells if cell.claimed]
+    kept = len(claimed) - len(report.broken)
+    return (
+        f"{kept} of {len(claimed)} cells in which a method claims validity are within bounds (type-I error 3.5 to "
+        f"6.5 %, coverage 93 to 97 %); {len(report.cells) - len(claimed)} make no claim. {report.replicates} "
+        f"replicates a cell, percent ± Monte-Carlo error; {report.seconds / 60:.0f} minutes."
+    )

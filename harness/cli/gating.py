@@ -1,0 +1,142 @@
+"""`harness regress`: the regression gate, and the upkeep of the reference results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli import options
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.gate import Judgement, Moved
+
+VERDICTS = {"identical": "identical", "held": "held", "unclear": "unclear", "loss": "LOSS"}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("regress")(regress)
+
+
+def regress(
+    variant: Annotated[
+        list[str] | None,
+        typer.Option("--variant", help="A variant that has a reference; repeatable (default: those of gate.yaml)."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All variants that have a reference.")] = False,
+    tasks: Annotated[str | None, typer.Option("--tasks", help="Only these tasks, comma-separated.")] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Measure, and make the results the new reference of these variants.")
+    ] = False,
+    rebuild: Annotated[
+        Path | None, typer.Option("--rebuild", metavar="DB", help="Make a new database of the reference results.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="DB", help="Measure nothing; take the results of this database.")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", metavar="DIR", help="Folder of the reference results.")
+    ] = None,
+    cached: Annotated[
+        bool, typer.Option("--cached", help="Take trained stages from the cache rather than training anew.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Measure variants of the embedded base again and ask of each task whether it is worse than its reference.
+
+    Exit code 1 if a task lost more than the margin declared in gate.yaml, family-wise at 5 %; 0 if none did; 2 if
+    the reference cannot be compared with. The trained stages are trained anew; nothing of yours is written to,
+    except the reference with --update.
+    """
+    from harness.cli.screen import RunScreen, prepare, print_json
+    from harness.gate import rebuild as make_database
+    from harness.gate import regress as gate
+    from harness.gate import renew
+    from harness.reference.change import change, describe
+
+    prepare()
+    folder = reference or _packaged()
+    chosen = tuple(name.strip() for name in (tasks or "").split(",") if name.strip())
+    _check_together(variant, everything, chosen, update=update, rebuild=rebuild, source=source)
+    if rebuild is not None:
+        count = make_database(folder, rebuild, screen=RunScreen)
+        print(f"{count} results are in {rebuild}; `harness site --db {rebuild}` shows them")
+        return
+    what: dict[str, Any] = {"variants": tuple(variant or ()), "everything": everything, "source": source}
+    if update:
+        before, after = renew(folder, screen=RunScreen, cached=cached, **what)
+        if as_json:
+            print_json(change(before, after))
+        else:
+            print(describe(before, after))
+        return
+    judgement = gate(folder, screen=RunScreen, tasks=chosen, cached=cached, **what)
+    _show(judgement, as_json=as_json)
+    if judgement.losses:
+        raise typer.Exit(1)
+
+
+def _packaged() -> Path:
+    from importlib.resources import files
+
+    return Path(str(files("leaderboard"))) / "reference"
+
+
+def _check_together(
+    variant: list[str] | None,
+    everything: bool,
+    tasks: tuple[str, ...],
+    *,
+    update: bool,
+    rebuild: Path | None,
+    source: Path | None,
+) -> None:
+    if variant and everything:
+        raise HarnessError("give --variant or --all, not both")
+    if rebuild is not None and (update or source or variant or everything or tasks):
+        raise HarnessError("--rebuild takes all reference results and goes with no other choice but --reference")
+    if update and tasks:
+        raise HarnessError("a reference holds the whole suite; leave --tasks out with --update")
+
+
+def _show(judgement: Judgement, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from harness.cli.screen import out, print_json, table
+
+    if as_json:
+        rows = [asdict(moved) for moved in judgement.moved]
+        print_json({"alpha": judgement.alpha, "losses": len(judgement.losses), "tasks": rows})
+        return
+    moved = [each for each in judgement.moved if each.verdict != "identical"]
+    headers = ("task", "variant", "examples", "changed", "reference", "now", "difference", "95 % interval", "margin",
+               "p (loss)", "verdict")  # fmt: skip
+    if moved:
+        out.print(table(headers, [_cells(each) for each in moved], right=range(2, 10)))
+        out.print()
+    same = len(judgement.moved) - len(moved)
+    print(f"{len(judgement.moved)} tasks measured again: {same} identical to the last answer, {len(moved)} moved.")
+    if judgement.losses:
+        named = ", ".join(f"{each.key.task} ({each.row})" for each in judgement.losses)
+        print(f"Lost by more than the margin (p < {judgement.alpha:g} over all tasks, Holm): {named}.")
+    else:
+        print("No task lost more than its margin.")
+
+
+def _cells(moved: Moved) -> tuple[object, ...]:
+    ends = moved.interval
+    return (
+        moved.key.task,
+        moved.row,
+        moved.n_examples,
+        moved.changed,
+        f"{100 * moved.reference:.2f}",
+        f"{100 * moved.now:.2f}",
+        f"{100 * moved.difference:+.2f}",
+        "–" if ends is None else f"{100 * ends.low:+.1f} … {100 * ends.high:+.1f}",
+        f"{100 * moved.margin:g}",
+        "–" if moved.p is None else f"{moved.p:.4f}",
+        VERDICTS[moved.verdict],
+    )

@@ -1,0 +1,55 @@
+"""What the gate measures and forgives: gate.yaml, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+from harness.errors import HarnessError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Single:
+    """Tasks on which a variant is also read one text at a time."""
+
+    variant: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """`margins` by metric, in the score's own unit; `alpha` is the chance that a gate without a loss fails."""
+
+    alpha: float
+    margins: Mapping[str, float]
+    variants: tuple[str, ...]
+    one_by_one: tuple[Single, ...]
+
+    def margin(self, metric: str) -> float:
+        """The margin of `metric`; HarnessError where none is declared."""
+        if metric not in self.margins:
+            raise HarnessError(f"gate.yaml declares no margin for {metric}; declare one before looking at results")
+        return self.margins[metric]
+
+
+@cache
+def declared_gate() -> Gate:
+    """Return the packaged declaration."""
+    return parse_gate((files("harness.gate") / "gate.yaml").read_text("utf-8"))
+
+
+def parse_gate(text: str) -> Gate:
+    """Read a declaration from YAML; raise HarnessError for a field that is missing, unknown or out of range."""
+    data = yaml.safe_load(text)
+    try:
+        single = tuple(Single(variant=one["variant"], tasks=tuple(one["tasks"])) for one in data["one_by_one"])
+        gate = Gate(**{**data, "variants": tuple(data["variants"]), "one_by_one": single})
+    except (TypeError, KeyError) as error:
+        raise HarnessError(f"gate.yaml has an unknown or missing field: {error}") from None
+    if not 0 < gate.alpha < 0.5 or not all(0 < margin < 1 for margin in gate.margins.values()):
+        raise HarnessError("gate.yaml: alpha lies between 0 and 0.5, every margin between 0 and 1")
+    return gate

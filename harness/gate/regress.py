@@ -1,0 +1,123 @@
+"""The gate's three errands: judge what the code does now, renew the reference, make a database of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from harness.cards import get_card, load_cards
+from harness.errors import HarnessError, near_names
+from harness.gate.declared import declared_gate
+from harness.gate.judge import Judgement, judge
+from harness.gate.measure import BASE, SUITE, ask, measure, measure_one_by_one, own_cache
+from harness.gate.pairs import check_references, find_references, pair_results, pair_store
+from harness.reference import Reference, read_references, take_references, write_references
+from harness.reference import rebuild as put_back
+from harness.run import EVALUATION_VERSION, Listener
+from harness.store import Store
+from harness.suites.catalog import get_suite, task_info
+from harness.suites.task import TaskInfo
+
+Screen = Callable[[int], AbstractContextManager[Listener]]  # how many results are to come
+
+
+def regress(
+    folder: Path,
+    *,
+    screen: Screen,
+    variants: Sequence[str] = (),
+    everything: bool = False,
+    tasks: Sequence[str] = (),
+    source: Path | None = None,
+    cached: bool = False,
+) -> Judgement:
+    """Judge `variants` (default: those declared; or all with a reference) by the references in `folder`.
+
+    They are trained and measured now, in a database and a cache that go away; `cached` takes trained stages from the
+    user's cache, `source` takes the results of a database. Raises HarnessError where there is nothing to compare
+    with: no reference, another revision of a task, metric or protocol, other examples.
+    """
+    declared = declared_gate()
+    known = read_references(folder)
+    names = tuple(variants) or (tuple(r.system.variant for r in known) if everything else declared.variants)
+    references = find_references(known, names)
+    infos = _infos(tasks)
+    check_references(references, infos, evaluation=EVALUATION_VERSION)
+    chosen = [info.name for info in infos]
+    if source is not None:
+        return judge(pair_store(Store(source, read_only=True), references, chosen), declared)
+    singles = [single for single in declared.one_by_one if single.variant in names]
+    count = len(names) * len(chosen) + sum(len(set(single.tasks) & set(chosen)) for single in singles)
+    by_variant = {each.system.variant: each for each in references}
+    with TemporaryDirectory() as scratch, nullcontext() if cached else own_cache(), screen(count) as listener:
+        store = Store(Path(scratch) / "gate.duckdb")
+        measure(names, chosen, store, listener)
+        pairs = pair_store(store, references, chosen)
+        for single in singles:
+            results = [(r.key, r.outcomes) for r in measure_one_by_one(single, chosen, listener)]
+            pairs += pair_results(f"{single.variant}, one by one", by_variant[single.variant], results)
+    return judge(pairs, declared)
+
+
+def renew(
+    folder: Path,
+    *,
+    screen: Screen,
+    variants: Sequence[str] = (),
+    everything: bool = False,
+    source: Path | None = None,
+    cached: bool = False,
+) -> tuple[list[Reference], list[Reference]]:
+    """Make new references of `variants` (default: those in `folder`; with none there, or `everything`, all cards).
+
+    Arguments as in `regress`. Returns what was in `folder` before and what is there now.
+    """
+    cards = load_cards()
+    before = read_references(folder)
+    names = tuple(get_card(name, cards).variant for name in variants)
+    names = names or (tuple(cards) if everything or not before else tuple(each.system.variant for each in before))
+    tasks = [info.name for info in _infos(())]
+    with TemporaryDirectory() as scratch:
+        if source is None:
+            store = Store(Path(scratch) / "gate.duckdb")
+            with nullcontext() if cached else own_cache(), screen(len(names) * len(tasks)) as listener:
+                measure(names, tasks, store, listener)
+        else:
+            store = Store(source, read_only=True)
+        fresh = take_references(store, base=BASE, variants=names, tasks=tasks)
+    kept = [each for each in before if each.system.variant not in names]
+    after = sorted([*kept, *fresh], key=lambda each: each.file_name)
+    write_references(folder, after)
+    return before, after
+
+
+def rebuild(folder: Path, target: Path, *, screen: Screen) -> int:
+    """Make the database `target` of the references in `folder`, whole or not at all; return how many results."""
+    references = read_references(folder)
+    if not references:
+        raise HarnessError(f"{folder} holds no reference results; make them with `harness regress --update`")
+    if target.exists():
+        raise HarnessError(f"{target} is there already; name a new database")
+    if not target.parent.is_dir():
+        raise HarnessError(f"the folder {target.parent} does not exist; make it, or name another database")
+    building = target.with_name(f".{target.name}.building")
+    building.unlink(missing_ok=True)
+    try:
+        store = Store(building)
+        with screen(len(_infos(()))) as listener:
+            listener.note("the suite writes its questions; the bag of words answers them first")
+            count = put_back(store, references, ask(store, listener), note=listener.note)
+        building.rename(target)
+    finally:
+        building.unlink(missing_ok=True)
+    return count
+
+
+def _infos(tasks: Sequence[str]) -> list[TaskInfo]:
+    suite = get_suite(SUITE).tasks
+    for name in tasks:
+        if name not in suite:
+            raise HarnessError(f"the gate knows no task {name!r}; {near_names(name, suite)}")
+    return [task_info(name) for name in suite if not tasks or name in tasks]
