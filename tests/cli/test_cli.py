@@ -159,3 +159,40 @@ def test_doctor_fails_on_a_dead_switch(harness, tiny_base: Path, monkeypatch: py
     assert code == 4
     assert "FAILED" in out
     assert "sdpa, bidirectional" in err
+
+
+def test_questions_to_the_store(harness) -> None:
+    """compare, rank, power and sql on one database: tables for people, JSON for programs, exit codes on request."""
+    from tests.factory import TASKS, fill
+
+    fill(Path("results.duckdb"), variants=("causal", "bidir", "bidir-mntp", "bidir-supcon"), tasks=(TASKS[0], TASKS[4]))
+    code, out, _ = harness("compare", "bidir-supcon", "bidir-mntp", "--tasks", "MiniSTS,MiniContext", "--flips", "2")
+    assert code == 0
+    assert "p (adj.)" in out
+    assert "MDE" in out
+    assert "answers that only bidir-supcon has right" in out
+    assert "not about the recipe; that takes 5 seeds or more" in out
+    code, out, _ = harness("compare", "causal", "bidir-supcon", "--tasks", "MiniSTS", "--exit-code", "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert (found["family"], found["tasks"][0]["verdict"]) == ("declared", "worse")
+    assert len(found["contrasts_sha256"]) == 64
+    assert harness("compare", "bidir-supcon", "causal", "--tasks", "MiniSTS", "--exit-code")[0] == 0
+
+    code, out, _ = harness("rank", "--tasks", "MiniSTS,MiniContext")
+    assert (code, out.split()[:2]) == (0, ["task", "bidir-supcon"])
+    assert "mean of 2 tasks" in out
+    code, out, _ = harness("power", "bidir-mntp", "bidir", "--task", "MiniSTS", "--effect", "3")
+    assert code == 0
+    assert "+3.0" in out
+    assert "the recipe" in out
+
+    sql = "SELECT variant, seed, count(*) AS n FROM result GROUP BY ALL ORDER BY ALL LIMIT 1"
+    assert harness("sql", sql)[1].split() == ["variant", "seed", "n", "bidir", "–", "2"]
+    assert json.loads(harness("sql", sql, "--json")[1]) == [{"variant": "bidir", "seed": None, "n": 2}]
+    assert harness("sql", sql, "--csv")[1].splitlines() == ["variant,seed,n", "bidir,,2"]
+    code, _, err = harness("sql", "DROP TABLE score")
+    assert (code, err.strip()) == (
+        2,
+        "harness: the database is only read here, and DROP is not reading; give a SELECT",
+    )

@@ -1,0 +1,60 @@
+"""The noise floor: two measurements of one system that are stored as such, and as nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import noise as noise_module
+from harness.encoder.placement import Placement
+from harness.errors import HarnessError
+from harness.noise import OTHER_BATCH, measure_noise
+from harness.store import Store
+from harness.suites.mteb import wrap
+from harness.systems import plan_systems
+from tests.suites.small import SmallSTS
+
+PLACE = Placement(device="cpu", dtype="float32")
+
+
+def test_two_measurements_and_no_result(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one is really computed otherwise, everything is put back, and no score comes of it."""
+    seen: list[tuple[str, int | None]] = []
+
+    class Spied:
+        info = wrap(SmallSTS).info
+
+        def run(self, encoder):
+            seen.append((encoder.backbone.config._attn_implementation, encoder._batch_size))
+            return wrap(SmallSTS).run(encoder)
+
+    monkeypatch.setattr(noise_module, "task_info", lambda name: Spied.info)
+    monkeypatch.setattr(noise_module, "make_task", lambda name: Spied())
+    store = Store(Path("results.duckdb"))
+    options = {"suite": "mini", "tasks": ("SmallSTS",), "place": PLACE, "note": lambda text: None}
+    [found] = measure_noise(store, base=str(tiny_base), variant="bidir", seed=0, **options)
+    assert seen == [("sdpa", None), ("eager", OTHER_BATCH)]
+    assert set(found.scores) == {"batches of a run, sdpa", f"batches of {OTHER_BATCH}, eager"}
+    assert 0 <= found.floor < 1e-4
+    assert store.noise_floors() == [found]
+    assert store.scores().empty
+    with pytest.raises(HarnessError, match=r"not trained yet \(mntp, supcon\); run it first"):
+        measure_noise(store, base=str(tiny_base), variant="bidir-supcon", seed=0, **options)
+
+
+def test_computed_otherwise_moves_rounding_only(tiny_base: Path) -> None:
+    from harness.bases import resolve_base
+    from harness.cards import get_card, load_cards
+
+    [planned] = plan_systems(resolve_base(str(tiny_base)), [get_card("bidir", load_cards())], [0])
+    encoder = planned.encoder(PLACE)
+    texts = [f"the {'very ' * i}small dog" for i in range(12)]
+    usual = encoder.encode(texts)
+    with encoder.computed_otherwise(batch_size=5, kernel="eager"):
+        other = encoder.encode(texts)
+        assert encoder.backbone.config._attn_implementation == "eager"
+    assert encoder.backbone.config._attn_implementation == "sdpa"
+    assert np.allclose(usual, other, atol=1e-5)
+    assert not np.array_equal(usual, other)
