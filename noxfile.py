@@ -1,6 +1,6 @@
 """Sessions: `nox` passes the checks and the tests; `nox -l` lists the rest.
 
-All sessions but lint and wheel share one environment, .nox/shared: torch and its friends are installed once.
+All sessions but lint, wheel and export share one environment, .nox/shared: torch and its friends are installed once.
 """
 
 from __future__ import annotations
@@ -112,3 +112,16 @@ def wheel(session: nox.Session) -> None:
         session.run("harness", "verify", env=places)
         if not Path(folder, "leaderboard", "site", "index.html").is_file():
             session.error("the wheel made no page")
+
+
+@nox.session
+def export(session: nox.Session) -> None:
+    """Exported folders, opened where there is only sentence-transformers, give the same embeddings to 1e-6."""
+    variants = ("quick", "bidir", "random")
+    session.install("-q", "sentence-transformers>=6,<7", "torch==2.13.0")
+    opens = Path("tests", "export", "stranger", "open.py").absolute()
+    with tempfile.TemporaryDirectory() as folder:
+        places = {"HARNESS_CACHE": str(Path(folder, "cache")), "HF_HUB_OFFLINE": "1"}
+        run(session, "tests.export.stranger.save", folder, *variants, env=places)
+        session.chdir(folder)
+        session.run("python", "-I", str(opens), folder, *variants, env=places)

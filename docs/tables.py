@@ -1,7 +1,9 @@
-"""Print the tables of README.md and docs/mini.md from a results database.
+"""Print the tables of README.md, docs/mini.md and docs/retention.md from a results database.
 
 harness run --all --seeds 3
-python docs/tables.py scores|steps|detectable [results.duckdb]
+python docs/tables.py scores|steps|detectable|ranks [results.duckdb]
+harness run --all --seeds 3 --suite retention
+python docs/tables.py retention [results.duckdb]
 """
 
 from __future__ import annotations
@@ -10,26 +12,46 @@ import sys
 from pathlib import Path
 
 from harness.cards import load_cards
-from harness.compare import Analysis, Comparison, analyse, current_entries, declared_contrasts, find_entry
+from harness.compare import (
+    Analysis,
+    Comparison,
+    Ranks,
+    analyse,
+    current_entries,
+    declared_contrasts,
+    find_entry,
+    rank,
+)
+from harness.metrics import get_metric
 from harness.store import Store
 from harness.suites.mini import task_names
+from harness.suites.retention import task_entry as retention_entry
+from harness.suites.retention import task_names as retention_names
 
 BASE = "mini"
-MARKS = {"better": " ▲", "worse": " ▼", "undecided": "", "descriptive": ""}
+MARKS = {"better": " ▲", "worse": " ▼", "equivalent": " =", "undecided": "", "descriptive": ""}
 
 
 def main() -> None:
     """Read the store once and print the table that was asked for."""
     which = sys.argv[1]
     store = Store(Path(sys.argv[2] if len(sys.argv) > 2 else "results.duckdb"), read_only=True)
+    if which == "ranks":
+        print_table(ranks(rank(store, base=BASE, suite="mini")))
+        return
     entries = current_entries(store)
     contrasts = declared_contrasts()
-    pairs = [
-        (find_entry(entries, base=BASE, variant=c.variant), find_entry(entries, base=BASE, variant=c.against))
-        for c in (*contrasts.ladder, *contrasts.controls)
-    ]
+    wanted = [(step.variant, step.against) for step in (*contrasts.ladder, *contrasts.controls)]
+    if which == "retention":
+        wanted = [(name, contrasts.root) for name in load_cards() if name != contrasts.root]
+    pairs = [tuple(find_entry(entries, base=BASE, variant=name) for name in pair) for pair in wanted]
     analysis = analyse(store, entries=entries, pairs=pairs)
-    rows = {"scores": scores, "steps": steps, "detectable": detectable}[which](analysis)
+    tables = {"scores": scores, "steps": steps, "detectable": detectable, "retention": retention}
+    print_table(tables[which](analysis))
+
+
+def print_table(rows: list[list[str]]) -> None:
+    """Print `rows`, the first of them the heading, as Markdown."""
     for number, row in enumerate(rows):
         print("| " + " | ".join(row) + " |")
         if number == 0:
@@ -84,6 +106,43 @@ def detectable(analysis: Analysis) -> list[list[str]]:
         found = [comparison.tasks[place] for comparison, place in places]
         cells = ["–" if each.mde is None else f"{100 * each.mde:.1f}" for each in found]
         rows.append([task, str(found[0].n_examples), str(found[0].n_units), *cells])
+    return rows
+
+
+def ranks(found: Ranks) -> list[list[str]]:
+    """Ranks and letters, a row a task, the mean over tasks first."""
+    assert found.overall is not None
+    variants = [place.variant for place in found.overall.places]
+    rows = [["task", *(f"`{name}`" for name in variants)]]
+    for each in (found.overall, *found.tasks):
+        places = {place.variant: place for place in each.places}
+        cells = []
+        for name in variants:
+            low, high = places[name].ranks.low, places[name].ranks.high
+            cells.append(f"{low if low == high else f'{low}–{high}'} {places[name].letters}")
+        rows.append([f"mean of {found.n_tasks} tasks" if each.task is None else each.task[0], *cells])
+    return rows
+
+
+def retention(analysis: Analysis) -> list[list[str]]:
+    """Each measure of the language model, a row a variant, marked where it differs from the causal base."""
+    names = retention_names()
+    metrics = [get_metric(retention_entry(name).metric) for name in names]
+    rows = [["variant", *(f"{name}<br>{metric.described}" for name, metric in zip(names, metrics, strict=True))]]
+    marks = {
+        (comparison.variant.variant, found.key.task): MARKS[found.verdict]
+        for comparison in analysis.comparisons
+        for found in comparison.tasks
+    }
+    found = {(entry[1], task[0], task[2]): score for (entry, task), score in analysis.scores.items()}
+    for variant in load_cards():
+        cells = []
+        for name, metric in zip(names, metrics, strict=True):
+            score = found[variant, name, BASE]
+            ends = score.interval
+            span = f"<br>{metric.write(ends.low)}–{metric.write(ends.high)}" if ends else ""
+            cells.append(f"{metric.write(score.score)}{marks.get((variant, name), '')}{span}")
+        rows.append([f"`{variant}`", *cells])
     return rows
 
 

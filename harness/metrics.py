@@ -1,15 +1,76 @@
-"""Score = metric(outcomes). The same functions make a score, check it against mteb's, and recompute it later."""
+"""Score = metric(outcomes). The same functions make a score, check it against mteb's, and recompute it later.
+
+Each metric also says which way is better, whether differences in it are tested, and how it is written: nothing else
+in the house knows one metric from another by name.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, near_names
 
 TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A way to make one number of a trial's outcomes, and how that number is read and written.
+
+    `kind` says what is aggregated, and with it which paired test applies (harness.compare). `scale` turns a stored
+    score into the `unit` that people read; `least_span` is the smallest width, in that unit, that a chart's axis has.
+    Where not `tested`, a difference is described and never called better or worse; nor can it be where neither
+    direction is better.
+    """
+
+    name: str
+    of: Callable[[pd.DataFrame], float]
+    kind: Literal["accuracy", "v_measure", "correlation", "ratio", "log_ratio", "largest"]
+    better: Literal["higher", "lower", "neither"] = "higher"
+    tested: bool = True
+    scale: float = 100.0
+    digits: int = 1
+    unit: str = "points"
+    least_span: float = 1.0
+
+    def improves(self, difference: float) -> bool:
+        """Whether a difference (first minus second) is to the first's good."""
+        return difference > 0 if self.better == "higher" else difference < 0 and self.better == "lower"
+
+    def write(self, score: float, *, more_digits: int = 0) -> str:
+        """The score as it is shown, without its unit.
+
+        >>> get_metric("accuracy").write(0.69041), get_metric("bits_per_byte").write(0.69041)
+        ('69.0', '0.690')
+        """
+        return f"{self.scale * score:.{self.digits + more_digits}f}"
+
+    def write_change(self, difference: float) -> str:
+        """A difference of two scores, with its sign.
+
+        >>> get_metric("accuracy").write_change(0.015), get_metric("perplexity").write_change(-1)
+        ('+1.5', '-1.00')
+        """
+        return f"{self.scale * difference:+.{self.digits}f}"
+
+    @property
+    def described(self) -> str:
+        """Name and, where it is not the usual one, direction: a table's heading."""
+        return f"{self.name}, lower is better" if self.better == "lower" else self.name
+
+
+def get_metric(name: str) -> Metric:
+    """The metric called `name`; HarnessError if there is none."""
+    try:
+        return METRICS[name]
+    except KeyError:
+        raise HarnessError(f"unknown metric {name!r}; {near_names(name, METRICS)}") from None
 
 
 def score_outcomes(metric: str, outcomes: pd.DataFrame) -> float:
@@ -18,13 +79,12 @@ def score_outcomes(metric: str, outcomes: pd.DataFrame) -> float:
     accuracy, v_measure: mean over trials of the trial's value (mteb's convention for its draws); spearman,
     pearson: correlation of gold and predicted scores over all examples, mean over trials. Within a trial
     accuracy is taken per (layer, position) cell and averaged, so cells of unequal size weigh the same.
+    bits_per_byte, distinct_2, repeated_4: sum of predicted over sum of gold scores (bits over bytes, n-grams over
+    n-grams); perplexity: exp of that ratio (nats over tokens); largest_change: the largest predicted score.
     Raises HarnessError for an unknown metric or a value that is not finite (constant predictions).
     """
-    try:
-        one_trial = _METRICS[metric]
-    except KeyError:
-        raise HarnessError(f"unknown metric {metric!r}; known: {', '.join(sorted(_METRICS))}") from None
-    score = float(np.mean([one_trial(rows) for _, rows in outcomes.groupby("trial", sort=True)]))
+    of = get_metric(metric).of
+    score = float(np.mean([of(rows) for _, rows in outcomes.groupby("trial", sort=True)]))
     if not math.isfinite(score):
         raise HarnessError(f"{metric} is not defined on these outcomes: the predictions or the labels are constant")
     return score
@@ -58,8 +118,65 @@ def _spearman(rows: pd.DataFrame) -> float:
     return float(np.corrcoef(gold, predicted)[0, 1])
 
 
+def _ratio(rows: pd.DataFrame) -> float:
+    gold, predicted = _scores(rows)
+    return float(predicted.sum() / gold.sum()) if gold.sum() > 0 else math.nan
+
+
+def _exp_ratio(rows: pd.DataFrame) -> float:
+    return math.exp(min(_ratio(rows), 700.0))  # e^700 is the last that a float holds
+
+
+def _largest(rows: pd.DataFrame) -> float:
+    return float(_scores(rows)[1].max())
+
+
 def _scores(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return rows["gold_score"].to_numpy(dtype=float), rows["predicted_score"].to_numpy(dtype=float)
 
 
-_METRICS = {"accuracy": _accuracy, "v_measure": _v_measure, "pearson": _pearson, "spearman": _spearman}
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(name="accuracy", of=_accuracy, kind="accuracy"),
+        Metric(name="v_measure", of=_v_measure, kind="v_measure", tested=False),
+        Metric(name="pearson", of=_pearson, kind="correlation"),
+        Metric(name="spearman", of=_spearman, kind="correlation"),
+        Metric(
+            name="bits_per_byte",
+            of=_ratio,
+            kind="ratio",
+            better="lower",
+            scale=1.0,
+            digits=3,
+            unit="bits a byte",
+            least_span=0.01,
+        ),
+        # The same losses as bits_per_byte, over tokens in place of bytes: testing both would count one finding twice.
+        Metric(
+            name="perplexity",
+            of=_exp_ratio,
+            kind="log_ratio",
+            better="lower",
+            tested=False,
+            scale=1.0,
+            digits=2,
+            unit="perplexity",
+            least_span=0.1,
+        ),
+        # More repetition than the base's is a cost, but less is no gain: random weights repeat less than it, too.
+        Metric(name="distinct_2", of=_ratio, kind="ratio", better="neither", tested=False, unit="% of 2-grams"),
+        Metric(name="repeated_4", of=_ratio, kind="ratio", better="neither", tested=False, unit="% of 4-grams"),
+        Metric(
+            name="largest_change",
+            of=_largest,
+            kind="largest",
+            better="lower",
+            tested=False,
+            scale=1.0,
+            digits=3,
+            unit="bits",
+            least_span=0.01,
+        ),
+    )
+}

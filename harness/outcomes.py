@@ -7,10 +7,12 @@ because there are millions of them; `check_outcomes` is the gate every frame pas
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 
@@ -26,7 +28,6 @@ OUTCOME_COLUMNS: dict[str, str] = {
     "predicted_score": "Float64",  # score tasks: the model's score (a similarity, a regression); NA otherwise
 }
 LABEL_METRICS = frozenset({"accuracy", "v_measure"})
-SCORE_METRICS = frozenset({"spearman", "pearson"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,9 @@ class TaskResult:
     """One system's result on one task: the outcomes and the score the task itself reported.
 
     `score` is in the metric's own unit (accuracy, V-measure and correlations: 1.0 is perfect). The store
-    refuses a result whose score is not the aggregate of its outcomes (harness.metrics) to 1e-6.
+    refuses a result whose score is not the aggregate of its outcomes (harness.metrics) to 1e-6. `texts` are the
+    hashes of the distinct texts that were evaluated (harness.contamination.text_hashes), None where a task keeps none.
+    `note` is said on screen beside the score and not stored.
     """
 
     key: TaskKey
@@ -53,6 +56,28 @@ class TaskResult:
     score: float
     outcomes: pd.DataFrame
     seconds: float
+    texts: NDArray[np.uint64] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseFloor:
+    """How far one task's score moves when nothing changes but how it is computed: no result of the system.
+
+    `scores` are those of the identical system by what was varied (batch size, attention kernel).
+    """
+
+    system_id: str
+    base_revision: str
+    key: TaskKey
+    dtype: str
+    device: str
+    scores: Mapping[str, float]
+
+    @property
+    def floor(self) -> float:
+        """The largest difference of two of the scores, in their unit: differences up to it are ties."""
+        return max(self.scores.values()) - min(self.scores.values())
 
 
 def make_outcomes(columns: dict[str, object], n: int) -> pd.DataFrame:

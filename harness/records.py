@@ -1,4 +1,4 @@
-"""What the store keeps besides outcomes: the system that was measured and the run that measured it."""
+"""What the store keeps besides outcomes: systems, the stages that made them, runs, and overlaps with tasks."""
 
 from __future__ import annotations
 
@@ -49,6 +49,46 @@ class System:
         parts = [self.base, self.base_revision, self.variant, self.seed, self.kind, self.card_hash]
         text = to_json([*parts, self.lineage, self.data])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def stage_digests(self) -> tuple[str, ...]:
+        """The addresses of the stages that made it."""
+        return tuple(digest for digest in self.lineage.values() if isinstance(digest, str))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageRecord:
+    """One trained (or merged) step of a lineage: `digest` is its address, `manifest` its stage.json with the loss
+    curve, the data and the hash of the weights.
+    """
+
+    digest: str
+    kind: str
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlap:
+    """What one stage's training data shares with one evaluation task.
+
+    Measured: `n_shared` of the task's `n_texts` distinct evaluated texts stand in the stage's training texts (0 is a
+    finding; where nothing was counted there is no record). Declared: known of the data `source`, with the reason in
+    `note`, both counts None.
+    """
+
+    stage: str
+    source: str
+    task: str
+    revision: str
+    how: Literal["measured", "declared"]
+    n_texts: int | None = None
+    n_shared: int | None = None
+    note: str = ""
+
+    @property
+    def share(self) -> float | None:
+        """`n_shared` of `n_texts`; None if not measured."""
+        return self.n_shared / self.n_texts if self.n_texts and self.n_shared is not None else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.bases import Base, resolve_base
 from harness.cards import get_card, load_cards
+from harness.compare import declared_contrasts
+from harness.contamination import overlaps_of
 from harness.errors import HarnessError
 from harness.outcomes import TaskResult
-from harness.paths import whole_folder
 from harness.records import Run, System
 from harness.suites.catalog import Suite, choose_suite, make_task, task_info
+from harness.suites.retention.text import RetentionText, choose_text
 from harness.suites.task import TaskEncoder, TaskInfo
 from harness.systems import PlannedSystem, plan_systems
 from harness.training.lineage import PlannedStage
+from harness.training.manifests import read_stage, read_texts
 from harness.training.ranks import Ranks
 from harness.training.stages import stage_folder
 
@@ -72,6 +75,7 @@ class RunPlan:
     suite: Suite
     place: Placement
     jobs: tuple[_Job, ...]
+    text: RetentionText | None = None  # what the retention tasks among `suite.tasks` are measured on
 
     @property
     def idle(self) -> bool:
@@ -92,8 +96,9 @@ def plan_run(request: RunRequest, store: Store, place: Placement) -> RunPlan:
         wanted.add(BASELINE_VARIANT)
     suite = choose_suite(request.suite, request.tasks)
     base = resolve_base(request.base)
-    infos = [task_info(name) for name in suite.tasks]
     data = dict(request.data)
+    text = choose_text(suite.tasks, base=base.name, source=data.pop("retention", None))
+    infos = [task_info(name, text=text) for name in suite.tasks]
     chosen = [card.with_data(data, base.name) for card in cards.values() if card.variant in wanted]
     jobs: list[_Job] = []
     if suite.baseline is not None:
@@ -102,7 +107,7 @@ def plan_run(request: RunRequest, store: Store, place: Placement) -> RunPlan:
     for planned in plan_systems(base, chosen, request.seeds):
         jobs.append(_Job(label=planned.label, record=planned.record(), missing=(), planned=planned))
     known = [_missing(job, infos, request, store, place) for job in jobs]
-    return RunPlan(base=base, suite=suite, place=place, jobs=tuple(known))
+    return RunPlan(base=base, suite=suite, place=place, jobs=tuple(known), text=text)
 
 
 def _missing(job: _Job, infos: Sequence[TaskInfo], request: RunRequest, store: Store, place: Placement) -> _Job:
@@ -146,13 +151,21 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
     else:
         assert plan.suite.baseline is not None
         encoder = plan.suite.baseline[1](plan.base.folder)
+    folders = [stage_folder(stage) for stage in job.planned.lineage] if job.planned else []
+    stages = [(read_stage(folder), read_texts(folder)) for folder in folders]
+    store.add_stages([record for record, _ in stages])
     run = Run(
         system_id=store.add_system(job.record),
         suite=plan.suite.name,
         dtype=plan.place.dtype,
         device=plan.place.device,
         evaluation=EVALUATION_VERSION,
-        provenance={**collect(device=plan.place.device, dtype=plan.place.dtype), "command": command},
+        provenance={
+            **collect(device=plan.place.device, dtype=plan.place.dtype),
+            "command": command,
+            **({"weights_sha256": stages[-1][0].manifest.get("weights_sha256")} if stages else {}),
+            "contrasts": declared_contrasts().sha256,
+        },
         mask_proof=proof.to_dict() if proof else None,
     )
     store.add_run(run)
@@ -161,32 +174,31 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
         if not force and (info.name, info.revision) in _done(store, job.record, plan.place):
             continue
         listener.task(job.label, info.name, number, len(job.missing))
-        for result in make_task(info.name).run(encoder):
+        results = make_task(info.name, text=plan.text).run(encoder)
+        # Before the results: a kill between the two must not leave a result whose overlap nobody counts any more.
+        seen = [result.texts for result in results]
+        store.add_overlaps(
+            [
+                overlap
+                for record, texts in stages
+                for overlap in overlaps_of(record, texts, task=info.name, revision=info.revision, texts=seen)
+            ]
+        )
+        for result in results:
             store.add_result(run.run_id, result)
             listener.result(job.label, result)
     store.finish_run(run.run_id)
 
 
-def save_variant(
-    variant: str, base: Base, *, seed: int, out: Path | None, place: Placement, listener: Listener, data: dict[str, str]
+def train_variant(
+    variant: str, base: Base, *, seed: int, place: Placement, listener: Listener, data: dict[str, str]
 ) -> Path:
-    """Train `variant` on `base` and return a folder that plain `SentenceTransformer(folder)` opens.
-
-    Without `out` it is the cached stage; a variant with no stage of its own needs `out`.
-    """
+    """Train `variant` on `base` and return its last stage's folder, which plain `SentenceTransformer(folder)` opens."""
     card = get_card(variant, load_cards()).with_data(data, base.name)
     (planned,) = plan_systems(base, [card], [seed])
-    if out is None and not planned.lineage:
-        raise HarnessError(f"{variant} trains nothing, so there is no stage to keep; name a folder with --out")
-    if out is not None and out.exists() and any(out.iterdir()):
-        raise HarnessError(f"{out} is not empty; name a new folder with --out")
+    if not planned.lineage:
+        raise HarnessError(f"{variant} trains nothing; measure it with `harness run`, then `harness export` writes it")
     planned.train(place.device, lambda stage: listener.stage(planned.label, stage))
-    if not Ranks.here().first:
-        return out or stage_folder(planned.lineage[-1])
-    encoder = planned.encoder(place)
-    listener.proof(planned.label, encoder.prove().require())
-    if out is None:
-        return stage_folder(planned.lineage[-1])
-    with whole_folder(out) as building:
-        encoder.save(building)
-    return out
+    if Ranks.here().first:
+        listener.proof(planned.label, planned.encoder(place).prove().require())
+    return stage_folder(planned.lineage[-1])

@@ -83,6 +83,8 @@ class PlannedSystem:
             place=place,
             name=f"{self.base.name}-{self.card.variant}",
             revision=record.system_id,
+            language_model=self.base.folder,
+            adapters=[stage_folder(planned) / "adapter" for planned in self.lineage],
         )
 
 

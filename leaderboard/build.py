@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from harness.compare import Progress, TaskComparison, current_entries, scope_of
 from harness.errors import HarnessError
+from harness.metrics import get_metric
 from harness.paths import whole_folder
 from harness.store import Store
 from leaderboard import text
@@ -54,9 +55,12 @@ def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: Pr
 def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
     """Return what a site is made of: the results, the systems and runs behind them, and the code that draws it."""
     digest = hashlib.sha256(scores.to_csv(index=False).encode())
-    digest.update(repr((resamples, store.systems(), store.runs(), store.calibration())).encode())
-    for package in ("leaderboard", "harness.compare", "harness.stats"):
-        for path in sorted(Path(str(files(package))).rglob("*")):
+    kept = (store.systems(), store.runs(), store.overlaps(), store.noise_floors(), store.calibration())
+    digest.update(repr((resamples, *kept)).encode())
+    packages = ("leaderboard", "harness.compare", "harness.contamination", "harness.stats")
+    code = [Path(str(files(package))) for package in packages]
+    for place in (*code, Path(str(files("harness"))) / "metrics.py"):
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.is_file() and path.suffix != ".pyc":
                 digest.update(path.name.encode() + path.read_bytes())
     return f"This folder is replaced when the results change. Made from {digest.hexdigest()}\n"
@@ -79,7 +83,8 @@ def _pages(site: Site) -> Mapping[str, str]:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "points": text.points,
+        "score": text.score,
+        "heading": text.heading,
         "change": text.change,
         "span": text.span,
         "p": text.p_value,
@@ -118,7 +123,7 @@ def _step_forests(site: Site) -> Mapping[str, Mapping[tuple[str, str], Markup]]:
 def _forests(
     base: Base, steps: Sequence[Step], labels: Mapping[tuple[str, str, str], Task], *, ident: str
 ) -> dict[tuple[str, str], Markup]:
-    """Draw `steps` on one scale, so that lengths can be compared from chart to chart."""
+    """Draw the tasks of `steps` that are in points on one scale, so that lengths can be compared between charts."""
     marks = [[_step_mark(found, labels) for found in _in_order(step, base)] for step in steps]
     scale = scale_of([mark for of_step in marks for mark in of_step], zero=True)
     return {
@@ -135,21 +140,22 @@ def _forests(
 
 def _in_order(step: Step, base: Base) -> Sequence[TaskComparison]:
     found = {(t.key.task, t.key.split, t.key.subset): t for t in step.comparison.tasks}
-    return [found[task.name] for task in base.tasks if task.name in found]
+    return [found[task.name] for task in base.encoder_tasks if task.name in found]
 
 
 def _step_mark(found: TaskComparison, labels: Mapping[tuple[str, str, str], Task]) -> Mark:
-    ends = found.interval or found.spread
+    ends, metric = found.interval or found.spread, get_metric(found.key.metric)
     label = labels[found.key.task, found.key.split, found.key.subset].label
+    tie = " (within the noise floor)" if found.tie else ""
     return Mark(
         label=label,
-        value=100 * found.difference,
-        low=100 * ends.low if ends else None,
-        high=100 * ends.high if ends else None,
+        value=metric.scale * found.difference,
+        low=metric.scale * ends.low if ends else None,
+        high=metric.scale * ends.high if ends else None,
         kind=found.verdict,
-        text=text.change(found.difference),
-        title=f"{label}: {text.change(found.difference)} ({text.span(ends, signed=True) or 'no interval'}), "
-        f"{found.verdict}",
+        text=text.change(found.difference, metric.name),
+        title=f"{label}: {text.change(found.difference, metric.name)} "
+        f"({text.span(ends, metric.name, signed=True) or 'no interval'}), {found.verdict}{tie}",
     )
 
 
@@ -157,21 +163,24 @@ def _score_forest(base: Base, task: Task, ident: str) -> Markup:
     """Draw all rows of `base` on one task."""
     marks = [mark for row in (*base.rows, *base.baselines) if (mark := _score_mark(row, task)) is not None]
     title = f"{task.label} on {base.name or 'no base'}: score by variant"
-    axis = f"{task.metric}, points"
-    return forest(marks, scale=scale_of(marks, zero=False), title=title, axis=axis, ident=ident)
+    metric = get_metric(task.metrics[0])
+    axis = metric.unit if metric.unit == metric.name else f"{metric.described}, {metric.unit}"
+    scale = scale_of(marks, zero=False, least=metric.least_span)
+    return forest(marks, scale=scale, title=title, axis=axis, ident=ident)
 
 
 def _score_mark(row: Row, task: Task) -> Mark | None:
     score = next((cell.score for cell in row.cells if cell.task == task), None)
     if score is None:
         return None
-    ends = score.interval or score.spread
+    ends, metric = score.interval or score.spread, get_metric(score.key.metric)
+    shown = text.score(score.score, metric.name)
     return Mark(
         label=row.entry.variant,
-        value=100 * score.score,
-        low=100 * ends.low if ends else None,
-        high=100 * ends.high if ends else None,
+        value=metric.scale * score.score,
+        low=metric.scale * ends.low if ends else None,
+        high=metric.scale * ends.high if ends else None,
         kind="descriptive" if score.spread else "score",
-        text=text.points(score.score),
-        title=f"{row.entry.variant}: {text.points(score.score)} ({text.span(ends) or 'no interval'})",
+        text=shown,
+        title=f"{row.entry.variant}: {shown} ({text.span(ends, metric.name) or 'no interval'})",
     )

@@ -13,7 +13,7 @@ _WIDTH, _LABEL, _VALUE, _ROW, _TOP, _BOTTOM = 480, 160, 48, 22, 4, 36
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """One row of a chart: a value with two ends, in points. `kind` is a verdict, or 'score'."""
+    """One row of a chart: a value with two ends, in the unit of its metric. `kind` is a verdict, or 'score'."""
 
     label: str
     value: float
@@ -26,7 +26,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear axis from `low` to `high`, in points, with its ticks."""
+    """A linear axis from `low` to `high`, in the unit of its marks, with its ticks."""
 
     low: float
     high: float
@@ -38,12 +38,12 @@ class Scale:
         return _LABEL + 10 + share * (_WIDTH - _LABEL - _VALUE - 20)
 
 
-def scale_of(marks: Sequence[Mark], *, zero: bool) -> Scale:
-    """Choose round limits that hold every mark, and 0 if `zero`."""
+def scale_of(marks: Sequence[Mark], *, zero: bool, least: float = 1.0) -> Scale:
+    """Choose round limits that hold every mark, and 0 if `zero`; never narrower than `least` in all."""
     ends = [v for mark in marks for v in (mark.value, mark.low, mark.high) if v is not None]
     ends += [0.0] if zero or not ends else []
     low, high = min(ends), max(ends)
-    step = _step(max(high - low, 1.0) / 5)
+    step = _step(max(high - low, least) / 5)
     first, last = math.floor(low / step), math.ceil(high / step)
     last = max(last, first + 1)
     return Scale(first * step, last * step, tuple(i * step for i in range(first, last + 1)))
@@ -93,6 +93,8 @@ def _point(kind: str, x: float, y: int) -> str:
         return f'<path class="point" d="M{_n(x - 5.5)} {y + 4.5}h11l-5.5-10z"/>'
     if kind == "worse":
         return f'<path class="point" d="M{_n(x - 5.5)} {y - 4.5}h11l-5.5 10z"/>'
+    if kind == "equivalent":
+        return f'<path class="point" d="M{_n(x - 5)} {y - 3}h10M{_n(x - 5)} {y + 3}h10"/>'
     if kind == "descriptive":
         return f'<line class="point" x1="{_n(x)}" x2="{_n(x)}" y1="{y - 5}" y2="{y + 5}"/>'
     return f'<circle class="point" cx="{_n(x)}" cy="{y}" r="4"/>'

@@ -1,4 +1,4 @@
-"""How numbers and names are written: scores in points with one decimal, file names from any text."""
+"""How numbers and names are written: scores as their metric writes them, file names from any text."""
 
 from __future__ import annotations
 
@@ -7,28 +7,34 @@ import re
 from collections.abc import Iterable, Mapping
 
 from harness.compare import TaskScore
+from harness.metrics import get_metric
 from harness.stats import DrawSpread, Interval, Rate
 
 NONE = "–"
 _SLUG_LENGTH = 60
 
 
-def points(value: float | None) -> str:
-    """Return a score in points: 0.6904 is '69.0'."""
-    return NONE if value is None else f"{100 * value:.1f}".replace("-", "−")
+def score(value: float | None, metric: str) -> str:
+    """Return a score in its metric's unit: an accuracy of 0.6904 is '69.0', points."""
+    return NONE if value is None else get_metric(metric).write(value).replace("-", "−")
 
 
-def change(value: float | None) -> str:
-    """Return a difference in points, with its sign: '+1.5', '−0.3'."""
-    return NONE if value is None else f"{100 * value:+.1f}".replace("-", "−")
+def change(value: float | None, metric: str) -> str:
+    """Return a difference in the metric's unit, with its sign: '+1.5', '−0.3'."""
+    return NONE if value is None else get_metric(metric).write_change(value).replace("-", "−")
 
 
-def span(interval: Interval | DrawSpread | None, *, signed: bool = False) -> str:
+def span(interval: Interval | DrawSpread | None, metric: str, *, signed: bool = False) -> str:
     """Return both ends of an interval or a range, or an empty string."""
     if interval is None:
         return ""
-    write = change if signed else points
-    return f"{write(interval.low)} to {write(interval.high)}"
+    write = change if signed else score
+    return f"{write(interval.low, metric)} to {write(interval.high, metric)}"
+
+
+def heading(metrics: Iterable[str]) -> str:
+    """Return what a column says under its task's name: the metric, and its direction where lower is better."""
+    return ", ".join(get_metric(name).described for name in metrics)
 
 
 def p_value(p: float | None) -> str:

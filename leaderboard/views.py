@@ -13,19 +13,26 @@ from harness.compare import (
     Contrast,
     Contrasts,
     Entry,
+    Place,
     Progress,
+    Ranks,
     TaskComparison,
     TaskName,
     TaskScore,
     analyse,
     declared_contrasts,
+    make_ranks,
+    overall,
     scope,
     sentence,
     task_label,
+    unproven,
 )
-from harness.records import Run, System
+from harness.contamination import TaskOverlap, by_task
+from harness.records import Overlap, Run, System
 from harness.stats import Report
 from harness.store import Store
+from harness.suites.retention import TASK_TYPE as RETENTION
 from leaderboard import text
 
 
@@ -37,27 +44,49 @@ class Task:
     label: str
     href: str
     task_type: str
-    metric: str
+    metrics: tuple[str, ...]  # one, unless two versions of the task are stored
     revisions: tuple[str, ...]
+
+    @property
+    def is_retention(self) -> bool:
+        """Whether it asks what the language model lost, not what the encoder gained."""
+        return self.task_type == RETENTION
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One score in the table; `mark` is the verdict against the foot of the ladder, or empty."""
+    """One score in the table; `mark` and `change` are verdict and difference against the foot of the ladder.
+
+    Where there is nothing to compare with they are empty and None. `overlap` says what the training data shares with
+    the task; None where nothing is recorded.
+    """
 
     task: Task
     score: TaskScore | None
     mark: str
+    overlap: TaskOverlap | None
+    change: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A base × variant. `notes` say why it is not ranked or not complete."""
+    """A base × variant. `place` is its rank by the mean over tasks; `notes` say why it has none."""
 
     entry: Entry
     href: str
     cells: tuple[Cell, ...]
     notes: tuple[str, ...]
+    place: Place | None
+
+    @property
+    def trained(self) -> bool:
+        """Whether a stage was trained for it."""
+        return any(system.stage_digests for system in self.entry.systems)
+
+    @property
+    def overlaps(self) -> tuple[TaskOverlap, ...]:
+        """What is recorded of its tasks."""
+        return tuple(cell.overlap for cell in self.cells if cell.score and cell.overlap)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +100,10 @@ class Step:
 
     @property
     def tally(self) -> tuple[tuple[str, int], ...]:
-        """Tasks by verdict."""
-        kinds = ("better", "undecided", "worse", "descriptive")
-        return tuple((kind, self.comparison.count(kind)) for kind in kinds)  # type: ignore[arg-type]
+        """The encoder's tasks by verdict; the language model's where nothing else was measured."""
+        kinds = ("better", "equivalent", "undecided", "worse", "descriptive")
+        alone = all(task.is_retention for task in self.comparison.tasks)
+        return tuple((kind, self.comparison.count(kind, retention=alone)) for kind in kinds)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +121,28 @@ class Base:
     controls: tuple[Step, ...]
     problems: tuple[str, ...]
     proofs: Mapping[str, tuple[tuple[System, Run | None], ...]]  # variant -> each seed's newest run
+    overall: str  # what holds over the tasks of the answer
+    ranks: Ranks
+
+    @property
+    def overlapping(self) -> bool:
+        """Whether a score stands beside training data that overlaps its task."""
+        return any(cell.overlap and cell.overlap.overlaps for row in self.rows for cell in row.cells)
+
+    @property
+    def encoder_tasks(self) -> tuple[Task, ...]:
+        """The tasks of the ladder's charts: all but retention, which has units and a direction of its own."""
+        return tuple(task for task in self.tasks if not task.is_retention)
+
+    @property
+    def columns(self) -> tuple[Task, ...]:
+        """The tasks of the table; of retention bits per byte stand for all, the rest has pages."""
+        return tuple(task for task in self.tasks if not task.is_retention or "bits_per_byte" in task.metrics)
+
+    def place_on(self, task: Task, variant: str) -> Place | None:
+        """Return a variant's rank on one task, None where it has none."""
+        found = [p for r in self.ranks.tasks if r.task == task.name for p in r.places if p.variant == variant]
+        return found[0] if found else None
 
     def steps_on(self, task: Task) -> list[tuple[Step, TaskComparison]]:
         """Return the declared contrasts with their result on `task`."""
@@ -109,6 +161,7 @@ class Site:
     bases: tuple[Base, ...]
     tasks: tuple[Task, ...]
     contrasts: Contrasts
+    undeclared: int  # runs that were measured before this declaration, or under another
     newest: str  # date of the newest score: the site's own date would change its bytes
     calibration: Report | None  # the last report of `harness calibrate`
     calibrated: str  # its date, or empty
@@ -120,6 +173,7 @@ def make_site(
     """Analyse every base and arrange the results; `entries` are not empty."""
     contrasts = declared_contrasts()
     runs = {run.run_id: run for run in store.runs()}
+    overlaps = store.overlaps()
     tasks = _tasks(scores)
     hrefs = text.slugs(_file_name(entry) for entry in entries)
     names = sorted({entry.base for entry in entries if entry.base}) or [""]
@@ -135,11 +189,21 @@ def make_site(
             resamples=resamples,
             progress=progress,
         )
-        bases.append(_base(name, here, analysis, tasks, scores, runs, hrefs, contrasts))
+        encoder = [task for task in analysis.tasks if not tasks[task].is_retention]
+        ranks = make_ranks(
+            analysis,
+            here,
+            scores,
+            unproven=unproven(store, here, scores),
+            chosen=encoder or list(analysis.tasks),
+            resamples=resamples,
+        )
+        bases.append(_base(name, here, analysis, ranks, tasks, scores, runs, hrefs, contrasts, overlaps))
     return Site(
         bases=tuple(bases),
         tasks=tuple(tasks.values()),
         contrasts=contrasts,
+        undeclared=sum(run.provenance.get("contrasts") != contrasts.sha256 for run in runs.values()),
         newest=f"{scores['measured_at'].max():%Y-%m-%d %H:%M} UTC",
         calibration=None if calibration is None else Report.from_json(calibration[0]),
         calibrated="" if calibration is None else f"{calibration[1]:%Y-%m-%d}",
@@ -159,7 +223,7 @@ def _tasks(scores: pd.DataFrame) -> dict[TaskName, Task]:
             label=labels[name],
             href=f"tasks/{hrefs[labels[name]]}.html",
             task_type=str(rows["task_type"].iloc[0]),
-            metric=", ".join(sorted(set(rows["metric"]))),
+            metrics=tuple(sorted(set(rows["metric"]))),
             revisions=tuple(sorted(set(rows["revision"]))),
         )
         for name, rows in found.items()
@@ -169,7 +233,7 @@ def _tasks(scores: pd.DataFrame) -> dict[TaskName, Task]:
 def _pairs(entries: Sequence[Entry], contrasts: Contrasts) -> list[tuple[Entry, Entry]]:
     """Return the declared contrasts that can be made, and each variant against the foot of the ladder."""
     by_name = {entry.variant: entry for entry in entries if entry.kind == "variant"}
-    wanted = [(step.variant, step.against) for step in (*contrasts.ladder, *contrasts.controls)]
+    wanted = [(step.variant, step.against) for step in contrasts.declared]
     wanted += [(name, contrasts.root) for name in contrasts.order(by_name) if name != contrasts.root]
     return [(by_name[a], by_name[b]) for a, b in dict.fromkeys(wanted) if a in by_name and b in by_name]
 
@@ -178,11 +242,13 @@ def _base(
     name: str,
     entries: Sequence[Entry],
     analysis: Analysis,
+    ranks: Ranks,
     tasks: Mapping[TaskName, Task],
     scores: pd.DataFrame,
     runs: Mapping[str, Run],
     hrefs: Mapping[str, str],
     contrasts: Contrasts,
+    overlaps: Sequence[Overlap],
 ) -> Base:
     compared = {(c.variant.variant, c.against.variant): c for c in analysis.comparisons}
     by_name = {entry.variant: entry for entry in entries if entry.kind == "variant"}
@@ -190,20 +256,38 @@ def _base(
     newest_run = scores.sort_values("result").groupby("system_id")["run_id"].last().to_dict()
     proofs = {e.variant: tuple((s, runs.get(newest_run[s.system_id])) for s in e.systems) for e in entries}
     used = scores.groupby("system_id")["run_id"].unique().to_dict()
+    revisions = set(zip(scores["task"], scores["revision"], strict=True))
+
+    def _measured(overlap: TaskOverlap) -> bool:
+        return (overlap.task, overlap.revision) in revisions
 
     def row(entry: Entry) -> Row:
         against = compared.get((entry.variant, contrasts.root))
-        verdicts = {} if against is None else {_name(t): t.verdict for t in against.tasks}
+        found = {} if against is None else {_name(t): t for t in against.tasks}
+        stages = {digest for system in entry.systems for digest in system.stage_digests}
+        seen = {each.task: each for each in by_task(o for o in overlaps if o.stage in stages) if _measured(each)}
         cells = [
-            Cell(task=t, score=analysis.scores.get((entry.name, t.name)), mark=verdicts.get(t.name, ""))
+            Cell(
+                task=t,
+                score=analysis.scores.get((entry.name, t.name)),
+                mark=found[t.name].verdict if t.name in found else "",
+                change=found[t.name].difference if t.name in found else None,
+                overlap=seen.get(t.name[0]),
+            )
             for t in columns
         ]
-        measured = sum(cell.score is not None for cell in cells)
+        # Retention is a suite of its own: a row without it is not incomplete.
+        counted = [cell for cell in cells if not cell.task.is_retention] or cells
+        measured = sum(cell.score is not None for cell in counted)
         proven = all(runs[run_id].proven for s in entry.systems for run_id in used[s.system_id])
         notes = [] if proven or entry.kind == "baseline" else ["unranked: no mask proof"]
-        notes += [] if measured == len(columns) else [f"{measured} of {len(columns)} tasks"]
+        notes += [] if measured == len(counted) else [f"unranked: {measured} of {len(counted)} tasks"]
+        if not notes and entry.variant in ranks.unranked:
+            notes = [f"unranked: {ranks.unranked[entry.variant]}"]
+        places = ranks.overall.places if ranks.overall else ()
+        place = next((p for p in places if p.variant == entry.variant), None)
         href = f"systems/{hrefs[_file_name(entry)]}.html"
-        return Row(entry=entry, href=href, cells=tuple(cells), notes=tuple(notes))
+        return Row(entry=entry, href=href, cells=tuple(cells), notes=tuple(notes), place=place)
 
     def steps(declared: Sequence[Contrast]) -> tuple[Step, ...]:
         made = [(c, compared[c.variant, c.against]) for c in declared if (c.variant, c.against) in compared]
@@ -217,6 +301,8 @@ def _base(
         name=name,
         answer=sentence(answer) if answer else _no_answer(name, contrasts),
         scope=scope(answer) if answer else "",
+        overall=overall(answer) if answer else "",
+        ranks=ranks,
         root=contrasts.root,
         tasks=tuple(columns),
         rows=tuple(row(by_name[variant]) for variant in contrasts.order(by_name)),

@@ -46,8 +46,8 @@ class Ear:
 @pytest.fixture(autouse=True)
 def _small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The catalog knows two small tasks; the cards of a ninth variant train in four steps."""
-    monkeypatch.setattr(run_module, "task_info", lambda name: wrap(SMALL[name]).info)
-    monkeypatch.setattr(run_module, "make_task", lambda name: wrap(SMALL[name]))
+    monkeypatch.setattr(run_module, "task_info", lambda name, **_: wrap(SMALL[name]).info)
+    monkeypatch.setattr(run_module, "make_task", lambda name, **_: wrap(SMALL[name]))
     stage = "{kind: %s, examples: 40, steps: 3, batch_size: 8, max_length: 16, learning_rate: 1.0e-3}"
     write_card(Path("model_cards"), "ninth", f"stages: [{stage % 'simcse'}]\nstep_from: causal\n")
     write_card(Path("model_cards"), "tenth", f"stages: [{stage % 'simcse'}, {stage % 'supcon'}]\nstep_from: ninth\n")
@@ -69,7 +69,12 @@ def store() -> Store:
 
 
 def test_one_variant_brings_its_baseline_along(tiny_base: Path, store: Store) -> None:
-    ear = go(request(tiny_base, "ninth"), store)
+    task = SmallSTS()
+    task.load_data()
+    test = task.dataset["test"]
+    seen = [test["sentence1"][0].upper() + "!", f"  {test['sentence2'][5]}. "]  # the task's own, written otherwise
+    Path("seen.txt").write_text("\n".join(seen + [f"another text {i}" for i in range(38)]))
+    ear = go(request(tiny_base, "ninth", data=(("simcse", "seen.txt"),)), store)
     assert ear.stages == ["simcse"]
     assert ear.proofs == ["causal", "ninth (seed 0)"]
     assert ear.results == [(label, task) for label in ("causal", "ninth (seed 0)") for task in SMALL]
@@ -80,6 +85,13 @@ def test_one_variant_brings_its_baseline_along(tiny_base: Path, store: Store) ->
         assert len(run.mask_proof["checks"]) == 6
         assert run.finished_at is not None
         assert {"versions", "commit", "device", "dtype", "command", "threads"} <= set(run.provenance)
+    [stage] = store.stages().values()
+    assert [step for step, _ in stage.manifest["losses"]] == [1, 2, 3]
+    assert run.provenance["weights_sha256"] == stage.manifest["weights_sha256"]
+    first, other = store.overlaps(system_id=run.system_id)
+    assert (first.source, first.task, first.n_shared) == ("seen.txt", "SmallClassification", 0)
+    assert (other.stage, other.task, other.n_shared) == (stage.digest, "SmallSTS", 2)
+    assert other.n_texts == len({*test["sentence1"], *test["sentence2"]})
 
 
 def test_the_same_again_does_nothing(tiny_base: Path, store: Store) -> None:
@@ -147,7 +159,7 @@ def test_a_wrong_mask_stops_the_run_before_any_result(
 def test_a_failing_task_keeps_the_ones_before_it(
     tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def make(name: str):
+    def make(name: str, **_):
         if name == "SmallClassification":
             raise HarnessError("its data could not be had")
         return wrap(SMALL[name])

@@ -7,7 +7,17 @@ import sys
 
 import typer
 
-from harness.cli import calibrating, comparing, gating, listing, running, upkeep
+from harness.cli import (
+    calibrating,
+    comparing,
+    exporting,
+    gating,
+    listing,
+    querying,
+    ranking,
+    running,
+    upkeep,
+)
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -18,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for room in (running, listing, comparing, upkeep, calibrating, gating):
+for room in (running, listing, comparing, ranking, querying, exporting, upkeep, calibrating, gating):
     room.register(app)
 
 

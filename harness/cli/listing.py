@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -43,6 +44,8 @@ def show(
     from dataclasses import asdict
 
     from harness.cli.screen import out, print_json, table
+    from harness.contamination import by_task, summary
+    from harness.metrics import get_metric
     from harness.store import Store
 
     store = Store(db, read_only=True)
@@ -53,9 +56,20 @@ def show(
     (record,) = found
     system = next(each for each in store.systems() if each.system_id == record.system_id)
     scores = store.scores(run_id=record.run_id)
+    stages = store.stages(system.stage_digests)
+    measured = set(zip(scores["task"], scores["revision"], strict=True))
+    overlaps = [each for each in store.overlaps(system_id=system.system_id) if (each.task, each.revision) in measured]
     if as_json:
         columns = ["task", "split", "subset", "revision", "metric", "score", "n_examples", "n_trials", "seconds"]
-        print_json({"run": asdict(record), "system": asdict(system), "scores": scores[columns].to_dict("records")})
+        print_json(
+            {
+                "run": asdict(record),
+                "system": asdict(system),
+                "scores": scores[columns].to_dict("records"),
+                "stages": [asdict(stage) for stage in stages.values()],
+                "overlaps": [asdict(each) | {"share": each.share} for each in overlaps],
+            }
+        )
         return
     proof = record.mask_proof
     rows: list[tuple[str, object]] = [
@@ -64,6 +78,7 @@ def show(
         ("base revision", system.base_revision),
         ("recipe", system.card_hash),
         *((f"stage {kind}", digest) for kind, digest in system.lineage.items()),
+        *((f"training {stage.kind}", _training(stage.manifest)) for stage in stages.values()),
         ("folder", system.folder),
         ("suite", record.suite),
         ("started", f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC"),
@@ -78,10 +93,33 @@ def show(
     out.print(table(("", ""), rows))
     out.print()
     cells = [
-        (row["task"], row["metric"], f"{100 * row['score']:.2f}", row["n_examples"], f"{row['seconds']:.1f}")
+        (
+            row["task"],
+            row["metric"],
+            get_metric(row["metric"]).write(row["score"], more_digits=1),
+            row["n_examples"],
+            f"{row['seconds']:.1f}",
+        )
         for row in scores.to_dict("records")
     ]
     out.print(table(("task", "metric", "score", "examples", "seconds"), cells, right=(2, 3, 4)))
+    if system.stage_digests:
+        out.print()
+        out.print(f"Overlap of the training data with tasks: {summary(system.stage_digests, overlaps, measured)}")
+    if overlaps:
+        out.print(table(("task", "overlap"), [(each.task, each.sentence) for each in by_task(overlaps)]))
+
+
+def _training(manifest: Mapping[str, Any]) -> str:
+    """Data and loss of a stage on one line."""
+    from harness.contamination import source_name, stage_sources
+
+    recipe, losses = manifest.get("recipe") or {}, manifest.get("losses") or []
+    parts = [", ".join(map(source_name, stage_sources(manifest)))]
+    if losses:
+        parts.append(f"loss {losses[0][1]:.4g} at step {losses[0][0]}, {losses[-1][1]:.4g} at step {losses[-1][0]}")
+    parts += [f"{manifest['seconds']:.0f} s"] if recipe.get("steps") and manifest.get("seconds") is not None else []
+    return "; ".join(part for part in parts if part)
 
 
 def _proof(proof: dict[str, object]) -> str:
@@ -162,15 +200,19 @@ def _runs(db: options.Db) -> Listing:
 
 
 def _systems(db: options.Db) -> Listing:
+    from harness.contamination import summary
     from harness.store import Store
 
     store = Store(db, read_only=True)
-    counts = store.scores()["system_id"].value_counts()
-    rows: list[tuple[object, ...]] = [
-        (each.system_id, each.base, each.variant, each.seed, each.kind, int(counts.get(each.system_id, 0)), each.folder)
-        for each in store.systems()
-    ]
-    return ("system", "base", "variant", "seed", "kind", "results", "folder"), rows
+    scores, overlaps = store.scores(), store.overlaps()
+    rows: list[tuple[object, ...]] = []
+    for each in store.systems():
+        own = scores[scores["system_id"] == each.system_id]
+        measured = set(zip(own["task"], own["revision"], strict=True))
+        seen = [overlap for overlap in overlaps if overlap.stage in each.stage_digests]
+        overlap = summary(each.stage_digests, seen, measured)
+        rows.append((each.system_id, each.base, each.variant, each.seed, each.kind, len(own), overlap, each.folder))
+    return ("system", "base", "variant", "seed", "kind", "results", "training data overlaps", "folder"), rows
 
 
 def _print(headers: tuple[str, ...], rows: list[tuple[object, ...]], *, as_json: bool) -> None:

@@ -23,7 +23,8 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="STAGE=SOURCE",
-        help="Train a stage (mntp, simcse, supcon) on a .parquet, .jsonl or .txt file, or hub:ORG/NAME@COMMIT/PATH.",
+        help="Train a stage (mntp, simcse, supcon) on a .parquet, .jsonl or .txt file, or hub:ORG/NAME@COMMIT/PATH; "
+        "retention=SOURCE is the text of the retention suite.",
     ),
 ]
 
@@ -42,3 +43,8 @@ def stage_data(values: list[str] | None) -> dict[str, str]:
             raise HarnessError(f"--data {value!r} is not STAGE=SOURCE; write for example --data mntp=corpus.txt")
         data[stage] = path
     return data
+
+
+def names(values: str | None) -> tuple[str, ...] | None:
+    """`--tasks A,B` ─▶ ("A", "B"); None where the option was not given."""
+    return None if values is None else tuple(name.strip() for name in values.split(",") if name.strip())

@@ -125,10 +125,14 @@ class RunScreen(AbstractContextManager["RunScreen"]):
         self._progress.update(self._all, description=f"{label} · {name}")
 
     def result(self, label: str, result: TaskResult) -> None:
+        from harness.metrics import get_metric
+
         self._progress.advance(self._all)
         key = result.key
         part = "" if key.subset == "default" else f" ({key.subset})"
-        self.note(f"{label} · {key.task}{part}: {key.metric} {100 * result.score:.1f}  in {result.seconds:.0f} s")
+        said = f"; {result.note}" if result.note else ""
+        score = get_metric(key.metric).write(result.score)
+        self.note(f"{label} · {key.task}{part}: {key.metric} {score}  in {result.seconds:.0f} s{said}")
 
     def _clock(self) -> str:
         seconds = int(time.monotonic() - self._started)

@@ -1,10 +1,21 @@
 """Comparisons of what the store holds: entries, declared contrasts, tests a task, and words for them."""
 
-from harness.compare.analysis import Analysis, Progress, analyse, compare
+from harness.compare.analysis import Analysis, Progress, analyse, compare, compare_each
 from harness.compare.contrasts import Contrast, Contrasts, declared_contrasts
+from harness.compare.deciding import Needs, needs
 from harness.compare.entries import Entry, current_entries, find_entry
-from harness.compare.results import Comparison, TaskComparison, TaskName, TaskScore, Verdict, task_name
-from harness.compare.wording import scope, scope_of, sentence, task_label
+from harness.compare.flips import Flip, Flips, flips
+from harness.compare.ranking import Place, Ranking, Ranks, chosen_tasks, make_ranks, rank, unproven
+from harness.compare.results import (
+    Comparison,
+    Family,
+    TaskComparison,
+    TaskName,
+    TaskScore,
+    Verdict,
+    task_name,
+)
+from harness.compare.wording import overall, scope, scope_of, sentence, task_label
 
 __all__ = [
     "Analysis",
@@ -12,19 +23,34 @@ __all__ = [
     "Contrast",
     "Contrasts",
     "Entry",
+    "Family",
+    "Flip",
+    "Flips",
+    "Needs",
+    "Place",
     "Progress",
+    "Ranking",
+    "Ranks",
     "TaskComparison",
     "TaskName",
     "TaskScore",
     "Verdict",
     "analyse",
+    "chosen_tasks",
     "compare",
+    "compare_each",
     "current_entries",
     "declared_contrasts",
     "find_entry",
+    "flips",
+    "make_ranks",
+    "needs",
+    "overall",
+    "rank",
     "scope",
     "scope_of",
     "sentence",
     "task_label",
     "task_name",
+    "unproven",
 ]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.compare.contrasts import declared_contrasts
+from harness.compare.contrasts import Contrasts, declared_contrasts
 from harness.compare.entries import Entry, current_entries, find_entry
-from harness.compare.one_task import Cells, Name, NamePair, OneTask, Problem, analyse_task
-from harness.compare.results import Comparison, TaskName, TaskScore, Verdict
+from harness.compare.families import Decisions, decide_families, explore, judge
+from harness.compare.one_task import Cells, Name, NamePair, OneTask, Panel, Problem, analyse_task
+from harness.compare.overall import better_on, mean_over_tasks
+from harness.compare.results import Comparison, Family, TaskName, TaskScore, task_name
 from harness.errors import HarnessError
-from harness.stats import holm
+from harness.outcomes import TaskKey
 from harness.store import Store
 
 RESAMPLES = 10_000
@@ -23,12 +25,17 @@ Progress = Callable[[int, int, str], None]  # done, total, what comes next
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """Everything the page and the terminal say: `scores` by entry name and task, one Comparison a pair."""
+    """Everything the page and the terminal say: `scores` by entry name and task, one Comparison a pair.
+
+    `decisions` hold the families by base, `panels` what they were tested on: the material of ranks.
+    """
 
     tasks: tuple[TaskName, ...]
     scores: Mapping[tuple[Name, TaskName], TaskScore]
     comparisons: tuple[Comparison, ...]
     problems: tuple[str, ...]
+    decisions: Mapping[str, Decisions]
+    panels: tuple[Panel, ...]
 
 
 def compare(
@@ -44,29 +51,62 @@ def compare(
 ) -> Comparison:
     """Compare `variant` with `against` (the baseline) on the tasks both have; difference = variant - against.
 
-    Raises HarnessError for a name the store does not hold, no task in common, and for a task that the two
-    were not asked alike: other revision, metric, version of the evaluation, examples or base revision.
+    P values are adjusted over the family to which the pair belongs, with every variant of the base in the store;
+    `tasks` narrows what is estimated and shown, never the family. Raises HarnessError for a name the store does
+    not hold, no task in common, and for a task that the two were not asked alike: other revision, metric, version
+    of the evaluation, examples or base revision.
     """
+    [comparison] = compare_each(
+        store,
+        base=base,
+        variants=[variant],
+        against=against,
+        against_base=against_base,
+        tasks=tasks,
+        resamples=resamples,
+        seed=seed,
+    )
+    return comparison
+
+
+def compare_each(
+    store: Store,
+    *,
+    base: str,
+    variants: Sequence[str],
+    against: str,
+    against_base: str | None = None,
+    tasks: Iterable[str] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> list[Comparison]:
+    """Compare each of `variants` with `against` as `compare` does, reading the store once."""
+    if not variants:
+        return []
     scores = store.scores()
     entries = current_entries(store, scores=scores)
-    first = find_entry(entries, base=base, variant=variant)
+    firsts = [find_entry(entries, base=base, variant=name) for name in variants]
     second = find_entry(entries, base=against_base or base, variant=against)
-    if first.name == second.name:
-        raise HarnessError(f"{variant} would be compared with itself; name two variants")
+    for first in firsts:
+        if first.name == second.name:
+            raise HarnessError(f"{first.variant} would be compared with itself; name two variants")
     analysis = analyse(
         store,
-        entries=[first, second],
-        pairs=[(first, second)],
+        entries=[*firsts, second],
+        pairs=[(first, second) for first in firsts],
+        family=[entry for entry in entries if entry.base == base],
         scores=scores,
         tasks=tasks,
         strict=True,
         resamples=resamples,
         seed=seed,
     )
-    comparison = analysis.comparisons[0]
-    if not comparison.tasks:
-        raise HarnessError(f"{variant} and {against} have no task in common; run both on the same suite")
-    return comparison
+    for comparison in analysis.comparisons:
+        if not comparison.tasks:
+            raise HarnessError(
+                f"{comparison.variant.variant} and {against} have no task in common; run both on the same suite"
+            )
+    return list(analysis.comparisons)
 
 
 def analyse(
@@ -74,57 +114,113 @@ def analyse(
     *,
     entries: Sequence[Entry],
     pairs: Sequence[Pair],
+    family: Sequence[Entry] | None = None,
     scores: pd.DataFrame | None = None,
     tasks: Iterable[str] | None = None,
     strict: bool = False,
     resamples: int = RESAMPLES,
     seed: int = 0,
-    alpha: float | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
-    """Estimate all `entries` and `pairs` (variant, against), a task at a time: memory holds one task only.
+    """Estimate all `entries` and `pairs` (variant, against), then decide them in their families.
 
-    What cannot be compared raises HarnessError if `strict`; else its sentence is kept in `problems`. The
-    random numbers depend on `seed` and the task alone: a pair's result is the same whatever else is analysed.
+    The families hold all variants among `family` (None: `entries`) on each base, on all tasks of the store, so that
+    a verdict does not move with what is asked for; `tasks` narrows the estimates only. What cannot be compared
+    raises HarnessError if `strict` and a pair is concerned; else its sentence is kept in `problems`. The random
+    numbers depend on `seed`, the task and the family alone.
     """
-    place = {s.system_id: (entry.name, s.seed) for entry in entries for s in entry.systems}
+    contrasts = declared_contrasts()
+    members = list({e.name: e for e in (*entries, *(entries if family is None else family))}.values())
+    place = {s.system_id: (entry.name, s.seed) for entry in members for s in entry.systems}
     rows = store.scores() if scores is None else scores
     rows = rows[rows["system_id"].isin(place)]
-    if tasks is not None:
-        rows = rows[rows["task"].isin(set(tasks))]
+    shown = None if tasks is None else set(tasks)
     problems = [problem for pair in pairs for problem in _other_base_revision(pair)]
     barred = {problem.pair for problem in problems}
     wanted = [(a.name, b.name) for a, b in pairs if (a.name, b.name) not in barred]
+    asked = {entry.name for entry in entries}
     found: dict[TaskName, OneTask] = {}
+    panels: list[Panel] = []
     groups = [((str(n[0]), str(n[1]), str(n[2])), g) for n, g in rows.groupby(["task", "split", "subset"])]
     for i, (name, group) in enumerate(groups):
-        _refuse(problems, strict=strict)
+        _refuse(problems, asked, strict=strict)
         if progress is not None:
             progress(i, len(groups), name[0])
-        found[name] = analyse_task(
+        here = shown is None or name[0] in shown
+        task = analyse_task(
             name,
             _cells(group, place),
             store.outcomes(results=group["result"]),
-            pairs=wanted,
+            entries=asked if here else (),
+            pairs=wanted if here else (),
             rng_seed=[seed, zlib.crc32("\0".join(name).encode())],
             resamples=resamples,
         )
-        problems += found[name].problems
-    _refuse(problems, strict=strict)
+        panels += task.panels
+        if here and any(entry in asked for entry in _present(group, place)):
+            found[name] = task
+            problems += task.problems
+    _refuse(problems, asked, strict=strict)
     if progress is not None:
         progress(len(groups), len(groups), "")
-    level = declared_contrasts().alpha if alpha is None else alpha
+    floors = _floors(store)
+    decisions = {
+        base: decide_families(
+            panels,
+            [entry.name for entry in of_base],
+            contrasts=contrasts,
+            numbers={(e.name, s.seed): i for i, (e, s) in enumerate((e, s) for e in of_base for s in e.systems)},
+            floors=floors.get(of_base[0].systems[0].base_revision, {}),
+            seed=seed,
+            resamples=resamples,
+        )
+        for base, of_base in _families(members, contrasts).items()
+    }
     return Analysis(
         tasks=tuple(found),
         scores={(entry, name): score for name, task in found.items() for entry, score in task.scores.items()},
-        comparisons=tuple(_family(pair, found, problems, alpha=level) for pair in pairs),
+        comparisons=tuple(
+            _comparison(pair, found, problems, decisions, floors, contrasts, seed=seed, resamples=resamples)
+            for pair in pairs
+        ),
         problems=tuple(dict.fromkeys(problem.sentence for problem in problems)),
+        decisions=decisions,
+        panels=tuple(panels),
     )
 
 
-def _refuse(problems: Sequence[Problem], *, strict: bool) -> None:
-    if strict and problems:
-        raise HarnessError(problems[0].sentence)
+def _present(group: pd.DataFrame, place: Mapping[str, tuple[Name, int | None]]) -> set[Name]:
+    return {place[system][0] for system in group["system_id"]}
+
+
+def _families(entries: Sequence[Entry], contrasts: Contrasts) -> dict[str, list[Entry]]:
+    """Return the variants of each base that may be tested together, in declared order: of one base revision."""
+    bases: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.kind == "variant":
+            bases.setdefault(entry.base, []).append(entry)
+    families = {}
+    for base, of_base in bases.items():
+        revisions = [entry.systems[0].base_revision for entry in of_base]
+        usual = max(revisions, key=revisions.count)
+        by_name = {e.variant: e for e, revision in zip(of_base, revisions, strict=True) if revision == usual}
+        families[base] = [by_name[name] for name in contrasts.order(by_name)]
+    return families
+
+
+def _floors(store: Store) -> dict[str, dict[TaskKey, float]]:
+    """Return the largest noise floor of each task by base revision."""
+    found: dict[str, dict[TaskKey, float]] = {}
+    for noise in store.noise_floors():
+        of_base = found.setdefault(noise.base_revision, {})
+        of_base[noise.key] = max(noise.floor, of_base.get(noise.key, 0.0))
+    return found
+
+
+def _refuse(problems: Sequence[Problem], asked: Collection[Name], *, strict: bool) -> None:
+    for problem in problems if strict else ():
+        if problem.entry is None or problem.entry in asked:
+            raise HarnessError(problem.sentence)
 
 
 def _other_base_revision(pair: Pair) -> list[Problem]:
@@ -145,21 +241,41 @@ def _cells(group: pd.DataFrame, place: Mapping[str, tuple[Name, int | None]]) ->
     return cells
 
 
-def _family(pair: Pair, found: Mapping[TaskName, OneTask], problems: Sequence[Problem], *, alpha: float) -> Comparison:
-    """Adjust p over the tasks of one pair, the family of this comparison, and decide each task."""
+def _comparison(
+    pair: Pair,
+    found: Mapping[TaskName, OneTask],
+    problems: Sequence[Problem],
+    decisions: Mapping[str, Decisions],
+    floors: Mapping[str, Mapping[TaskKey, float]],
+    contrasts: Contrasts,
+    *,
+    seed: int,
+    resamples: int,
+) -> Comparison:
+    """Give each task of one pair its verdict, from its family where it has one."""
     names: NamePair = (pair[0].name, pair[1].name)
-    tasks = [task.comparisons[names] for task in found.values() if names in task.comparisons]
-    decided = []
-    for task, p in zip(tasks, holm([task.p for task in tasks]), strict=True):
-        verdict: Verdict = task.verdict
-        if p is not None and p < alpha:
-            verdict = "better" if task.difference > 0 else "worse"
-        decided.append(replace(task, p_holm=p, verdict=verdict))
+    tasks = [each.comparisons[names] for each in found.values() if names in each.comparisons]
+    of_base = decisions.get(pair[0].base)
+    known = [of_base.of(names, task_name(task.key)) if of_base else None for task in tasks]
+    family: Family = "exploratory"
+    if any(known):
+        tasks = [
+            judge(task, decision, alpha=contrasts.alpha) if decision else task
+            for task, decision in zip(tasks, known, strict=True)
+        ]
+        family = next(decision.family for decision in known if decision)
+    else:
+        tasks = explore(tasks, contrasts=contrasts, floors=floors.get(pair[0].systems[0].base_revision, {}))
+    shared = [panel for name, each in found.items() if names in each.comparisons for panel in each.panels]
     return Comparison(
         variant=pair[0],
         against=pair[1],
-        alpha=alpha,
-        tasks=tuple(decided),
+        alpha=contrasts.alpha,
+        tasks=tuple(tasks),
         missing=tuple(name for name, task in found.items() if names in task.missing),
         problems=tuple(problem.sentence for problem in problems if problem.pair == names),
+        family=family,
+        across=mean_over_tasks(shared, names, seed=seed, resamples=resamples),
+        replicability=better_on(tasks, alpha=contrasts.alpha),
+        declaration=contrasts.sha256,
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import yaml
 
 from harness.errors import HarnessError
+from harness.metrics import get_metric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +26,34 @@ class Contrast:
 
 @dataclass(frozen=True, kw_only=True)
 class Contrasts:
-    """The family that was declared: `alpha` is the error rate of each contrast's family of tasks."""
+    """What was declared before looking: `alpha` is the family-wise error rate of each family (contrasts.yaml).
+
+    `equivalence` and `loss` hold margins by metric, in the unit of a stored score (an accuracy of 0.01 is one
+    point); `sha256` names the text that was read.
+    """
 
     alpha: float
     headline: Contrast
     ladder: tuple[Contrast, ...]
     controls: tuple[Contrast, ...]
+    equivalence: Mapping[str, float] = field(default_factory=dict)
+    loss: Mapping[str, float] = field(default_factory=dict)
+    sha256: str = ""
+
+    @property
+    def declared(self) -> tuple[Contrast, ...]:
+        """The first family: the headline, the steps of the ladder, the controls."""
+        steps = (*self.ladder, *self.controls)
+        named = {(step.variant, step.against) for step in steps}
+        return steps if (self.headline.variant, self.headline.against) in named else (self.headline, *steps)
+
+    def equivalence_margin(self, metric: str) -> float | None:
+        """Return how small a difference in `metric` counts as none, as a score; None if nothing was declared."""
+        return self.equivalence.get(metric)
+
+    def loss_margin(self, metric: str) -> float | None:
+        """Return how large a loss in `metric` the regression gate lets pass, as a score; None if not declared."""
+        return self.loss.get(metric)
 
     @property
     def root(self) -> str:
@@ -62,12 +87,17 @@ def parse_contrasts(text: str) -> Contrasts:
     """Read contrasts from YAML; raise HarnessError for a field that is missing, unknown or wrong."""
     data = yaml.safe_load(text)
     try:
+        margins = dict(data.pop("margins", {}))
         contrasts = Contrasts(
             **{
                 **data,
                 "headline": Contrast(**data["headline"]),
                 "ladder": tuple(Contrast(**step) for step in data["ladder"]),
                 "controls": tuple(Contrast(**step) for step in data["controls"]),
+                "equivalence": _margins(margins.pop("equivalence", {})),
+                "loss": _margins(margins.pop("loss", {})),
+                "sha256": hashlib.sha256(text.encode()).hexdigest(),
+                **margins,
             }
         )
     except (TypeError, KeyError) as error:
@@ -75,3 +105,11 @@ def parse_contrasts(text: str) -> Contrasts:
     if not 0 < contrasts.alpha < 1 or not contrasts.ladder:
         raise HarnessError("contrasts.yaml needs an alpha between 0 and 1 and at least one step of the ladder")
     return contrasts
+
+
+def _margins(declared: Mapping[str, Any]) -> dict[str, float]:
+    """Return margins as scores: what is written in points becomes a share of 1."""
+    for name, margin in declared.items():
+        if not isinstance(margin, int | float) or not margin > 0:
+            raise HarnessError(f"contrasts.yaml: the margin of {name} has to be a number above 0, not {margin!r}")
+    return {name: float(margin) / get_metric(name).scale for name, margin in declared.items()}

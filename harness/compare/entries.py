@@ -68,6 +68,8 @@ def find_entry(entries: Sequence[Entry], *, base: str, variant: str) -> Entry:
     if variant in here:
         return here[variant]
     bases = {entry.base for entry in entries if entry.base}
+    if not entries:
+        raise HarnessError("the store is empty; `harness run --variant bidir-supcon` fills it")
     if base not in bases:
         raise HarnessError(f"the store has no results on base {base!r}: {near_names(base, bases)}")
     raise HarnessError(f"the store has no results of {variant!r} on base {base}: {near_names(variant, here)}")

@@ -1,34 +1,41 @@
-"""One task: a score with an interval for each entry, a difference with a test for each pair."""
+"""One task: what the systems' answers add up to, and an estimate of each score and each difference."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.compare.aligned import Aligned
+from harness.metrics import get_metric
 from harness.stats import (
+    Contrast,
+    Contributions,
     DrawSpread,
     Estimate,
     Interval,
+    correlation_contributions,
+    correlation_effects,
     draw_spread,
+    fully_crossed,
+    make_contrast,
+    mean_contributions,
+    mean_effects,
     mean_estimates,
     minimum_detectable_effect,
-    resample_correlations,
-    sign_flip_test,
 )
 from harness.stats.influence import Kind
 
-Columns = Mapping[int | None, int]  # seed -> column of Aligned
-Pair = tuple[Columns, Columns]
+Columns = Mapping[int | None, int]  # seed -> column of a table
+SEEDS_FOR_A_RECIPE = 5  # with fewer the variance of seeds is known too badly for a claim (harness calibrate)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What was estimated of one score or one difference."""
+    """What was estimated of one score or one difference; `estimate` is None where nothing is tested."""
 
     value: float
     interval: Interval | None = None
@@ -36,94 +43,133 @@ class Found:
     p: float | None = None
     mde: float | None = None
     method: str
+    estimate: Estimate | None = None
 
 
-def pair_seeds(first: Columns, second: Columns) -> Pair:
-    """Keep the seeds both have; where one has no randomness, or they share none, keep all of each."""
-    shared = set(first) & set(second) - {None}
-    if None in first or None in second or not shared:
-        return first, second
-    return {s: c for s, c in first.items() if s in shared}, {s: c for s, c in second.items() if s in shared}
+def claimed(contrast: Contrast) -> Contrast:
+    """Return the contrast as far as a claim goes: seeds are a sample from five on, else these checkpoints stand."""
+    return contrast if contrast.n_seeds >= SEEDS_FOR_A_RECIPE else contrast.fixed()
+
+
+def contributions(data: Aligned, *, metric: str) -> Contributions | None:
+    """Split each column's score over units; None for a metric in which nothing is tested.
+
+    Where every unit is in every trial (classification on draws of training examples) the draw is a factor; folds are
+    not one.
+    """
+    if not get_metric(metric).tested:
+        return None
+    match get_metric(metric).kind:
+        case "accuracy":
+            draws = data.trial if fully_crossed(data.unit, data.trial) else None
+            return mean_contributions(data.correct_nk, units=data.unit, weights=data.weight, draws=draws)
+        case "ratio":
+            rate_nk, weight = _rates(data)
+            return mean_contributions(rate_nk, units=data.unit, weights=weight)
+        case "correlation":
+            kind = cast(Kind, metric)
+            return correlation_contributions(data.gold, data.answer_nk, kind=kind, units=data.unit, blocks=data.trial)
+    return None
 
 
 def estimate_task(
     data: Aligned,
+    table: Contributions | None,
     *,
     metric: str,
     entries: Sequence[Columns],
-    pairs: Sequence[Pair],
+    pairs: Sequence[tuple[Columns, Columns]],
     rng: np.random.Generator,
     resamples: int,
 ) -> tuple[list[Found], list[Found]]:
-    """Estimate each entry (mean over its seeds) and each pair (first minus second), all on the same
-    resamples.
+    """Estimate each entry (mean over its seeds) and each pair (first minus second), all on the same resamples.
 
-    Seeds are averaged within each resample, so the same examples are drawn for every seed.
+    `table` is what `contributions` made of `data`. No result depends on which others are asked for.
     """
     k = data.answer_nk.shape[1]
-    of_entries = [_mean_of(columns, k) for columns in entries]
-    of_pairs = [_mean_of(first, k) - _mean_of(second, k) for first, second in pairs]
-    contrasts = np.array([*of_entries, *of_pairs])
-    if metric == "v_measure":
-        found = _clustering(data, contrasts)
-    elif metric == "accuracy":
-        found = _accuracy(data, contrasts, tested=len(pairs), rng=rng, resamples=resamples)
-    else:
-        found = _correlation(data, contrasts, kind=cast(Kind, metric), rng=rng, resamples=resamples)
-    return found[: len(entries)], found[len(entries) :]
+    contrasts = [claimed(make_contrast(columns, columns=k)) for columns in entries]
+    contrasts += [claimed(make_contrast(first, second, columns=k)) for first, second in pairs]
+    weights = np.array([contrast.weight_k for contrast in contrasts]).reshape(len(contrasts), k)
+    match get_metric(metric).kind:
+        case "v_measure":
+            found = _clustering(data, weights)
+        case "log_ratio":
+            found = _exponentials(data, weights, entries=len(entries), rng=rng, resamples=resamples)
+        case "largest":
+            values = data.answer_nk.max(axis=0)
+            found = [Found(value=float(values @ weight), method="descriptive: no test") for weight in weights]
+        case "correlation":
+            found = [
+                _found(estimate)
+                for estimate in correlation_effects(
+                    data.gold,
+                    data.answer_nk,
+                    contrasts,
+                    kind=cast(Kind, metric),
+                    rng=rng,
+                    units=data.unit,
+                    blocks=data.trial,
+                    resamples=resamples,
+                )
+            ]
+        case _ if table is not None:
+            found = [_found(e) for e in mean_effects(table, contrasts, rng=rng, resamples=resamples)]
+        case _:
+            rate_nk, weight = _rates(data)
+            means = mean_estimates(rate_nk @ weights.T, units=data.unit, weights=weight, rng=rng, resamples=resamples)
+            found = [replace(_found(e), p=None, mde=None, estimate=None) for e in means]
+    scores = [replace(each, p=None, method=_interval_words(each.interval)) for each in found[: len(entries)]]
+    return scores, found[len(entries) :]
 
 
-def _mean_of(columns: Columns, k: int) -> NDArray[np.float64]:
-    weights = np.zeros(k)
-    weights[list(columns.values())] = 1.0 / len(columns)
-    return weights
+def _rates(data: Aligned) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Each example's ratio (n, k) and its weight (n,), the denominator: their weighted mean is the ratio of sums.
+
+    The denominators of two systems are equal, or they were not asked the same and are not compared.
+    """
+    trial_total = np.bincount(data.trial, weights=data.gold)[data.trial]
+    weight = data.gold / (trial_total * data.n_trials)
+    return data.answer_nk / data.gold[:, None], weight
 
 
-def _accuracy(
-    data: Aligned, contrasts: NDArray[np.float64], *, tested: int, rng: np.random.Generator, resamples: int
+def _exponentials(
+    data: Aligned, weights: NDArray[np.float64], *, entries: int, rng: np.random.Generator, resamples: int
 ) -> list[Found]:
-    # Thirds do not sum to one in floating point: unrounded, three equal seeds would differ from a fourth by 1e-17,
-    # always to the same side, and a sign-flip test would call that significant.
-    values = np.round(data.correct_nk @ contrasts.T, 12)  # (n, contrasts)
-    # drawn first, and the same for each pair: no result depends on which other pairs are asked for
-    flip_seed = int(rng.integers(1 << 62))
-    estimates = mean_estimates(values, units=data.unit, weights=data.weight, rng=rng, resamples=resamples)
-    found = [_found(e, p=None, test="") for e in estimates[: len(estimates) - tested]]
-    for j in range(len(estimates) - tested, len(estimates)):
-        flip = sign_flip_test(
-            values[:, j],
-            units=data.unit,
-            weights=data.weight,
-            rng=np.random.default_rng(flip_seed),
-            resamples=resamples,
-        )
-        kind = "exact sign-flip permutation" if flip.exact else "sign-flip permutation"
-        found.append(_found(estimates[j], p=flip.p if flip.n_units > 1 else None, test=kind))
+    """Perplexities, the first `entries` with intervals made on the log scale; differences are described only."""
+    rate_nk, weight = _rates(data)
+    values = np.exp(np.average(rate_nk, axis=0, weights=weight))
+    found = [Found(value=float(values @ contrast), method="descriptive: no test") for contrast in weights]
+    logs = mean_estimates(rate_nk @ weights[:entries].T, units=data.unit, weights=weight, rng=rng, resamples=resamples)
+    for k, estimate in enumerate(logs):
+        if estimate.interval is not None:
+            ends = estimate.interval
+            interval = replace(
+                ends,
+                low=float(np.exp(ends.low)),
+                high=float(np.exp(ends.high)),
+                method=f"{ends.method}, on the log scale",
+            )
+            found[k] = replace(found[k], interval=interval)
     return found
 
 
-def _correlation(
-    data: Aligned, contrasts: NDArray[np.float64], *, kind: Kind, rng: np.random.Generator, resamples: int
-) -> list[Found]:
-    table = resample_correlations(
-        data.gold, data.answer_nk, kind=kind, rng=rng, units=data.unit, blocks=data.trial, resamples=resamples
-    )
-    estimates = [table.estimate(contrast) for contrast in contrasts]
-    return [_found(e, p=e.p, test="resampling of pairs") for e in estimates]
-
-
-def _found(estimate: Estimate, *, p: float | None, test: str) -> Found:
-    interval = f"{estimate.interval.method} interval" if estimate.interval else "no interval"
+def _found(estimate: Estimate) -> Found:
+    words = _interval_words(estimate.interval)
     return Found(
         value=estimate.value,
         interval=estimate.interval,
-        p=p,
+        p=estimate.p,
         mde=minimum_detectable_effect(estimate.se, df=estimate.df),
-        method=f"{test}; {interval}" if test else interval,
+        method=f"{estimate.test}; {words}" if estimate.test else words,
+        estimate=estimate,
     )
 
 
-def _clustering(data: Aligned, contrasts: NDArray[np.float64]) -> list[Found]:
+def _interval_words(interval: Interval | None) -> str:
+    return f"{interval.method} interval" if interval else "no interval"
+
+
+def _clustering(data: Aligned, weights: NDArray[np.float64]) -> list[Found]:
     from sklearn.metrics import v_measure_score
 
     draws = np.array(
@@ -132,6 +178,6 @@ def _clustering(data: Aligned, contrasts: NDArray[np.float64]) -> list[Found]:
             for rows in (data.trial == t for t in range(data.n_trials))
         ]
     )  # (trials, k)
-    spreads = [draw_spread(draws @ contrast) for contrast in contrasts]
+    spreads = [draw_spread(draws @ weight) for weight in weights]
     text = f"descriptive: range over {data.n_trials} overlapping draws, no test"
     return [Found(value=spread.value, spread=spread, method=text) for spread in spreads]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from harness.compare.aligned import Aligned, align, explain_difference
-from harness.compare.estimates import Columns, estimate_task, pair_seeds
+from harness.compare.estimates import Columns, claimed, contributions, estimate_task
 from harness.compare.results import TaskComparison, TaskName, TaskScore
+from harness.metrics import get_metric
 from harness.outcomes import TaskKey
+from harness.stats import Contributions, McNemar, crossed_effect, make_contrast, mcnemar_test, welch_test
 
 Name = tuple[str, str]  # base, variant
 NamePair = tuple[Name, Name]
@@ -22,10 +24,21 @@ _SAME = {"revision": "revision", "metric": "metric", "evaluation": "version of t
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Why something could not be compared; `pair` is None if it concerns one entry alone."""
+    """Why something could not be compared; `pair` or `entry` is whom it concerns."""
 
-    pair: NamePair | None
+    pair: NamePair | None = None
+    entry: Name | None = None
     sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """The systems that were asked the same in one task: what a family of tests reads (`columns` are of `table`)."""
+
+    key: TaskKey
+    task_type: str
+    table: Contributions
+    columns: Mapping[Name, Columns]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +47,17 @@ class OneTask:
 
     scores: dict[Name, TaskScore] = field(default_factory=dict)
     comparisons: dict[NamePair, TaskComparison] = field(default_factory=dict)
+    panels: list[Panel] = field(default_factory=list)
     missing: list[NamePair] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+
+
+def pair_seeds(first: Columns, second: Columns) -> tuple[Columns, Columns]:
+    """Keep the seeds both have; where one has no randomness, or they share none, keep all of each."""
+    shared = set(first) & set(second) - {None}
+    if None in first or None in second or not shared:
+        return first, second
+    return {s: c for s, c in first.items() if s in shared}, {s: c for s, c in second.items() if s in shared}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +74,15 @@ def analyse_task(
     cells: Cells,
     outcomes: pd.DataFrame,
     *,
+    entries: Collection[Name],
     pairs: Sequence[NamePair],
     rng_seed: Sequence[int],
     resamples: int,
 ) -> OneTask:
-    """Estimate the entries in `cells` and `pairs` of them; `outcomes` holds the rows of all their results."""
+    """Estimate `entries` and `pairs` of those in `cells`; `outcomes` holds the rows of all their results.
+
+    Whoever else is in `cells` is only part of the panels.
+    """
     task = OneTask()
     groups = _groups(name, cells, outcomes)
     home = {number: group for group in groups for number in group.data.column}
@@ -66,7 +92,7 @@ def analyse_task(
         columns = {s: group.data.column[r["result"]] for s, r in seeds.items() if home[r["result"]] is group}
         if len(columns) < len(seeds):
             sentence = f"{name[0]}: the seeds of {entry[1]} were not asked the same; run them again with --force"
-            task.problems.append(Problem(pair=None, sentence=sentence))
+            task.problems.append(Problem(entry=entry, sentence=sentence))
         place[entry] = (group, columns)
     comparable = []
     for pair in pairs:
@@ -79,9 +105,15 @@ def analyse_task(
             task.problems.append(Problem(pair=pair, sentence=_why_apart(name, pair, cells, outcomes)))
     for group in groups:
         members = {entry: columns for entry, (at, columns) in place.items() if at is group}
-        if members:
-            here = [pair for pair in comparable if pair[0] in members]
-            _estimate(group, members, cells, here, task, rng_seed=rng_seed, resamples=resamples)
+        if not members:
+            continue
+        table = contributions(group.data, metric=group.key.metric)
+        if table is not None:
+            task.panels.append(Panel(key=group.key, task_type=group.task_type, table=table, columns=members))
+        asked = {entry: columns for entry, columns in members.items() if entry in entries}
+        here = [pair for pair in comparable if pair[0] in members]
+        if asked:
+            _estimate(group, table, asked, cells, here, task, rng_seed=rng_seed, resamples=resamples)
     return task
 
 
@@ -116,6 +148,7 @@ def _why_apart(name: TaskName, pair: NamePair, cells: Cells, outcomes: pd.DataFr
 
 def _estimate(
     group: _Group,
+    table: Contributions | None,
     members: Mapping[Name, Columns],
     cells: Cells,
     pairs: Sequence[NamePair],
@@ -129,6 +162,7 @@ def _estimate(
     paired = [pair_seeds(members[a], members[b]) for a, b in pairs]
     scores, differences = estimate_task(
         data,
+        table,
         metric=group.key.metric,
         entries=list(members.values()),
         pairs=paired,
@@ -150,13 +184,18 @@ def _estimate(
             n_units=data.n_units,
             n_trials=data.n_trials,
         )
-    for pair, seeds, found in zip(pairs, paired, differences, strict=True):
-        first, second = (_stored(cells, entry, columns) for entry, columns in zip(pair, seeds, strict=True))
+    for pair, (of_first, of_second), found in zip(pairs, paired, differences, strict=True):
+        first, second = _stored(cells, pair[0], of_first), _stored(cells, pair[1], of_second)
+        contrast = make_contrast(of_first, of_second, columns=data.answer_nk.shape[1])
+        crossed = crossed_effect(table, contrast) if table is not None and contrast.seeds_vary else None
+        seeded = len(first) > 1 and len(second) > 1
         task.comparisons[pair] = TaskComparison(
             key=group.key,
             task_type=group.task_type,
             n_examples=data.n_examples,
             n_units=data.n_units,
+            n_seeds=contrast.n_seeds,
+            n_draws=1 if table is None else table.n_draws,
             seeds=tuple(first),
             seeds_against=tuple(second),
             score=float(np.mean(list(first.values()))),
@@ -166,11 +205,23 @@ def _estimate(
             spread=found.spread,
             seed_sd=_sd(_by_seed(first, second)),
             p=found.p,
-            p_holm=None,
             mde=found.mde,
-            verdict="descriptive" if found.spread is not None else "undecided",
             method=found.method,
+            over="seeds" if claimed(contrast).seeds_vary else "checkpoints",
+            estimate=found.estimate,
+            crossed=crossed,
+            welch=welch_test(list(first.values()), list(second.values())) if seeded else None,
+            mcnemar=_mcnemar(data, of_first, of_second) if get_metric(group.key.metric).kind == "accuracy" else None,
+            verdict="undecided" if get_metric(group.key.metric).tested else "descriptive",
         )
+
+
+def _mcnemar(data: Aligned, first: Columns, second: Columns) -> McNemar | None:
+    """Return the exact check where it applies: one checkpoint a side, one answer an example, no clusters."""
+    if len(first) != 1 or len(second) != 1 or not len(data.gold) == data.n_examples == data.n_units:
+        return None
+    right = data.correct_nk
+    return mcnemar_test(right[:, next(iter(first.values()))], right[:, next(iter(second.values()))])
 
 
 def _stored(cells: Cells, entry: Name, columns: Columns) -> dict[int | None, float]:

@@ -7,9 +7,12 @@ from typing import Literal
 
 from harness.compare.entries import Entry
 from harness.outcomes import TaskKey
-from harness.stats import DrawSpread, Interval
+from harness.stats import AcrossTasks, DrawSpread, Estimate, Interval, McNemar, Replicability, Welch
+from harness.stats.estimate import Over
+from harness.suites.retention import TASK_TYPE as RETENTION
 
-Verdict = Literal["better", "worse", "undecided", "descriptive"]
+Verdict = Literal["better", "worse", "equivalent", "undecided", "descriptive"]
+Family = Literal["declared", "all pairs", "exploratory"]
 TaskName = tuple[str, str, str]  # task, split, subset
 Seeds = tuple[int | None, ...]
 
@@ -23,7 +26,8 @@ def task_name(key: TaskKey) -> TaskName:
 class TaskScore:
     """A base × variant on one task: the mean over its seeds.
 
-    `interval` is over examples (units), for these checkpoints; `spread` stands in its place for clustering.
+    `interval` is over examples (units) for these checkpoints, and over seeds too from five seeds on; `spread`
+    stands in its place for clustering.
     `seed_scores` go with `seeds`; `seed_sd` is their standard deviation, None below two.
     """
 
@@ -44,15 +48,25 @@ class TaskScore:
 class TaskComparison:
     """`variant` against `against` on one task: `difference` = score - score_against, in the metric's unit.
 
-    `p` is two-sided, `p_holm` adjusted over the tasks of the comparison, `mde` the minimum detectable effect
-    of the unadjusted test at 80 % power. None: not estimable. `seed_sd` is the standard deviation of the
-    difference over paired seeds. A clustering task has a `spread` over draws and no test.
+    `verdict` knows the metric's direction, `difference` does not. `p` is two-sided and of this test alone;
+    `p_adjusted` is what the verdict rests on: by max-T over `family`, by Benjamini and Hochberg where that is
+    "exploratory". `p_holm` is the check beside it: Holm over the family's t tests. `p_equivalent` is Holm-adjusted
+    and belongs to `margin`; `negligible` marks a difference that is established and yet lies within it. `mde` is
+    the minimum detectable effect of the unadjusted test at 80 % power. `tie` says that the difference lies within
+    the noise `floor` of two identical runs, and is therefore not judged. None: not estimable.
+
+    `over` is "seeds" where the claim covers other training seeds (five or more of them), "checkpoints" otherwise.
+    `crossed` is the estimate with seeds × examples as samples, shown from two seeds on; below five it claims
+    nothing. `seed_sd` is the standard deviation of the difference over paired seeds. A clustering task has a
+    `spread` over draws and no test. `welch` and `mcnemar` are checks.
     """
 
     key: TaskKey
     task_type: str
     n_examples: int
     n_units: int
+    n_seeds: int
+    n_draws: int
     seeds: Seeds
     seeds_against: Seeds
     score: float
@@ -62,15 +76,36 @@ class TaskComparison:
     spread: DrawSpread | None
     seed_sd: float | None
     p: float | None
-    p_holm: float | None
     mde: float | None
-    verdict: Verdict
     method: str
+    over: Over
+    estimate: Estimate | None
+    crossed: Estimate | None
+    welch: Welch | None
+    mcnemar: McNemar | None
+    verdict: Verdict
+    family: Family = "exploratory"
+    p_adjusted: float | None = None
+    p_holm: float | None = None
+    p_equivalent: float | None = None
+    margin: float | None = None
+    negligible: bool = False
+    floor: float | None = None
+    tie: bool = False
+
+    @property
+    def is_retention(self) -> bool:
+        """Whether this asks what the language model lost, not what the encoder gained."""
+        return self.task_type == RETENTION
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two entries over the tasks both have. `problems` names what could not be compared and why."""
+    """Two entries over the tasks both have. `problems` names what could not be compared and why.
+
+    `across` is the mean over the encoder's tested tasks, `replicability` on at least how many of them the variant
+    is better; None where no task was tested. `declaration` is the SHA-256 of contrasts.yaml.
+    """
 
     variant: Entry
     against: Entry
@@ -78,7 +113,11 @@ class Comparison:
     tasks: tuple[TaskComparison, ...]
     missing: tuple[TaskName, ...]  # measured for one of the two only
     problems: tuple[str, ...]
+    family: Family
+    across: AcrossTasks | None
+    replicability: Replicability | None
+    declaration: str
 
-    def count(self, verdict: Verdict) -> int:
-        """Return how many tasks have this verdict."""
-        return sum(task.verdict == verdict for task in self.tasks)
+    def count(self, verdict: Verdict, *, retention: bool = False) -> int:
+        """Return how many of the encoder's tasks have this verdict; with `retention`, of the language model's."""
+        return sum(task.verdict == verdict for task in self.tasks if task.is_retention == retention)

@@ -2,58 +2,154 @@
 
 from __future__ import annotations
 
-from harness.compare.results import Comparison, Seeds, TaskName
+from dataclasses import dataclass
 
-SEEDS_FOR_A_RECIPE = 5
+from harness.compare.estimates import SEEDS_FOR_A_RECIPE
+from harness.compare.results import Comparison, Family, Seeds, TaskName
+from harness.stats import ENOUGH_TASKS, Estimate
+
+_LEVEL: dict[Family, str] = {
+    "declared": "family-wise p ≤ {alpha}",
+    "all pairs": "family-wise p ≤ {alpha} among all pairs",
+    "exploratory": "exploratory, false discovery rate {alpha}",
+}
 
 
 def sentence(comparison: Comparison) -> str:
     """Return the result of a comparison in one sentence.
 
-    "On base mini, bidir-supcon is better than causal on 9 of 13 tasks (Holm-adjusted p < .05), worse on 1,
-    undecided on 3." Tasks that are described but not tested are counted apart.
+    "On base mini, bidir-supcon is better than causal on 9 of 13 tasks (family-wise p ≤ .05), worse on 1, equivalent
+    on 1, undecided on 2." Tasks that are described but not tested are counted apart, and so is retention, a question
+    of its own: "As a language model it is better on none of 1 measure, worse on 1; 6 measures are described, not
+    tested."
     """
     variant, against = comparison.variant, comparison.against
-    better, worse, undecided = (comparison.count(v) for v in ("better", "worse", "undecided"))
-    tested, described = better + worse + undecided, comparison.count("descriptive")
     where = f"On base {variant.base}, " if variant.base else ""
     other = against.variant if against.base in ("", variant.base) else f"{against.variant} on {against.base}"
-    aside = f"{_count(described, 'clustering task')} {_is(described)} described, not tested"
-    if not tested:
-        reason = aside if described else "they share no task"
-        return f"{where}{variant.variant} and {other} were not tested against each other: {reason}."
-    first = f"{better} of {_count(tested, 'task')}" if better else f"none of {_count(tested, 'task')}"
-    level = f"{comparison.alpha:g}".removeprefix("0")
-    parts = [f"{where}{variant.variant} is better than {other} on {first} (Holm-adjusted p < {level})"]
-    parts += [f"worse on {worse}"] if worse else []
-    parts += [f"undecided on {undecided}"] if undecided else []
-    text = ", ".join(parts)
-    return f"{text}; {aside}." if described else f"{text}."
+    encoder, language = (_Counts.of(comparison, retention=retention) for retention in (False, True))
+    level = f" ({_LEVEL[comparison.family].format(alpha=_short(comparison.alpha))})"
+    if encoder.tested:
+        text = f"{where}{variant.variant} is better than {other} on {encoder.tally('task', level)}."
+        return (
+            f"{text} As a language model it is better on {language.tally('measure', '')}." if language.tested else text
+        )
+    if language.tested:
+        tally = language.tally("measure", level)
+        return f"{where}as a language model {variant.variant} is better than {other} on {tally}."
+    reason = encoder.aside("task") or language.aside("measure") or "they share no task"
+    return f"{where}{variant.variant} and {other} were not tested against each other: {reason}."
+
+
+def overall(comparison: Comparison) -> str:
+    """Return what holds over the tasks: their mean, on how many of them, and how far that reaches; may be empty.
+
+    "Mean over 12 tasks: +27.1 points (+14.3 to +39.8, p = .002), 0.57 standard deviations of an example (0.31 to
+    0.83). Better on at least 11 of 12 tasks (95 % confidence). Fewer than 15 tasks: this says little about others."
+    """
+    parts = []
+    across, shown = comparison.across, comparison.replicability
+    if across is not None and across.n_tasks > 1:
+        text = f"Mean over {across.n_tasks} tasks: {100 * across.raw.value:+.1f} points{_ends(across.raw, 100, 1)}"
+        apart = across.standardised
+        if apart is not None:
+            text += f", {apart.value:+.2f} standard deviations of an example{_ends(apart, 1, 2)}"
+        parts.append(f"{text}.")
+    if shown is not None and shown.n_tasks > 1:
+        count = f"at least {shown.at_least}" if shown.at_least else "none for sure"
+        confidence = f"{1 - shown.alpha:.0%}".replace("%", " %")
+        parts.append(f"Better on {count} of {shown.n_tasks} tasks ({confidence} confidence).")
+    if parts and across is not None and across.few:
+        parts.append(f"Fewer than {ENOUGH_TASKS} tasks: this says little about others.")
+    return " ".join(parts)
+
+
+def _ends(estimate: Estimate, scale: float, digits: int) -> str:
+    words = []
+    if estimate.interval is not None:
+        ends = estimate.interval
+        words.append(f"{scale * ends.low:+.{digits}f} to {scale * ends.high:+.{digits}f}")
+    if estimate.p is not None and digits == 1:
+        words.append("p < .001" if estimate.p < 0.001 else f"p = {_short(round(estimate.p, 3))}")
+    return f" ({', '.join(words)})" if words else ""
+
+
+def _short(share: float) -> str:
+    return f"{share:g}".removeprefix("0") or "0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Counts:
+    """Tasks of one question by verdict; `kind` goes before the noun of those that are described."""
+
+    better: int
+    worse: int
+    equivalent: int
+    undecided: int
+    described: int
+    ties: int
+    kind: str
+
+    @classmethod
+    def of(cls, comparison: Comparison, *, retention: bool) -> _Counts:
+        better, worse, equivalent, undecided, described = (
+            comparison.count(verdict, retention=retention)
+            for verdict in ("better", "worse", "equivalent", "undecided", "descriptive")
+        )
+        return cls(
+            better=better,
+            worse=worse,
+            equivalent=equivalent,
+            undecided=undecided,
+            described=described,
+            ties=sum(t.tie and t.verdict == "undecided" for t in comparison.tasks if t.is_retention == retention),
+            kind="" if retention else "clustering ",
+        )
+
+    @property
+    def tested(self) -> int:
+        return self.better + self.worse + self.equivalent + self.undecided
+
+    def aside(self, noun: str) -> str:
+        if not self.described:
+            return ""
+        return f"{_count(self.described, self.kind + noun)} {_is(self.described)} described, not tested"
+
+    def tally(self, noun: str, level: str) -> str:
+        """ "9 of 13 tasks (…), worse on 1, undecided on 3; 1 clustering task is described, not tested"."""
+        parts = [f"{self.better or 'none'} of {_count(self.tested, noun)}{level}"]
+        parts += [f"worse on {self.worse}"] if self.worse else []
+        parts += [f"equivalent on {self.equivalent}"] if self.equivalent else []
+        within = f" ({self.ties} within the noise floor)" if self.ties else ""
+        parts += [f"undecided on {self.undecided}{within}"] if self.undecided else []
+        text = ", ".join(parts)
+        return f"{text}; {self.aside(noun)}" if self.described else text
 
 
 def scope(comparison: Comparison) -> str:
-    """Return what the claim is about: checkpoints, never the recipe, as long as seeds are not resampled."""
-    seeds = {s for task in comparison.tasks for s in (*task.seeds, *task.seeds_against)} - {None}
-    return scope_of(tuple(sorted(s for s in seeds if s is not None)))
+    """Return what the claim is about: these checkpoints, or the recipe where five or more seeds are a sample."""
+    tasks = [task for task in comparison.tasks if task.estimate is not None] or list(comparison.tasks)
+    seeded = any(seed is not None for task in tasks for seed in (*task.seeds, *task.seeds_against))
+    return _scope(min(task.n_seeds for task in tasks) if seeded else 0)
 
 
 def scope_of(seeds: Seeds) -> str:
     """Return the scope of a claim that rests on these training seeds.
 
     >>> scope_of((0, 1, 2))
-    '3 training seeds: this is about these 3 checkpoints, not about the recipe.'
+    '3 training seeds: this is about these 3 checkpoints, not about the recipe; that takes 5 seeds or more.'
     """
-    n = len([s for s in seeds if s is not None])
+    return _scope(len([s for s in seeds if s is not None]))
+
+
+def _scope(n: int) -> str:
     if n == 0:
         return "Nothing was trained: this is about this base."
+    more = f"not about the recipe; that takes {SEEDS_FOR_A_RECIPE} seeds or more."
     if n == 1:
-        return "One training seed: this is about this checkpoint, not about the recipe."
+        return f"One training seed: this is about this checkpoint, {more}"
     if n < SEEDS_FOR_A_RECIPE:
-        return f"{n} training seeds: this is about these {n} checkpoints, not about the recipe."
-    return (
-        f"{n} training seeds: intervals and tests cover the examples, so this is about these {n} "
-        "checkpoints; the spread over seeds is shown beside it."
-    )
+        return f"{n} training seeds: this is about these {n} checkpoints, {more}"
+    return f"{n} training seeds, crossed with the examples: this is about the recipe, on this base."
 
 
 def task_label(name: TaskName, names: tuple[TaskName, ...]) -> str:

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
 from harness.encoder.instructions import InstructedForMteb, encode_instructed
+from harness.encoder.language_model import LanguageModel, build_language_model
 from harness.encoder.placement import Placement, fit_threads
+from harness.encoder.words import BATCH as WORD_BATCH
 from harness.encoder.words import word_vectors
 from harness.errors import HarnessError
 from harness.recipes import Recipe
@@ -26,16 +29,44 @@ from harness.recipes import Recipe
 class Encoder:
     """A system ready to embed texts and words."""
 
-    def __init__(self, model: SentenceTransformer, recipe: Recipe, *, name: str, revision: str) -> None:
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        recipe: Recipe,
+        *,
+        name: str,
+        revision: str,
+        language_model: Path | None = None,
+        adapters: Sequence[Path] = (),
+    ) -> None:
         self.model = model
         self.recipe = recipe
         self.name = name
         self.revision = revision
+        self._language_model_of = language_model
+        self._adapters = tuple(adapters)
+        self._language_model: LanguageModel | None = None
+        self._batch_size: int | None = None
 
     @property
     def backbone(self) -> Any:
         """The transformers decoder inside."""
         return self.model[0].model
+
+    @contextmanager
+    def computed_otherwise(self, *, batch_size: int, kernel: str) -> Iterator[None]:
+        """Compute embeddings and word vectors in batches of `batch_size` with attention kernel `kernel`.
+
+        Nothing but rounding may move: what does move is the noise floor (harness.noise).
+        """
+        in_use = self.backbone.config._attn_implementation
+        self._batch_size = batch_size
+        self.backbone.set_attn_implementation(kernel)
+        try:
+            yield
+        finally:
+            self._batch_size = None
+            self.backbone.set_attn_implementation(in_use)
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, instruction: str | None = None) -> np.ndarray:
         """Embeddings of `texts`, (N, D) float32, in their order.
@@ -43,6 +74,7 @@ class Encoder:
         Under an instruction (None: the recipe's; "": none) a text attends to it and pools its own tokens only.
         """
         instruction = self.recipe.instruction if instruction is None else instruction
+        batch_size = self._batch_size or batch_size
         if instruction and instruction.strip():
             return encode_instructed(self.model, texts, instruction, batch_size=batch_size)
         return np.asarray(
@@ -54,7 +86,30 @@ class Encoder:
 
         Words are read in their text alone; an instruction is for whole texts.
         """
-        return word_vectors(self.backbone, self.model.tokenizer, texts, spans, max_length=self.model.max_seq_length)
+        return word_vectors(
+            self.backbone,
+            self.model.tokenizer,
+            texts,
+            spans,
+            max_length=self.model.max_seq_length,
+            batch_size=self._batch_size or WORD_BATCH,
+        )
+
+    def language_model(self) -> LanguageModel:
+        """This system as a causal language model with its base's LM head; made once, weights shared."""
+        if self._language_model_of is None:
+            raise HarnessError(
+                f"{self.name} was opened without its base's folder, so there is no LM head to speak with"
+            )
+        if self._language_model is None:
+            self._language_model = build_language_model(
+                self.backbone,
+                self.model.tokenizer,
+                base=self._language_model_of,
+                adapters=self._adapters,
+                redrawn=self.recipe.weights == "random",
+            )
+        return self._language_model
 
     def prove(self, **options: Any) -> MaskProof:
         """The mask proof of this system as it stands (see encoder.attention.prove_mask)."""
@@ -79,7 +134,15 @@ class Encoder:
         )
         if self.recipe.instruction:
             return InstructedForMteb(self, meta)
-        wrapped = SentenceTransformerEncoderWrapper(self.model)
+        fixed = {} if self._batch_size is None else {"batch_size": self._batch_size}
+
+        class Wrapper(SentenceTransformerEncoderWrapper):
+            """mteb's own, with the batch size of this encoder where it has one."""
+
+            def encode(self, *inputs: Any, **options: Any) -> Any:
+                return super().encode(*inputs, **{**options, **fixed})
+
+        wrapped = Wrapper(self.model)
         wrapped.mteb_model_meta = meta
         return wrapped
 
@@ -89,12 +152,21 @@ class Encoder:
 
 
 def build_encoder(
-    checkpoint: Path, recipe: Recipe, *, seed: int | None, place: Placement, name: str, revision: str
+    checkpoint: Path,
+    recipe: Recipe,
+    *,
+    seed: int | None,
+    place: Placement,
+    name: str,
+    revision: str,
+    language_model: Path | None = None,
+    adapters: Sequence[Path] = (),
 ) -> Encoder:
     """Assemble the encoder of `recipe` from a Hugging Face folder of weights (a base, or a stage's backbone).
 
-    With `recipe.weights == "random"` the weights are drawn anew from `seed`. Raises HarnessError if the
-    checkpoint cannot be read.
+    With `recipe.weights == "random"` the weights are drawn anew from `seed`. `language_model` is the base's folder
+    (it has the LM head) and `adapters` the PEFT folders of the lineage, first stage first: both only for
+    `Encoder.language_model`. Raises HarnessError if the checkpoint cannot be read.
     """
     transformer = Transformer(
         str(checkpoint),
@@ -117,7 +189,14 @@ def build_encoder(
     if recipe.weights == "random":
         _redraw(backbone, 0 if seed is None else seed)
     modules = [transformer, _without_bos(tokenizer), Pooling(backbone.config.hidden_size, recipe.pooling)]
-    return Encoder(SentenceTransformer(modules=modules, device=place.device), recipe, name=name, revision=revision)
+    return Encoder(
+        SentenceTransformer(modules=modules, device=place.device),
+        recipe,
+        name=name,
+        revision=revision,
+        language_model=language_model,
+        adapters=adapters,
+    )
 
 
 def _without_bos(tokenizer: Any) -> WordWeights:

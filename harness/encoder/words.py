@@ -14,6 +14,8 @@ import torch
 
 from harness.errors import HarnessError
 
+BATCH = 128  # texts read at once
+
 
 @torch.inference_mode()
 def word_vectors(
@@ -23,7 +25,7 @@ def word_vectors(
     spans: Sequence[tuple[int, int]],
     *,
     max_length: int,
-    batch_size: int = 128,
+    batch_size: int = BATCH,
 ) -> np.ndarray:
     """Vectors of the words at `spans` (start, end) of `texts`, (L+1, N, D) float32.
 

@@ -23,6 +23,7 @@ from harness.suites.catalog import make_task
 from harness.systems import plan_systems
 
 if TYPE_CHECKING:
+    from harness.encoder.language_model import LanguageModel
     from harness.encoder.model import Encoder
 
 BASE, SUITE = "mini", "mini"
@@ -41,6 +42,10 @@ class OneByOne:
         encode = wrapped.encode
         wrapped.encode = lambda *inputs, **options: encode(*inputs, **{**options, "batch_size": 1})
         return wrapped
+
+    def language_model(self) -> LanguageModel:
+        """As Encoder.language_model."""
+        return self.encoder.language_model()
 
     def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
         """As Encoder.word_vectors."""

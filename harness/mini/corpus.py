@@ -2,6 +2,7 @@
 
 All functions are deterministic in `seed`, and the streams of two functions differ for the same seed.
 No text of any of them occurs in the suite: one sentence in five is reserved (harness.mini.grammar.is_reserved).
+`held_out_documents` are made of what is reserved, and are for measuring only.
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ def sentences(seed: int, n: int) -> list[str]:
         if len(distinct) == n:
             return list(distinct)
     raise AssertionError("the stream has no end")
+
+
+def held_out_documents(seed: int, n: int) -> list[str]:
+    """`n` documents of the pretraining kind of which no passage can stand in any training text."""
+    documents = write_documents(load_lexicon(), random.Random(f"held out:{seed}"), held_out=True)
+    return [document.text for document in islice(documents, n)]
 
 
 def triplets(seed: int, n: int) -> list[tuple[str, str, str]]:

@@ -28,11 +28,15 @@ class Document:
         return " ".join(self.sentences)
 
 
-def write_documents(lexicon: Lexicon, rng: random.Random) -> Iterator[Document]:
-    """Documents without end, all topics alike. No sentence of theirs is reserved for the suite."""
+def write_documents(lexicon: Lexicon, rng: random.Random, *, held_out: bool = False) -> Iterator[Document]:
+    """Documents without end, all topics alike. No sentence of theirs is reserved for the suite.
+
+    With `held_out` it is the other way round: every passage holds a reserved sentence, so that no passage of theirs
+    can stand in a training text.
+    """
     while True:
         topic = rng.choice(lexicon.topics)
-        writer = _Writer(lexicon, topic, rng)
+        writer = _Writer(lexicon, topic, rng, held_out=held_out)
         length = rng.choice((1, 2, 3, 4, 5, 6))
         sentences: list[str] = []
         while len(sentences) < length:
@@ -43,8 +47,8 @@ def write_documents(lexicon: Lexicon, rng: random.Random) -> Iterator[Document]:
 class _Writer:
     """What stays the same through one document: topic, mood, and a few things that come back."""
 
-    def __init__(self, lexicon: Lexicon, topic: Topic, rng: random.Random) -> None:
-        self.lexicon, self.topic, self.rng = lexicon, topic, rng
+    def __init__(self, lexicon: Lexicon, topic: Topic, rng: random.Random, *, held_out: bool) -> None:
+        self.lexicon, self.topic, self.rng, self.held_out = lexicon, topic, rng, held_out
         self.positive = rng.random() < 0.5
         self.things = rng.sample(topic.things, 2)
         kinds: list[tuple[Callable[[], list[str]], float]] = [
@@ -62,7 +66,7 @@ class _Writer:
         """One or two sentences that belong together."""
         while True:
             sentences = grammar.choose(self.kinds, self.weights, self.rng)()
-            if not any(grammar.is_reserved(sentence) for sentence in sentences):
+            if any(grammar.is_reserved(sentence) for sentence in sentences) == self.held_out:
                 return sentences
 
     def _thing(self) -> Concept:

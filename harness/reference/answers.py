@@ -16,9 +16,11 @@ import numpy as np
 import pandas as pd
 
 from harness.errors import HarnessError
-from harness.outcomes import SCORE_METRICS, check_outcomes
+from harness.metrics import get_metric
+from harness.outcomes import check_outcomes
 
 RIGHT = "."
+_LABELLED = ("accuracy", "v_measure")
 _LETTERS = string.ascii_letters + string.digits + "+/"
 _QUESTION = ["example_id", "unit", "trial", "position", "gold_label", "gold_score"]
 
@@ -49,7 +51,7 @@ def pack(outcomes: pd.DataFrame, *, metric: str) -> Answers:
         raise HarnessError(f"a reference keeps the answers of one layer, not of {len(layers)}; name other tasks")
     layer = None if pd.isna(layers[0]) else int(layers[0])
     asked = asked_hash(outcomes)
-    if metric in SCORE_METRICS:
+    if get_metric(metric).kind not in _LABELLED:
         scores = outcomes["predicted_score"].to_numpy(dtype="<f4")
         return Answers(asked=asked, layer=layer, labels={}, text=base64.b64encode(scores.tobytes()).decode())
     said = outcomes["predicted_label"].astype(str)
@@ -71,7 +73,7 @@ def unpack(answers: Answers, questions: pd.DataFrame, *, metric: str) -> pd.Data
         raise HarnessError("the examples are not those of the reference")
     rows = questions.copy()
     rows["layer"] = pd.array([answers.layer] * len(rows), dtype="Int32")
-    if metric in SCORE_METRICS:
+    if get_metric(metric).kind not in _LABELLED:
         rows["predicted_score"] = pd.array(_scores(answers.text, len(rows)), dtype="Float64")
         return check_outcomes(rows)
     if len(answers.text) != len(rows) or not set(answers.text) <= {RIGHT, *answers.labels}:

@@ -64,7 +64,7 @@ Runner = Callable[..., Trials]
 
 @dataclass(frozen=True, kw_only=True)
 class TaskCase:
-    """A pair of systems on one simulated task."""
+    """A pair of systems on one simulated task; `times` as many replicates as asked for, where they are cheap."""
 
     method: str
     design: str
@@ -72,6 +72,7 @@ class TaskCase:
     world: World
     claimed: bool = True
     why: str = ""
+    times: int = 1
 
     def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> Measured:
         """Run the cell."""
@@ -81,10 +82,10 @@ class TaskCase:
                 lambda r: sample(self.world, shift=shift, rng=r), replicates=count, resamples=resamples, rng=rng
             )
 
-        null = run(0.0, replicates)
+        null = run(0.0, self.times * replicates)
         shift = shift_for(self.world, _SIZES * half_width(null) / 2)
         effect = truth(self.world, shift=shift)
-        moved = run(shift, replicates)
+        moved = run(shift, self.times * replicates)
         return Measured(
             type_one=rejections(null.p), coverage=hits(moved, effect), power=rejections(moved.p), effect=effect
         )

@@ -21,6 +21,7 @@ from harness.store.migrate import check_version, known_migrations, migrate, sche
 # A file keeps the storage format it was created with. Pinned to DuckDB's long-term release, so that the
 # database opens there too and its format does not depend on the version that happens to be installed.
 STORAGE_VERSION = "v1.4.0"
+OLDEST_READABLE = 1
 _PAUSE_S = (0.02, 0.5)  # first and longest pause between two tries
 
 OnWait = Callable[[str], None]
@@ -56,7 +57,8 @@ def reading(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a read-only connection; never creates the file. Errors as in `writing`.
 
-    A database of an older schema is brought up to date first, unless `read_only`.
+    A database of an older schema is brought up to date first. With `read_only` it is read as it is: schemas from
+    OLDEST_READABLE on lack later tables, and nothing else.
     """
     if not path.exists():
         raise HarnessError(f"there is no database at {path}; make one with `harness run`, or name another with --db")
@@ -66,7 +68,7 @@ def reading(
         with _sentences(path):
             version = schema_version(connection, name=str(path))
             check_version(version, newest=newest, name=str(path))
-            if version < newest:
+            if version < newest and not (read_only and version >= OLDEST_READABLE):
                 if read_only:
                     raise HarnessError(f"{path} has the older schema {version}; open it once for writing to update it")
                 connection.close()

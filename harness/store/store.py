@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +15,14 @@ import pandas as pd
 
 from harness.errors import HarnessError
 from harness.metrics import TOLERANCE, score_outcomes
-from harness.outcomes import OUTCOME_COLUMNS, TaskKey, TaskResult, check_outcomes
-from harness.records import Run, System, now, to_json
+from harness.outcomes import OUTCOME_COLUMNS, NoiseFloor, TaskKey, TaskResult, check_outcomes
+from harness.records import Overlap, Run, StageRecord, System, now, to_json
 from harness.store.connection import OnWait, reading, writing
+from harness.store.query import run_query
 from harness.store.verify import Check, check_score
 
 _SYSTEM = "system_id, base, base_revision, variant, seed, kind, card_hash, recipe, lineage, data, folder"
+_OVERLAP = "stage, source, task, revision, how, n_texts, n_shared, note"
 _RUN = "run_id, system_id, suite, dtype, device, evaluation, provenance, mask_proof, started_at, finished_at"
 
 
@@ -74,6 +76,34 @@ class Store:
                 values,
             )
         return system.system_id
+
+    def add_stages(self, stages: Sequence[StageRecord]) -> None:
+        """Store the manifests of `stages`; of a stage that is stored already the newest manifest stands."""
+        if not stages:
+            return
+        with self._writing() as connection:
+            for stage in stages:
+                connection.execute(
+                    "INSERT INTO stage (digest, kind, manifest, added_at) VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT (digest) DO UPDATE SET manifest = excluded.manifest",
+                    [stage.digest, stage.kind, to_json(stage.manifest), _naive(now())],
+                )
+
+    def add_overlaps(self, overlaps: Sequence[Overlap]) -> None:
+        """Store what stages and tasks share; what is stored already is counted once, with its newest figures."""
+        if not overlaps:
+            return
+        with self._writing() as connection:
+            for each in overlaps:
+                connection.execute(
+                    f"INSERT INTO overlap ({_OVERLAP}, added_at) VALUES ({_marks(9)}) "
+                    "ON CONFLICT (stage, task, revision, how, source, note) "
+                    "DO UPDATE SET n_texts = excluded.n_texts, n_shared = excluded.n_shared",
+                    [
+                        *(each.stage, each.source, each.task, each.revision, each.how),
+                        *(each.n_texts, each.n_shared, each.note, _naive(now())),
+                    ],
+                )
 
     def add_run(self, run: Run) -> str:
         """Store a new run of a stored system and return its id."""
@@ -148,12 +178,51 @@ class Store:
             connection.unregister("fresh_outcomes")
         return int(number)
 
+    def add_noise_floors(self, floors: Iterable[NoiseFloor]) -> None:
+        """Store how far scores move by themselves; a new measurement of the same system and task replaces the old."""
+        with self._writing() as connection:
+            for noise in floors:
+                if not _exists(connection, "system", "system_id", noise.system_id):
+                    raise HarnessError(f"the store holds no system {noise.system_id}; run it before its noise")
+                key = noise.key
+                connection.execute(
+                    f"INSERT OR REPLACE INTO noise_floor VALUES ({_marks(11)})",
+                    [
+                        *(noise.system_id, key.task, key.split, key.subset, key.revision, key.metric),
+                        *(noise.dtype, noise.device, to_json(dict(noise.scores)), noise.floor),
+                        _naive(now()),
+                    ],
+                )
+
     def add_calibration(self, report: Mapping[str, Any]) -> None:
         """Store a report of `harness calibrate` (harness.stats.Report.to_json)."""
         with self._writing() as connection:
             connection.execute("INSERT INTO calibration VALUES (?, ?)", [to_json(report), _naive(now())])
 
     # ---- reading
+
+    def noise_floors(self) -> list[NoiseFloor]:
+        """Return all measured noise floors; a database from before they were kept has none."""
+        with self._reading() as connection:
+            rows = _later(
+                connection,
+                "noise_floor",
+                "SELECT system_id, base_revision, task, split, subset, revision, metric, dtype, device, scores "
+                "FROM noise_floor JOIN system USING (system_id) ORDER BY ALL",
+            )
+        return [
+            NoiseFloor(
+                system_id=system, base_revision=base, key=TaskKey(
+                    task=task, split=split, subset=subset, revision=revision, metric=metric
+                ), dtype=dtype, device=device, scores=json.loads(scores),
+            )
+            for system, base, task, split, subset, revision, metric, dtype, device, scores in rows
+        ]  # fmt: skip
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """Return what one SELECT gives; raise HarnessError for a statement that does anything else."""
+        with self._reading() as connection:
+            return run_query(connection, sql)
 
     def calibration(self) -> tuple[dict[str, Any], datetime] | None:
         """Return the newest report of a calibration and when it was made, or None."""
@@ -188,6 +257,28 @@ class Store:
             )
             for _, base, revision, variant, seed, kind, card_hash, recipe, lineage, data, folder in rows
         ]  # fmt: skip
+
+    def stages(self, digests: Iterable[str] | None = None) -> dict[str, StageRecord]:
+        """Return the stored stages by digest: those of `digests` that are there, in their order, or all."""
+        with self._reading() as connection:
+            rows = _later(connection, "stage", "SELECT digest, kind, manifest FROM stage ORDER BY added_at, digest")
+        found = {row[0]: StageRecord(digest=row[0], kind=row[1], manifest=json.loads(row[2])) for row in rows}
+        return found if digests is None else {digest: found[digest] for digest in digests if digest in found}
+
+    def overlaps(self, *, system_id: str | None = None) -> list[Overlap]:
+        """Return what the stages of one system (or all stages) share with tasks, by task and stage."""
+        with self._reading() as connection:
+            rows = _later(
+                connection,
+                "overlap",
+                f"SELECT {_OVERLAP} FROM overlap ORDER BY task, revision, stage, how, source, note",
+            )
+        names = [name.strip() for name in _OVERLAP.split(",")]
+        found = [Overlap(**dict(zip(names, row, strict=True))) for row in rows]
+        if system_id is None:
+            return found
+        made_by = {stage for each in self.systems() if each.system_id == system_id for stage in each.stage_digests}
+        return [each for each in found if each.stage in made_by]
 
     def runs(self, *, system_id: str | None = None) -> list[Run]:
         """Return the runs (of one system, or all), oldest first."""
@@ -251,6 +342,12 @@ def _run(row: tuple[Any, ...]) -> Run:
         provenance=json.loads(provenance), mask_proof=None if proof is None else json.loads(proof),
         started_at=started.replace(tzinfo=UTC), finished_at=finished and finished.replace(tzinfo=UTC),
     )  # fmt: skip
+
+
+def _later(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> list[Any]:
+    """Return the rows of `query`; none where the database is older than `table` and open for reading only."""
+    there = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]).fetchall()
+    return connection.execute(query).fetchall() if there else []
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, table: str, column: str, value: str) -> bool:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, near_names
 from harness.suites.task import Task, TaskEncoder, TaskInfo
+
+if TYPE_CHECKING:
+    from harness.suites.retention.text import RetentionText
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,7 @@ class Suite:
 
 def suites() -> dict[str, Suite]:
     """All suites by name."""
-    from harness.suites import mini
+    from harness.suites import mini, retention
 
     embedded = Suite(
         name="mini",
@@ -34,7 +38,12 @@ def suites() -> dict[str, Suite]:
         tasks=mini.task_names(),
         baseline=("bag-of-words", _bag_of_words),
     )
-    return {embedded.name: embedded}
+    kept = Suite(
+        name="retention",
+        about="what the training cost the language model: bits per byte, perplexity, repetition, under the causal mask",
+        tasks=retention.task_names(),
+    )
+    return {suite.name: suite for suite in (embedded, kept)}
 
 
 def get_suite(name: str) -> Suite:
@@ -60,9 +69,24 @@ def choose_suite(suite: str, tasks: Sequence[str]) -> Suite:
     return Suite(name="tasks", about="tasks named on the command line", tasks=chosen)
 
 
-def task_info(name: str) -> TaskInfo:
-    """Name, type, metric and revision of a task: cheap for the embedded ones, an import of mteb for the others."""
-    from harness.suites import mini
+def task_info(name: str, *, text: RetentionText | None = None) -> TaskInfo:
+    """Name, type, metric and revision of a task: cheap for the embedded ones, an import of mteb for the others.
+
+    `text` is what a task of the retention suite is measured on; without it, the mini language.
+    """
+    from harness.suites import mini, retention
+
+    if name in retention.task_names():
+        from harness.suites.retention.text import MINI, open_text
+
+        part = retention.task_entry(name)
+        return TaskInfo(
+            name=part.name,
+            task_type=retention.TASK_TYPE,
+            metric=part.metric,
+            revision=(text or open_text(MINI)).revision,
+            about=part.about,
+        )
 
     if name in mini.task_names():
         entry = mini.task_entry(name)
@@ -76,17 +100,34 @@ def task_info(name: str) -> TaskInfo:
     return make_task(name).info
 
 
-def make_task(name: str) -> Task:
-    """A task ready to run."""
-    from harness.suites import mini
+def make_task(name: str, *, text: RetentionText | None = None) -> Task:
+    """A task ready to run; `text` as for task_info."""
+    from harness.suites import mini, retention
     from harness.suites.mteb import mteb_task, wrap
 
+    if name in retention.task_names():
+        from harness.suites.retention.tasks import RetentionTask
+        from harness.suites.retention.text import MINI, open_text
+
+        return RetentionTask(retention.task_entry(name), text or open_text(MINI))
     if name not in mini.task_names():
-        return mteb_task(name, also=mini.task_names())
+        return mteb_task(name, also=(*mini.task_names(), *retention.task_names()))
     if mini.task_entry(name).is_word_task:
         task: Task = mini.make_task(name)
         return task
     return wrap(lambda: mini.make_task(name))
+
+
+def data_path(name: str) -> str:
+    """Where the data of task `name` come from: the hub's data set for mteb's tasks, the task itself for any other."""
+    from harness.suites import mini
+
+    if name in mini.task_names():
+        return f"harness/mini/{name}"
+    from mteb.get_tasks import TASK_LIST
+
+    paths = (str(task.metadata.dataset["path"]) for task in TASK_LIST if task.metadata.name == name)
+    return next(paths, name)
 
 
 def _bag_of_words(folder: Path) -> TaskEncoder:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.contamination.texts import Hashes, text_hashes
 from harness.errors import HarnessError, near_names
 from harness.metrics import TOLERANCE, score_outcomes
 from harness.outcomes import TaskKey, TaskResult, make_outcomes
@@ -64,10 +65,13 @@ class MtebTask:
                 subset = str(scores["hf_subset"])
                 data = _data(task, split, subset)
                 outcomes = _outcomes(self.info, task, data, saved[subset][split], draws)
-                results.append(self._result(split, subset, float(scores["main_score"]), outcomes, seconds))
+                texts = text_hashes(_texts(self.info, task, data))
+                results.append(self._result(split, subset, float(scores["main_score"]), outcomes, seconds, texts))
         return results
 
-    def _result(self, split: str, subset: str, score: float, outcomes: pd.DataFrame, seconds: float) -> TaskResult:
+    def _result(
+        self, split: str, subset: str, score: float, outcomes: pd.DataFrame, seconds: float, texts: Hashes
+    ) -> TaskResult:
         again = score_outcomes(self.info.metric, outcomes)
         if abs(again - score) > TOLERANCE:
             raise HarnessError(
@@ -77,7 +81,9 @@ class MtebTask:
         key = TaskKey(
             task=self.info.name, split=split, subset=subset, revision=self.info.revision, metric=self.info.metric
         )
-        return TaskResult(key=key, task_type=self.info.task_type, score=score, outcomes=outcomes, seconds=seconds)
+        return TaskResult(
+            key=key, task_type=self.info.task_type, score=score, outcomes=outcomes, seconds=seconds, texts=texts
+        )
 
 
 def mteb_task(name: str, *, also: Sequence[str] = ()) -> MtebTask:
@@ -135,6 +141,12 @@ def _load(task: Any, name: str) -> None:
 
 def _data(task: Any, split: str, subset: str) -> Any:
     return task.dataset.get(subset, task.dataset)[split]
+
+
+def _texts(info: TaskInfo, task: Any, data: Any) -> list[str]:
+    """The texts that are evaluated; a classifier's own training texts are not among them."""
+    columns = task.column_names if info.metric == "spearman" else [task.input_column_name]
+    return [str(text) for name in columns for text in data[name]]
 
 
 def _outcomes(info: TaskInfo, task: Any, data: Any, saved: Any, draws: Any) -> pd.DataFrame:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from harness.outcomes import TaskResult
+
+if TYPE_CHECKING:
+    from harness.encoder.language_model import LanguageModel
 
 
 class TaskEncoder(Protocol):
@@ -19,6 +22,9 @@ class TaskEncoder(Protocol):
 
     def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
         """(layers, N, D) float32 vectors of the words at character `spans` of `texts`."""
+
+    def language_model(self) -> LanguageModel:
+        """The causal language model inside; HarnessError where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,13 +24,13 @@ from harness.recipes import AdapterStage, MntpStage
 from harness.training.adapters import find_adapter
 from harness.training.lineage import PlannedStage
 from harness.training.lora import CONFIG, WEIGHTS, merge_adapter, save_adapter
+from harness.training.manifests import MANIFEST, TEXTS, write_texts
 from harness.training.ranks import Ranks
 
 if TYPE_CHECKING:
     from harness.encoder.model import Encoder
     from harness.training.watch import OnStep, Watch
 
-MANIFEST = "stage.json"
 ADAPTER = "adapter"
 OnStage = Callable[[PlannedStage], "OnStep | None"]
 _PATIENCE_S = 6 * 3600
@@ -81,7 +81,8 @@ def _make(base: Base, planned: PlannedStage, folder: Path, device: str, on_stage
     scratch = folder.with_name(f"{folder.name}.part")
     made = _train(base, planned, scratch, device, on_stage)
     if Ranks.here().first:
-        _write(base, planned, folder, scratch / ADAPTER, made | {"device": device, "seconds": _since(started)})
+        noted = made | {"device": device, "seconds": _since(started)}
+        _write(base, planned, folder, scratch / ADAPTER, noted, texts=scratch / TEXTS)
         shutil.rmtree(scratch)
 
 
@@ -106,6 +107,7 @@ def _train(base: Base, planned: PlannedStage, scratch: Path, device: str, on_sta
         raise
     if Ranks.here().first:
         save_adapter(backbone, scratch / ADAPTER, base_name=base.name)
+        write_texts(scratch, (text for row in rows for text in row))
     noted = {"source": data.source, "examples": len(rows), "fingerprint": planned.fingerprint}
     return {"data": noted, "losses": watch.losses}
 
@@ -147,7 +149,9 @@ def _start(base: Base, planned: PlannedStage, *, device: str) -> Encoder:
     return build_encoder(checkpoint, recipe, seed=planned.seed, place=place, name=base.name, revision=planned.digest)
 
 
-def _write(base: Base, planned: PlannedStage, folder: Path, adapter: Path, made: dict[str, Any]) -> None:
+def _write(
+    base: Base, planned: PlannedStage, folder: Path, adapter: Path, made: dict[str, Any], *, texts: Path | None = None
+) -> None:
     """Merge `adapter` into the weights the stage starts from, and write the stage's folder whole."""
     encoder = _start(base, planned, device="cpu")
     merge_adapter(encoder.backbone, adapter)
@@ -156,6 +160,8 @@ def _write(base: Base, planned: PlannedStage, folder: Path, adapter: Path, made:
         (building / ADAPTER).mkdir()
         for name in (CONFIG, WEIGHTS):
             shutil.copyfile(adapter / name, building / ADAPTER / name)
+        if texts is not None:
+            shutil.copyfile(texts, building / TEXTS)
         manifest = {
             "digest": planned.digest,
             "name": planned.name,

@@ -48,9 +48,10 @@ def test_numbers_are_the_stores(store: Store) -> None:
             assert task.interval is not None
             assert task.interval.low < task.difference < task.interval.high
             assert task.mde is not None
-            assert task.p_holm is not None
+            assert task.p_adjusted is not None
             assert task.p is not None
-            assert task.p_holm >= task.p
+            assert task.p_adjusted >= task.p
+            assert task.p_holm is not None
 
 
 def test_probe_units_are_target_words(store: Store) -> None:
@@ -61,9 +62,10 @@ def test_probe_units_are_target_words(store: Store) -> None:
 def test_direction_and_self(store: Store) -> None:
     up = compare(store, base="mini", variant="bidir-supcon", against="causal", resamples=FEW)
     down = compare(store, base="mini", variant="causal", against="bidir-supcon", resamples=FEW)
-    assert up.count("better") == down.count("worse") == 4
+    assert up.count("better") == down.count("worse") == 3
     for a, b in zip(up.tasks, down.tasks, strict=True):
         assert a.difference == pytest.approx(-b.difference, abs=1e-12)
+        assert a.p_adjusted == b.p_adjusted
     with pytest.raises(HarnessError, match="itself"):
         compare(store, base="mini", variant="causal", against="causal")
 
@@ -84,7 +86,7 @@ def test_a_result_does_not_depend_on_what_else_is_analysed(store: Store) -> None
     together = analyse(store, entries=entries, pairs=pairs, resamples=FEW).comparisons[1]
     alone = compare(store, base="mini", variant="bidir-supcon", against="bidir-mntp", resamples=FEW)
     for a, b in zip(together.tasks, alone.tasks, strict=True):
-        assert a.p == b.p
+        assert (a.p, a.p_adjusted, a.p_holm, a.verdict) == (b.p, b.p_adjusted, b.p_holm, b.verdict)
         if a.interval is not None and b.interval is not None:
             assert (a.interval.low, a.interval.high) == pytest.approx((b.interval.low, b.interval.high))
 
@@ -169,7 +171,7 @@ def counted(better: int, worse: int, undecided: int, descriptive: int, store: St
 
 def test_sentences(store: Store) -> None:
     start = "On base mini, bidir-supcon is better than causal on "
-    p = "(Holm-adjusted p < .05)"
+    p = "(family-wise p ≤ .05)"
     assert sentence(counted(9, 1, 3, 0, store)) == f"{start}9 of 13 tasks {p}, worse on 1, undecided on 3."
     assert sentence(counted(0, 0, 1, 2, store)) == (
         f"{start}none of 1 task {p}, undecided on 1; 2 clustering tasks are described, not tested."
@@ -181,11 +183,11 @@ def test_sentences(store: Store) -> None:
     assert "2 training seeds: this is about these 2 checkpoints" in scope(counted(1, 0, 0, 0, store))
 
 
-def test_scope_never_claims_the_recipe() -> None:
+def test_scope_claims_the_recipe_from_five_seeds_on() -> None:
     assert scope_of((None,)) == "Nothing was trained: this is about this base."
     assert "this checkpoint, not about the recipe" in scope_of((0,))
-    assert "these 4 checkpoints, not about the recipe" in scope_of((0, 1, 2, 3))
-    assert "about these 5 checkpoints" in scope_of((0, 1, 2, 3, 4))
+    assert "these 4 checkpoints, not about the recipe; that takes 5 seeds or more" in scope_of((0, 1, 2, 3))
+    assert scope_of((0, 1, 2, 3, 4)).endswith("this is about the recipe, on this base.")
 
 
 def test_task_labels() -> None:

@@ -42,7 +42,15 @@ def test_every_command_parses(line: str) -> None:
     group = typer.main.get_command(app)
     assert words[0] in group.commands, line
     words = [re.sub(r"^[A-Z_]+$", "x", word) for word in words[1:]]
-    required = {"ls": ["variants"], "show": ["x"], "compare": ["a", "b"], "train": ["--variant", "x"]}
+    required = {
+        "export": ["x", "--out", "x"],
+        "ls": ["variants"],
+        "show": ["x"],
+        "compare": ["a", "b"],
+        "power": ["a", "b"],
+        "sql": ["x"],
+        "train": ["--variant", "x"],
+    }
     if not words:
         words = required.get(line.split()[1], [])
     group.commands[line.split()[1]].make_context(line, words)

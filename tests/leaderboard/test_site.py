@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.records import System
+from harness.records import Overlap, System
 from harness.store import Store
 from leaderboard import text
 from leaderboard.build import build_site
 from tests.factory import SKILL, TASKS, add_system, ladder_store
 
 FEW = 200
+METRICS = {task.name: task.metric for task in TASKS}
 HOSTILE = '<script>alert("x")</script><img src=x onerror=y>&amp;\'"'
 
 
@@ -108,13 +109,15 @@ def test_every_score_is_the_stores(store: Store, site: Path) -> None:
     for (variant, task), mean in means.items():
         shown = re.search(rf'href="tasks/{task}.html">([^<]*)</a>', rows[variant])
         assert shown, (variant, task)
-        assert shown[1] == text.points(mean)
+        assert shown[1] == text.score(mean, METRICS[task])
 
 
 def test_what_the_front_page_says(site: Path) -> None:
     index = (site / "index.html").read_text("utf-8")
-    assert "On base mini, bidir-supcon is better than causal on 4 of 4 tasks" in index
-    assert "2 training seeds: this is about these 2 checkpoints, not about the recipe." in index
+    assert "On base mini, bidir-supcon is better than causal on 3 of 4 tasks (family-wise p ≤ .05)" in index
+    assert "Fewer than 15 tasks" in index
+    assert "unranked: 1 of 5 tasks" in index or "unranked: no mask proof" in index
+    assert "2 training seeds: this is about these 2 checkpoints, not about the recipe; that takes 5 seeds" in index
     assert "unranked: no mask proof" in index
     assert index.count('<article class="step">') == 7
     baseline = index.index("Reference: baselines")
@@ -126,6 +129,29 @@ def test_what_the_front_page_says(site: Path) -> None:
     task = (site / "tasks" / "MiniSTS.html").read_text("utf-8")
     assert "MDE" in task
     assert "bidir-supcon − bidir-mntp" in task
+
+
+def test_contamination_is_marked_where_it_is_and_nowhere_else(tmp_path: Path) -> None:
+    store, stage = Store(tmp_path / "r.duckdb"), "a" * 64
+    add_system(store, "causal", tasks=TASKS[:2])
+    add_system(store, "bidir-mntp", seed=0, tasks=TASKS[:2], lineage={"mntp": stage})
+    add_system(store, "bidir-supcon", seed=0, tasks=TASKS[:2], lineage={"mntp": "unknown"})
+    first = build_site(store, tmp_path / "site", resamples=FEW)
+    assert 'class="seen"' not in first.read_text("utf-8")
+    shared = {"stage": stage, "source": "x.txt", "revision": "r1", "how": "measured", "n_texts": 100}
+    store.add_overlaps([
+        Overlap(task=TASKS[0].name, n_shared=7, **shared), Overlap(task=TASKS[1].name, n_shared=0, **shared),
+    ])  # fmt: skip
+    index = build_site(store, tmp_path / "site", resamples=FEW).read_text("utf-8")
+    assert index.count('class="seen" title=') == 1
+    assert 'title="7 of 100 texts (7.0 %) stand in the training texts (x.txt)"' in index
+
+    def said(variant: str) -> str:
+        return (tmp_path / "site" / "systems" / f"mini--{variant}.html").read_text("utf-8")
+
+    assert "none of 100 texts stands" in said("bidir-mntp")
+    assert "Not recorded" in said("bidir-supcon")
+    assert "No stage was trained" in said("causal")
 
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
@@ -213,4 +239,4 @@ def test_one_system_and_two_bases(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("value", "shown"), [(0.6904, "69.0"), (-0.0304, "−3.0"), (1.0, "100.0"), (None, "–")])
 def test_points(value: float | None, shown: str) -> None:
-    assert text.points(value) == shown
+    assert text.score(value, "accuracy") == shown

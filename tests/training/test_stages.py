@@ -120,10 +120,10 @@ def test_a_stage_that_dies_leaves_nothing_that_looks_finished(base: Base, monkey
     lineage = plan(base, recipe("mntp", "supcon"))
     write = stages._write
 
-    def die_in_the_second(of, planned, folder, adapter, made):
+    def die_in_the_second(of, planned, folder, adapter, made, **options):
         if planned.stage.kind == "supcon":
             raise KeyboardInterrupt
-        write(of, planned, folder, adapter, made)
+        write(of, planned, folder, adapter, made, **options)
 
     monkeypatch.setattr(stages, "_write", die_in_the_second)
     with pytest.raises(KeyboardInterrupt):

@@ -52,7 +52,7 @@ def test_scores_are_mtebs_own(
     assert command("verify").stdout.startswith(f"{count} of {count} stored scores equal")
 
     for variant in ("causal", "bidir"):
-        command("train", "--variant", variant, "--base", folder, "--out", f"saved-{variant}")
+        command("export", variant, "--out", f"saved-{variant}")
         plain = subprocess.run(
             [sys.executable, "-P", "-W", "ignore", "-c", PLAIN, f"saved-{variant}", *tasks],
             env={**os.environ, **command.environment},
@@ -70,3 +70,23 @@ def test_a_trained_variant_of_a_real_base(command: Command, shared_data: Path, d
     folder = str(shared_data / "models" / "stories260K")
     said = command("run", "--variant", "quick", "--base", folder, "--tasks", "STSBenchmark").stdout
     assert "On base stories260K, quick is" in said
+
+
+def test_the_share_of_a_task_that_the_training_data_holds(
+    command: Command, shared_data: Path, datasets_cache: Path
+) -> None:
+    """Counted once by hand from the parquet files: SNLI's dev and test triplets against two tasks."""
+    command.environment = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(datasets_cache)}
+    card = command.folder / "model_cards" / "quick.md"
+    stage = "{kind: supcon, examples: 5880, steps: 4, batch_size: 16, max_length: 64, learning_rate: 2.0e-4}"
+    card.write_text(card.read_text().replace("{kind: mntp", stage + " #"))
+    nli = str(shared_data / "train" / "nli_triplets.parquet")
+    folder = str(shared_data / "models" / "stories260K")
+    command("run", "--variant", "quick", "--base", folder, "--tasks", "STSBenchmark,STS16", "--data", f"supcon={nli}")
+    overlaps = Store("results.duckdb").overlaps()
+    assert {(each.task, each.n_shared, each.n_texts) for each in overlaps if each.how == "measured"} == {
+        ("STSBenchmark", 31, 2550),
+        ("STS16", 0, 1863),
+    }
+    assert {each.task for each in overlaps if each.how == "declared"} == {"STSBenchmark"}
+    assert "31 of 2,550 texts (1.2 %)" in command("show", Store("results.duckdb").runs()[-1].run_id).stdout

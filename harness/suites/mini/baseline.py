@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.errors import HarnessError
 from harness.mini import checkpoint_folder
 
 
@@ -53,6 +54,10 @@ class BagOfWords:
         """(1, N, V) float32: the mean of the one-hot vectors of each word's own tokens."""
         counts_NV = self.counts([text[slice(*span)] for text, span in zip(texts, spans, strict=True)])
         return (counts_NV / np.maximum(counts_NV.sum(axis=1, keepdims=True), 1.0))[None]
+
+    def language_model(self) -> Any:
+        """There is none: it says so."""
+        raise HarnessError("a bag of words is no language model, so it has no retention; leave it out")
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
         """Cosine of all pairs, (N, M) tensor."""

@@ -37,6 +37,11 @@ class ContextItem:
     frame: int
     fold: int
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The item's one sentence."""
+        return (self.text,)
+
 
 def write_context(question: str, draw: Draw) -> list[ContextItem]:
     """All items of a draw for one question, `animacy` or `domain`; classes are equally frequent in every fold."""

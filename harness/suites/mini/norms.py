@@ -35,6 +35,11 @@ class NormItem:
     concept: str
     rating: float
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The item's one sentence."""
+        return (self.text,)
+
 
 def write_norms(draw: Draw) -> list[NormItem]:
     """All items of a draw: every form of every thing of the held-out topics, in ten contexts."""

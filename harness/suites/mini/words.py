@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from harness.contamination.texts import text_hashes
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult
 from harness.suites.mini import Draw, task_entry, task_revision
@@ -29,7 +30,10 @@ class WordEncoder(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class WordTask:
-    """A word task: `write` makes the items of a draw, `read` turns an encoder's vectors of them into outcomes."""
+    """A word task: `write` makes the items of a draw, `read` turns an encoder's vectors of them into outcomes.
+
+    An item gives its sentences as `texts`.
+    """
 
     name: str
     draw: Draw
@@ -79,7 +83,10 @@ class WordTask:
         score = score_outcomes(self.metric, outcomes)
         key = TaskKey(task=self.name, split="test", subset="default", revision=self.revision, metric=self.metric)
         seconds = time.monotonic() - began
-        return [TaskResult(key=key, task_type=self.task_type, score=score, outcomes=outcomes, seconds=seconds)]
+        texts = text_hashes(text for item in self.items for text in item.texts)
+        return [
+            TaskResult(key=key, task_type=self.task_type, score=score, outcomes=outcomes, seconds=seconds, texts=texts)
+        ]
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:

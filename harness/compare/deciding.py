@@ -1,0 +1,65 @@
+"""What it would take to decide a difference: more examples, or more seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.compare.estimates import SEEDS_FOR_A_RECIPE
+from harness.compare.results import Comparison, TaskComparison, TaskName, task_name
+from harness.metrics import get_metric
+from harness.stats import examples_needed, power_of, seeds_needed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """For one task, if the true difference were `effect`: the power of the test as it is, and what 80 % would take.
+
+    `units` and `seeds` are the fewest that reach it with the other as it is, None where no number does. `recipe`
+    says whether the question is about other seeds too; then a verdict needs at least five of them. `power` is None
+    where nothing can be estimated.
+    """
+
+    task: TaskName
+    metric: str
+    effect: float
+    n_units: int
+    n_seeds: int
+    recipe: bool
+    power: float | None
+    units: int | None
+    seeds: int | None
+
+
+def needs(comparison: Comparison, *, effect: float | None = None) -> list[Needs]:
+    """Return what each tested task needs to find `effect` (in the unit that is
+    shown, points for an accuracy; None: the difference that was observed).
+
+    Of the unadjusted test at the declared alpha: a family asks for more. With two or more seeds a side the question
+    is the recipe's, and seeds count; otherwise these checkpoints'.
+    """
+    return [_of(task, effect, comparison.alpha) for task in comparison.tasks if task.verdict != "descriptive"]
+
+
+def _of(task: TaskComparison, effect: float | None, alpha: float) -> Needs:
+    estimate = task.crossed or task.estimate
+    size = task.difference if effect is None else effect / get_metric(task.key.metric).scale
+    parts = None if estimate is None else estimate.components
+    recipe = parts is not None and parts.seed is not None
+    if parts is None or size == 0:
+        power, units, seeds = None, None, None
+    else:
+        power = power_of(size, parts, n_units=task.n_units, n_seeds=task.n_seeds, alpha=alpha)
+        units = examples_needed(size, parts, n_seeds=task.n_seeds, alpha=alpha)
+        seeds = seeds_needed(size, parts, n_units=task.n_units, alpha=alpha)
+        seeds = None if seeds is None else max(seeds, SEEDS_FOR_A_RECIPE)
+    return Needs(
+        task=task_name(task.key),
+        metric=task.key.metric,
+        effect=size,
+        n_units=task.n_units,
+        n_seeds=task.n_seeds,
+        recipe=recipe,
+        power=power,
+        units=units,
+        seeds=seeds,
+    )

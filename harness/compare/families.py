@@ -1,0 +1,232 @@
+"""The declared families: every hypothesis of a base at once, adjusted by max-T, with Holm beside it.
+
+A family is tested on t statistics of unit contributions (`harness.stats.joint`), which cost no resampling a pair.
+So it can hold every pair of variants, and a pair's adjusted p does not depend on what a reader asks to see.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from harness.compare.contrasts import Contrasts
+from harness.compare.estimates import claimed
+from harness.compare.one_task import Name, NamePair, Panel
+from harness.compare.results import Family, TaskComparison, TaskName, Verdict, task_name
+from harness.metrics import get_metric
+from harness.outcomes import TaskKey
+from harness.stats import (
+    Contrast,
+    Contributions,
+    Estimate,
+    JointTask,
+    benjamini_hochberg,
+    crossed_effect,
+    decide,
+    holm,
+    joint_statistics,
+    make_contrast,
+    max_t,
+)
+from harness.suites.retention import TASK_TYPE as RETENTION
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What a family says of one pair on one task; `estimate` is the t test behind it, first minus second."""
+
+    family: Family
+    estimate: Estimate
+    p_adjusted: float | None
+    p_holm: float | None
+    p_equivalent: float | None
+    margin: float | None
+    floor: float | None = None
+
+    @property
+    def tie(self) -> bool:
+        """Whether the difference lies within what two identical runs differ by."""
+        return self.floor is not None and abs(self.estimate.value) <= self.floor
+
+    def reversed(self) -> Decision:
+        """Return the same decision about second minus first."""
+        return replace(self, estimate=replace(self.estimate, value=-self.estimate.value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decisions:
+    """The decisions of one base by pair and task; `declared` holds those of the first family, `pairs` all pairs."""
+
+    declared: Mapping[tuple[NamePair, TaskName], Decision]
+    pairs: Mapping[tuple[NamePair, TaskName], Decision]
+
+    def of(self, pair: NamePair, task: TaskName) -> Decision | None:
+        """Return what was decided: by the first family if the pair was declared, else by that of all pairs."""
+        return _either(self.declared, pair, task) or self.among_all(pair, task)
+
+    def among_all(self, pair: NamePair, task: TaskName) -> Decision | None:
+        """Return what the family of all pairs says, whichever way round the pair is named."""
+        return _either(self.pairs, pair, task)
+
+
+def _either(decisions: Mapping[tuple[NamePair, TaskName], Decision], pair: NamePair, task: TaskName) -> Decision | None:
+    back = decisions.get(((pair[1], pair[0]), task))
+    return decisions.get((pair, task)) or (back.reversed() if back is not None else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Hypothesis:
+    pair: NamePair
+    panel: Panel
+    contrast: Contrast
+    estimate: Estimate
+
+
+def decide_families(
+    panels: Sequence[Panel],
+    variants: Sequence[Name],
+    *,
+    contrasts: Contrasts,
+    numbers: Mapping[tuple[Name, int | None], int],
+    floors: Mapping[TaskKey, float],
+    seed: int,
+    resamples: int,
+) -> Decisions:
+    """Test all pairs of `variants` (of one base and revision) on all `panels`.
+
+    What the encoder gained and what the language model lost are two questions, with families of their own.
+    `floors` are the noise floors of tasks. `numbers` gives every system a column that is the same in all tasks:
+    seeds are shared over tasks.
+    """
+    found: tuple[dict[tuple[NamePair, TaskName], Decision], ...] = ({}, {})
+    declared = {((base, c.variant), (base, c.against)) for base, _ in variants for c in contrasts.declared}
+    pairs = [(b, a) if (b, a) in declared else (a, b) for a, b in combinations(variants, 2)]
+    for question in (False, True):
+        asked = [panel for panel in panels if (panel.task_type == RETENTION) == question]
+        by_panel = [_hypotheses(panel, pairs, numbers) for panel in asked]
+        tested = [h for of_panel in by_panel for h in of_panel]
+        if not tested:
+            continue
+        joint = joint_statistics(
+            [
+                JointTask(table=of_panel[0].panel.table, contrasts=tuple(h.contrast for h in of_panel))
+                for of_panel in by_panel
+                if of_panel
+            ],
+            rng=np.random.default_rng([seed, zlib.crc32(variants[0][0].encode()), int(question)]),
+            resamples=resamples,
+        )
+        first = [i for i, h in enumerate(tested) if h.pair in declared]
+        families: tuple[tuple[Family, list[int]], ...] = (("declared", first), ("all pairs", list(range(len(tested)))))
+        for place, (family, members) in zip(found, families, strict=True):
+            if members:
+                adjusted = max_t(joint.observed[members], joint.null[:, members])
+                place |= _decided(family, [tested[i] for i in members], adjusted, contrasts, floors)
+    return Decisions(declared=found[0], pairs=found[1])
+
+
+def _hypotheses(
+    panel: Panel, pairs: Sequence[NamePair], numbers: Mapping[tuple[Name, int | None], int]
+) -> list[_Hypothesis]:
+    wide = replace(panel, table=_spread(panel, numbers))
+    made = []
+    for pair in pairs:
+        if all(name in panel.columns for name in pair):
+            first, second = ({seed: numbers[name, seed] for seed in panel.columns[name]} for name in pair)
+            contrast = claimed(make_contrast(first, second, columns=len(numbers)))
+            estimate = crossed_effect(wide.table, contrast)
+            made.append(_Hypothesis(pair=pair, panel=wide, contrast=contrast, estimate=estimate))
+    return made
+
+
+def _spread(panel: Panel, numbers: Mapping[tuple[Name, int | None], int]) -> Contributions:
+    """Return the panel's table with its columns at their numbers, 0 where a system is not in it."""
+    table = panel.table
+    value = np.zeros((len(numbers), table.n_draws))
+    part = np.zeros((table.n_units, len(numbers), table.n_draws))
+    for name, columns in panel.columns.items():
+        for seed, column in columns.items():
+            place = numbers.get((name, seed))
+            if place is not None:  # else of another base, or a baseline: no member of these families
+                value[place] = table.value_kd[column]
+                part[:, place] = table.part_ukd[:, column]
+    return replace(table, value_kd=value, part_ukd=part)
+
+
+def _decided(
+    family: Family,
+    tested: Sequence[_Hypothesis],
+    adjusted: Sequence[float | None],
+    contrasts: Contrasts,
+    floors: Mapping[TaskKey, float],
+) -> dict[tuple[NamePair, TaskName], Decision]:
+    margins = [contrasts.equivalence_margin(h.panel.key.metric) for h in tested]
+    estimates = [h.estimate for h in tested]
+    verdicts = decide(estimates, adjusted, alpha=contrasts.alpha, margins=margins)
+    checks = holm([estimate.p for estimate in estimates])
+    return {
+        (h.pair, task_name(h.panel.key)): Decision(
+            family=family,
+            estimate=h.estimate,
+            p_adjusted=p,
+            p_holm=check,
+            p_equivalent=verdict.p_equivalent,
+            margin=verdict.margin,
+            floor=floors.get(h.panel.key),
+        )
+        for h, p, check, verdict in zip(tested, adjusted, checks, verdicts, strict=True)
+    }
+
+
+def explore(
+    tasks: Sequence[TaskComparison], *, contrasts: Contrasts, floors: Mapping[TaskKey, float]
+) -> list[TaskComparison]:
+    """Adjust a comparison that no family holds, by question: false discovery rate over its own tasks."""
+    done = list(tasks)
+    for question in (False, True):
+        members = [i for i, t in enumerate(tasks) if t.is_retention == question and t.estimate is not None]
+        estimates = [e for i in members if (e := tasks[i].estimate) is not None]
+        adjusted, checks = (adjust([e.p for e in estimates]) for adjust in (benjamini_hochberg, holm))
+        margins = [contrasts.equivalence_margin(tasks[i].key.metric) for i in members]
+        verdicts = decide(estimates, adjusted, alpha=contrasts.alpha, margins=margins)
+        for i, estimate, p, check, verdict in zip(members, estimates, adjusted, checks, verdicts, strict=True):
+            decision = Decision(
+                family="exploratory",
+                estimate=estimate,
+                p_adjusted=p,
+                p_holm=check,
+                p_equivalent=verdict.p_equivalent,
+                margin=verdict.margin,
+                floor=floors.get(tasks[i].key),
+            )
+            done[i] = judge(tasks[i], decision, alpha=contrasts.alpha)
+    return done
+
+
+def judge(task: TaskComparison, decision: Decision, *, alpha: float) -> TaskComparison:
+    """Return `task` with its verdict: the adjusted p decides, unless the difference lies within the noise floor."""
+    p = decision.p_adjusted
+    if p is not None and task.p is not None:
+        p = max(p, task.p)  # the family's statistic is another one; no adjusted p is below the test's own
+    same = decision.p_equivalent is not None and decision.p_equivalent <= alpha
+    apart = p is not None and p <= alpha and task.difference != 0
+    tie = apart and decision.tie
+    verdict: Verdict = "equivalent" if same else "undecided"
+    if apart and not tie:
+        verdict = "better" if get_metric(task.key.metric).improves(task.difference) else "worse"
+    return replace(
+        task,
+        family=decision.family,
+        p_adjusted=p,
+        p_holm=decision.p_holm,
+        p_equivalent=decision.p_equivalent,
+        margin=decision.margin,
+        floor=decision.floor,
+        negligible=same and apart and not tie,
+        tie=tie,
+        verdict=verdict,
+    )

@@ -1,0 +1,81 @@
+"""Over the tasks of one comparison: their mean, and on how many of them the variant is better."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from harness.compare.estimates import Columns, claimed
+from harness.compare.one_task import NamePair, Panel
+from harness.compare.results import TaskComparison, task_name
+from harness.metrics import get_metric
+from harness.stats import (
+    AcrossTasks,
+    Replicability,
+    across_tasks,
+    crossed_effect,
+    make_contrast,
+    one_sided,
+    replicability,
+)
+from harness.suites.retention import TASK_TYPE as RETENTION
+
+
+def counts_across(panel: Panel) -> bool:
+    """Whether a task is part of means over tasks: one of the encoder's, tested, in points, higher is better."""
+    metric = get_metric(panel.key.metric)
+    return panel.task_type != RETENTION and metric.better == "higher" and metric.scale == 100.0
+
+
+def mean_over_tasks(panels: Sequence[Panel], pair: NamePair, *, seed: int, resamples: int) -> AcrossTasks | None:
+    """Estimate the mean difference of `pair` over the panels in which both are, on the seeds they have in all.
+
+    The standardised effect divides each task by the standard deviation of an example's difference. None without a
+    task, or where no seed of a system was measured on all of them.
+    """
+    shared = [p for p in panels if counts_across(p) and all(name in p.columns for name in pair)]
+    sides = [_everywhere([p.columns[name] for p in shared]) for name in pair]
+    if not shared or not all(sides):
+        return None
+    rows, scales = [], []
+    first = {s: i for i, s in enumerate(sides[0])}
+    second = {s: i for i, s in enumerate(sides[1], len(first))}
+    contrast = claimed(make_contrast(first, second, columns=len(first) + len(second)))
+    for panel in shared:
+        columns = [panel.columns[name][s] for name, side in zip(pair, sides, strict=True) for s in side]
+        rows.append(panel.table.value_kd[columns].mean(axis=1))
+        a, b = ({s: panel.columns[name][s] for s in side} for name, side in zip(pair, sides, strict=True))
+        local = claimed(make_contrast(a, b, columns=len(panel.table.value_kd)))
+        parts = crossed_effect(panel.table, local).components
+        scales.append(np.sqrt(parts.example) if parts is not None else 0.0)
+    rng = np.random.default_rng([seed, zlib.crc32(repr(pair).encode())])
+    return across_tasks(np.array(rows), contrast, scale_t=scales, rng=rng, resamples=resamples)
+
+
+def better_on(tasks: Sequence[TaskComparison], *, alpha: float) -> Replicability | None:
+    """Return on at least how many of the encoder's tested tasks the variant is better, by partial conjunction.
+
+    Bonferroni's combination: tasks share checkpoints, so they are not independent. None where nothing was tested.
+    """
+    tested = [t for t in tasks if not t.is_retention and t.p is not None]
+    if not tested:
+        return None
+    sided = [one_sided(t.p, t.difference if get_metric(t.key.metric).improves(1.0) else -t.difference) for t in tested]
+    return replicability(sided, alpha=alpha, method="bonferroni")
+
+
+def _everywhere(columns: Sequence[Columns]) -> list[int | None]:
+    """Return the seeds that are in all of `columns`, in order."""
+    return [seed for seed in columns[0] if all(seed in each for each in columns)] if columns else []
+
+
+def standing(panels: Sequence[Panel]) -> Mapping[str, Panel]:
+    """Return the panels of a mean over tasks by task, the largest where a task has several."""
+    best: dict[str, Panel] = {}
+    for panel in panels:
+        name = "\0".join(task_name(panel.key))
+        if counts_across(panel) and (name not in best or len(panel.columns) > len(best[name].columns)):
+            best[name] = panel
+    return best

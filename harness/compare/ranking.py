@@ -1,0 +1,268 @@
+"""Ranks from the simultaneous tests of all pairs: sets of ranks, letters, and why some have none.
+
+Sets and letters are made here, once, for all variants of a base: a reader who hides rows does not move them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from harness.compare.analysis import Analysis, analyse
+from harness.compare.contrasts import declared_contrasts
+from harness.compare.entries import Entry, current_entries
+from harness.compare.estimates import claimed
+from harness.compare.one_task import Name, Panel
+from harness.compare.overall import standing
+from harness.compare.results import TaskName, task_name
+from harness.errors import HarnessError, near_names
+from harness.metrics import get_metric
+from harness.stats import (
+    JointTask,
+    RankSet,
+    compact_letters,
+    joint_statistics,
+    make_contrast,
+    max_t,
+    rank_sets,
+    task_contributions,
+)
+from harness.store import Store
+
+_Test = Callable[[Name, Name], bool]  # whether the first was shown to be better than the second
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A variant's score, the ranks that are compatible with the data, and its letters."""
+
+    variant: str
+    score: float
+    ranks: RankSet
+    letters: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """The ranked variants, best score first. `task` is None for the mean over the tasks."""
+
+    task: TaskName | None
+    metric: str | None
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranks:
+    """All rankings of one base on some tasks; `unranked` says why a variant has no rank.
+
+    Ranks of tasks come from the family of all pairs × tasks, ranks of the mean (`overall`) from all pairs on the
+    mean over the tested tasks, the task being the random effect.
+    """
+
+    base: str
+    alpha: float
+    tasks: tuple[Ranking, ...]
+    overall: Ranking | None
+    unranked: Mapping[str, str]
+    n_tasks: int
+
+
+def rank(
+    store: Store,
+    *,
+    base: str,
+    suite: str | None = None,
+    tasks: Collection[str] | None = None,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Ranks:
+    """Rank the variants of `base` on the stored tasks of `suite` or on `tasks` (None: all that are stored).
+
+    The choice decides which rankings are made and what counts as a missing cell, not the family that is tested.
+    Raises HarnessError for a base or a task without results.
+    """
+    scores = store.scores()
+    entries = [entry for entry in current_entries(store, scores=scores) if entry.base == base]
+    if not entries:
+        known = {entry.base for entry in current_entries(store, scores=scores) if entry.base}
+        hint = near_names(base, known) if known else "it is empty; `harness run --variant bidir-supcon` fills it"
+        raise HarnessError(f"the store has no results on base {base!r}: {hint}")
+    analysis = analyse(store, entries=[], family=entries, pairs=[], scores=scores, resamples=resamples, seed=seed)
+    return make_ranks(
+        analysis,
+        entries,
+        scores,
+        unproven=unproven(store, entries, scores),
+        chosen=chosen_tasks(scores[scores["base"] == base], suite=suite, tasks=tasks),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def chosen_tasks(
+    scores: pd.DataFrame, *, suite: str | None = None, tasks: Collection[str] | None = None
+) -> list[TaskName]:
+    """Return the tasks of `scores` that were named, or measured as part of `suite`."""
+    rows = scores
+    for column, wanted in (("suite", {suite} if suite is not None else None), ("task", tasks)):
+        if wanted is not None:
+            unknown = sorted(set(wanted) - set(rows[column]))
+            if unknown:
+                known = sorted(set(rows[column]))
+                raise HarnessError(
+                    f"the store has no results of the {column} {unknown[0]!r}: {near_names(unknown[0], known)}"
+                )
+            rows = rows[rows[column].isin(set(wanted))]
+    return sorted(
+        {(str(t), str(s), str(u)) for t, s, u in zip(rows["task"], rows["split"], rows["subset"], strict=True)}
+    )
+
+
+def unproven(store: Store, entries: Sequence[Entry], scores: pd.DataFrame) -> set[Name]:
+    """Return the variants of which some result that counts comes from a run without a mask proof."""
+    proven = {run.run_id: run.proven for run in store.runs()}
+    runs = scores.groupby("system_id")["run_id"].unique().to_dict()
+    return {
+        entry.name
+        for entry in entries
+        if entry.kind == "variant" and not all(proven[run] for s in entry.systems for run in runs[s.system_id])
+    }
+
+
+def make_ranks(
+    analysis: Analysis,
+    entries: Sequence[Entry],
+    scores: pd.DataFrame,
+    *,
+    unproven: Collection[Name],
+    chosen: Sequence[TaskName],
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Ranks:
+    """Rank `entries` of one base on the `chosen` tasks from the families in `analysis`."""
+    variants = [entry for entry in entries if entry.kind == "variant"]
+    base = variants[0].base if variants else ""
+    alpha = declared_contrasts().alpha
+    score = _scores(variants, scores)
+    panels = {task_name(p.key): p for p in _widest(analysis.panels) if task_name(p.key) in set(chosen)}
+    unranked = {
+        entry.variant: why for entry in variants if (why := _why_unranked(entry, panels, chosen, score, unproven))
+    }
+    ranked = [entry.name for entry in variants if entry.variant not in unranked]
+    decisions = analysis.decisions.get(base)
+    found = []
+    for task, panel in panels.items():
+        metric = get_metric(panel.key.metric)
+
+        def beats(a: Name, b: Name, task: TaskName = task, better: Callable[[float], bool] = metric.improves) -> bool:
+            decision = decisions.among_all((a, b), task) if decisions else None
+            if decision is None or decision.p_adjusted is None or decision.p_adjusted > alpha or decision.tie:
+                return False
+            return better(decision.estimate.value)
+
+        values = {name: score[name, task] for name in ranked}
+        places = _places(values, beats, lower=metric.better == "lower")
+        found.append(Ranking(task=task, metric=panel.key.metric, places=places))
+    means = list(standing(list(panels.values())).values())
+    return Ranks(
+        base=base,
+        alpha=alpha,
+        tasks=tuple(found),
+        overall=_overall(ranked, means, score, alpha=alpha, seed=seed, resamples=resamples) if ranked else None,
+        unranked=unranked,
+        n_tasks=len(means),
+    )
+
+
+def _scores(variants: Sequence[Entry], scores: pd.DataFrame) -> dict[tuple[Name, TaskName], float]:
+    place = {s.system_id: entry.name for entry in variants for s in entry.systems}
+    rows = scores[scores["system_id"].isin(place)]
+    found: dict[tuple[Name, TaskName], list[float]] = {}
+    for system, task, split, subset, score in rows[["system_id", "task", "split", "subset", "score"]].values.tolist():
+        found.setdefault((place[system], (task, split, subset)), []).append(float(score))
+    return {key: float(np.mean(values)) for key, values in found.items()}
+
+
+def _widest(panels: Sequence[Panel]) -> list[Panel]:
+    """Return one panel a task: the one in which most systems were asked the same."""
+    best: dict[TaskName, Panel] = {}
+    for panel in panels:
+        name = task_name(panel.key)
+        if name not in best or len(panel.columns) > len(best[name].columns):
+            best[name] = panel
+    return list(best.values())
+
+
+def _why_unranked(
+    entry: Entry,
+    panels: Mapping[TaskName, Panel],
+    chosen: Sequence[TaskName],
+    score: Mapping[tuple[Name, TaskName], float],
+    unproven: Collection[Name],
+) -> str:
+    if entry.name in unproven:
+        return "no mask proof: it is not shown that its attention is what the card says"
+    missing = [task for task in chosen if (entry.name, task) not in score]
+    if missing:
+        return f"{len(missing)} of {len(chosen)} tasks not measured, {missing[0][0]} among them"
+    apart = [task for task, panel in panels.items() if entry.name not in panel.columns]
+    if apart:
+        return f"it was not asked the same as the others in {apart[0][0]}; run it again with --force"
+    short = [task for task, panel in panels.items() if len(panel.columns[entry.name]) < len(entry.systems)]
+    return f"not every seed was measured on {short[0][0]}" if short else ""
+
+
+def _places(values: Mapping[Name, float], beats: _Test, *, lower: bool) -> tuple[Place, ...]:
+    names = list(values)
+    table = np.array([[beats(a, b) if a != b else False for b in names] for a in names], dtype=bool)
+    order = sorted(range(len(names)), key=lambda i: values[names[i]] if lower else -values[names[i]])
+    if not names:
+        return ()
+    letters = compact_letters(table, order=order)
+    sets = rank_sets(table)
+    return tuple(Place(variant=names[i][1], score=values[names[i]], ranks=sets[i], letters=letters[i]) for i in order)
+
+
+def _overall(
+    ranked: Sequence[Name],
+    panels: Sequence[Panel],
+    score: Mapping[tuple[Name, TaskName], float],
+    *,
+    alpha: float,
+    seed: int,
+    resamples: int,
+) -> Ranking | None:
+    """Rank by the mean over the tested tasks: all pairs at once by max-T, a task being the unit."""
+    if not panels:
+        return None
+    columns = {name: list(panels[0].columns[name]) for name in ranked}
+    place = {(name, s): i for i, (name, s) in enumerate((name, s) for name in ranked for s in columns[name])}
+    values: NDArray[np.float64] = np.array(
+        [[float(p.table.value_kd[p.columns[name][s]].mean()) for name, s in place] for p in panels]
+    )
+    pairs = [(a, b) for i, a in enumerate(ranked) for b in ranked[i + 1 :]]
+    contrasts = [
+        claimed(
+            make_contrast(
+                {s: place[a, s] for s in columns[a]}, {s: place[b, s] for s in columns[b]}, columns=len(place)
+            )
+        )
+        for a, b in pairs
+    ]
+    shown: dict[tuple[Name, Name], float] = {}
+    if pairs and len(panels) > 1:
+        joint = joint_statistics(
+            [JointTask(table=task_contributions(values), contrasts=tuple(contrasts))],
+            rng=np.random.default_rng([seed, zlib.crc32(b"mean over tasks")]),
+            resamples=resamples,
+        )
+        for (a, b), p, t in zip(pairs, max_t(joint.observed, joint.null), joint.observed, strict=True):
+            if p is not None and p <= alpha:
+                shown[(a, b) if t > 0 else (b, a)] = p
+    means = {name: float(np.mean([score[name, task_name(p.key)] for p in panels])) for name in ranked}
+    return Ranking(task=None, metric=None, places=_places(means, lambda a, b: (a, b) in shown, lower=False))

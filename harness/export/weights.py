@@ -1,0 +1,118 @@
+"""A system of the store ─▶ its encoder in float32, from the cache or drawn and built again from the base."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.bases import EMBEDDED, Base, resolve_base
+from harness.encoder.model import Encoder, build_encoder
+from harness.encoder.placement import Placement
+from harness.errors import HarnessError
+from harness.export.choose import label_of
+from harness.paths import cache_folder
+from harness.recipes import Recipe
+from harness.records import Run, System
+from harness.training.manifests import MANIFEST, read_stage
+
+_COMMIT_DIGITS = 40
+
+
+def build_system(system: System, runs: Sequence[Run], *, base: str | None) -> Encoder:
+    """Build `system` on the CPU in float32. `base` names the base if it no longer lies where it was measured.
+
+    Raises HarnessError if the trained weights are gone from the cache or are not those that `runs` measured, and if
+    the base is not the one that was measured.
+    """
+    recipe = _recipe(system)
+    if recipe.instruction:
+        raise HarnessError(
+            f"{label_of(system)} puts an instruction before every text and pools the text alone, which plain "
+            "sentence-transformers cannot do; a variant without the instruction has the same weights: export that"
+        )
+    if system.stage_digests:
+        checkpoint = _stage(system, runs, recipe)
+        recipe = recipe.model_copy(update={"weights": "pretrained"})
+    else:
+        checkpoint = _base(system, base).folder
+    return build_encoder(
+        checkpoint,
+        recipe,
+        seed=system.seed,
+        place=Placement(device="cpu", dtype="float32"),
+        name=f"{system.base}-{system.variant}",
+        revision=system.system_id,
+    )
+
+
+def _recipe(system: System) -> Recipe:
+    fields = {name: value for name, value in system.recipe.items() if name in Recipe.model_fields}
+    try:
+        return Recipe.model_validate(fields)
+    except ValidationError:
+        raise HarnessError(
+            f"the recipe of {label_of(system)} was stored by another version of harness, and this one cannot read it; "
+            "measure the variant again with `harness run`"
+        ) from None
+
+
+def _stage(system: System, runs: Sequence[Run], recipe: Recipe) -> Path:
+    """The folder of the last stage, whose name is the beginning of the stage's address."""
+    stored = Path(system.folder or "")
+    in_cache = cache_folder() / "stages" / stored.name
+    folder = next((each for each in (in_cache, stored) if (each / MANIFEST).is_file()), None)
+    again = _train_command(system, runs, recipe)
+    if folder is None:
+        raise HarnessError(f"the weights of {label_of(system)} are no longer in the cache; `{again}` trains them again")
+    here = read_stage(folder).manifest.get("weights_sha256")
+    measured = {run.provenance.get("weights_sha256", here) for run in runs}
+    if measured != {here}:
+        raise HarnessError(
+            f"the weights of {label_of(system)} in {folder} are not those that were measured (the stage was trained "
+            "again and came out otherwise); measure them with `harness run --force`"
+        )
+    return folder
+
+
+def _base(system: System, given: str | None) -> Base:
+    name = given or _where(system)
+    base = resolve_base(name)
+    if base.revision != system.base_revision:
+        raise HarnessError(
+            f"the base {name!r} is not what {label_of(system)} was measured on (its revision is {base.revision[:12]}, "
+            f"not {system.base_revision[:12]}); name the right one with --base"
+        )
+    return base
+
+
+def _where(system: System) -> str:
+    if system.base == EMBEDDED:
+        return EMBEDDED
+    if len(system.base_revision) == _COMMIT_DIGITS:
+        return f"{system.base}@{system.base_revision}"
+    if system.folder and Path(system.folder).is_dir():
+        return system.folder
+    raise HarnessError(f"the base of {label_of(system)} is no longer at {system.folder}; say where with --base")
+
+
+def _train_command(system: System, runs: Sequence[Run], recipe: Recipe) -> str:
+    """The command that fills the cache with the system's stages again."""
+    base = f"{system.base}@{system.base_revision}" if len(system.base_revision) == _COMMIT_DIGITS else system.base
+    for run in runs:
+        words = shlex.split(str(run.provenance.get("command", "")))
+        if "--base" in words[:-1] and not base.endswith(system.base_revision):
+            base = words[words.index("--base") + 1]
+    words = ["harness", "train", "--variant", system.variant, "--base", base]
+    words += [] if system.seed is None else ["--seed", str(system.seed)]
+    for kind, source in stage_data(recipe):
+        words += ["--data", f"{kind}={source}"]
+    return shlex.join(words)
+
+
+def stage_data(recipe: Recipe) -> list[tuple[str, str]]:
+    """Stage kinds with the data they were given by name; the embedded English needs no naming."""
+    pairs = [(stage.kind, getattr(stage, "data", EMBEDDED)) for stage in recipe.stages]
+    return [(kind, source) for kind, source in pairs if isinstance(source, str) and source != EMBEDDED]

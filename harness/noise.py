@@ -1,0 +1,73 @@
+"""How far do scores move when nothing changed? The identical system, twice: another batch size, another kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from harness.bases import resolve_base
+from harness.cards import get_card, load_cards
+from harness.encoder.placement import Placement
+from harness.errors import HarnessError
+from harness.outcomes import NoiseFloor
+from harness.store import Store
+from harness.suites.catalog import choose_suite, make_task, task_info
+from harness.suites.retention import TASK_TYPE as RETENTION
+from harness.systems import plan_systems
+
+OTHER_BATCH = 5  # small and odd: other padding for nearly every text
+Note = Callable[[str], None]
+
+
+def measure_noise(
+    store: Store,
+    *,
+    base: str,
+    variant: str,
+    seed: int,
+    suite: str,
+    tasks: Sequence[str],
+    place: Placement,
+    note: Note,
+) -> list[NoiseFloor]:
+    """Measure `variant` as a run does, and again in batches of 5 with another attention kernel; store the difference.
+
+    Neither is stored as a result. The floor holds for its task, for every variant of the base: below it, differences
+    are ties. Raises HarnessError for retention (its kernel is fixed) and for a variant whose stages are not trained.
+    """
+    chosen = choose_suite(suite, tasks)
+    infos = [task_info(name) for name in chosen.tasks]
+    if any(info.task_type == RETENTION for info in infos):
+        raise HarnessError("the noise floor is measured for the encoder's tasks; retention has one kernel only")
+    resolved = resolve_base(base)
+    card = get_card(variant, load_cards())
+    [planned] = plan_systems(resolved, [card], [seed])
+    if planned.untrained:
+        stages = ", ".join(stage.stage.kind for stage in planned.untrained)
+        raise HarnessError(
+            f"{planned.label} is not trained yet ({stages}); run it first: harness run --variant {variant}"
+        )
+    encoder = planned.encoder(place)
+    encoder.prove().require()
+    usual = str(encoder.backbone.config._attn_implementation)
+    other = "eager" if usual != "eager" else "sdpa"
+    system_id = store.add_system(planned.record())
+    found = []
+    for info in infos:
+        note(f"{planned.label} · {info.name}")
+        as_run = make_task(info.name).run(encoder)
+        with encoder.computed_otherwise(batch_size=OTHER_BATCH, kernel=other):
+            again = make_task(info.name).run(encoder)
+        of_task = [
+            NoiseFloor(
+                system_id=system_id,
+                base_revision=resolved.revision,
+                key=first.key,
+                dtype=place.dtype,
+                device=place.device,
+                scores={f"batches of a run, {usual}": first.score, f"batches of {OTHER_BATCH}, {other}": second.score},
+            )
+            for first, second in zip(as_run, again, strict=True)
+        ]
+        store.add_noise_floors(of_task)
+        found += of_task
+    return found

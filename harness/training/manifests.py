@@ -1,0 +1,47 @@
+"""What a trained stage's folder says of itself: its manifest, and the hashes of the texts it was trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from harness.contamination.texts import Hashes, text_hashes
+from harness.errors import HarnessError
+from harness.records import StageRecord
+
+MANIFEST = "stage.json"
+TEXTS = "texts.npy"
+
+
+def read_stage(folder: Path) -> StageRecord:
+    """The manifest of the stage in `folder`. Raises HarnessError if there is none."""
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        return StageRecord(digest=manifest["digest"], kind=manifest["kind"], manifest=manifest)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise HarnessError(
+            f"{path} cannot be read; remove its folder and run again: the stage is then trained anew"
+        ) from None
+
+
+def write_texts(folder: Path, texts: Iterable[str]) -> None:
+    """Keep the hashes of the training `texts` in `folder`, for counting what evaluation tasks share with them."""
+    np.save(folder / TEXTS, text_hashes(texts), allow_pickle=False)
+
+
+def read_texts(folder: Path) -> Hashes | None:
+    """The hashes of the stage's training texts, sorted; None if it kept none (an adapter, or an older harness)."""
+    path = folder / TEXTS
+    if not path.is_file():
+        return None
+    try:
+        hashes: Hashes = np.load(path, allow_pickle=False).astype(np.uint64)
+    except (OSError, ValueError):
+        raise HarnessError(
+            f"{path} cannot be read; remove its folder and run again: the stage is then trained anew"
+        ) from None
+    return hashes

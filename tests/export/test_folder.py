@@ -1,0 +1,136 @@
+"""From a run to a folder that knows nothing of this project."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from huggingface_hub import ModelCard
+from sentence_transformers import SentenceTransformer
+
+from harness.bases import resolve_base
+from harness.cards import load_cards
+from harness.encoder.placement import Placement
+from harness.errors import HarnessError, ProofError
+from harness.export import export_system, folder
+from harness.paths import cache_folder
+from harness.records import Run
+from harness.store import Store
+from harness.systems import plan_systems
+from harness.training.manifests import read_stage
+from harness.training.stages import stage_folder
+from tests.conftest import TINY_WORDS
+from tests.factory import PROOF, FakeTask, result_of
+from tests.test_cards import write_card
+
+TEXTS = [" ".join(np.random.default_rng(i).choice(TINY_WORDS, 1 + i)) for i in range(20)]
+STAGE = "{kind: simcse, examples: 40, steps: 2, batch_size: 8, max_length: 16, learning_rate: 1.0e-1, data: seen.txt}"
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store(Path("results.duckdb"))
+
+
+def measure(store: Store, base: Path | str, variant: str) -> np.ndarray:
+    """Make `variant` and store it with a proof and a made-up result; return our own embeddings of TEXTS."""
+    Path("seen.txt").write_text("\n".join(f"{text} {i}" for i, text in enumerate(TEXTS * 2)))
+    write_card(Path("model_cards"), "ninth", f"stages: [{STAGE}]\n")
+    place = Placement(device="cpu", dtype="float32")
+    [planned] = plan_systems(resolve_base(str(base)), [load_cards()[variant]], [0])
+    planned.train("cpu")
+    stages = [read_stage(stage_folder(stage)) for stage in planned.lineage]
+    run = Run(
+        system_id=store.add_system(planned.record()), suite="mini", dtype="float32", device="cpu", evaluation="1",
+        provenance={
+            "command": f"harness run --variant {variant} --base {base}",
+            **({"weights_sha256": stages[-1].manifest["weights_sha256"]} if stages else {}),
+        },
+        mask_proof=PROOF,
+    )  # fmt: skip
+    store.add_stages(stages)
+    store.add_run(run)
+    store.add_result(run.run_id, result_of(FakeTask("T", "spearman", 12), skill=0.5))
+    return planned.encoder(place).encode(TEXTS)
+
+
+@pytest.mark.parametrize(
+    "variant", ["ninth", *(pytest.param(name, marks=pytest.mark.slow) for name in ("causal", "bidir", "random"))]
+)
+def test_a_stranger_opens_it_and_gets_the_same_embeddings(tiny_base: Path, store: Store, variant: str) -> None:
+    ours = measure(store, tiny_base, variant)
+    out = export_system(store, variant, out=Path("out"))
+    theirs = SentenceTransformer(str(out), device="cpu").encode(TEXTS, show_progress_bar=False)
+    assert np.abs(theirs - ours).max() <= 1e-6
+    assert not {"stage.json", "texts.npy"} & {path.name for path in out.iterdir()}
+    assert json.loads((out / "config.json").read_text())["is_causal"] == (variant in ("causal", "ninth"))
+    modules = json.loads((out / "modules.json").read_text())
+    assert all(module["type"].startswith("sentence_transformers.") for module in modules)
+    card = ModelCard.load(out / "README.md")
+    assert [each.metric_value for each in card.data.eval_results] == [store.scores()["score"][0]]
+    assert ("drawn anew from the seed" in card.text) == (variant == "random")
+
+
+def test_weights_that_are_gone_or_others(tiny_base: Path, store: Store) -> None:
+    measure(store, tiny_base, "ninth")
+    [stage] = (cache_folder() / "stages").glob("*/stage.json")
+    manifest = stage.read_text()
+    stage.write_text(json.dumps(json.loads(manifest) | {"weights_sha256": "0" * 64}))
+    with pytest.raises(HarnessError, match="are not those that were measured"):
+        export_system(store, "ninth", out=Path("out"))
+    shutil.rmtree(stage.parent)
+    with pytest.raises(HarnessError) as caught:
+        export_system(store, "ninth", out=Path("out"))
+    command = f"`harness train --variant ninth --base {tiny_base} --seed 0 --data simcse=seen.txt` trains them again"
+    assert command in str(caught.value)
+    assert not Path("out").exists()
+
+
+@pytest.mark.slow
+def test_a_base_that_moved_or_changed(tiny_base: Path, store: Store, tmp_path: Path) -> None:
+    moving = Path(shutil.copytree(tiny_base, tmp_path / "here" / "tiny"))
+    measure(store, moving, "bidir")
+    moved = shutil.move(moving, tmp_path / "there")
+    with pytest.raises(HarnessError, match=r"no longer at .* say where with --base"):
+        export_system(store, "bidir", out=Path("out"))
+    config = json.loads((Path(moved) / "config.json").read_text())
+    (Path(moved) / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-3}))
+    with pytest.raises(HarnessError, match="is not what tiny/bidir was measured on"):
+        export_system(store, "bidir", out=Path("out"), base=moved)
+    assert export_system(store, "bidir", out=Path("out"), base=str(tiny_base)) == Path("out")
+
+
+def test_a_folder_in_use_is_left_alone(store: Store) -> None:
+    Path("taken").mkdir()
+    Path("taken/file").write_text("mine")
+    with pytest.raises(HarnessError, match="is not empty"):
+        export_system(store, "causal", out=Path("taken"))
+    with pytest.raises(HarnessError, match="is not empty"):
+        export_system(store, "causal", out=Path("taken/file"))
+    assert Path("taken/file").read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_a_folder_that_comes_out_wrong_is_not_there(
+    tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure(store, tiny_base, "causal")
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "TOLERANCE", -1.0)
+        with pytest.raises(HarnessError, match="gives other embeddings"):
+            export_system(store, "causal", out=Path("out"))
+        patch.setattr(
+            "harness.encoder.model.set_attention", lambda model, attention: setattr(model.config, "is_causal", False)
+        )
+        with pytest.raises(ProofError, match="the card says causal"):
+            export_system(store, "causal", out=Path("out"))
+    assert sorted(path.name for path in Path().iterdir() if "out" in path.name) == []
+    Path("out").mkdir()
+    assert export_system(store, "causal", out=Path("out")) == Path("out")
+
+
+def _always_bidirectional(model, attention: str) -> None:
+    model.config.is_causal = False

@@ -1,0 +1,79 @@
+"""`harness run --suite retention` from the plan to the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.encoder.placement import Placement
+from harness.errors import HarnessError, ProofError
+from harness.run import RunRequest, execute, plan_run
+from harness.store import Store
+from harness.suites.retention import task_names
+from tests.suites.retention.test_tasks import DOCUMENTS
+from tests.test_run import Ear
+
+PLACE = Placement(device="cpu", dtype="float32")
+
+
+def request(base: Path, text: str | None, **more) -> RunRequest:
+    data = () if text is None else (("retention", text),)
+    return RunRequest(base=str(base), variants=("bidir",), data=data, **{"suite": "retention", **more})
+
+
+def go(wanted: RunRequest, store: Store) -> Ear:
+    ear = Ear()
+    execute(plan_run(wanted, store, PLACE), store, ear, command="test")
+    return ear
+
+
+@pytest.fixture
+def store() -> Store:
+    Path("own.txt").write_text("\n\n".join(DOCUMENTS))
+    return Store(Path("results.duckdb"))
+
+
+def test_untrained_variants_lose_nothing_and_another_text_is_another_measurement(tiny_base: Path, store: Store) -> None:
+    few = ("RetentionBits", "RetentionAdaptersOff", "RetentionRepeatsSampled")
+    assert set(few) < set(task_names())
+    ear = go(request(tiny_base, "own.txt", tasks=few), store)
+    assert ear.results == [(variant, task) for variant in ("causal", "bidir") for task in few]
+    assert all(check.ok for check in store.verify())
+    scores = store.scores().pivot(index="task", columns="variant", values="score")
+    assert (scores["causal"] == scores["bidir"]).all()
+    assert scores.loc["RetentionAdaptersOff", "bidir"] == 0.0
+    assert set(store.scores()["subset"]) == {"own"}
+    assert plan_run(request(tiny_base, "own.txt", tasks=few), store, PLACE).idle
+    Path("own.txt").write_text("\n\n".join(DOCUMENTS[:3]))
+    assert not plan_run(request(tiny_base, "own.txt", tasks=few), store, PLACE).idle
+
+
+def test_a_text_is_asked_for_and_never_ignored(tiny_base: Path, store: Store) -> None:
+    for wanted, sentence in (
+        (request(tiny_base, None), "give --data retention=FILE"),
+        (request(tiny_base, "absent.txt"), "neither `mini`, `wikitext-2`, nor a file"),
+        (request(tiny_base, "own.txt", suite="mini", tasks=("MiniSTS",)), "add --suite retention"),
+    ):
+        with pytest.raises(HarnessError, match=sentence):
+            plan_run(wanted, store, PLACE)
+    mixed = plan_run(request(tiny_base, "own.txt", tasks=("RetentionBits", "MiniSTS")), store, PLACE)
+    assert (mixed.suite.name, mixed.suite.tasks) == ("tasks", ("RetentionBits", "MiniSTS"))
+
+
+def test_a_base_that_is_not_given_back_stops_the_run(
+    tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.encoder import language_model
+
+    plain = language_model.load_causal
+
+    def moved(folder, **options):
+        model = plain(folder, **options)
+        model.base_model.norm.weight.data[0] += 1e-3
+        return model
+
+    monkeypatch.setattr(language_model, "load_causal", moved)
+    with pytest.raises(ProofError, match="is not the base"):
+        go(request(tiny_base, "own.txt", tasks=("RetentionBits", "RetentionAdaptersOff")), store)
+    assert list(store.scores()["task"]) == ["RetentionBits"]

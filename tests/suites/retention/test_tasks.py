@@ -1,0 +1,137 @@
+"""The retention suite: per-document outcomes of one language model, and nothing computed twice."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.encoder.model import Encoder, build_encoder
+from harness.encoder.placement import Placement
+from harness.errors import HarnessError
+from harness.metrics import score_outcomes
+from harness.outcomes import TaskResult
+from harness.recipes import Recipe
+from harness.suites.catalog import make_task, task_info
+from harness.suites.mini.baseline import BagOfWords
+from harness.suites.retention import TASKS, task_entry
+from harness.suites.retention.ngrams import ngram_counts
+from harness.suites.retention.tasks import RetentionTask, document_ids
+from harness.suites.retention.text import open_text
+from tests.adapters import make_lineage
+
+LONG = "the old man saw her and ran to the big red tree in the road and the cat sat on the mat"
+DOCUMENTS = [LONG, "a dog", f"{LONG} and {LONG} and {LONG} and {LONG}", LONG.replace("cat", "bird")]
+
+
+def encoder(checkpoint: Path, base: Path, *adapters: Path) -> Encoder:
+    return build_encoder(
+        checkpoint,
+        Recipe(attention="bidirectional"),
+        seed=None,
+        place=Placement(device="cpu", dtype="float32"),
+        name="tiny",
+        revision="1",
+        language_model=base,
+        adapters=adapters,
+    )
+
+
+def run_all(system: Encoder) -> dict[str, TaskResult]:
+    Path("text.txt").write_text("\n\n".join(DOCUMENTS))
+    text = open_text("text.txt")
+    (results,) = zip(*(make_task(entry.name, text=text).run(system) for entry in TASKS), strict=True)
+    return {result.key.task: result for result in results}
+
+
+def test_every_measure_is_the_aggregate_of_its_documents(tiny_base: Path) -> None:
+    stages = make_lineage(tiny_base, Path("lineage"))
+    base, trained = (
+        run_all(system)
+        for system in (
+            encoder(tiny_base, tiny_base),
+            encoder(stages[-1], tiny_base, *(stage / "adapter" for stage in stages)),
+        )
+    )
+    losses = encoder(tiny_base, tiny_base).language_model().losses(DOCUMENTS)
+    assert base["RetentionBits"].score == pytest.approx(losses.bits.sum() / losses.bytes.sum())
+    assert base["RetentionPerplexity"].score == pytest.approx(math.exp(losses.nats.sum() / losses.tokens.sum()))
+    for found in (base, trained):
+        for result in found.values():
+            assert score_outcomes(result.key.metric, result.outcomes) == result.score
+            assert (result.key.subset, result.key.split, result.task_type) == ("text", "test", "Retention")
+        assert found["RetentionBits"].outcomes["example_id"].tolist() == document_ids(DOCUMENTS)
+        assert found["RetentionBits"].note == "1 of 4 texts cut at 64 tokens"
+        # "a dog" is too short to prompt with
+        assert found["RetentionRepeatsGreedy"].outcomes["example_id"].tolist() == [
+            document_ids(DOCUMENTS)[row] for row in (0, 2, 3)
+        ]
+        assert found["RetentionRepeatsGreedy"].note == "3 continuations of 47 tokens"
+        assert found["RetentionAdaptersOff"].score == 0.0
+    asked = ["example_id", "unit", "trial", "gold_score"]
+    for name in base:
+        pd.testing.assert_frame_equal(base[name].outcomes[asked], trained[name].outcomes[asked])
+    assert trained["RetentionBits"].score != pytest.approx(base["RetentionBits"].score, abs=1e-3)
+
+
+def test_repetition_is_counted_in_the_continuation_that_was_made(tiny_base: Path) -> None:
+    system = encoder(tiny_base, tiny_base)
+    results = run_all(system)
+    model = system.language_model()
+    prompts = [
+        model.tokenizer(text, add_special_tokens=False)["input_ids"][:16] for text in DOCUMENTS if text != "a dog"
+    ]
+    for way, seed in (("Greedy", None), ("Sampled", 0)):
+        made = model.continuations(prompts, new_tokens=47, sample_seed=seed).tolist()
+        for measure, n in (("Distinct", 2), ("Repeats", 4)):
+            distinct = [len({tuple(row[i : i + n]) for i in range(len(row) - n + 1)}) for row in made]
+            share = sum(distinct) / (len(made) * (47 - n + 1))
+            score = results[f"Retention{measure}{way}"].score
+            assert score == pytest.approx(share if measure == "Distinct" else 1 - share, abs=1e-12)
+
+
+def test_ngrams_by_hand() -> None:
+    assert ngram_counts([1, 1, 1, 1, 1], 4) == (2, 1)
+    assert ngram_counts([1, 2, 3, 1, 2], 2) == (4, 3)
+    assert ngram_counts([1, 2], 4) == (0, 0)
+
+
+def test_one_forward_pass_serves_every_measure(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for name in ("text_losses", "continue_texts"):
+        made = getattr(__import__("harness.encoder.language_model", fromlist=[name]), name)
+        monkeypatch.setattr(
+            f"harness.encoder.language_model.{name}",
+            lambda *args, _made=made, _name=name, **options: (calls.append(_name), _made(*args, **options))[1],
+        )
+    run_all(encoder(tiny_base, tiny_base))
+    assert sorted(calls) == ["continue_texts"] * 2 + ["text_losses"] * 2  # the variant's, and the base's to compare
+
+
+def test_what_has_no_language_model_says_so(tiny_base: Path) -> None:
+    Path("text.txt").write_text("a dog\nthe cat")
+    text = open_text("text.txt")
+    with pytest.raises(HarnessError, match="a bag of words is no language model"):
+        RetentionTask(task_entry("RetentionBits"), text).run(BagOfWords())
+    with pytest.raises(HarnessError, match="has the 16 tokens of a prompt"):
+        RetentionTask(task_entry("RetentionRepeatsGreedy"), text).run(encoder(tiny_base, tiny_base))
+
+
+def test_the_catalogue_knows_the_suite_without_a_text() -> None:
+    for entry in TASKS:
+        info = task_info(entry.name)
+        assert (info.metric, info.task_type) == (entry.metric, "Retention")
+        assert make_task(entry.name).info == info
+    with pytest.raises(HarnessError, match="did you mean RetentionBits"):
+        task_entry("RetentionBit")
+
+
+def test_losses_are_finite_or_refused(tiny_base: Path) -> None:
+    system = encoder(tiny_base, tiny_base)
+    model = system.language_model()
+    model.model.lm_head.weight.data[0] = np.nan
+    with pytest.raises(HarnessError, match="not a finite number"):
+        model.losses(DOCUMENTS)

@@ -1,0 +1,64 @@
+"""Every metric against a value worked by hand, and how it is read."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.metrics import METRICS, get_metric, score_outcomes
+from harness.outcomes import make_outcomes
+
+
+def rows(gold: list[float], predicted: list[float]):
+    ids = [str(i) for i in range(len(gold))]
+    return make_outcomes({"example_id": ids, "gold_score": gold, "predicted_score": predicted}, len(gold))
+
+
+@pytest.mark.parametrize(
+    ("metric", "gold", "predicted", "score"),
+    [
+        ("bits_per_byte", [10, 30], [20, 20], 1.0),  # 40 bits over 40 bytes, not the mean of 2 and 2/3
+        ("perplexity", [1, 3], [math.log(2), 3 * math.log(2)], 2.0),
+        ("perplexity", [1, 1], [math.log(2), math.log(8)], 4.0),
+        ("distinct_2", [4, 4], [2, 4], 0.75),
+        ("repeated_4", [4, 12], [0, 4], 0.25),
+        ("largest_change", [7, 9], [0, 0.5], 0.5),
+    ],
+)
+def test_scores_worked_by_hand(metric: str, gold: list[float], predicted: list[float], score: float) -> None:
+    assert score_outcomes(metric, rows(gold, predicted)) == pytest.approx(score, abs=1e-12)
+
+
+def test_a_ratio_over_nothing_is_refused() -> None:
+    with pytest.raises(HarnessError, match="not defined"):
+        score_outcomes("bits_per_byte", rows([0, 0], [1, 1]))
+
+
+def test_lower_is_better_for_losses() -> None:
+    lower = {name for name, metric in METRICS.items() if metric.improves(-1.0)}
+    assert lower == {"bits_per_byte", "perplexity", "largest_change"}
+    for name in ("distinct_2", "repeated_4"):  # less repetition may be noise: never a verdict
+        metric = get_metric(name)
+        assert not metric.tested
+        assert not metric.improves(1.0)
+        assert not metric.improves(-1.0)
+    assert not any(metric.improves(0.0) for metric in METRICS.values())
+    with pytest.raises(HarnessError, match="did you mean accuracy"):
+        get_metric("acuracy")
+
+
+@pytest.mark.parametrize(
+    ("metric", "score", "shown", "change"),
+    [
+        ("accuracy", 0.6904, "69.0", "+69.0"),
+        ("spearman", -0.0304, "-3.0", "-3.0"),
+        ("bits_per_byte", 0.5163, "0.516", "+0.516"),
+        ("perplexity", 5.108, "5.11", "+5.11"),
+        ("repeated_4", 0.584, "58.4", "+58.4"),
+    ],
+)
+def test_each_is_written_in_its_unit(metric: str, score: float, shown: str, change: str) -> None:
+    assert (get_metric(metric).write(score), get_metric(metric).write_change(score)) == (shown, change)
+    assert get_metric("accuracy").write(0.69041, more_digits=1) == "69.04"
