@@ -74,7 +74,7 @@ def ours(size: Size, rng: np.random.Generator) -> tuple[float, float]:
     contrasts = [make_contrast(columns[a], columns[b], columns=k) for a, b in size.pairs]
     fixed = [contrast.fixed() for contrast in contrasts]
     seconds = [0.0, 0.0]
-    resampling = []
+    resampling: list[float] = []
     family = []
     for task in range(size.tasks):
         right, gold, cosine = outcomes(size, rng)
