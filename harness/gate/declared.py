@@ -1,4 +1,4 @@
-"""What the gate measures and forgives: gate.yaml, read and checked."""
+"""What the gate measures, from gate.yaml, and forgives, from contrasts.yaml: read and checked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from importlib.resources import files
 
 import yaml
 
+from harness.compare import declared_contrasts
 from harness.errors import HarnessError
 
 
@@ -32,24 +33,26 @@ class Gate:
     def margin(self, metric: str) -> float:
         """The margin of `metric`; HarnessError where none is declared."""
         if metric not in self.margins:
-            raise HarnessError(f"gate.yaml declares no margin for {metric}; declare one before looking at results")
+            raise HarnessError(
+                f"contrasts.yaml declares no loss margin for {metric}; declare one before looking at results"
+            )
         return self.margins[metric]
 
 
 @cache
 def declared_gate() -> Gate:
     """Return the packaged declaration."""
-    return parse_gate((files("harness.gate") / "gate.yaml").read_text("utf-8"))
+    return parse_gate((files("harness.gate") / "gate.yaml").read_text("utf-8"), margins=declared_contrasts().loss)
 
 
-def parse_gate(text: str) -> Gate:
+def parse_gate(text: str, *, margins: Mapping[str, float]) -> Gate:
     """Read a declaration from YAML; raise HarnessError for a field that is missing, unknown or out of range."""
     data = yaml.safe_load(text)
     try:
         single = tuple(Single(variant=one["variant"], tasks=tuple(one["tasks"])) for one in data["one_by_one"])
-        gate = Gate(**{**data, "variants": tuple(data["variants"]), "one_by_one": single})
+        gate = Gate(**{**data, "margins": margins, "variants": tuple(data["variants"]), "one_by_one": single})
     except (TypeError, KeyError) as error:
         raise HarnessError(f"gate.yaml has an unknown or missing field: {error}") from None
-    if not 0 < gate.alpha < 0.5 or not all(0 < margin < 1 for margin in gate.margins.values()):
-        raise HarnessError("gate.yaml: alpha lies between 0 and 0.5, every margin between 0 and 1")
+    if not 0 < gate.alpha < 0.5:
+        raise HarnessError("gate.yaml: alpha lies between 0 and 0.5")
     return gate

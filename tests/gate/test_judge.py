@@ -130,12 +130,12 @@ def test_other_examples_are_refused() -> None:
 
 
 def test_the_declaration_is_read_strictly() -> None:
-    text = "alpha: 0.05\nmargins: {accuracy: 0.02}\nvariants: [causal]\none_by_one: []\n"
-    assert parse_gate(text).margin("accuracy") == 0.02
-    with pytest.raises(HarnessError, match="declares no margin for spearman"):
-        parse_gate(text).margin("spearman")
+    text, margins = "alpha: 0.05\nvariants: [causal]\none_by_one: []\n", {"accuracy": 0.02}
+    assert parse_gate(text, margins=margins).margin("accuracy") == 0.02
+    with pytest.raises(HarnessError, match="declares no loss margin for spearman"):
+        parse_gate(text, margins=margins).margin("spearman")
     with pytest.raises(HarnessError, match="unknown or missing field"):
-        parse_gate(text + "beta: 1\n")
-    with pytest.raises(HarnessError, match="every margin between 0 and 1"):
-        parse_gate(text.replace("0.02", "2"))
-    assert set(declared_gate().margins) == {"accuracy", "spearman", "pearson", "v_measure"}
+        parse_gate(text + "beta: 1\n", margins=margins)
+    with pytest.raises(HarnessError, match="alpha lies between"):
+        parse_gate(text.replace("0.05", "2"), margins=margins)
+    assert set(declared_gate().margins) == {"accuracy", "spearman", "pearson", "v_measure", "bits_per_byte"}
