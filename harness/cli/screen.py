@@ -9,13 +9,20 @@ import sys
 import time
 import warnings
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -59,27 +66,14 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Co
     return grid
 
 
-class RunScreen(AbstractContextManager["RunScreen"]):
-    """A harness.run.Listener on the terminal."""
+class _Bars:
+    """Bars on stderr while the block lasts; `_live` where somebody can see them move."""
 
-    def __init__(self, tasks: int) -> None:
+    def __init__(self, *columns: ProgressColumn) -> None:
         self._live = err.is_terminal
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=err,
-            transient=True,
-            disable=not self._live,
-        )
-        self._all = self._progress.add_task("all tasks", total=tasks, visible=tasks > 0)
-        self._stage = self._progress.add_task("", total=None, visible=False)
-        self._started = time.monotonic()
+        self._progress = Progress(*columns, console=err, transient=True, disable=not self._live)
 
-    def __enter__(self) -> RunScreen:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 
@@ -87,6 +81,23 @@ class RunScreen(AbstractContextManager["RunScreen"]):
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+
+class RunScreen(_Bars):
+    """A harness.run.Listener on the terminal."""
+
+    def __init__(self, tasks: int) -> None:
+        super().__init__(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        self._all = self._progress.add_task("all tasks", total=tasks, visible=tasks > 0)
+        self._stage = self._progress.add_task("", total=None, visible=False)
+        self._started = time.monotonic()
 
     def note(self, message: str) -> None:
         err.print(f"[dim]{self._clock()}[/dim]  {escape(message)}")
@@ -139,33 +150,20 @@ class RunScreen(AbstractContextManager["RunScreen"]):
         return f"{seconds // 60:3d}:{seconds % 60:02d}"
 
 
-class CountScreen(AbstractContextManager["CountScreen"]):
+class CountScreen(_Bars):
     """So many of so many, and what comes next: a bar on a terminal, a line every so often where there is none."""
 
     def __init__(self, *, every_s: float = 30.0) -> None:
-        self._live = err.is_terminal
-        self._progress = Progress(
+        super().__init__(
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             TextColumn("{task.description}"),
-            console=err,
-            transient=True,
-            disable=not self._live,
         )
         self._bar = self._progress.add_task("", total=None)
         self._every_s, self._said = every_s, time.monotonic()
-
-    def __enter__(self) -> CountScreen:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
 
     def count(self, done: int, total: int, what: str) -> None:
         """`done` of `total` are done, `what` is next."""
