@@ -227,7 +227,8 @@ class Store:
     def calibration(self) -> tuple[dict[str, Any], datetime] | None:
         """Return the newest report of a calibration and when it was made, or None."""
         with self._reading() as connection:
-            rows = connection.execute("SELECT report, made_at FROM calibration ORDER BY rowid DESC LIMIT 1").fetchall()
+            query = "SELECT report, made_at FROM calibration ORDER BY rowid DESC LIMIT 1"
+            rows = _later(connection, "calibration", query)
         return (json.loads(rows[0][0]), rows[0][1].replace(tzinfo=UTC)) if rows else None
 
     def done(self, system_id: str, *, dtype: str, evaluation: str, device: str | None = None) -> frozenset[TaskKey]:

@@ -93,6 +93,7 @@ def test_an_old_database_is_read_as_it_is_where_only_reading_is_allowed(old: Pat
     assert [system.variant for system in store.systems()] == ["bidir"]
     assert store.scores().empty
     assert (store.stages(), store.overlaps(), store.overlaps(system_id="s")) == ({}, [], [])
+    assert (store.noise_floors(), store.calibration()) == ([], None)
     assert version(old) == 1
 
 
