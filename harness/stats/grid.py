@@ -211,17 +211,18 @@ def _families(*, quick: bool) -> list[Case]:
     for seeds in (1, 5):
         for moved in (0, 1):
             for tasks in (7,) if quick else (7, 20):
-                seeded = f", {seeds} seeds" if seeds > 1 else ""
-                some = ", one system far better" if moved else ""
-                made.append(
-                    FamilyCase(
-                        method="max-T",
-                        design=f"3 pairs × {tasks} tasks{seeded}{some}",
-                        tasks=tasks,
-                        systems=3,
-                        seeds=seeds,
-                        moved=moved,
-                        examples=100 if seeds > 1 else 200,
+                for n in (200,) if seeds == 1 else (400,) if quick else (100, 400):
+                    seeded = f", {seeds} seeds" if seeds > 1 else ""
+                    some = ", one system far better" if moved else ""
+                    made.append(
+                        FamilyCase(
+                            method="max-T",
+                            design=f"3 pairs × {tasks} tasks of {n} examples{seeded}{some}",
+                            tasks=tasks,
+                            systems=3,
+                            seeds=seeds,
+                            moved=moved,
+                            examples=n,
+                        )
                     )
-                )
     return made
