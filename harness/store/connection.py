@@ -16,12 +16,13 @@ from pathlib import Path
 import duckdb
 
 from harness.errors import HarnessError, StoreBusyError
-from harness.store.migrate import check_version, known_migrations, migrate, schema_version
+from harness.store.migrate import check_version, known_migrations, migrate, read_version
 
 # A file keeps the storage format it was created with. Pinned to DuckDB's long-term release, so that the
 # database opens there too and its format does not depend on the version that happens to be installed.
 STORAGE_VERSION = "v1.4.0"
 OLDEST_READABLE = 1
+_CONFIG = {"python_enable_replacements": "false"}  # a name in a query is a table's, never that of a Python variable
 _PAUSE_S = (0.02, 0.5)  # first and longest pause between two tries
 
 OnWait = Callable[[str], None]
@@ -66,7 +67,7 @@ def reading(
     connection = _open(path, read_only=True, wait_s=wait_s, on_wait=on_wait)
     try:
         with _sentences(path):
-            version = schema_version(connection, name=str(path))
+            version = read_version(connection, name=str(path))
             check_version(version, newest=newest, name=str(path))
             if version < newest and not (read_only and version >= OLDEST_READABLE):
                 if read_only:
@@ -90,7 +91,7 @@ def _create(path: Path) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     fresh.unlink(missing_ok=True)
     try:
-        connection = duckdb.connect(str(fresh), config={"storage_compatibility_version": STORAGE_VERSION})
+        connection = duckdb.connect(str(fresh), config={**_CONFIG, "storage_compatibility_version": STORAGE_VERSION})
         try:
             migrate(connection, known_migrations(), name=str(path))
         finally:
@@ -114,7 +115,7 @@ def _open(path: Path, *, read_only: bool, wait_s: float, on_wait: OnWait | None)
     pause, told = _PAUSE_S[0], False
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only)
+            return duckdb.connect(str(path), read_only=read_only, config=_CONFIG)
         except (duckdb.IOException, duckdb.ConnectionException) as error:
             holder = _holder(error)
             if holder is None:

@@ -29,14 +29,14 @@ def known_migrations() -> tuple[Migration, ...]:
     return tuple(Migration(int(name[:4]), name, (folder / name).read_text("utf-8")) for name in names)
 
 
-def schema_version(connection: duckdb.DuckDBPyConnection, *, name: str) -> int:
+def read_version(connection: duckdb.DuckDBPyConnection, *, name: str) -> int:
     """Return the version of database `name`, 0 for an empty one; raise HarnessError if it is not ours."""
-    tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    if "schema_version" not in tables:
-        if tables:
-            raise HarnessError(f"{name} is a DuckDB database, but not one of harness; name another with --db")
+    try:  # listing the tables would take as long as opening the file
+        rows = connection.execute("SELECT version FROM main.schema_version").fetchall()
+    except duckdb.CatalogException:
+        if connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+            raise HarnessError(f"{name} is a DuckDB database, but not one of harness; name another with --db") from None
         return 0
-    rows = connection.execute("SELECT version FROM schema_version").fetchall()
     return max((int(version) for (version,) in rows), default=0)
 
 
@@ -51,7 +51,7 @@ def check_version(version: int, *, newest: int, name: str) -> None:
 
 def migrate(connection: duckdb.DuckDBPyConnection, migrations: Sequence[Migration], *, name: str) -> int:
     """Bring database `name` to the last of `migrations` and return it; each step is all or nothing."""
-    version = schema_version(connection, name=name)
+    version = read_version(connection, name=name)
     check_version(version, newest=migrations[-1].version, name=name)
     for step in migrations:
         if step.version <= version:

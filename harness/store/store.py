@@ -347,8 +347,11 @@ def _run(row: tuple[Any, ...]) -> Run:
 
 def _later(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> list[Any]:
     """Return the rows of `query`; none where the database is older than `table` and open for reading only."""
-    there = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]).fetchall()
-    return connection.execute(query).fetchall() if there else []
+    try:
+        connection.execute(f"SELECT 1 FROM main.{table} LIMIT 0")
+    except duckdb.CatalogException:
+        return []
+    return connection.execute(query).fetchall()
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, table: str, column: str, value: str) -> bool:

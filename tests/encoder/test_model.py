@@ -35,6 +35,7 @@ def test_embedding_is_the_mean_of_the_last_states_without_bos(tiny_base: Path, a
         np.testing.assert_allclose(embedding, states[1:].mean(0).numpy(), atol=1e-5)
 
 
+@pytest.mark.slow  # another interpreter; tests/export does the same from what is exported
 def test_a_saved_variant_opens_in_plain_sentence_transformers(tiny_base: Path) -> None:
     encoder = build(tiny_base)
     encoder.save(Path("saved"))
