@@ -80,7 +80,8 @@ def score_outcomes(metric: str, outcomes: pd.DataFrame) -> float:
     pearson: correlation of gold and predicted scores over all examples, mean over trials. Within a trial
     accuracy is taken per (layer, position) cell and averaged, so cells of unequal size weigh the same.
     bits_per_byte, distinct_2, repeated_4: sum of predicted over sum of gold scores (bits over bytes, n-grams over
-    n-grams); perplexity: exp of that ratio (nats over tokens); largest_change: the largest predicted score.
+    n-grams); selectivity, codelength: the same, over examples; perplexity: exp of that ratio (nats over tokens);
+    largest_change: the largest predicted score.
     Raises HarnessError for an unknown metric or a value that is not finite (constant predictions).
     """
     of = get_metric(metric).of
@@ -142,6 +143,19 @@ METRICS: dict[str, Metric] = {
         Metric(name="v_measure", of=_v_measure, kind="v_measure", tested=False),
         Metric(name="pearson", of=_pearson, kind="correlation"),
         Metric(name="spearman", of=_spearman, kind="correlation"),
+        # Of controls and diagnostics, which are described and never tested (outcomes.BESIDE_TYPES).
+        Metric(name="selectivity", of=_ratio, kind="ratio", tested=False),
+        Metric(
+            name="codelength",
+            of=_ratio,
+            kind="ratio",
+            better="lower",
+            tested=False,
+            scale=1.0,
+            digits=3,
+            unit="bits a label",
+            least_span=0.01,
+        ),
         Metric(
             name="bits_per_byte",
             of=_ratio,

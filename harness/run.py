@@ -17,6 +17,7 @@ from harness.records import Run, System
 from harness.suites.catalog import Suite, choose_suite, make_task, task_info
 from harness.suites.retention.text import RetentionText, choose_text
 from harness.suites.task import TaskEncoder, TaskInfo
+from harness.suites.words import choose_word_data
 from harness.systems import PlannedSystem, plan_systems
 from harness.training.lineage import PlannedStage
 from harness.training.manifests import read_stage, read_texts
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
     from harness.encoder.placement import Placement
     from harness.store import Store
+    from harness.suites.words.data.folder import WordData
     from harness.training.watch import OnStep
 
 # Raise when the evaluation code changes what the same system scores; stored results of another version are redone.
@@ -44,6 +46,7 @@ class RunRequest:
     tasks: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     data: tuple[tuple[str, str], ...] = ()
+    data_dir: Path | None = None
     force: bool = False
 
 
@@ -76,6 +79,7 @@ class RunPlan:
     place: Placement
     jobs: tuple[_Job, ...]
     text: RetentionText | None = None  # what the retention tasks among `suite.tasks` are measured on
+    words: WordData | None = None  # what its word-level tasks are measured on
 
     @property
     def idle(self) -> bool:
@@ -98,6 +102,7 @@ def plan_run(request: RunRequest, store: Store, place: Placement) -> RunPlan:
     base = resolve_base(request.base)
     data = dict(request.data)
     text = choose_text(suite.tasks, base=base.name, source=data.pop("retention", None))
+    words = choose_word_data(suite.tasks, request.data_dir)
     infos = [task_info(name, text=text) for name in suite.tasks]
     chosen = [card.with_data(data, base.name) for card in cards.values() if card.variant in wanted]
     jobs: list[_Job] = []
@@ -107,7 +112,7 @@ def plan_run(request: RunRequest, store: Store, place: Placement) -> RunPlan:
     for planned in plan_systems(base, chosen, request.seeds):
         jobs.append(_Job(label=planned.label, record=planned.record(), missing=(), planned=planned))
     known = [_missing(job, infos, request, store, place) for job in jobs]
-    return RunPlan(base=base, suite=suite, place=place, jobs=tuple(known), text=text)
+    return RunPlan(base=base, suite=suite, place=place, jobs=tuple(known), text=text, words=words)
 
 
 def _missing(job: _Job, infos: Sequence[TaskInfo], request: RunRequest, store: Store, place: Placement) -> _Job:
@@ -174,7 +179,7 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
         if not force and (info.name, info.revision) in _done(store, job.record, plan.place):
             continue
         listener.task(job.label, info.name, number, len(job.missing))
-        results = make_task(info.name, text=plan.text).run(encoder)
+        results = make_task(info.name, text=plan.text, words=plan.words).run(encoder)
         # Before the results: a kill between the two must not leave a result whose overlap nobody counts any more.
         seen = [result.texts for result in results]
         store.add_overlaps(

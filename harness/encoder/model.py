@@ -21,7 +21,7 @@ from harness.encoder.instructions import InstructedForMteb, encode_instructed
 from harness.encoder.language_model import LanguageModel, build_language_model
 from harness.encoder.placement import Placement, fit_threads
 from harness.encoder.words import BATCH as WORD_BATCH
-from harness.encoder.words import word_vectors
+from harness.encoder.words import Take, word_vectors
 from harness.errors import HarnessError
 from harness.recipes import Recipe
 
@@ -81,10 +81,18 @@ class Encoder:
             self.model.encode(list(texts), batch_size=batch_size, show_progress_bar=False), dtype=np.float32
         )
 
-    def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
+    def word_vectors(
+        self,
+        texts: Sequence[str],
+        spans: Sequence[tuple[int, int]],
+        *,
+        take: Take | Sequence[Take] = "mean",
+        keep_cut: bool = False,
+    ) -> np.ndarray:
         """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding.
 
-        Words are read in their text alone; an instruction is for whole texts.
+        Words are read in their text alone; an instruction is for whole texts. `take` and `keep_cut` as in
+        encoder.words.
         """
         return word_vectors(
             self.backbone,
@@ -93,6 +101,8 @@ class Encoder:
             spans,
             max_length=self.model.max_seq_length,
             batch_size=self._batch_size or WORD_BATCH,
+            take=take,
+            keep_cut=keep_cut,
         )
 
     def language_model(self) -> LanguageModel:

@@ -12,6 +12,7 @@ from harness.suites.task import Task, TaskEncoder, TaskInfo
 
 if TYPE_CHECKING:
     from harness.suites.retention.text import RetentionText
+    from harness.suites.words.data.folder import WordData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Suite:
 
 def suites() -> dict[str, Suite]:
     """All suites by name."""
-    from harness.suites import mini, retention
+    from harness.suites import mini, retention, words
 
     embedded = Suite(
         name="mini",
@@ -43,7 +44,12 @@ def suites() -> dict[str, Suite]:
         about="what the training cost the language model: bits per byte, perplexity, repetition, under the causal mask",
         tasks=retention.task_names(),
     )
-    return {suite.name: suite for suite in (embedded, kept)}
+    probing = Suite(
+        name="words",
+        about="word-level probes of Feng et al. 2025 with controls, WiC, word similarity; data by `harness data fetch`",
+        tasks=words.task_names(),
+    )
+    return {suite.name: suite for suite in (embedded, kept, probing)}
 
 
 def get_suite(name: str) -> Suite:
@@ -74,8 +80,12 @@ def task_info(name: str, *, text: RetentionText | None = None) -> TaskInfo:
 
     `text` is what a task of the retention suite is measured on; without it, the mini language.
     """
-    from harness.suites import mini, retention
+    from harness.suites import mini, retention, words
 
+    if name in words.task_names():
+        from harness.suites.words.tasks import word_task_info
+
+        return word_task_info(words.task_entry(name))
     if name in retention.task_names():
         from harness.suites.retention.text import MINI, open_text
 
@@ -100,18 +110,26 @@ def task_info(name: str, *, text: RetentionText | None = None) -> TaskInfo:
     return make_task(name).info
 
 
-def make_task(name: str, *, text: RetentionText | None = None) -> Task:
-    """A task ready to run; `text` as for task_info."""
+def make_task(name: str, *, text: RetentionText | None = None, words: WordData | None = None) -> Task:
+    """A task ready to run; `text` as for task_info, `words` the data of the words suite (None: as fetched)."""
     from harness.suites import mini, retention
+    from harness.suites import words as probing
     from harness.suites.mteb import mteb_task, wrap
 
+    if name in probing.task_names():
+        from harness.suites.words.data.folder import open_word_data
+        from harness.suites.words.tasks import WordTask
+
+        entry = probing.task_entry(name)
+        task_of_words: Task = WordTask(entry, words or open_word_data(None, [entry.data]))
+        return task_of_words
     if name in retention.task_names():
         from harness.suites.retention.tasks import RetentionTask
         from harness.suites.retention.text import MINI, open_text
 
         return RetentionTask(retention.task_entry(name), text or open_text(MINI))
     if name not in mini.task_names():
-        return mteb_task(name, also=(*mini.task_names(), *retention.task_names()))
+        return mteb_task(name, also=(*mini.task_names(), *retention.task_names(), *probing.task_names()))
     if mini.task_entry(name).is_word_task:
         task: Task = mini.make_task(name)
         return task
@@ -120,8 +138,12 @@ def make_task(name: str, *, text: RetentionText | None = None) -> Task:
 
 def data_path(name: str) -> str:
     """Where the data of task `name` come from: the hub's data set for mteb's tasks, the task itself for any other."""
-    from harness.suites import mini
+    from harness.suites import mini, words
 
+    if name in words.task_names():
+        from harness.suites.words.data.sources import get_data_set
+
+        return get_data_set(words.task_entry(name).data).files[0].repository
     if name in mini.task_names():
         return f"harness/mini/{name}"
     from mteb.get_tasks import TASK_LIST

@@ -32,7 +32,8 @@ def harness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 COMMANDS = {
-    "run": "--variant --all --base --suite --tasks --seed --seeds --data --device --dtype --db --site --force --json",
+    "run": "--variant --all --base --suite --tasks --seed --seeds --data --data-dir --device --dtype --db --site "
+    "--force --json",
     "train": "--variant --base --seed --data --device",
     "ls": "--suite --db --json",
     "show": "--db --json",
