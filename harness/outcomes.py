@@ -30,7 +30,7 @@ OUTCOME_COLUMNS: dict[str, str] = {
 LABEL_METRICS = frozenset({"accuracy", "v_measure"})
 # Types of results that stand beside the scores: controls and diagnostics. They are stored, verified and shown where
 # they are asked for; no comparison, rank or family knows them.
-BESIDE_TYPES = frozenset({"ProbeControl", "Geometry", "Attention"})
+BESIDE_TYPES = frozenset({"ProbeControl", "Reproduction"})
 
 
 @dataclass(frozen=True, kw_only=True)
