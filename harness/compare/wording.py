@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.compare.estimates import SEEDS_FOR_A_RECIPE
 from harness.compare.results import Comparison, Family, Seeds, TaskName
+from harness.metrics import get_metric
 from harness.stats import ENOUGH_TASKS, Estimate
 
 _LEVEL: dict[Family, str] = {
@@ -95,6 +96,12 @@ class _Counts:
             comparison.count(verdict, retention=retention)
             for verdict in ("better", "worse", "equivalent", "undecided", "descriptive")
         )
+        described_metrics = [
+            get_metric(t.key.metric)
+            for t in comparison.tasks
+            if t.is_retention == retention and t.verdict == "descriptive"
+        ]
+        other = any(not metric.tested and metric.kind != "v_measure" for metric in described_metrics)
         return cls(
             better=better,
             worse=worse,
@@ -102,7 +109,7 @@ class _Counts:
             undecided=undecided,
             described=described,
             ties=sum(t.tie and t.verdict == "undecided" for t in comparison.tasks if t.is_retention == retention),
-            kind="" if retention else "clustering ",
+            kind="" if retention or other else "clustering ",
         )
 
     @property
