@@ -134,6 +134,10 @@ class _Counts:
 
 def scope(comparison: Comparison) -> str:
     """Return what the claim is about: these checkpoints, or the recipe where five or more seeds are a sample."""
+    references = [entry.variant for entry in (comparison.variant, comparison.against) if entry.is_reference]
+    if references:
+        are = "is a reference" if len(references) == 1 else "are references"
+        return f"{' and '.join(references)} {are}, trained elsewhere: this is about these checkpoints as they are."
     tasks = [task for task in comparison.tasks if task.estimate is not None] or list(comparison.tasks)
     seeded = any(seed is not None for task in tasks for seed in (*task.seeds, *task.seeds_against))
     return _scope(min(task.n_seeds for task in tasks) if seeded else 0)
