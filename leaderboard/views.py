@@ -116,7 +116,7 @@ class Base:
     root: str
     tasks: tuple[Task, ...]
     rows: tuple[Row, ...]
-    baselines: tuple[Row, ...]
+    baselines: tuple[Row, ...]  # and reference models that share a task with a variant
     ladder: tuple[Step, ...]
     controls: tuple[Step, ...]
     problems: tuple[str, ...]
@@ -176,16 +176,17 @@ def make_site(
     overlaps = store.overlaps()
     tasks = _tasks(scores)
     hrefs = text.slugs(_file_name(entry) for entry in entries)
-    names = sorted({entry.base for entry in entries if entry.base}) or [""]
+    names = sorted({entry.base for entry in entries if entry.base}) + _without_base(entries, scores)
     calibration = store.calibration()
     bases = []
     for name in names:
         here = [entry for entry in entries if entry.base in ("", name)]
+        rows = _asked(here, scores)
         analysis = analyse(
             store,
             entries=here,
             pairs=_pairs(here, contrasts),
-            scores=scores,
+            scores=rows,
             resamples=resamples,
             progress=progress,
         )
@@ -193,12 +194,12 @@ def make_site(
         ranks = make_ranks(
             analysis,
             here,
-            scores,
-            unproven=unproven(store, here, scores),
+            rows,
+            unproven=unproven(store, here, rows),
             chosen=encoder or list(analysis.tasks),
             resamples=resamples,
         )
-        bases.append(_base(name, here, analysis, ranks, tasks, scores, runs, hrefs, contrasts, overlaps))
+        bases.append(_base(name, here, analysis, ranks, tasks, rows, runs, hrefs, contrasts, overlaps))
     return Site(
         bases=tuple(bases),
         tasks=tuple(tasks.values()),
@@ -208,6 +209,24 @@ def make_site(
         calibration=None if calibration is None else Report.from_json(calibration[0]),
         calibrated="" if calibration is None else f"{calibration[1]:%Y-%m-%d}",
     )
+
+
+def _without_base(entries: Sequence[Entry], scores: pd.DataFrame) -> list[str]:
+    """Return [""] if there is a section of no base: references measured where no variant was, or no variant at all."""
+    if all(entry.is_reference or not entry.base for entry in entries):
+        return [""]
+    references = scores[scores["kind"].eq("reference")]
+    return [""] if set(references["task"]) - set(scores["task"][scores["kind"].eq("variant")]) else []
+
+
+def _asked(entries: Sequence[Entry], scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores of `entries` on what the base's own were measured on: a reference adds no column."""
+    mine = scores[scores["system_id"].isin([s.system_id for entry in entries for s in entry.systems])]
+    own = mine[mine["base"] != ""]
+    if own.empty:
+        return mine
+    key = ["task", "split", "subset"]
+    return mine[pd.MultiIndex.from_frame(mine[key]).isin(pd.MultiIndex.from_frame(own[key]))]
 
 
 def _tasks(scores: pd.DataFrame) -> dict[TaskName, Task]:
@@ -254,7 +273,7 @@ def _base(
     by_name = {entry.variant: entry for entry in entries if entry.kind == "variant"}
     columns = [task for task_id, task in tasks.items() if task_id in analysis.tasks]
     newest_run = scores.sort_values("result").groupby("system_id")["run_id"].last().to_dict()
-    proofs = {e.variant: tuple((s, runs.get(newest_run[s.system_id])) for s in e.systems) for e in entries}
+    proofs = {e.variant: tuple((s, runs.get(newest_run.get(s.system_id, ""))) for s in e.systems) for e in entries}
     used = scores.groupby("system_id")["run_id"].unique().to_dict()
     revisions = set(zip(scores["task"], scores["revision"], strict=True))
 
@@ -280,10 +299,11 @@ def _base(
         counted = [cell for cell in cells if not cell.task.is_retention] or cells
         measured = sum(cell.score is not None for cell in counted)
         proven = all(runs[run_id].proven for s in entry.systems for run_id in used[s.system_id])
-        notes = [] if proven or entry.kind == "baseline" else ["unranked: no mask proof"]
+        notes = [] if proven or entry.kind != "variant" else ["unranked: no mask proof"]
         notes += [] if measured == len(counted) else [f"unranked: {measured} of {len(counted)} tasks"]
         if not notes and entry.variant in ranks.unranked:
             notes = [f"unranked: {ranks.unranked[entry.variant]}"]
+        notes = ["reference model", *notes] if entry.is_reference else notes
         places = ranks.overall.places if ranks.overall else ()
         place = next((p for p in places if p.variant == entry.variant), None)
         href = f"systems/{hrefs[_file_name(entry)]}.html"
@@ -306,7 +326,7 @@ def _base(
         root=contrasts.root,
         tasks=tuple(columns),
         rows=tuple(row(by_name[variant]) for variant in contrasts.order(by_name)),
-        baselines=tuple(row(entry) for entry in entries if entry.kind == "baseline"),
+        baselines=tuple(row(e) for e in entries if e.kind != "variant" and any(s.system_id in used for s in e.systems)),
         ladder=steps(contrasts.ladder),
         controls=steps(contrasts.controls),
         problems=analysis.problems,
@@ -323,5 +343,7 @@ def _name(task: TaskComparison) -> TaskName:
 
 
 def _no_answer(name: str, contrasts: Contrasts) -> str:
-    where = f"On base {name} there" if name else "There"
+    if not name:
+        return "Reference models, and no variant to compare them with on these tasks."
+    where = f"On base {name} there"
     return f"{where} is nothing to compare yet: that takes {contrasts.root} and one more variant of the ladder."

@@ -27,11 +27,27 @@ def run(
         list[str] | None, typer.Option("--variant", help="A variant of `harness ls variants`; repeatable.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All variants.")] = False,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="ID_OR_FOLDER",
+            help="A sentence-transformers model, measured as it is beside the variants; a hub id may end in @REVISION; "
+            "repeatable.",
+        ),
+    ] = None,
     base: options.BaseName = "mini",
     suite: options.SuiteName = "mini",
     tasks: Annotated[
         str | None,
         typer.Option("--tasks", help="Only these tasks, comma-separated; any mteb task of a supported type."),
+    ] = None,
+    languages: Annotated[
+        str | None,
+        typer.Option("--languages", help="Of mteb tasks: subsets all of whose languages these are; eng,deu or all."),
+    ] = None,
+    subsets: Annotated[
+        str | None, typer.Option("--subsets", help="Of mteb tasks: the subsets of these names; en-en,es-es.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="One training seed.")] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Training seeds 0 … N-1.")] = None,
@@ -47,27 +63,31 @@ def run(
 ) -> None:
     """Make variants of a base, measure them, compare each with the causal base, and write the page.
 
-    The base's `causal` variant is measured along with the first of its variants. What is stored already is not
-    done again; a killed run goes on where it was.
+    The base's `causal` variant is measured along with the first of its variants. Models given with --model are
+    references: measured, ranked and shown beside the variants, or alone. What is stored already is not done again; a
+    killed run goes on where it was.
     """
     from harness.cards import load_cards
     from harness.cli.screen import RunScreen, err, prepare
     from harness.run import RunRequest, execute, plan_run
     from harness.store import Store
+    from harness.suites.mteb import Choice
 
     prepare()
     variants = tuple(load_cards()) if everything else tuple(variant or ())
-    if not variants:
+    if not variants and not model:
         raise HarnessError("name a variant with --variant (see `harness ls variants`), or take them all with --all")
     if everything and variant:
         raise HarnessError("give --variant or --all, not both")
     request = RunRequest(
         base=base,
         variants=variants,
+        models=tuple(model or ()),
         suite=suite,
         tasks=tuple(tasks.split(",")) if tasks is not None else (),
         seeds=_seeds(seed, seeds),
         data=tuple(options.stage_data(data).items()),
+        choice=Choice(languages=options.names(languages) or (), subsets=options.names(subsets) or ()),
         force=force,
     )
     store = Store(db, on_wait=lambda message: err.print(message))
@@ -122,17 +142,22 @@ def _intentions(plan: RunPlan) -> str:
     systems = [job for job in plan.jobs if job.missing]
     stages = {stage.digest for job in systems if job.planned for stage in job.planned.untrained}
     tasks = sum(len(job.missing) for job in systems)
+    who = f"base {plan.base.name}" if plan.base else "references"
     return (
-        f"base {plan.base.name}: {len(systems)} systems, {len(stages)} stages to train, {tasks} results to measure, "
+        f"{who}: {len(systems)} systems, {len(stages)} stages to train, {tasks} results to measure, "
         f"on {plan.place.device} in {plan.place.dtype}"
     )
 
 
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:
-    from harness.cli.comparing import report
+    from harness.cli.comparing import report, report_references
     from leaderboard.build import build_site
 
-    report(store, base=plan.base.name, variants=variants, tasks=plan.suite.tasks, as_json=as_json)
+    if plan.base is None:
+        report_references(store, names=plan.references, tasks=plan.suite.tasks, as_json=as_json)
+    else:
+        named = (*variants, *plan.references)
+        report(store, base=plan.base.name, variants=named, tasks=plan.suite.tasks, as_json=as_json)
     page = build_site(store, site)
     if not as_json:
         print(f"\nThe page: {page}")

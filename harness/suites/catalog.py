@@ -11,6 +11,7 @@ from harness.errors import HarnessError, near_names
 from harness.suites.task import Task, TaskEncoder, TaskInfo
 
 if TYPE_CHECKING:
+    from harness.suites.mteb.loading import Choice
     from harness.suites.retention.text import RetentionText
 
 
@@ -31,6 +32,7 @@ class Suite:
 def suites() -> dict[str, Suite]:
     """All suites by name."""
     from harness.suites import mini, retention
+    from harness.suites.mteb import english
 
     embedded = Suite(
         name="mini",
@@ -43,7 +45,8 @@ def suites() -> dict[str, Suite]:
         about="what the training cost the language model: bits per byte, perplexity, repetition, under the causal mask",
         tasks=retention.task_names(),
     )
-    return {suite.name: suite for suite in (embedded, kept)}
+    published = [Suite(name=name, about=about, tasks=tasks) for name, about, tasks in english.SUITES]
+    return {suite.name: suite for suite in (embedded, kept, *published)}
 
 
 def get_suite(name: str) -> Suite:
@@ -69,10 +72,18 @@ def choose_suite(suite: str, tasks: Sequence[str]) -> Suite:
     return Suite(name="tasks", about="tasks named on the command line", tasks=chosen)
 
 
-def task_info(name: str, *, text: RetentionText | None = None) -> TaskInfo:
+def is_mteb(name: str) -> bool:
+    """Whether a task of this name, known or not, would be one of mteb's."""
+    from harness.suites import mini, retention
+
+    return name not in {*mini.task_names(), *retention.task_names()}
+
+
+def task_info(name: str, *, text: RetentionText | None = None, choice: Choice | None = None) -> TaskInfo:
     """Name, type, metric and revision of a task: cheap for the embedded ones, an import of mteb for the others.
 
-    `text` is what a task of the retention suite is measured on; without it, the mini language.
+    `text` is what a task of the retention suite is measured on; without it, the mini language. `choice` picks among
+    the subsets of mteb's tasks; without it, the English ones.
     """
     from harness.suites import mini, retention
 
@@ -97,11 +108,11 @@ def task_info(name: str, *, text: RetentionText | None = None) -> TaskInfo:
             revision=mini.task_revision(),
             about=entry.about,
         )
-    return make_task(name).info
+    return make_task(name, choice=choice).info
 
 
-def make_task(name: str, *, text: RetentionText | None = None) -> Task:
-    """A task ready to run; `text` as for task_info."""
+def make_task(name: str, *, text: RetentionText | None = None, choice: Choice | None = None) -> Task:
+    """A task ready to run; `text` and `choice` as for task_info."""
     from harness.suites import mini, retention
     from harness.suites.mteb import mteb_task, wrap
 
@@ -111,7 +122,7 @@ def make_task(name: str, *, text: RetentionText | None = None) -> Task:
 
         return RetentionTask(retention.task_entry(name), text or open_text(MINI))
     if name not in mini.task_names():
-        return mteb_task(name, also=(*mini.task_names(), *retention.task_names()))
+        return mteb_task(name, choice, also=(*mini.task_names(), *retention.task_names()))
     if mini.task_entry(name).is_word_task:
         task: Task = mini.make_task(name)
         return task

@@ -32,7 +32,8 @@ def harness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 COMMANDS = {
-    "run": "--variant --all --base --suite --tasks --seed --seeds --data --device --dtype --db --site --force --json",
+    "run": "--variant --all --model --base --suite --tasks --languages --subsets --seed --seeds --data --device "
+    "--dtype --db --site --force --json",
     "train": "--variant --base --seed --data --device",
     "ls": "--suite --db --json",
     "show": "--db --json",
@@ -104,6 +105,9 @@ def corrupt(folder: Path) -> str:
         (("run", "--variant", "bidir", "--tasks", "MiniST"), "did you mean MiniSTS"),
         (("run", "--variant", "bidir", "--seed", "1", "--seeds", "2"), "not both"),
         (("run", "--variant", "bidir", "--data", "mntp"), "is not STAGE=SOURCE"),
+        (("run", "--variant", "bidir", "--languages", "deu"), "choose among the subsets of mteb tasks"),
+        (("run", "--model", "./nowhere"), "no model './nowhere'"),
+        (("run", "--variant", "bidir", "--tasks", "SummEval"), "of type Summarization"),
         (("run", "--variant", "bidir", "--device", "tpu"), "use auto, cpu, cuda"),
         (("run", "--variant", "bidir", "--db", "absent/results.duckdb"), "absent"),
         (("ls", "varients"), "did you mean variants"),
