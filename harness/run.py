@@ -28,7 +28,9 @@ from harness.training.stages import stage_folder
 
 if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
+    from harness.encoder.model import Encoder
     from harness.encoder.placement import Placement
+    from harness.encoder.reader import Reading
     from harness.store import Store
     from harness.training.watch import OnStep
 
@@ -59,6 +61,7 @@ class Listener(Protocol):
     def stage(self, label: str, planned: PlannedStage) -> OnStep: ...
     def proof(self, label: str, proof: MaskProof) -> None: ...
     def task(self, label: str, name: str, number: int, total: int) -> None: ...
+    def reading(self, reading: Reading) -> None: ...
     def result(self, label: str, result: TaskResult) -> None: ...
 
 
@@ -187,12 +190,14 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
     from harness.provenance import collect
 
     proof: MaskProof | None = None
+    system: Encoder | None = None
     encoder: TaskEncoder
     if job.planned is not None:
         job.planned.train(plan.place.device, lambda planned: listener.stage(job.label, planned))
         system = job.planned.encoder(plan.place)
         proof = system.prove().require()
         listener.proof(job.label, proof)
+        system.engine.watch = listener
         encoder = system
     elif job.model is not None:
         from harness.encoder.reference import build_reference
@@ -217,6 +222,7 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
         provenance={
             **collect(device=plan.place.device, dtype=plan.place.dtype),
             "command": command,
+            **({"encoding": system.engine.describe()} if system else {}),
             **({"weights_sha256": stages[-1][0].manifest.get("weights_sha256")} if stages else {}),
             "contrasts": declared_contrasts().sha256,
         },
@@ -230,6 +236,8 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
             continue
         listener.task(job.label, info.name, number, len(job.missing))
         results = make_task(info.name, text=plan.text, choice=_choice(left, plan.choice)).run(encoder)
+        if system is not None and (cut := system.engine.take_cut()):
+            listener.note(f"{job.label} · {info.name}: {cut}")
         # Before the results: a kill between the two must not leave a result whose overlap nobody counts any more.
         seen = [result.texts for result in results]
         store.add_overlaps(

@@ -59,6 +59,7 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Measure again what is stored; the newest result counts.")
     ] = False,
+    quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
     """Make variants of a base, measure them, compare each with the causal base, and write the page.
@@ -97,7 +98,7 @@ def run(
     if plan.idle:
         err.print("Nothing to do: every result asked for is in the store already (--force measures again).")
     else:
-        with RunScreen(sum(len(job.missing) for job in plan.jobs)) as screen:
+        with RunScreen(sum(len(job.missing) for job in plan.jobs), quiet=quiet) as screen:
             screen.note(_intentions(plan))
             execute(plan, store, screen, command=shlex.join(["harness", *sys.argv[1:]]), force=force)
     _finish(plan, store, site, variants, as_json=as_json)
@@ -109,6 +110,7 @@ def train(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Training seed.")] = 0,
     data: options.Data = None,
     device: options.Device = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Train a variant without measuring it; print the folder that holds the encoder.
 
@@ -122,7 +124,7 @@ def train(
 
     prepare()
     place = Placement.choose(device, "float32")
-    with RunScreen(0) as screen:
+    with RunScreen(0, quiet=quiet) as screen:
         folder = train_variant(
             variant, resolve_base(base), seed=seed, place=place, listener=screen, data=options.stage_data(data)
         )

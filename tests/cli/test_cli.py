@@ -33,8 +33,8 @@ def harness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 COMMANDS = {
     "run": "--variant --all --model --base --suite --tasks --languages --subsets --seed --seeds --data --device "
-    "--dtype --db --site --force --json",
-    "train": "--variant --base --seed --data --device",
+    "--dtype --db --site --force --quiet --json",
+    "train": "--variant --base --seed --data --device --quiet",
     "ls": "--suite --db --json",
     "show": "--db --json",
     "export": "--out --seed --base --db",
