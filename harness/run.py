@@ -20,6 +20,7 @@ from harness.suites.catalog import Suite, choose_suite, is_mteb, make_task, task
 from harness.suites.mteb import Choice
 from harness.suites.retention.text import RetentionText, choose_text
 from harness.suites.task import TaskEncoder, TaskInfo
+from harness.suites.words import choose_word_data
 from harness.systems import PlannedSystem, plan_systems
 from harness.training.lineage import PlannedStage
 from harness.training.manifests import read_stage, read_texts
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from harness.encoder.placement import Placement
     from harness.encoder.reader import Reading
     from harness.store import Store
+    from harness.suites.words.data.folder import WordData
     from harness.training.watch import OnStep
 
 # Raise when the evaluation code changes what the same system scores; stored results of another version are redone.
@@ -51,6 +53,7 @@ class RunRequest:
     seeds: tuple[int, ...] = (0,)
     data: tuple[tuple[str, str], ...] = ()
     choice: Choice | None = None
+    data_dir: Path | None = None
     force: bool = False
 
 
@@ -86,6 +89,7 @@ class RunPlan:
     jobs: tuple[_Job, ...]
     text: RetentionText | None = None  # what the retention tasks among `suite.tasks` are measured on
     choice: Choice | None = None  # of subsets of mteb's tasks
+    words: WordData | None = None  # what its word-level tasks are measured on
 
     @property
     def idle(self) -> bool:
@@ -109,13 +113,14 @@ def plan_run(request: RunRequest, store: Store, place: Placement) -> RunPlan:
     choice = request.choice or None
     if choice and not any(map(is_mteb, suite.tasks)):
         raise HarnessError("--languages and --subsets choose among the subsets of mteb tasks, and none is asked for")
+    words = choose_word_data(suite.tasks, request.data_dir)
     base, text, jobs = _plan_variants(request, suite) if request.variants else (None, None, [])
     jobs += [_plan_reference(name, suite) for name in dict.fromkeys(request.models)]
     if not jobs:
         raise HarnessError("nothing is asked for; name a variant or a model")
     infos = [task_info(name, text=text, choice=choice) for name in suite.tasks]
     known = [_missing(job, infos, request, store, place) for job in jobs]
-    return RunPlan(base=base, suite=suite, place=place, jobs=tuple(known), text=text, choice=choice)
+    return RunPlan(base=base, suite=suite, place=place, jobs=tuple(known), text=text, words=words, choice=choice)
 
 
 def _plan_variants(request: RunRequest, suite: Suite) -> tuple[Base, RetentionText | None, list[_Job]]:
@@ -235,7 +240,7 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
         if left is None:
             continue
         listener.task(job.label, info.name, number, len(job.missing))
-        results = make_task(info.name, text=plan.text, choice=_choice(left, plan.choice)).run(encoder)
+        results = make_task(info.name, text=plan.text, words=plan.words, choice=_choice(left, plan.choice)).run(encoder)
         if system is not None and (cut := system.engine.take_cut()):
             listener.note(f"{job.label} · {info.name}: {cut}")
         # Before the results: a kill between the two must not leave a result whose overlap nobody counts any more.

@@ -52,6 +52,10 @@ def run(
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="One training seed.")] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Training seeds 0 … N-1.")] = None,
     data: options.Data = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option("--data-dir", help="Folder with the data of the words suite (default: where they were fetched)."),
+    ] = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
     db: options.Db = options.DB,
@@ -89,6 +93,7 @@ def run(
         seeds=_seeds(seed, seeds),
         data=tuple(options.stage_data(data).items()),
         choice=Choice(languages=options.names(languages) or (), subsets=options.names(subsets) or ()),
+        data_dir=data_dir,
         force=force,
     )
     store = Store(db, on_wait=lambda message: err.print(message))

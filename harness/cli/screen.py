@@ -158,7 +158,10 @@ class RunScreen(_Bars):
 
     def result(self, label: str, result: TaskResult) -> None:
         from harness.metrics import get_metric
+        from harness.outcomes import BESIDE_TYPES
 
+        if result.task_type in BESIDE_TYPES:
+            return
         self._progress.advance(self._all)
         key = result.key
         part = "" if key.subset == "default" else f" ({key.subset})"

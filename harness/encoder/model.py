@@ -22,7 +22,7 @@ from harness.encoder.for_mteb import ForMteb
 from harness.encoder.language_model import LanguageModel, build_language_model
 from harness.encoder.placement import Placement, fit_threads
 from harness.encoder.sharing import SharedEmbeddings
-from harness.encoder.words import read_words
+from harness.encoder.words import Take, read_words
 from harness.errors import HarnessError
 from harness.recipes import Recipe
 
@@ -98,14 +98,27 @@ class Encoder:
         )
 
     def word_vectors(
-        self, texts: Sequence[str], spans: Sequence[tuple[int, int]], *, batch_size: int | None = None
+        self,
+        texts: Sequence[str],
+        spans: Sequence[tuple[int, int]],
+        *,
+        take: Take | Sequence[Take] = "mean",
+        keep_cut: bool = False,
+        batch_size: int | None = None,
     ) -> np.ndarray:
         """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding.
 
-        Words are read in their text alone; an instruction is for whole texts. `batch_size` as in `encode`.
+        Words are read in their text alone; an instruction is for whole texts. `take` and `keep_cut` as in
+        encoder.words, `batch_size` as in `encode`.
         """
         return read_words(
-            self.engine.reader, texts, spans, batch_size=self._batch_size or batch_size, watch=self.engine.watch
+            self.engine.reader,
+            texts,
+            spans,
+            take=take,
+            keep_cut=keep_cut,
+            batch_size=self._batch_size or batch_size,
+            watch=self.engine.watch,
         )
 
     def language_model(self) -> LanguageModel:

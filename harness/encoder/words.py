@@ -1,4 +1,4 @@
-"""Word vectors by character span: the mean state of a word's tokens, at every layer, from one forward pass.
+"""Word vectors by character span: states of a word's tokens, at every layer, from one forward pass.
 
 Shapes: N (text, span) pairs, L+1 layers with the embedding first, W words of a pass, D width.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ import torch
 from harness.encoder.reader import Pass, Reader, Watch
 from harness.encoder.tokens import Tokens, tokenise
 from harness.errors import HarnessError
+
+Take = Literal["mean", "first", "last"]
+_CHOSEN: dict[Take, slice] = {"mean": slice(None), "first": slice(0, 1), "last": slice(-1, None)}
 
 
 def word_vectors(
@@ -24,10 +27,13 @@ def word_vectors(
     spans: Sequence[tuple[int, int]],
     *,
     max_length: int,
+    take: Take | Sequence[Take] = "mean",
+    keep_cut: bool = False,
     batch_size: int | None = None,
 ) -> np.ndarray:
     """As read_words, with a decoder and a tokenizer that have no reader yet."""
-    return read_words(Reader(backbone, tokenizer, limit=max_length), texts, spans, batch_size=batch_size)
+    reader = Reader(backbone, tokenizer, limit=max_length)
+    return read_words(reader, texts, spans, take=take, keep_cut=keep_cut, batch_size=batch_size)
 
 
 def read_words(
@@ -35,14 +41,19 @@ def read_words(
     texts: Sequence[str],
     spans: Sequence[tuple[int, int]],
     *,
+    take: Take | Sequence[Take] = "mean",
+    keep_cut: bool = False,
     batch_size: int | None = None,
     watch: Watch | None = None,
 ) -> np.ndarray:
     """Vectors of the words at `spans` (start, end) of `texts`, (L+1, N, D) float32; `batch_size` as in Reader.read.
 
-    A token belongs to a word if the two overlap in characters (Llama's "▁word" starts one early). A text that
-    stands several times is read once. Raises HarnessError for a span that covers no token (outside its text, empty, or
-    cut off at the reader's limit) and for a state that is not finite.
+    A token belongs to a word if the two overlap in characters (Llama's "▁word" starts one early). `take`, for all
+    words or one a word, says what of them is taken: their mean, or the first or last one's state. A text that stands
+    several times is read once.
+    Raises HarnessError for a state that is not finite and for a span that covers no token: outside its text, empty, or
+    cut off at the reader's limit; with `keep_cut` a word that is cut off has NaN for a vector instead, for a caller who
+    counts and reports them.
     """
     if len(texts) != len(spans):
         raise HarnessError(f"{len(texts)} texts but {len(spans)} spans; give one span a text")
@@ -51,25 +62,35 @@ def read_words(
     for text, (start, end) in zip(texts, spans, strict=True):
         if not 0 <= start < end <= len(text):
             raise HarnessError(f"the span {start}:{end} lies outside its text of {len(text)} characters: {text[:60]!r}")
+    taken: Sequence[Take] = [take] * len(texts) if isinstance(take, str) else take
+    if len(taken) != len(texts):
+        raise HarnessError(f"{len(texts)} texts but {len(taken)} choices of tokens; give one a text")
     wanted: dict[str, list[int]] = defaultdict(list)
     for index, text in enumerate(texts):
         wanted[text].append(index)
     distinct = list(wanted)
     tokens = tokenise(reader.tokenizer, distinct, limit=reader.limit, offsets=True)
-    places = _places(tokens, distinct, wanted, spans, limit=reader.limit)
+    places, cut = _places(tokens, distinct, wanted, spans, taken)
+    if cut and not keep_cut:
+        text, (start, end) = texts[cut[0]], spans[cut[0]]
+        raise HarnessError(
+            f"the word {text[start:end]!r} is cut off at {reader.limit} tokens; shorten the text {text[:60]!r}"
+        )
     result: list[np.ndarray] = []
 
     def mean(done: Pass) -> None:
         if not result:
             width = done.states[0].shape[-1]
-            result.append(np.empty((len(done.states), len(texts), width), dtype=np.float32))
+            result.append(np.full((len(done.states), len(texts), width), np.nan, dtype=np.float32))
         here = [(start, places[row]) for row, start in zip(done.rows, done.starts, strict=True)]
         words = [index for _, of_text in here for index, _ in of_text]
+        if not words:
+            return
         result[0][:, words] = _means(done, [start + token for start, of_text in here for _, token in of_text])
 
     reader.read(tokens.ids, mean, layers=True, batch_size=batch_size, watch=watch)
     (vectors,) = result
-    if not np.isfinite(vectors).all():
+    if not np.isfinite(np.delete(vectors, cut, axis=1)).all():
         raise HarnessError("a state of a word is not finite; check the checkpoint's weights, or take --dtype float32")
     return vectors
 
@@ -93,20 +114,20 @@ def _places(
     distinct: Sequence[str],
     wanted: dict[str, list[int]],
     spans: Sequence[tuple[int, int]],
-    *,
-    limit: int,
-) -> list[list[tuple[int, np.ndarray]]]:
-    """For each distinct text its words: index among all, and the tokens that they are made of."""
+    taken: Sequence[Take],
+) -> tuple[list[list[tuple[int, np.ndarray]]], list[int]]:
+    """For each distinct text its words (index among all, tokens that are taken), and the words that are cut off."""
     places: list[list[tuple[int, np.ndarray]]] = []
+    cut: list[int] = []
     for text, offsets_T2 in zip(distinct, tokens.offsets, strict=True):
         places.append([])
         for index in wanted[text]:
             inside = np.flatnonzero(_tokens_of(offsets_T2, spans[index]))
             if not len(inside) or offsets_T2.max() < spans[index][1]:
-                word = text[slice(*spans[index])]
-                raise HarnessError(f"the word {word!r} is cut off at {limit} tokens; shorten the text {text[:60]!r}")
-            places[-1].append((index, inside))
-    return places
+                cut.append(index)
+            else:
+                places[-1].append((index, inside[_CHOSEN[taken[index]]]))
+    return places, sorted(cut)
 
 
 def _tokens_of(offsets_T2: np.ndarray, span: tuple[int, int]) -> np.ndarray:
