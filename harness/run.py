@@ -20,6 +20,7 @@ from harness.suites.catalog import Suite, choose_suite, is_mteb, make_task, task
 from harness.suites.mteb import Choice
 from harness.suites.retention.text import RetentionText, choose_text
 from harness.suites.task import TaskEncoder, TaskInfo
+from harness.suites.words import choose_word_data
 from harness.systems import PlannedSystem, plan_systems
 from harness.training.lineage import PlannedStage
 from harness.training.manifests import read_stage, read_texts
@@ -28,8 +29,11 @@ from harness.training.stages import stage_folder
 
 if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
+    from harness.encoder.model import Encoder
     from harness.encoder.placement import Placement
+    from harness.encoder.reader import Reading
     from harness.store import Store
+    from harness.suites.words.data.folder import WordData
     from harness.training.watch import OnStep
 
 # Raise when the evaluation code changes what the same system scores; stored results of another version are redone.
@@ -49,6 +53,7 @@ class RunRequest:
     seeds: tuple[int, ...] = (0,)
     data: tuple[tuple[str, str], ...] = ()
     choice: Choice | None = None
+    data_dir: Path | None = None
     force: bool = False
 
 
@@ -59,6 +64,7 @@ class Listener(Protocol):
     def stage(self, label: str, planned: PlannedStage) -> OnStep: ...
     def proof(self, label: str, proof: MaskProof) -> None: ...
     def task(self, label: str, name: str, number: int, total: int) -> None: ...
+    def reading(self, reading: Reading) -> None: ...
     def result(self, label: str, result: TaskResult) -> None: ...
 
 
@@ -83,6 +89,7 @@ class RunPlan:
     jobs: tuple[_Job, ...]
     text: RetentionText | None = None  # what the retention tasks among `suite.tasks` are measured on
     choice: Choice | None = None  # of subsets of mteb's tasks
+    words: WordData | None = None  # what its word-level tasks are measured on
 
     @property
     def idle(self) -> bool:
@@ -106,13 +113,14 @@ def plan_run(request: RunRequest, store: Store, place: Placement) -> RunPlan:
     choice = request.choice or None
     if choice and not any(map(is_mteb, suite.tasks)):
         raise HarnessError("--languages and --subsets choose among the subsets of mteb tasks, and none is asked for")
+    words = choose_word_data(suite.tasks, request.data_dir)
     base, text, jobs = _plan_variants(request, suite) if request.variants else (None, None, [])
     jobs += [_plan_reference(name, suite) for name in dict.fromkeys(request.models)]
     if not jobs:
         raise HarnessError("nothing is asked for; name a variant or a model")
     infos = [task_info(name, text=text, choice=choice) for name in suite.tasks]
     known = [_missing(job, infos, request, store, place) for job in jobs]
-    return RunPlan(base=base, suite=suite, place=place, jobs=tuple(known), text=text, choice=choice)
+    return RunPlan(base=base, suite=suite, place=place, jobs=tuple(known), text=text, words=words, choice=choice)
 
 
 def _plan_variants(request: RunRequest, suite: Suite) -> tuple[Base, RetentionText | None, list[_Job]]:
@@ -187,12 +195,14 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
     from harness.provenance import collect
 
     proof: MaskProof | None = None
+    system: Encoder | None = None
     encoder: TaskEncoder
     if job.planned is not None:
         job.planned.train(plan.place.device, lambda planned: listener.stage(job.label, planned))
         system = job.planned.encoder(plan.place)
         proof = system.prove().require()
         listener.proof(job.label, proof)
+        system.engine.watch = listener
         encoder = system
     elif job.model is not None:
         from harness.encoder.reference import build_reference
@@ -217,6 +227,7 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
         provenance={
             **collect(device=plan.place.device, dtype=plan.place.dtype),
             "command": command,
+            **({"encoding": system.engine.describe()} if system else {}),
             **({"weights_sha256": stages[-1][0].manifest.get("weights_sha256")} if stages else {}),
             "contrasts": declared_contrasts().sha256,
         },
@@ -229,7 +240,9 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
         if left is None:
             continue
         listener.task(job.label, info.name, number, len(job.missing))
-        results = make_task(info.name, text=plan.text, choice=_choice(left, plan.choice)).run(encoder)
+        results = make_task(info.name, text=plan.text, words=plan.words, choice=_choice(left, plan.choice)).run(encoder)
+        if system is not None and (cut := system.engine.take_cut()):
+            listener.note(f"{job.label} · {info.name}: {cut}")
         # Before the results: a kill between the two must not leave a result whose overlap nobody counts any more.
         seen = [result.texts for result in results]
         store.add_overlaps(

@@ -58,7 +58,7 @@ def show(
         raise HarnessError(f"{problem} in {db} with an id that begins with {run!r}; `harness ls runs` lists them")
     (record,) = found
     system = next(each for each in store.systems() if each.system_id == record.system_id)
-    scores = store.scores(run_id=record.run_id)
+    scores = store.scores(run_id=record.run_id, beside=True)
     stages = store.stages(system.stage_digests)
     measured = set(zip(scores["task"], scores["revision"], strict=True))
     overlaps = [each for each in store.overlaps(system_id=system.system_id) if (each.task, each.revision) in measured]
@@ -200,7 +200,7 @@ def _runs(db: options.Db) -> Listing:
 
     store = Store(db, read_only=True)
     systems = {system.system_id: system for system in store.systems()}
-    counts = store.scores(current=False)["run_id"].value_counts()
+    counts = store.scores(current=False, beside=True)["run_id"].value_counts()
     rows: list[tuple[object, ...]] = []
     for run in store.runs():
         system = systems[run.system_id]

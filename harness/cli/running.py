@@ -52,6 +52,10 @@ def run(
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="One training seed.")] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Training seeds 0 … N-1.")] = None,
     data: options.Data = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option("--data-dir", help="Folder with the data of the words suite (default: where they were fetched)."),
+    ] = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
     db: options.Db = options.DB,
@@ -59,6 +63,7 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Measure again what is stored; the newest result counts.")
     ] = False,
+    quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
     """Make variants of a base, measure them, compare each with the causal base, and write the page.
@@ -88,6 +93,7 @@ def run(
         seeds=_seeds(seed, seeds),
         data=tuple(options.stage_data(data).items()),
         choice=Choice(languages=options.names(languages) or (), subsets=options.names(subsets) or ()),
+        data_dir=data_dir,
         force=force,
     )
     store = Store(db, on_wait=lambda message: err.print(message))
@@ -97,7 +103,7 @@ def run(
     if plan.idle:
         err.print("Nothing to do: every result asked for is in the store already (--force measures again).")
     else:
-        with RunScreen(sum(len(job.missing) for job in plan.jobs)) as screen:
+        with RunScreen(sum(len(job.missing) for job in plan.jobs), quiet=quiet) as screen:
             screen.note(_intentions(plan))
             execute(plan, store, screen, command=shlex.join(["harness", *sys.argv[1:]]), force=force)
     _finish(plan, store, site, variants, as_json=as_json)
@@ -109,6 +115,7 @@ def train(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Training seed.")] = 0,
     data: options.Data = None,
     device: options.Device = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Train a variant without measuring it; print the folder that holds the encoder.
 
@@ -122,7 +129,7 @@ def train(
 
     prepare()
     place = Placement.choose(device, "float32")
-    with RunScreen(0) as screen:
+    with RunScreen(0, quiet=quiet) as screen:
         folder = train_variant(
             variant, resolve_base(base), seed=seed, place=place, listener=screen, data=options.stage_data(data)
         )

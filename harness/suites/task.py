@@ -21,7 +21,10 @@ class TaskEncoder(Protocol):
         """The system as mteb's EncoderProtocol."""
 
     def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
-        """(layers, N, D) float32 vectors of the words at character `spans` of `texts`."""
+        """(layers, N, D) float32 vectors of the words at character `spans` of `texts`.
+
+        Encoders of variants take more (harness.suites.words.reading.WordReader).
+        """
 
     def language_model(self) -> LanguageModel:
         """The causal language model inside; HarnessError where there is none."""

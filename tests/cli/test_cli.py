@@ -32,9 +32,9 @@ def harness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 COMMANDS = {
-    "run": "--variant --all --model --base --suite --tasks --languages --subsets --seed --seeds --data --device "
-    "--dtype --db --site --force --json",
-    "train": "--variant --base --seed --data --device",
+    "run": "--variant --all --model --base --suite --tasks --languages --subsets --seed --seeds --data --data-dir "
+    "--device --dtype --db --site --force --quiet --json",
+    "train": "--variant --base --seed --data --device --quiet",
     "ls": "--suite --db --json",
     "show": "--db --json",
     "export": "--out --format --seed --base --db",
@@ -48,6 +48,7 @@ COMMANDS = {
     "site": "--db --out",
     "calibrate": "--quick --db --json",
     "regress": "--variant --all --tasks --update --rebuild --from --reference --cached --json",
+    "data fetch": "--out --from",
 }
 
 
@@ -57,9 +58,13 @@ def test_the_surface_is_frozen() -> None:
 
     from harness.cli import app
 
+    def commands(group, name: str = ""):
+        for word, command in group.commands.items():
+            yield from commands(command, f"{name}{word} ") if hasattr(command, "commands") else [(name + word, command)]
+
     found = {
         name: " ".join(option for parameter in command.params for option in parameter.opts if option[:2] == "--")
-        for name, command in typer.main.get_command(app).commands.items()
+        for name, command in commands(typer.main.get_command(app))
     }
     assert found == COMMANDS
 
@@ -134,6 +139,8 @@ def corrupt(folder: Path) -> str:
         (("regress", "--update", "--variant", "bidri", "--reference", "nowhere"), "did you mean bidir"),
         (("calibrate", "--db", "absent/results.duckdb"), "absent"),
         (("doctor", "--kernels", "sdpaa"), "did you mean sdpa"),
+        (("data", "fetch", "wrods"), "did you mean words"),
+        (("data", "fetch", "words", "--from", "file:///nowhere"), "could not be fetched from file:///nowhere"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
