@@ -37,7 +37,7 @@ COMMANDS = {
     "train": "--variant --base --seed --data --device --quiet",
     "ls": "--suite --db --json",
     "show": "--db --json",
-    "export": "--out --seed --base --db",
+    "export": "--out --format --seed --base --db",
     "compare": "--base --tasks --flips --exit-code --db --json",
     "rank": "--base --suite --tasks --db --json",
     "power": "--base --task --tasks --effect --db --json",
