@@ -12,24 +12,11 @@ from harness.records import Overlap, System
 from harness.store import Store
 from leaderboard import text
 from leaderboard.build import build_site
-from tests.factory import SKILL, TASKS, add_system, ladder_store
+from tests.factory import SKILL, TASKS, add_system
 
 FEW = 200
 METRICS = {task.name: task.metric for task in TASKS}
 HOSTILE = '<script>alert("x")</script><img src=x onerror=y>&amp;\'"'
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    store = ladder_store(tmp_path_factory.mktemp("site") / "results.duckdb")
-    add_system(store, "bag-of-words", base="", kind="baseline", tasks=TASKS[:2], proof=None)
-    add_system(store, "untested", tasks=TASKS[:1], proof=None)
-    return store
-
-
-@pytest.fixture(scope="module")
-def site(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_site(store, tmp_path_factory.mktemp("out") / "site", resamples=FEW).parent
 
 
 class Page(HTMLParser):
@@ -80,21 +67,27 @@ def test_same_store_same_bytes(store: Store, site: Path) -> None:
 
 
 def test_pages_are_whole_linked_and_local(site: Path) -> None:
-    for path in site.rglob("*.html"):
-        page = Page(path)
+    pages = {path.resolve(): Page(path) for path in site.rglob("*.html")}
+    for path, page in pages.items():
         assert len(page.ids) == len(set(page.ids)), f"{path.name} has an id twice"
         for link in page.links:
+            if link == "data:,":
+                continue  # an icon that asks for none
             target, _, fragment = link.partition("#")
             assert not re.match(r"(?i)[a-z]+:|//", target), f"{path.name} leaves the site: {link}"
             where = (path.parent / target).resolve() if target else path
             assert where.is_file(), f"{path.name}: {link} leads nowhere"
-            assert not fragment or fragment in Page(where).ids, f"{path.name}: {link} has no target"
+            assert not fragment or fragment in pages[where].ids, f"{path.name}: {link} has no target"
         tags = [tag for tag, _ in page.tags]
-        assert "script" not in tags
+        assert tags.count("script") == 2, "the two of this project, and none inline"
+        assert [a["src"] for t, a in page.tags if t == "script"] == [
+            f"{'../' * (len(path.relative_to(site.resolve()).parts) - 1)}assets/{name}.js" for name in ("theme", "site")
+        ]
         policy = next(a["content"] for t, a in page.tags if t == "meta" and "http-equiv" in a)
         assert policy is not None
         assert policy.startswith("default-src 'none'")
         assert "http" not in policy
+        assert "unsafe" not in policy
         assert not [a for _, a in page.tags if "style" in a], "the policy forbids inline styles"
         assert all("scope" in a for t, a in page.tags if t == "th")
 
@@ -103,11 +96,13 @@ def test_every_score_is_the_stores(store: Store, site: Path) -> None:
     index = (site / "index.html").read_text("utf-8")
     means = store.scores().groupby(["variant", "task"])["score"].mean()
     rows = dict(
-        re.findall(r'<tr><th scope="row" class="who"><a href="systems/[^"]*">([^<]*)</a>(.*?)</tr>', index, re.S)
+        re.findall(
+            r'<th scope="row" class="who" data-v="[^"]*"><a href="systems/[^"]*">([^<]*)</a>(.*?)</tr>', index, re.S
+        )
     )
     assert set(rows) == {*SKILL, "bag-of-words", "untested"}
     for (variant, task), mean in means.items():
-        shown = re.search(rf'href="tasks/{task}.html">([^<]*)</a>', rows[variant])
+        shown = re.search(rf'href="tasks/{task}.html#[^"]*">([^<]*)</a>', rows[variant])
         assert shown, (variant, task)
         assert shown[1] == text.score(mean, METRICS[task])
 
@@ -119,7 +114,8 @@ def test_what_the_front_page_says(site: Path) -> None:
     assert "unranked: 1 of 5 tasks" in index or "unranked: no mask proof" in index
     assert "2 training seeds: this is about these 2 checkpoints, not about the recipe; that takes 5 seeds" in index
     assert "unranked: no mask proof" in index
-    assert index.count('<article class="step">') == 7
+    assert index.count('<svg class="strip" ') == 7
+    assert len(re.findall(r'<li><a href="compare/', index)) == 9 * 8 // 2, "every two variants"
     baseline = index.index("Reference: baselines")
     assert index.index(">untested</a>") < baseline < index.index(">bag-of-words</a>", baseline)
     system = (site / "systems" / "mini--bidir-supcon.html").read_text("utf-8")
@@ -162,17 +158,21 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     add_system(store, long, base=HOSTILE, tasks=TASKS[:1])
     add_system(store, "../../escape", base=HOSTILE, tasks=TASKS[:1])
     folder = build_site(store, tmp_path / "site", resamples=FEW).parent
-    assert {p.relative_to(folder).parts[0] for p in folder.rglob("*.html")} == {
-        "index.html",
-        "systems",
-        "tasks",
-    }
+    tops = {p.relative_to(folder).parts[0] for p in folder.rglob("*.html")}
+    assert tops == {f"{name}.html" for name in ("index", "words", "methods", "history", "downloads")} | {
+        "systems", "tasks", "compare",
+    }  # fmt: skip
     for path in folder.rglob("*.html"):
         page = Page(path)
         assert len(path.name) < 100
-        assert not {"script", "img", "b"} & {tag for tag, _ in page.tags} - {"b"}
+        assert [a.get("src") for t, a in page.tags if t == "script"] == [
+            f"{'../' * (len(path.relative_to(folder).parts) - 1)}assets/{name}.js" for name in ("theme", "site")
+        ]
+        assert "img" not in {tag for tag, _ in page.tags}
         assert not [k for _, a in page.tags for k in a if k.startswith("on")]
-        assert "<script" not in path.read_text("utf-8").lower()
+        assert path.read_text("utf-8").lower().count("<script") == 2
+    for path in folder.rglob("examples/*.js"):
+        assert "<" not in path.read_text("utf-8")
 
 
 def test_slugs_never_meet() -> None:
@@ -234,7 +234,7 @@ def test_one_system_and_two_bases(tmp_path: Path) -> None:
     index = build_site(store, tmp_path / "site", resamples=FEW).read_text("utf-8")
     assert "On base mini there is nothing to compare yet" in index
     assert index.count('<section class="base"') == 2
-    assert len(re.findall(r'<table class="board">', index)) == 2
+    assert len(re.findall(r'<table class="board sortable"', index)) == 2
 
 
 @pytest.mark.parametrize(("value", "shown"), [(0.6904, "69.0"), (-0.0304, "−3.0"), (1.0, "100.0"), (None, "–")])
