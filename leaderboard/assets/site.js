@@ -71,7 +71,7 @@
   Table.prototype.set = function (changes, typing) {
     Object.assign(this.state, changes);
     keep(typing);
-    this.show();
+    say(this.show());
   };
 
   Table.prototype.show = function () {
@@ -181,13 +181,6 @@
   }
 
   all("table.sortable").forEach(function (node) { tables[node.id] = new Table(node); });
-  Object.keys(tables).forEach(function (id) {
-    tables[id].heads.concat(tables[id].tools).forEach(function (node) {
-      ["click", "change", "input"].forEach(function (kind) {
-        node.addEventListener(kind, function () { say(tables[id].show()); });
-      });
-    });
-  });
   window.addEventListener("popstate", read);
   window.addEventListener("hashchange", read);
   if (window.location.hash.slice(0, 2) === "#?") read();
@@ -273,7 +266,8 @@
     body.appendChild(some);
   }
   function line(n, total, what) {
-    return total === n && n <= MOST ? n + " " + what + "." : Math.min(n, MOST) + " of " + n + " shown, " + total + " in all.";
+    var some = n > MOST ? "The first " + MOST + " of " + n : String(n);
+    return some + (n === total ? " " : " of " + total + " ") + what + ".";
   }
 
   all("[data-examples]").forEach(function (tools) {
