@@ -66,7 +66,7 @@ def _scores(site: Site) -> Iterable[Mapping[str, Any]]:
 
 def _of_row(base: Base, cell: Any, row: Any) -> dict[str, Any]:
     score, key = cell.score, cell.score.key
-    place = base.place_on(cell.task, row.entry.variant) if row.entry.kind == "variant" else None
+    place = base.place_on(cell.task, row.entry.variant) if row.entry.kind != "baseline" else None
     return {
         "base": base.name,
         "variant": row.entry.variant,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import pandas as pd
@@ -56,7 +56,7 @@ def make_site(
 ) -> Site:
     """Analyse every base and arrange the results; `entries` are not empty."""
     contrasts = declared_contrasts()
-    names = sorted({entry.base for entry in entries if entry.base}) or [""]
+    names = sorted({entry.base for entry in entries if entry.base}) + _without_base(entries, scores)
     systems = store.systems()
     kept = _Kept(
         scores=scores,
@@ -72,11 +72,12 @@ def make_site(
     bases = []
     for i, name in enumerate(names):
         here = [entry for entry in entries if entry.base in ("", name)]
+        rows = _asked(here, scores)
         analysis = analyse(
             store,
             entries=here,
             pairs=_pairs(here, contrasts),
-            scores=scores,
+            scores=rows,
             resamples=resamples,
             progress=_part(progress, i, len(names), name),
         )
@@ -84,12 +85,12 @@ def make_site(
         ranks = make_ranks(
             analysis,
             here,
-            scores,
-            unproven=unproven(store, here, scores),
+            rows,
+            unproven=unproven(store, here, rows),
             chosen=encoder or list(analysis.tasks),
             resamples=resamples,
         )
-        bases.append(_base(name, keys[name], here, analysis, ranks, kept))
+        bases.append(_base(name, keys[name], here, analysis, ranks, replace(kept, scores=rows)))
     return Site(
         bases=tuple(bases),
         tasks=tuple(kept.tasks.values()),
@@ -108,6 +109,24 @@ def _part(progress: Progress | None, at: int, n: int, base: str) -> Progress | N
     if progress is None:
         return None
     return lambda done, total, what: progress(at * total + done, n * total, f"{base}: {what}" if what else base)
+
+
+def _without_base(entries: Sequence[Entry], scores: pd.DataFrame) -> list[str]:
+    """Return [""] if there is a section of no base: references measured where no variant was, or no variant at all."""
+    if all(entry.kind == "reference" or not entry.base for entry in entries):
+        return [""]
+    references = scores[scores["kind"].eq("reference")]
+    return [""] if set(references["task"]) - set(scores["task"][scores["kind"].eq("variant")]) else []
+
+
+def _asked(entries: Sequence[Entry], scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores of `entries` on what the base's own were measured on: a reference adds no column."""
+    mine = scores[scores["system_id"].isin([s.system_id for entry in entries for s in entry.systems])]
+    own = mine[mine["base"] != ""]
+    if own.empty:
+        return mine
+    key = ["task", "split", "subset"]
+    return mine[pd.MultiIndex.from_frame(mine[key]).isin(pd.MultiIndex.from_frame(own[key]))]
 
 
 def _tasks(scores: pd.DataFrame) -> dict[TaskName, Task]:
@@ -174,7 +193,7 @@ def _base(name: str, key: str, entries: Sequence[Entry], analysis: Analysis, ran
     answer = compared.get((headline.variant, headline.against)) if headline else None
     others: dict[str, list[Row]] = {}
     for entry in entries:
-        if entry.kind != "variant":
+        if entry.kind != "variant" and any(s.system_id in newest_run for s in entry.systems):
             others.setdefault(entry.kind, []).append(rows.row(entry))
     return Base(
         name=name,
@@ -192,7 +211,7 @@ def _base(name: str, key: str, entries: Sequence[Entry], analysis: Analysis, ran
         pairs=tuple(step(pair) for pair in compared),
         problems=analysis.problems,
         proofs={
-            e.variant: tuple((s, kept.runs.get(newest_run[s.system_id])) for s in e.systems) for e in entries
+            e.variant: tuple((s, kept.runs.get(newest_run.get(s.system_id, ""))) for s in e.systems) for e in entries
         },
     )  # fmt: skip
 
@@ -240,7 +259,7 @@ class _Rows:
             key=key,
             cells=tuple(cells),
             notes=tuple(self._notes(entry, cells)),
-            place=next((p for p in places if p.variant == entry.variant and entry.kind == "variant"), None),
+            place=next((p for p in places if p.variant == entry.variant and entry.kind != "baseline"), None),
             seconds=sum(float(str(r["seconds"])) for r in results) / len(entry.systems) if results else None,
             device=", ".join(sorted({str(row["device"]) for row in results})),
         )
@@ -253,7 +272,8 @@ class _Rows:
         counted = [cell for cell in cells if not cell.task.is_retention] or cells
         measured = sum(cell.score is not None for cell in counted)
         if entry.kind != "variant":
-            return [] if measured == len(counted) else [f"{measured} of {len(counted)} tasks"]
+            notes = ["reference model"] if entry.kind == "reference" else []
+            return notes if measured == len(counted) else [*notes, f"{measured} of {len(counted)} tasks"]
         used = {str(row["run_id"]) for system in entry.systems for row in self._results[system.system_id]}
         notes = [] if all(self._kept.runs[run_id].proven for run_id in used) else ["unranked: no mask proof"]
         notes += [] if measured == len(counted) else [f"unranked: {measured} of {len(counted)} tasks"]
@@ -283,5 +303,7 @@ def _name(task: TaskComparison) -> TaskName:
 
 
 def _no_answer(name: str, contrasts: Contrasts) -> str:
-    where = f"On base {name} there" if name else "There"
+    if not name:
+        return "Reference models, and no variant to compare them with on these tasks."
+    where = f"On base {name} there"
     return f"{where} is nothing to compare yet: that takes {contrasts.root} and one more variant of the ladder."
