@@ -73,6 +73,7 @@ def reproduce(
     paper = paper_base(base, beside)
     store = Store(db, on_wait=lambda message: err.print(message))
     plan = plan_run(request, store, Placement.choose(device, dtype))
+    assert plan.base is not None, "variants are of a base"
     if not plan.idle:
         with RunScreen(0) as screen:
             screen.note(f"base {plan.base.name}: {sum(len(job.missing) for job in plan.jobs)} results to measure")

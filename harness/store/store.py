@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -176,6 +177,8 @@ class Store:
                 f"INSERT INTO outcome (result, {columns}) SELECT ?, {columns} FROM fresh_outcomes", [number]
             )
             connection.unregister("fresh_outcomes")
+            if result.reported is not None:
+                connection.execute("INSERT INTO reported VALUES (?, ?)", [number, to_json(result.reported)])
         return int(number)
 
     def add_noise_floors(self, floors: Iterable[NoiseFloor]) -> None:
@@ -318,6 +321,25 @@ class Store:
         numbers = sorted({int(number) for number in results})
         with self._reading() as connection:
             return _outcomes(connection, numbers)
+
+    def reported(self, results: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """Return what mteb reported beside the main score of those of `results` that have it."""
+        wanted = {int(number) for number in results}
+        with self._reading() as connection:
+            rows = _later(connection, "reported", "SELECT result, scores FROM reported")
+        return {number: json.loads(scores) for number, scores in rows if number in wanted}
+
+    def copy_to(self, target: Path) -> list[Path]:
+        """Copy the database to `target` while nobody can write it; return the files, a log of its own among them.
+
+        A writer that was killed leaves a log beside its database, which belongs to it until the next write.
+        """
+        with self._reading():
+            made = [Path(shutil.copyfile(self.path, target))]
+            log = self.path.with_name(f"{self.path.name}.wal")
+            if log.is_file():
+                made.append(Path(shutil.copyfile(log, target.with_name(f"{target.name}.wal"))))
+        return made
 
     def verify(self) -> Iterator[Check]:
         """Recompute every stored score, superseded ones too, from its rows; yield a Check for each."""

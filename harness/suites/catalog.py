@@ -11,6 +11,7 @@ from harness.errors import HarnessError, near_names
 from harness.suites.task import Task, TaskEncoder, TaskInfo
 
 if TYPE_CHECKING:
+    from harness.suites.mteb.loading import Choice
     from harness.suites.retention.text import RetentionText
     from harness.suites.words.data.folder import WordData
 
@@ -32,6 +33,7 @@ class Suite:
 def suites() -> dict[str, Suite]:
     """All suites by name."""
     from harness.suites import mini, retention, words
+    from harness.suites.mteb import english
 
     embedded = Suite(
         name="mini",
@@ -54,7 +56,8 @@ def suites() -> dict[str, Suite]:
         about="the same data by the protocol of Feng et al. 2025, to set beside its figures (`harness reproduce`)",
         tasks=words.paper_names(),
     )
-    return {suite.name: suite for suite in (embedded, kept, probing, study)}
+    published = [Suite(name=name, about=about, tasks=tasks) for name, about, tasks in english.SUITES]
+    return {suite.name: suite for suite in (embedded, kept, probing, study, *published)}
 
 
 def get_suite(name: str) -> Suite:
@@ -80,10 +83,18 @@ def choose_suite(suite: str, tasks: Sequence[str]) -> Suite:
     return Suite(name="tasks", about="tasks named on the command line", tasks=chosen)
 
 
-def task_info(name: str, *, text: RetentionText | None = None) -> TaskInfo:
+def is_mteb(name: str) -> bool:
+    """Whether a task of this name, known or not, would be one of mteb's."""
+    from harness.suites import mini, retention, words
+
+    return name not in {*mini.task_names(), *retention.task_names(), *words.task_names()}
+
+
+def task_info(name: str, *, text: RetentionText | None = None, choice: Choice | None = None) -> TaskInfo:
     """Name, type, metric and revision of a task: cheap for the embedded ones, an import of mteb for the others.
 
-    `text` is what a task of the retention suite is measured on; without it, the mini language.
+    `text` is what a task of the retention suite is measured on; without it, the mini language. `choice` picks among
+    the subsets of mteb's tasks; without it, the English ones.
     """
     from harness.suites import mini, retention, words
 
@@ -116,11 +127,13 @@ def task_info(name: str, *, text: RetentionText | None = None) -> TaskInfo:
             revision=mini.task_revision(),
             about=entry.about,
         )
-    return make_task(name).info
+    return make_task(name, choice=choice).info
 
 
-def make_task(name: str, *, text: RetentionText | None = None, words: WordData | None = None) -> Task:
-    """A task ready to run; `text` as for task_info, `words` the data of the words suite (None: as fetched)."""
+def make_task(
+    name: str, *, text: RetentionText | None = None, words: WordData | None = None, choice: Choice | None = None
+) -> Task:
+    """A task ready to run; `text` and `choice` as for task_info, `words` the words suite's data (None: as fetched)."""
     from harness.suites import mini, retention
     from harness.suites import words as probing
     from harness.suites.mteb import mteb_task, wrap
@@ -146,7 +159,7 @@ def make_task(name: str, *, text: RetentionText | None = None, words: WordData |
         return RetentionTask(retention.task_entry(name), text or open_text(MINI))
     if name not in mini.task_names():
         ours = (*mini.task_names(), *retention.task_names(), *probing.task_names(), *probing.paper_names())
-        return mteb_task(name, also=ours)
+        return mteb_task(name, choice, also=ours)
     if mini.task_entry(name).is_word_task:
         task: Task = mini.make_task(name)
         return task

@@ -32,13 +32,17 @@ class TaskEncoder(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskInfo:
-    """A task as `harness ls tasks` shows it; cheap, no data loaded."""
+    """A task as `harness ls tasks` shows it; cheap, no data loaded.
+
+    `parts` are the splits and subsets it gives a result for; empty where it gives one, whatever that is called.
+    """
 
     name: str
     task_type: str
     metric: str
     revision: str
     about: str
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 class Task(Protocol):

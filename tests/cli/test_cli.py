@@ -32,12 +32,12 @@ def harness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 COMMANDS = {
-    "run": "--variant --all --base --suite --tasks --seed --seeds --data --data-dir --device --dtype --db --site "
-    "--force --json",
-    "train": "--variant --base --seed --data --device",
+    "run": "--variant --all --model --base --suite --tasks --languages --subsets --seed --seeds --data --data-dir "
+    "--device --dtype --db --site --force --quiet --json",
+    "train": "--variant --base --seed --data --device --quiet",
     "ls": "--suite --db --json",
     "show": "--db --json",
-    "export": "--out --seed --base --db",
+    "export": "--out --format --seed --base --db",
     "compare": "--base --tasks --flips --exit-code --db --json",
     "rank": "--base --suite --tasks --db --json",
     "power": "--base --task --tasks --effect --db --json",
@@ -45,7 +45,7 @@ COMMANDS = {
     "noise": "--variant --base --suite --tasks --seed --device --dtype --db --json",
     "doctor": "--base --device --dtype --kernels --json",
     "verify": "--db --json",
-    "site": "--db --out",
+    "site": "--db --out --serve --port",
     "calibrate": "--quick --db --json",
     "regress": "--variant --all --tasks --update --rebuild --from --reference --cached --json",
     "data fetch": "--out --from",
@@ -112,6 +112,9 @@ def corrupt(folder: Path) -> str:
         (("run", "--variant", "bidir", "--tasks", "MiniST"), "did you mean MiniSTS"),
         (("run", "--variant", "bidir", "--seed", "1", "--seeds", "2"), "not both"),
         (("run", "--variant", "bidir", "--data", "mntp"), "is not STAGE=SOURCE"),
+        (("run", "--variant", "bidir", "--languages", "deu"), "choose among the subsets of mteb tasks"),
+        (("run", "--model", "./nowhere"), "no model './nowhere'"),
+        (("run", "--variant", "bidir", "--tasks", "SummEval"), "of type Summarization"),
         (("run", "--variant", "bidir", "--device", "tpu"), "use auto, cpu, cuda"),
         (("run", "--variant", "bidir", "--db", "absent/results.duckdb"), "absent"),
         (("ls", "varients"), "did you mean variants"),
