@@ -15,9 +15,11 @@ from harness.errors import HarnessError, near_names
 if TYPE_CHECKING:
     from harness.suites.words.data.folder import WordData
 
-Kind = Literal["context", "aspect", "norms", "wic", "similarity"]
+Kind = Literal["context", "aspect", "norms", "wic", "similarity", "geometry", "repetition"]
 Features = Literal["", "cosine", "difference", "concatenation", "official"]
 
+# Diagnostics beside the scores: their results are in no comparison.
+DIAGNOSTICS: tuple[Kind, ...] = ("geometry", "repetition")
 # Raise when the same system on the same data would score otherwise.
 SUITE_VERSION = 1
 
@@ -119,6 +121,22 @@ TASKS: tuple[WordEntry, ...] = (
     _similarity("WordSim353", "wordsim353", "similarity or relatedness of two words out of context"),
     _similarity("SimLex999", "simlex999", "similarity, not relatedness, of two words out of context"),
     _similarity("SimVerb3500", "simverb3500", "similarity of two verbs out of context"),
+    WordEntry(
+        name="WordGeometry",
+        task_type="Geometry",
+        metric="cosine",
+        about="mean cosine of unrelated words and of words of one sentence, by layer; a diagnostic, not a score",
+        data="wic",
+        kind="geometry",
+    ),
+    WordEntry(
+        name="RepeatedPassage",
+        task_type="Attention",
+        metric="pull",
+        about="how far a repeated passage pulls a text's embedding beyond its share of tokens; a diagnostic",
+        data="wic",
+        kind="repetition",
+    ),
 )
 
 

@@ -212,7 +212,7 @@ def test_a_constant_label_is_named() -> None:
 
 
 def test_names_are_one_a_task() -> None:
-    assert len(set(task_names())) == len(TASKS) == 23
+    assert len(set(task_names())) == len(TASKS) == 25
     with pytest.raises(HarnessError, match="did you mean WiCCosine"):
         task_entry("WiCCosin")
 
