@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
 from harness.encoder.placement import Placement, fit_threads
+from harness.encoder.words import CHOSEN, Take
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -46,16 +48,39 @@ class ReferenceEncoder:
         )
         return wrapped
 
-    def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
-        """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding."""
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens are read of a text, special ones among them."""
+        return int(self.model.max_seq_length or self.model.tokenizer.model_max_length)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has, all of them, special ones left out."""
+        return [len(ids) for ids in self.model.tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeddings of `texts`, (N, D) float32, in their order."""
+        return np.asarray(self.model.encode(list(texts), show_progress_bar=False), dtype=np.float32)
+
+    def word_vectors(
+        self,
+        texts: Sequence[str],
+        spans: Sequence[tuple[int, int]],
+        *,
+        take: Take | Sequence[Take] = "mean",
+        keep_cut: bool = False,
+    ) -> np.ndarray:
+        """States of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding.
+
+        `take` and `keep_cut` as in encoder.words.
+        """
         backbone, tokenizer = getattr(self.model[0], "model", None), self.model.tokenizer
         if backbone is None or not getattr(tokenizer, "is_fast", False):
             raise HarnessError(
                 f"{self.name} has no transformer with a tokenizer that gives character offsets, so no word vectors; "
                 "measure it on tasks of whole texts"
             )
-        limit = self.model.max_seq_length or tokenizer.model_max_length
-        return _read_words(backbone, tokenizer, texts, spans, limit=limit)
+        taken: Sequence[Take] = [take] * len(texts) if isinstance(take, str) else take
+        return _read_words(backbone, tokenizer, texts, spans, taken, limit=self.max_tokens, keep_cut=keep_cut)
 
     def language_model(self) -> LanguageModel:
         raise HarnessError(f"{self.name} is a reference, no causal language model; leave the retention tasks out")
@@ -63,30 +88,42 @@ class ReferenceEncoder:
 
 @torch.inference_mode()
 def _read_words(
-    backbone: Any, tokenizer: Any, texts: Sequence[str], spans: Sequence[tuple[int, int]], *, limit: int
+    backbone: Any,
+    tokenizer: Any,
+    texts: Sequence[str],
+    spans: Sequence[tuple[int, int]],
+    taken: Sequence[Take],
+    *,
+    limit: int,
+    keep_cut: bool,
 ) -> np.ndarray:
     """As ReferenceEncoder.word_vectors: in plain padded batches, for an encoder may have any attention."""
     device = next(backbone.parameters()).device
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    wanted: dict[str, list[int]] = defaultdict(list)
+    for index, text in enumerate(texts):
+        wanted[text].append(index)
+    order = sorted(wanted, key=len)
     result: np.ndarray | None = None
     for first in range(0, len(order), BATCH):
-        rows = order[first : first + BATCH]
+        batch = order[first : first + BATCH]
         tokens = tokenizer(
-            [texts[i] for i in rows],
-            padding=True, truncation=True, max_length=limit, return_offsets_mapping=True, return_tensors="pt",
-        )  # fmt: skip
+            batch, padding=True, truncation=True, max_length=limit, return_offsets_mapping=True, return_tensors="pt"
+        )
         offsets = tokens.pop("offset_mapping").numpy()
         output = backbone(**tokens.to(device), output_hidden_states=True)
         states_LBTD = torch.stack(output.hidden_states).float().cpu().numpy()
         if result is None:
-            result = np.empty((len(states_LBTD), len(texts), states_LBTD.shape[-1]), dtype=np.float32)
-        for row, i in enumerate(rows):
-            (start, end), (begins, ends) = spans[i], offsets[row].T
-            inside = (begins < end) & (ends > start) & (ends > begins)
-            if not inside.any() or ends.max() < end:
-                word = texts[i][start:end]
-                raise HarnessError(f"the word {word!r} is cut off at {limit} tokens; shorten {texts[i][:60]!r}")
-            result[:, i] = states_LBTD[:, row, inside].mean(axis=1)
+            result = np.full((len(states_LBTD), len(texts), states_LBTD.shape[-1]), np.nan, dtype=np.float32)
+        for row, text in enumerate(batch):
+            begins, ends = offsets[row].T
+            for i in wanted[text]:
+                start, end = spans[i]
+                inside = np.flatnonzero((begins < end) & (ends > start) & (ends > begins))
+                if len(inside) and ends.max() >= end:
+                    result[:, i] = states_LBTD[:, row, inside[CHOSEN[taken[i]]]].mean(axis=1)
+                elif not keep_cut:
+                    word = text[start:end]
+                    raise HarnessError(f"the word {word!r} is cut off at {limit} tokens; shorten {text[:60]!r}")
     if result is None:
         raise HarnessError("no words to read; give at least one text and span")
     return result
