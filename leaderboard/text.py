@@ -87,3 +87,34 @@ def flatten(value: object, prefix: str = "") -> list[tuple[str, str]]:
     else:
         return [(prefix, NONE if value is None or value == {} else str(value))]
     return [pair for key, part in items for pair in flatten(part, f"{prefix}.{key}" if prefix else key)]
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration: '0.4 s', '58 s', '12 min', '3.4 h'."""
+    if value is None:
+        return NONE
+    if value < 100:
+        return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"
+    return f"{value / 60:.0f} min" if value < 6000 else f"{value / 3600:.1f} h"
+
+
+def size(n_bytes: int) -> str:
+    """Return a file's size: '12 kB', '3.4 MB'."""
+    return f"{max(1, round(n_bytes / 1e3))} kB" if n_bytes < 1e6 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def sort_key(value: float | None) -> str:
+    """Return a number as a table is sorted by it; empty where there is none."""
+    return "" if value is None else f"{value:.6g}"
+
+
+def small(value: float | None) -> str:
+    """Return an answer to one example: a share of right answers, or a predicted score."""
+    if value is None or value != value:
+        return NONE
+    return f"{value:.3g}".replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """Return a change of an answer to one example."""
+    return f"{value:+.3f}".replace("-", "−")

@@ -1,24 +1,22 @@
-"""What each page shows, as plain data: every number is computed here or to the left, none in a template."""
+"""From the store to what each page shows: every number is computed here or to the left, none in a template."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import pandas as pd
 
 from harness.compare import (
     Analysis,
-    Comparison,
     Contrast,
     Contrasts,
     Entry,
-    Place,
     Progress,
     Ranks,
     TaskComparison,
     TaskName,
-    TaskScore,
     analyse,
     declared_contrasts,
     make_ranks,
@@ -32,139 +30,25 @@ from harness.contamination import TaskOverlap, by_task
 from harness.records import Overlap, Run, System
 from harness.stats import Report
 from harness.store import Store
-from harness.suites.retention import TASK_TYPE as RETENTION
 from leaderboard import text
+from leaderboard.history import make_history
+from leaderboard.model import Base, Cell, Row, Site, Step, Task
+from leaderboard.signatures import Signature, signature
+
+_UNDECLARED = "not declared: judged among all pairs"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
-    """A column of the table and a page."""
+class _Kept:
+    """What the store holds besides outcomes."""
 
-    name: TaskName
-    label: str
-    href: str
-    task_type: str
-    metrics: tuple[str, ...]  # one, unless two versions of the task are stored
-    revisions: tuple[str, ...]
-
-    @property
-    def is_retention(self) -> bool:
-        """Whether it asks what the language model lost, not what the encoder gained."""
-        return self.task_type == RETENTION
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One score in the table; `mark` and `change` are verdict and difference against the foot of the ladder.
-
-    Where there is nothing to compare with they are empty and None. `overlap` says what the training data shares with
-    the task; None where nothing is recorded.
-    """
-
-    task: Task
-    score: TaskScore | None
-    mark: str
-    overlap: TaskOverlap | None
-    change: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A base × variant. `place` is its rank by the mean over tasks; `notes` say why it has none."""
-
-    entry: Entry
-    href: str
-    cells: tuple[Cell, ...]
-    notes: tuple[str, ...]
-    place: Place | None
-
-    @property
-    def trained(self) -> bool:
-        """Whether a stage was trained for it."""
-        return any(system.stage_digests for system in self.entry.systems)
-
-    @property
-    def overlaps(self) -> tuple[TaskOverlap, ...]:
-        """What is recorded of its tasks."""
-        return tuple(cell.overlap for cell in self.cells if cell.score and cell.overlap)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """A declared contrast that the store can answer."""
-
-    contrast: Contrast
-    comparison: Comparison
-    sentence: str
-    scope: str
-
-    @property
-    def tally(self) -> tuple[tuple[str, int], ...]:
-        """The encoder's tasks by verdict; the language model's where nothing else was measured."""
-        kinds = ("better", "equivalent", "undecided", "worse", "descriptive")
-        alone = all(task.is_retention for task in self.comparison.tasks)
-        return tuple((kind, self.comparison.count(kind, retention=alone)) for kind in kinds)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Base:
-    """One section of the front page."""
-
-    name: str
-    answer: str
-    scope: str
-    root: str
-    tasks: tuple[Task, ...]
-    rows: tuple[Row, ...]
-    baselines: tuple[Row, ...]  # and reference models that share a task with a variant
-    ladder: tuple[Step, ...]
-    controls: tuple[Step, ...]
-    problems: tuple[str, ...]
-    proofs: Mapping[str, tuple[tuple[System, Run | None], ...]]  # variant -> each seed's newest run
-    overall: str  # what holds over the tasks of the answer
-    ranks: Ranks
-
-    @property
-    def overlapping(self) -> bool:
-        """Whether a score stands beside training data that overlaps its task."""
-        return any(cell.overlap and cell.overlap.overlaps for row in self.rows for cell in row.cells)
-
-    @property
-    def encoder_tasks(self) -> tuple[Task, ...]:
-        """The tasks of the ladder's charts: all but retention, which has units and a direction of its own."""
-        return tuple(task for task in self.tasks if not task.is_retention)
-
-    @property
-    def columns(self) -> tuple[Task, ...]:
-        """The tasks of the table; of retention bits per byte stand for all, the rest has pages."""
-        return tuple(task for task in self.tasks if not task.is_retention or "bits_per_byte" in task.metrics)
-
-    def place_on(self, task: Task, variant: str) -> Place | None:
-        """Return a variant's rank on one task, None where it has none."""
-        found = [p for r in self.ranks.tasks if r.task == task.name for p in r.places if p.variant == variant]
-        return found[0] if found else None
-
-    def steps_on(self, task: Task) -> list[tuple[Step, TaskComparison]]:
-        """Return the declared contrasts with their result on `task`."""
-        return [
-            (step, found)
-            for step in (*self.ladder, *self.controls)
-            for found in step.comparison.tasks
-            if (found.key.task, found.key.split, found.key.subset) == task.name
-        ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    """The whole site."""
-
-    bases: tuple[Base, ...]
-    tasks: tuple[Task, ...]
+    scores: pd.DataFrame
+    runs: Mapping[str, Run]
+    systems: Mapping[str, System]
+    overlaps: Sequence[Overlap]
     contrasts: Contrasts
-    undeclared: int  # runs that were measured before this declaration, or under another
-    newest: str  # date of the newest score: the site's own date would change its bytes
-    calibration: Report | None  # the last report of `harness calibrate`
-    calibrated: str  # its date, or empty
+    tasks: Mapping[TaskName, Task]
+    hrefs: Mapping[str, str]  # an entry's or a pair's file name, by its plain name
 
 
 def make_site(
@@ -172,14 +56,21 @@ def make_site(
 ) -> Site:
     """Analyse every base and arrange the results; `entries` are not empty."""
     contrasts = declared_contrasts()
-    runs = {run.run_id: run for run in store.runs()}
-    overlaps = store.overlaps()
-    tasks = _tasks(scores)
-    hrefs = text.slugs(_file_name(entry) for entry in entries)
     names = sorted({entry.base for entry in entries if entry.base}) + _without_base(entries, scores)
+    systems = store.systems()
+    kept = _Kept(
+        scores=scores,
+        runs={run.run_id: run for run in store.runs()},
+        systems={system.system_id: system for system in systems},
+        overlaps=store.overlaps(),
+        contrasts=contrasts,
+        tasks=_tasks(scores),
+        hrefs=text.slugs([*map(_file_name, entries), *(_pair_name(a, b) for a, b in _pairs(entries, contrasts))]),
+    )
+    keys = text.slugs(names)
     calibration = store.calibration()
     bases = []
-    for name in names:
+    for i, name in enumerate(names):
         here = [entry for entry in entries if entry.base in ("", name)]
         rows = _asked(here, scores)
         analysis = analyse(
@@ -188,9 +79,9 @@ def make_site(
             pairs=_pairs(here, contrasts),
             scores=rows,
             resamples=resamples,
-            progress=progress,
+            progress=_part(progress, i, len(names), name),
         )
-        encoder = [task for task in analysis.tasks if not tasks[task].is_retention]
+        encoder = [task for task in analysis.tasks if not kept.tasks[task].is_retention]
         ranks = make_ranks(
             analysis,
             here,
@@ -199,21 +90,30 @@ def make_site(
             chosen=encoder or list(analysis.tasks),
             resamples=resamples,
         )
-        bases.append(_base(name, here, analysis, ranks, tasks, rows, runs, hrefs, contrasts, overlaps))
+        bases.append(_base(name, keys[name], here, analysis, ranks, replace(kept, scores=rows)))
     return Site(
         bases=tuple(bases),
-        tasks=tuple(tasks.values()),
+        tasks=tuple(kept.tasks.values()),
         contrasts=contrasts,
-        undeclared=sum(run.provenance.get("contrasts") != contrasts.sha256 for run in runs.values()),
+        history=make_history(store.scores(current=False), systems, kept.runs),
+        stages=store.stages(),
+        undeclared=sum(run.provenance.get("contrasts") != contrasts.sha256 for run in kept.runs.values()),
         newest=f"{scores['measured_at'].max():%Y-%m-%d %H:%M} UTC",
         calibration=None if calibration is None else Report.from_json(calibration[0]),
         calibrated="" if calibration is None else f"{calibration[1]:%Y-%m-%d}",
     )
 
 
+def _part(progress: Progress | None, at: int, n: int, base: str) -> Progress | None:
+    """Count the tasks of base number `at` of `n` as part of all."""
+    if progress is None:
+        return None
+    return lambda done, total, what: progress(at * total + done, n * total, f"{base}: {what}" if what else base)
+
+
 def _without_base(entries: Sequence[Entry], scores: pd.DataFrame) -> list[str]:
     """Return [""] if there is a section of no base: references measured where no variant was, or no variant at all."""
-    if all(entry.is_reference or not entry.base for entry in entries):
+    if all(entry.kind == "reference" or not entry.base for entry in entries):
         return [""]
     references = scores[scores["kind"].eq("reference")]
     return [""] if set(references["task"]) - set(scores["task"][scores["kind"].eq("variant")]) else []
@@ -241,101 +141,161 @@ def _tasks(scores: pd.DataFrame) -> dict[TaskName, Task]:
             name=name,
             label=labels[name],
             href=f"tasks/{hrefs[labels[name]]}.html",
+            key=hrefs[labels[name]],
             task_type=str(rows["task_type"].iloc[0]),
             metrics=tuple(sorted(set(rows["metric"]))),
             revisions=tuple(sorted(set(rows["revision"]))),
+            suites=tuple(sorted(set(rows["suite"]))),
         )
         for name, rows in found.items()
     }
 
 
 def _pairs(entries: Sequence[Entry], contrasts: Contrasts) -> list[tuple[Entry, Entry]]:
-    """Return the declared contrasts that can be made, and each variant against the foot of the ladder."""
-    by_name = {entry.variant: entry for entry in entries if entry.kind == "variant"}
-    wanted = [(step.variant, step.against) for step in contrasts.declared]
-    wanted += [(name, contrasts.root) for name in contrasts.order(by_name) if name != contrasts.root]
-    return [(by_name[a], by_name[b]) for a, b in dict.fromkeys(wanted) if a in by_name and b in by_name]
+    """Return every two variants of a base, as declared or the later of the ladder minus the earlier."""
+    declared = {(c.variant, c.against) for c in contrasts.declared}
+    pairs = []
+    for base in sorted({entry.base for entry in entries if entry.kind == "variant"}):
+        by_name = {entry.variant: entry for entry in entries if entry.kind == "variant" and entry.base == base}
+        for first, second in combinations(contrasts.order(by_name), 2):
+            a, b = (first, second) if (first, second) in declared else (second, first)
+            pairs.append((by_name[a], by_name[b]))
+    return pairs
 
 
-def _base(
-    name: str,
-    entries: Sequence[Entry],
-    analysis: Analysis,
-    ranks: Ranks,
-    tasks: Mapping[TaskName, Task],
-    scores: pd.DataFrame,
-    runs: Mapping[str, Run],
-    hrefs: Mapping[str, str],
-    contrasts: Contrasts,
-    overlaps: Sequence[Overlap],
-) -> Base:
+def _base(name: str, key: str, entries: Sequence[Entry], analysis: Analysis, ranks: Ranks, kept: _Kept) -> Base:
+    contrasts = kept.contrasts
     compared = {(c.variant.variant, c.against.variant): c for c in analysis.comparisons}
     by_name = {entry.variant: entry for entry in entries if entry.kind == "variant"}
-    columns = [task for task_id, task in tasks.items() if task_id in analysis.tasks]
-    newest_run = scores.sort_values("result").groupby("system_id")["run_id"].last().to_dict()
-    proofs = {e.variant: tuple((s, runs.get(newest_run.get(s.system_id, ""))) for s in e.systems) for e in entries}
-    used = scores.groupby("system_id")["run_id"].unique().to_dict()
-    revisions = set(zip(scores["task"], scores["revision"], strict=True))
+    columns = [task for task_id, task in kept.tasks.items() if task_id in analysis.tasks]
+    newest_run = kept.scores.sort_values("result").groupby("system_id")["run_id"].last().to_dict()
+    declared = {(c.variant, c.against): c for c in contrasts.declared}
 
-    def _measured(overlap: TaskOverlap) -> bool:
-        return (overlap.task, overlap.revision) in revisions
-
-    def row(entry: Entry) -> Row:
-        against = compared.get((entry.variant, contrasts.root))
-        found = {} if against is None else {_name(t): t for t in against.tasks}
-        stages = {digest for system in entry.systems for digest in system.stage_digests}
-        seen = {each.task: each for each in by_task(o for o in overlaps if o.stage in stages) if _measured(each)}
-        cells = [
-            Cell(
-                task=t,
-                score=analysis.scores.get((entry.name, t.name)),
-                mark=found[t.name].verdict if t.name in found else "",
-                change=found[t.name].difference if t.name in found else None,
-                overlap=seen.get(t.name[0]),
-            )
-            for t in columns
-        ]
-        # Retention is a suite of its own: a row without it is not incomplete.
-        counted = [cell for cell in cells if not cell.task.is_retention] or cells
-        measured = sum(cell.score is not None for cell in counted)
-        proven = all(runs[run_id].proven for s in entry.systems for run_id in used[s.system_id])
-        notes = [] if proven or entry.kind != "variant" else ["unranked: no mask proof"]
-        notes += [] if measured == len(counted) else [f"unranked: {measured} of {len(counted)} tasks"]
-        if not notes and entry.variant in ranks.unranked:
-            notes = [f"unranked: {ranks.unranked[entry.variant]}"]
-        notes = ["reference model", *notes] if entry.is_reference else notes
-        places = ranks.overall.places if ranks.overall else ()
-        place = next((p for p in places if p.variant == entry.variant), None)
-        href = f"systems/{hrefs[_file_name(entry)]}.html"
-        return Row(entry=entry, href=href, cells=tuple(cells), notes=tuple(notes), place=place)
-
-    def steps(declared: Sequence[Contrast]) -> tuple[Step, ...]:
-        made = [(c, compared[c.variant, c.against]) for c in declared if (c.variant, c.against) in compared]
-        return tuple(
-            Step(contrast=c, comparison=found, sentence=sentence(found), scope=scope(found)) for c, found in made
+    def step(pair: tuple[str, str]) -> Step:
+        found = compared[pair]
+        contrast = declared.get(pair) or Contrast(variant=pair[0], against=pair[1], change=_UNDECLARED)
+        href = f"compare/{kept.hrefs[_pair_name(found.variant, found.against)]}.html"
+        return Step(
+            contrast=contrast,
+            comparison=found,
+            sentence=sentence(found),
+            scope=scope(found) if found.tasks else "",
+            overall=overall(found),
+            href=href,
+            declared=pair in declared,
         )
 
+    def steps(of: Sequence[Contrast]) -> tuple[Step, ...]:
+        return tuple(step((c.variant, c.against)) for c in of if (c.variant, c.against) in compared)
+
+    rows = _Rows(analysis=analysis, ranks=ranks, kept=kept, columns=columns, entries=entries)
     headline = contrasts.headline_among(by_name)
     answer = compared.get((headline.variant, headline.against)) if headline else None
+    others: dict[str, list[Row]] = {}
+    for entry in entries:
+        if entry.kind != "variant" and any(s.system_id in newest_run for s in entry.systems):
+            others.setdefault(entry.kind, []).append(rows.row(entry))
     return Base(
         name=name,
+        key=key,
         answer=sentence(answer) if answer else _no_answer(name, contrasts),
-        scope=scope(answer) if answer else "",
+        scope=scope(answer) if answer and answer.tasks else "",
         overall=overall(answer) if answer else "",
         ranks=ranks,
         root=contrasts.root,
         tasks=tuple(columns),
-        rows=tuple(row(by_name[variant]) for variant in contrasts.order(by_name)),
-        baselines=tuple(row(e) for e in entries if e.kind != "variant" and any(s.system_id in used for s in e.systems)),
+        rows=tuple(rows.row(by_name[variant]) for variant in contrasts.order(by_name)),
+        references={kind: tuple(found) for kind, found in sorted(others.items())},
         ladder=steps(contrasts.ladder),
         controls=steps(contrasts.controls),
+        pairs=tuple(step(pair) for pair in compared),
         problems=analysis.problems,
-        proofs=proofs,
-    )
+        proofs={
+            e.variant: tuple((s, kept.runs.get(newest_run.get(s.system_id, ""))) for s in e.systems) for e in entries
+        },
+    )  # fmt: skip
+
+
+class _Rows:
+    """Rows of one base's table."""
+
+    def __init__(
+        self, *, analysis: Analysis, ranks: Ranks, kept: _Kept, columns: Sequence[Task], entries: Sequence[Entry]
+    ) -> None:
+        self._analysis, self._ranks, self._kept, self._columns = analysis, ranks, kept, columns
+        self._compared = {(c.variant.variant, c.against.variant): c for c in analysis.comparisons}
+        self._revisions = set(zip(kept.scores["task"], kept.scores["revision"], strict=True))
+        mine = {system.system_id for entry in entries for system in entry.systems}
+        self._results: dict[str, list[dict[str, object]]] = {system: [] for system in mine}
+        for row in kept.scores[kept.scores["system_id"].isin(mine)].to_dict("records"):
+            self._results[str(row["system_id"])].append({str(k): v for k, v in row.items()})
+
+    def row(self, entry: Entry) -> Row:
+        against = self._compared.get((entry.variant, self._kept.contrasts.root))
+        found = {} if against is None else {_name(t): t for t in against.tasks}
+        stages = {digest for system in entry.systems for digest in system.stage_digests}
+        seen = {
+            each.task: each for each in by_task(o for o in self._kept.overlaps if o.stage in stages)
+            if self._measured(each)
+        }  # fmt: skip
+        signed = self._signatures(entry)
+        cells = [
+            Cell(
+                task=t,
+                score=self._analysis.scores.get((entry.name, t.name)),
+                mark=found[t.name].verdict if t.name in found else "",
+                change=found[t.name].difference if t.name in found else None,
+                overlap=seen.get(t.name[0]),
+                signatures=tuple(signed.get(t.name, ())),
+            )
+            for t in self._columns
+        ]
+        places = self._ranks.overall.places if self._ranks.overall else ()
+        results = [row for system in entry.systems for row in self._results[system.system_id]]
+        key = self._kept.hrefs[_file_name(entry)]
+        return Row(
+            entry=entry,
+            href=f"systems/{key}.html",
+            key=key,
+            cells=tuple(cells),
+            notes=tuple(self._notes(entry, cells)),
+            place=next((p for p in places if p.variant == entry.variant and entry.kind != "baseline"), None),
+            seconds=sum(float(str(r["seconds"])) for r in results) / len(entry.systems) if results else None,
+            device=", ".join(sorted({str(row["device"]) for row in results})),
+        )
+
+    def _measured(self, overlap: TaskOverlap) -> bool:
+        return (overlap.task, overlap.revision) in self._revisions
+
+    def _notes(self, entry: Entry, cells: Sequence[Cell]) -> list[str]:
+        # Retention is a suite of its own: a row without it is not incomplete.
+        counted = [cell for cell in cells if not cell.task.is_retention] or cells
+        measured = sum(cell.score is not None for cell in counted)
+        if entry.kind != "variant":
+            notes = ["reference model"] if entry.kind == "reference" else []
+            return notes if measured == len(counted) else [*notes, f"{measured} of {len(counted)} tasks"]
+        used = {str(row["run_id"]) for system in entry.systems for row in self._results[system.system_id]}
+        notes = [] if all(self._kept.runs[run_id].proven for run_id in used) else ["unranked: no mask proof"]
+        notes += [] if measured == len(counted) else [f"unranked: {measured} of {len(counted)} tasks"]
+        if not notes and entry.variant in self._ranks.unranked:
+            notes = [f"unranked: {self._ranks.unranked[entry.variant]}"]
+        return notes
+
+    def _signatures(self, entry: Entry) -> dict[TaskName, list[Signature]]:
+        found: dict[TaskName, list[Signature]] = {}
+        for system in entry.systems:
+            for row in self._results[system.system_id]:
+                name = (str(row["task"]), str(row["split"]), str(row["subset"]))
+                found.setdefault(name, []).append(signature(row, system, self._kept.runs.get(str(row["run_id"]))))
+        return found
 
 
 def _file_name(entry: Entry) -> str:
     return "--".join(filter(None, entry.name))
+
+
+def _pair_name(first: Entry, second: Entry) -> str:
+    return "--".join(filter(None, (first.base, first.variant, "vs", second.variant)))
 
 
 def _name(task: TaskComparison) -> TaskName:

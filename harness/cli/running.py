@@ -158,6 +158,7 @@ def _intentions(plan: RunPlan) -> str:
 
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:
     from harness.cli.comparing import report, report_references
+    from harness.cli.screen import CountScreen
     from leaderboard.build import build_site
 
     if plan.base is None:
@@ -165,6 +166,7 @@ def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], 
     else:
         named = (*variants, *plan.references)
         report(store, base=plan.base.name, variants=named, tasks=plan.suite.tasks, as_json=as_json)
-    page = build_site(store, site)
+    with CountScreen() as screen:
+        page = build_site(store, site, progress=screen.count)
     if not as_json:
         print(f"\nThe page: {page}")

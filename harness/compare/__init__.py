@@ -1,10 +1,12 @@
 """Comparisons of what the store holds: entries, declared contrasts, tests a task, and words for them."""
 
 from harness.compare.analysis import Analysis, Progress, analyse, compare, compare_each
+from harness.compare.cells import Cell, cells
 from harness.compare.contrasts import Contrast, Contrasts, declared_contrasts
 from harness.compare.deciding import Needs, needs
 from harness.compare.entries import Entry, current_entries, find_entry
 from harness.compare.flips import Flip, Flips, flips
+from harness.compare.places import Places, PlaceScore, place_scores
 from harness.compare.ranking import Place, Ranking, Ranks, chosen_tasks, make_ranks, rank, unproven
 from harness.compare.results import (
     Comparison,
@@ -19,6 +21,7 @@ from harness.compare.wording import overall, scope, scope_of, sentence, task_lab
 
 __all__ = [
     "Analysis",
+    "Cell",
     "Comparison",
     "Contrast",
     "Contrasts",
@@ -28,6 +31,8 @@ __all__ = [
     "Flips",
     "Needs",
     "Place",
+    "PlaceScore",
+    "Places",
     "Progress",
     "Ranking",
     "Ranks",
@@ -36,6 +41,7 @@ __all__ = [
     "TaskScore",
     "Verdict",
     "analyse",
+    "cells",
     "chosen_tasks",
     "compare",
     "compare_each",
@@ -46,6 +52,7 @@ __all__ = [
     "make_ranks",
     "needs",
     "overall",
+    "place_scores",
     "rank",
     "scope",
     "scope_of",

@@ -124,7 +124,9 @@ def decide_families(
         families: tuple[tuple[Family, list[int]], ...] = (("declared", first), ("all pairs", list(range(len(tested)))))
         for place, (family, members) in zip(found, families, strict=True):
             if members:
-                adjusted = max_t(joint.observed[members], joint.null[:, members])
+                # the family of all pairs is everything: a copy of it would be as large as all else together
+                null = joint.null if len(members) == len(tested) else joint.null[:, members]
+                adjusted = max_t(joint.observed[members], null)
                 place |= _decided(family, [tested[i] for i in members], adjusted, contrasts, floors)
     return Decisions(declared=found[0], pairs=found[1])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -327,6 +328,18 @@ class Store:
         with self._reading() as connection:
             rows = _later(connection, "reported", "SELECT result, scores FROM reported")
         return {number: json.loads(scores) for number, scores in rows if number in wanted}
+
+    def copy_to(self, target: Path) -> list[Path]:
+        """Copy the database to `target` while nobody can write it; return the files, a log of its own among them.
+
+        A writer that was killed leaves a log beside its database, which belongs to it until the next write.
+        """
+        with self._reading():
+            made = [Path(shutil.copyfile(self.path, target))]
+            log = self.path.with_name(f"{self.path.name}.wal")
+            if log.is_file():
+                made.append(Path(shutil.copyfile(log, target.with_name(f"{target.name}.wal"))))
+        return made
 
     def verify(self) -> Iterator[Check]:
         """Recompute every stored score, superseded ones too, from its rows; yield a Check for each."""

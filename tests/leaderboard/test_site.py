@@ -5,31 +5,20 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from harness.errors import HarnessError
-from harness.records import Overlap, System
+from harness.records import Overlap, Run, System
 from harness.store import Store
 from leaderboard import text
 from leaderboard.build import build_site
-from tests.factory import SKILL, TASKS, add_system, ladder_store
+from leaderboard.signatures import signature
+from tests.factory import SKILL, TASKS, add_system
 
 FEW = 200
 METRICS = {task.name: task.metric for task in TASKS}
 HOSTILE = '<script>alert("x")</script><img src=x onerror=y>&amp;\'"'
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    store = ladder_store(tmp_path_factory.mktemp("site") / "results.duckdb")
-    add_system(store, "bag-of-words", base="", kind="baseline", tasks=TASKS[:2], proof=None)
-    add_system(store, "untested", tasks=TASKS[:1], proof=None)
-    return store
-
-
-@pytest.fixture(scope="module")
-def site(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_site(store, tmp_path_factory.mktemp("out") / "site", resamples=FEW).parent
 
 
 class Page(HTMLParser):
@@ -80,21 +69,27 @@ def test_same_store_same_bytes(store: Store, site: Path) -> None:
 
 
 def test_pages_are_whole_linked_and_local(site: Path) -> None:
-    for path in site.rglob("*.html"):
-        page = Page(path)
+    pages = {path.resolve(): Page(path) for path in site.rglob("*.html")}
+    for path, page in pages.items():
         assert len(page.ids) == len(set(page.ids)), f"{path.name} has an id twice"
         for link in page.links:
+            if link == "data:,":
+                continue  # an icon that asks for none
             target, _, fragment = link.partition("#")
             assert not re.match(r"(?i)[a-z]+:|//", target), f"{path.name} leaves the site: {link}"
             where = (path.parent / target).resolve() if target else path
             assert where.is_file(), f"{path.name}: {link} leads nowhere"
-            assert not fragment or fragment in Page(where).ids, f"{path.name}: {link} has no target"
+            assert not fragment or fragment in pages[where].ids, f"{path.name}: {link} has no target"
         tags = [tag for tag, _ in page.tags]
-        assert "script" not in tags
+        assert tags.count("script") == 2, "the two of this project, and none inline"
+        assert [a["src"] for t, a in page.tags if t == "script"] == [
+            f"{'../' * (len(path.relative_to(site.resolve()).parts) - 1)}assets/{name}.js" for name in ("theme", "site")
+        ]
         policy = next(a["content"] for t, a in page.tags if t == "meta" and "http-equiv" in a)
         assert policy is not None
         assert policy.startswith("default-src 'none'")
         assert "http" not in policy
+        assert "unsafe" not in policy
         assert not [a for _, a in page.tags if "style" in a], "the policy forbids inline styles"
         assert all("scope" in a for t, a in page.tags if t == "th")
 
@@ -103,11 +98,13 @@ def test_every_score_is_the_stores(store: Store, site: Path) -> None:
     index = (site / "index.html").read_text("utf-8")
     means = store.scores().groupby(["variant", "task"])["score"].mean()
     rows = dict(
-        re.findall(r'<tr><th scope="row" class="who"><a href="systems/[^"]*">([^<]*)</a>(.*?)</tr>', index, re.S)
+        re.findall(
+            r'<th scope="row" class="who" data-v="[^"]*"><a href="systems/[^"]*">([^<]*)</a>(.*?)</tr>', index, re.S
+        )
     )
     assert set(rows) == {*SKILL, "bag-of-words", "untested"}
     for (variant, task), mean in means.items():
-        shown = re.search(rf'href="tasks/{task}.html">([^<]*)</a>', rows[variant])
+        shown = re.search(rf'href="tasks/{task}.html#[^"]*">([^<]*)</a>', rows[variant])
         assert shown, (variant, task)
         assert shown[1] == text.score(mean, METRICS[task])
 
@@ -119,7 +116,8 @@ def test_what_the_front_page_says(site: Path) -> None:
     assert "unranked: 1 of 5 tasks" in index or "unranked: no mask proof" in index
     assert "2 training seeds: this is about these 2 checkpoints, not about the recipe; that takes 5 seeds" in index
     assert "unranked: no mask proof" in index
-    assert index.count('<article class="step">') == 7
+    assert index.count('<svg class="strip" ') == 7
+    assert len(re.findall(r'<li><a href="compare/', index)) == 9 * 8 // 2, "every two variants"
     baseline = index.index("Reference: baselines")
     assert index.index(">untested</a>") < baseline < index.index(">bag-of-words</a>", baseline)
     system = (site / "systems" / "mini--bidir-supcon.html").read_text("utf-8")
@@ -162,17 +160,21 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     add_system(store, long, base=HOSTILE, tasks=TASKS[:1])
     add_system(store, "../../escape", base=HOSTILE, tasks=TASKS[:1])
     folder = build_site(store, tmp_path / "site", resamples=FEW).parent
-    assert {p.relative_to(folder).parts[0] for p in folder.rglob("*.html")} == {
-        "index.html",
-        "systems",
-        "tasks",
-    }
+    tops = {p.relative_to(folder).parts[0] for p in folder.rglob("*.html")}
+    assert tops == {f"{name}.html" for name in ("index", "words", "methods", "history", "downloads")} | {
+        "systems", "tasks", "compare",
+    }  # fmt: skip
     for path in folder.rglob("*.html"):
         page = Page(path)
         assert len(path.name) < 100
-        assert not {"script", "img", "b"} & {tag for tag, _ in page.tags} - {"b"}
+        assert [a.get("src") for t, a in page.tags if t == "script"] == [
+            f"{'../' * (len(path.relative_to(folder).parts) - 1)}assets/{name}.js" for name in ("theme", "site")
+        ]
+        assert "img" not in {tag for tag, _ in page.tags}
         assert not [k for _, a in page.tags for k in a if k.startswith("on")]
-        assert "<script" not in path.read_text("utf-8").lower()
+        assert path.read_text("utf-8").lower().count("<script") == 2
+    for path in folder.rglob("examples/*.js"):
+        assert "<" not in path.read_text("utf-8")
 
 
 def test_slugs_never_meet() -> None:
@@ -234,7 +236,64 @@ def test_one_system_and_two_bases(tmp_path: Path) -> None:
     index = build_site(store, tmp_path / "site", resamples=FEW).read_text("utf-8")
     assert "On base mini there is nothing to compare yet" in index
     assert index.count('<section class="base"') == 2
-    assert len(re.findall(r'<table class="board">', index)) == 2
+    assert len(re.findall(r'<table class="board sortable"', index)) == 2
+
+
+def test_a_store_of_an_older_schema_is_shown_as_it_is_and_of_a_newer_one_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.duckdb")
+    add_system(store, "causal", tasks=TASKS[:1])
+    with duckdb.connect(str(store.path)) as connection:
+        for table in ("stage", "overlap", "noise_floor", "calibration"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DELETE FROM schema_version WHERE version > 1")
+    before = store.path.read_bytes()
+    index = build_site(Store(store.path, read_only=True), tmp_path / "site", resamples=FEW)
+    assert ">causal</a>" in index.read_text("utf-8")
+    assert store.path.read_bytes() == before
+    with duckdb.connect(str(store.path)) as connection:
+        connection.execute("INSERT INTO schema_version VALUES (9999, 'of tomorrow')")
+    with pytest.raises(HarnessError, match="has schema 9999"):
+        build_site(Store(store.path, read_only=True), tmp_path / "other", resamples=FEW)
+
+
+def test_history_says_what_changed_and_what_moved(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.duckdb")
+    add_system(store, "causal", tasks=TASKS[:2], skill=0.3)
+    add_system(store, "causal", tasks=TASKS[:1], skill=0.6, card_hash="d" * 12)
+    build_site(store, tmp_path / "site", resamples=FEW)
+    page = (tmp_path / "site" / "history.html").read_text("utf-8")
+    assert page.count("first run") == 1
+    assert "card: cccccccccccc → dddddddddddd" in page
+    old, new = store.scores(current=False)["score"].iloc[[0, 2]]
+    assert f"MiniSTS {text.change(new - old, 'spearman')}" in page
+
+
+@pytest.mark.parametrize(
+    ("command", "again"),
+    [
+        ("harness run --all --seeds 3", "harness run --variant bidir-mntp --seed 1 --tasks T --force"),
+        (
+            "harness run --base ./b --variant x --suite=words --data mntp=a.txt --db=my.duckdb --json",
+            "harness run --base ./b --suite=words --data mntp=a.txt --variant bidir-mntp --seed 1 --tasks T --force",
+        ),
+        ("python script.py", "harness run --base mini --variant bidir-mntp --seed 1 --tasks T --force"),
+        ("harness run 'unclosed", "harness run 'unclosed"),
+    ],
+)
+def test_the_command_that_measures_again(command: str, again: str) -> None:
+    system = System(base="mini", base_revision="r", variant="bidir-mntp", seed=1)
+    run = Run(
+        system_id=system.system_id,
+        suite="mini",
+        dtype="f",
+        device="cpu",
+        evaluation="1",
+        provenance={"command": command},
+    )
+    row = dict.fromkeys(
+        ("task", "split", "subset", "revision", "metric", "dtype", "device", "evaluation", "run_id"), "T"
+    )
+    assert signature({**row, "score": 0.5}, system, run).command == again
 
 
 @pytest.mark.parametrize(("value", "shown"), [(0.6904, "69.0"), (-0.0304, "−3.0"), (1.0, "100.0"), (None, "–")])

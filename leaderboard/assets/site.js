@@ -1,0 +1,358 @@
+// Sorts, filters, copies, and shows stored examples. It computes no score and no rank.
+(function () {
+  "use strict";
+
+  var said = document.getElementById("said");
+  function say(text) { said.textContent = text; }
+  function all(selector, within) { return Array.from((within || document).querySelectorAll(selector)); }
+  function make(tag, text, css) {
+    var node = document.createElement(tag);
+    if (text !== undefined) node.textContent = text;
+    if (css) node.className = css;
+    return node;
+  }
+
+  // ---- colours: as the system, light, dark
+  var theme = document.querySelector("button.theme");
+  var themes = ["", "light", "dark"];
+  function nameTheme() {
+    var now = document.documentElement.dataset.theme || "";
+    theme.setAttribute("aria-label", "Colours: " + (now || "as the system"));
+    theme.title = theme.getAttribute("aria-label");
+  }
+  theme.addEventListener("click", function () {
+    var root = document.documentElement;
+    var next = themes[(themes.indexOf(root.dataset.theme || "") + 1) % themes.length];
+    if (next) root.dataset.theme = next; else delete root.dataset.theme;
+    try { window.localStorage.setItem("harness-theme", next); } catch (refused) { /* for this page only */ }
+    nameTheme();
+    say(theme.getAttribute("aria-label"));
+  });
+  nameTheme();
+
+  // ---- tables: the state of each lives in the address, so that a link holds it and "back" undoes it
+  var tables = {};
+
+  function Table(node) {
+    this.node = node;
+    this.id = node.id;
+    this.heads = all("thead th[data-key]", node);
+    this.bodies = all("tbody", node).map(function (body) {
+      return { body: body, fixed: all("tr.divider", body), rows: all("tr:not(.divider)", body) };
+    });
+    this.tools = all('[data-of="' + node.id + '"]');
+    this.blank();
+    var table = this;
+    this.heads.forEach(function (head) {
+      var button = head.querySelector("button.sort");
+      if (button) button.addEventListener("click", function () { table.press(head.dataset.key); });
+    });
+    this.tools.forEach(function (tool) {
+      var does = tool.dataset.does;
+      if (does === "filter") tool.addEventListener("input", function () { table.set({ q: tool.value }, true); });
+      if (does === "complete") tool.addEventListener("change", function () { table.set({ complete: tool.checked ? "1" : "" }); });
+      if (does === "columns") tool.addEventListener("change", function () { table.set({ columns: tool.value }); });
+      if (does === "reset") tool.addEventListener("click", function () {
+        table.set({ sort: "", order: "", q: "", complete: "", columns: "" });
+      });
+    });
+  }
+
+  Table.prototype.blank = function () { this.state = { sort: "", order: "", q: "", complete: "", columns: "" }; };
+
+  // best first, worst first, as declared
+  Table.prototype.press = function (key) {
+    var now = this.state;
+    if (now.sort !== key) this.set({ sort: key, order: "best" });
+    else if (now.order === "best") this.set({ order: "worst" });
+    else this.set({ sort: "", order: "" });
+  };
+
+  Table.prototype.set = function (changes, typing) {
+    Object.assign(this.state, changes);
+    keep(typing);
+    say(this.show());
+  };
+
+  Table.prototype.show = function () {
+    var state = this.state, head = null, index = -1;
+    this.heads.forEach(function (each) {
+      var mine = each.dataset.key === state.sort;
+      if (mine) head = each;
+      each.removeAttribute("aria-sort");
+      var button = each.querySelector("button.sort");
+      if (button) button.textContent = "⇅";
+    });
+    if (head) {
+      index = Array.from(head.parentNode.children).indexOf(head);
+      var best = head.dataset.best, text = best === "text";
+      var up = (best === "low" || text) === (state.order === "best");
+      head.setAttribute("aria-sort", up ? "ascending" : "descending");
+      head.querySelector("button.sort").textContent = up ? "▲" : "▼";
+    }
+    var shown = 0, total = 0, word = state.q.trim().toLowerCase();
+    this.bodies.forEach(function (part) {
+      var rows = part.rows.slice();
+      if (head) {
+        rows = rows.map(function (row, place) {
+          var value = row.children[index] ? row.children[index].dataset.v : "";
+          return { row: row, place: place, value: text ? value : value === undefined || value === "" ? NaN : Number(value) };
+        }).sort(function (a, b) {
+          if (text) return (up ? 1 : -1) * a.value.localeCompare(b.value) || a.place - b.place;
+          if (isNaN(a.value) || isNaN(b.value)) return isNaN(a.value) - isNaN(b.value) || a.place - b.place;
+          return (up ? a.value - b.value : b.value - a.value) || a.place - b.place;
+        }).map(function (each) { return each.row; });
+      }
+      var here = 0;
+      rows.forEach(function (row) {
+        var name = (row.dataset.name || row.children[0].textContent).toLowerCase();
+        var fits = (!word || name.includes(word)) && (!state.complete || row.dataset.complete !== undefined);
+        row.hidden = !fits;
+        here += fits ? 1 : 0;
+        part.body.appendChild(row);
+      });
+      part.fixed.forEach(function (row) { row.hidden = !here; });
+      shown += here;
+      total += rows.length;
+    });
+    this.hideColumns();
+    var sorted = head
+      ? "Sorted by " + head.querySelector(".head").textContent.trim() + (text ? "" : state.order === "best" ? ", best first" : ", worst first")
+      : "In the order of the ladder";
+    var line = sorted + ", " + (shown === total ? total + " rows." : shown + " of " + total + " rows.");
+    this.tools.forEach(function (tool) {
+      var does = tool.dataset.does;
+      if (tool.classList.contains("state")) tool.textContent = line;
+      if (does === "filter" && tool.value !== state.q) tool.value = state.q;
+      if (does === "complete") tool.checked = state.complete === "1";
+      if (does === "columns") tool.value = state.columns;
+    });
+    return line;
+  };
+
+  Table.prototype.hideColumns = function () {
+    var wanted = this.state.columns, kind = wanted.split(":")[0], name = wanted.slice(kind.length + 1);
+    function fits(head) {
+      if (!wanted || !head.dataset.type) return true;
+      return kind === "type" ? head.dataset.type === name : (head.dataset.suites || "").split(" ").includes(name);
+    }
+    if (!this.filtered && !wanted) return;
+    this.filtered = true;
+    var counts = {};
+    var keep = this.heads.map(function (head) {
+      var shown = fits(head);
+      if (shown && head.dataset.type) counts[head.dataset.type] = (counts[head.dataset.type] || 0) + 1;
+      return shown;
+    });
+    all("thead tr:last-child, tbody tr:not(.divider), tfoot tr", this.node).forEach(function (row) {
+      Array.from(row.children).forEach(function (cell, i) { cell.hidden = keep[i] === false; });
+    });
+    all("thead th.type", this.node).forEach(function (head) {
+      head.hidden = !counts[head.dataset.type];
+      if (counts[head.dataset.type]) head.colSpan = counts[head.dataset.type];
+    });
+  };
+
+  function keep(typing) {
+    var parts = [];
+    Object.keys(tables).forEach(function (id) {
+      Object.keys(tables[id].state).forEach(function (name) {
+        var value = tables[id].state[name];
+        if (value) parts.push(id + "." + name + "=" + encodeURIComponent(value));
+      });
+    });
+    var hash = "#?" + parts.join("&");
+    if (hash === window.location.hash) return;
+    if (typing) window.history.replaceState(null, "", hash); else window.history.pushState(null, "", hash);
+  }
+
+  function read() {
+    var hash = window.location.hash;
+    Object.keys(tables).forEach(function (id) { tables[id].blank(); });
+    if (hash.slice(0, 2) === "#?") {
+      hash.slice(2).split("&").forEach(function (part) {
+        var sign = part.indexOf("="), place = part.slice(0, sign).split(".");
+        var table = tables[place[0]], value = part.slice(sign + 1);
+        if (!table || !(place[1] in table.state)) return;
+        try { table.state[place[1]] = decodeURIComponent(value); } catch (broken) { /* a link cut short */ }
+      });
+    }
+    Object.keys(tables).forEach(function (id) { tables[id].show(); });
+  }
+
+  all("table.sortable").forEach(function (node) { tables[node.id] = new Table(node); });
+  window.addEventListener("popstate", read);
+  window.addEventListener("hashchange", read);
+  if (window.location.hash.slice(0, 2) === "#?") read();
+
+  // ---- copying
+  function copy(text, button) {
+    function done() {
+      say("Copied");
+      var before = button.textContent;
+      button.textContent = "Copied";
+      window.setTimeout(function () { button.textContent = before; }, 1500);
+    }
+    function byHand() {
+      var area = make("textarea", text, "hidden");
+      document.body.appendChild(area);
+      area.select();
+      var worked = document.execCommand("copy");
+      area.remove();
+      if (worked) done(); else say("Copying was refused; select the text instead");
+    }
+    if (navigator.clipboard && window.isSecureContext) navigator.clipboard.writeText(text).then(done, byHand);
+    else byHand();
+  }
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("button.copy");
+    if (button) copy(button.previousElementSibling.textContent, button);
+    button = event.target.closest("button.copy-link");
+    if (button) copy(window.location.href, button);
+    button = event.target.closest("button.save");
+    if (button) save(button);
+  });
+
+  // ---- a figure as a file: its picture with the colours it has on the page
+  var LOOK = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font", "text-anchor", "opacity"];
+  function save(button) {
+    var picture = button.parentNode.querySelector("svg"), twin = picture.cloneNode(true);
+    var from = all("*", picture), to = all("*", twin);
+    from.forEach(function (node, i) {
+      var look = window.getComputedStyle(node);
+      LOOK.forEach(function (name) { to[i].setAttribute(name, look.getPropertyValue(name)); });
+      if (look.getPropertyValue("font")) to[i].setAttribute("font-family", look.fontFamily), to[i].setAttribute("font-size", look.fontSize), to[i].removeAttribute("font");
+    });
+    twin.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    var link = make("a");
+    link.href = URL.createObjectURL(new Blob([twin.outerHTML], { type: "image/svg+xml" }));
+    link.download = picture.querySelector("title").textContent.replace(/[^\w.-]+/g, "-") + ".svg";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+  all("figure.single").forEach(function (figure) {
+    var button = make("button", "Save as SVG", "save");
+    button.type = "button";
+    figure.appendChild(button);
+  });
+
+  // ---- examples: a script a task, loaded on demand; a file:// page may load nothing else
+  var loaded = {}, waiting = {};
+  window.harnessExamples = function (key, data) {
+    loaded[key] = data;
+    (waiting[key] || []).forEach(function (then) { then(data); });
+    delete waiting[key];
+  };
+  function load(href, key, then) {
+    if (loaded[key]) { then(loaded[key]); return; }
+    if (waiting[key]) { waiting[key].push(then); return; }
+    waiting[key] = [then];
+    var script = make("script");
+    script.src = href;
+    script.onerror = function () { say("The examples could not be loaded"); delete waiting[key]; };
+    document.head.appendChild(script);
+  }
+  var MOST = 500;
+  function short(value) { return value === null || value === undefined ? "–" : String(Number(value.toPrecision(3))).replace("-", "−"); }
+  function answer(data, entry, i) {
+    if (data.kind !== "right") return short(data.values[entry][i]);
+    var code = data.said[entry][i];
+    return code < 0 ? "–" : data.labels[code];
+  }
+  function fill(body, rows) {
+    body.replaceChildren();
+    var some = document.createDocumentFragment();
+    rows.slice(0, MOST).forEach(function (row) { some.appendChild(row()); });
+    body.appendChild(some);
+  }
+  function line(n, total, what) {
+    var some = n > MOST ? "The first " + MOST + " of " + n : String(n);
+    return some + (n === total ? " " : " of " + total + " ") + what + ".";
+  }
+
+  all("[data-examples]").forEach(function (tools) {
+    var body = document.getElementById(tools.dataset.table).tBodies[0], state = tools.querySelector(".state");
+    var field = tools.querySelector('[data-does="text"]'), own = Array.from(body.rows);
+    var button = tools.querySelector('[data-does="load"]');
+    function show(data) {
+      var word = field.value.trim().toLowerCase(), rows = [];
+      data.ids.forEach(function (id, i) {
+        var text = id + " " + data.gold[i] + " " + (data.labels.length ? data.entries.map(function (_, k) { return answer(data, k, i); }).join(" ") : "");
+        if (word && !text.toLowerCase().includes(word)) return;
+        rows.push(function () {
+          var row = make("tr"), name = make("th", id);
+          name.scope = "row";
+          row.append(name, make("td", data.gold[i]));
+          if (data.kind !== "cluster") data.entries.forEach(function (_, k) {
+            var cell = make("td", answer(data, k, i), "num");
+            if (data.kind === "right") cell.append(" ", make("span", short(data.values[k][i]), "ends"));
+            row.appendChild(cell);
+          });
+          return row;
+        });
+      });
+      fill(body, rows);
+      state.textContent = line(rows.length, data.ids.length, "examples");
+      say(state.textContent);
+    }
+    function go() { load(tools.dataset.examples, tools.dataset.name, show); }
+    button.addEventListener("click", function () { button.disabled = true; go(); });
+    field.addEventListener("input", function () {
+      if (loaded[tools.dataset.name]) { show(loaded[tools.dataset.name]); return; }
+      var word = field.value.trim().toLowerCase(), n = 0;
+      own.forEach(function (row) {
+        row.hidden = Boolean(word) && !row.textContent.toLowerCase().includes(word);
+        n += row.hidden ? 0 : 1;
+      });
+      state.textContent = n + " of " + own.length + " shown.";
+    });
+  });
+
+  all("[data-flips]").forEach(function (tools) {
+    var body = document.getElementById(tools.dataset.table).tBodies[0], own = Array.from(body.rows);
+    var state = tools.querySelector(".state"), task = tools.querySelector('[data-does="task"]');
+    var field = tools.querySelector('[data-does="text"]'), size = tools.querySelector('[data-does="size"]');
+    function signed(value) { return (value > 0 ? "+" : "−") + Math.abs(value).toFixed(3); }
+    function few(word, least) {
+      body.replaceChildren.apply(body, own);
+      var n = 0;
+      own.forEach(function (row) {
+        var change = Math.abs(Number(row.lastElementChild.dataset.v));
+        row.hidden = (word && !row.textContent.toLowerCase().includes(word)) || change < least;
+        n += row.hidden ? 0 : 1;
+      });
+      state.textContent = n + " of " + own.length + " shown.";
+      say(state.textContent);
+    }
+    function many(word, least, name, data) {
+      var a = data.entries.indexOf(tools.dataset.flips), b = data.entries.indexOf(tools.dataset.against), found = [];
+      if (a < 0 || b < 0) return;
+      data.ids.forEach(function (id, i) {
+        var first = data.values[a][i], second = data.values[b][i];
+        if (first === null || second === null || first === second || Math.abs(first - second) < least) return;
+        var cells = [id, data.gold[i], answer(data, a, i), answer(data, b, i)];
+        if (word && !cells.join(" ").toLowerCase().includes(word)) return;
+        found.push({ change: first - second, cells: cells });
+      });
+      found.sort(function (x, y) { return Math.abs(y.change) - Math.abs(x.change); });
+      fill(body, found.map(function (each) {
+        return function () {
+          var row = make("tr"), id = make("th", each.cells[0]);
+          id.scope = "row";
+          row.append(make("td", name), id);
+          each.cells.slice(1).forEach(function (text) { row.appendChild(make("td", text)); });
+          row.appendChild(make("td", signed(each.change), "num"));
+          return row;
+        };
+      }));
+      state.textContent = line(found.length, data.ids.length, "examples changed");
+      say(state.textContent);
+    }
+    function go() {
+      var word = field.value.trim().toLowerCase(), least = Number(size.value) || 0, chosen = task.selectedOptions[0];
+      if (!task.value) { few(word, least); return; }
+      load(task.value, chosen.dataset.name, function (data) { many(word, least, chosen.textContent, data); });
+    }
+    [task, field, size].forEach(function (node) { node.addEventListener("input", go); });
+  });
+})();

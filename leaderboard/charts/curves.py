@@ -1,0 +1,147 @@
+"""Lines over layers, positions or steps, each with its interval; colour, dash and marker tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from leaderboard.charts.axes import Scale, number, scale_of, tick_text
+
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 480, 250, 44, 12, 10, 42
+STYLES = 9  # colours, dashes and markers of the style sheet
+
+
+@dataclass(frozen=True)
+class Point:
+    """One place of a line; the ends are None where no interval is known."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One line: `style` counts the looks, `parts` are its pieces (a gap between each two)."""
+
+    label: str
+    style: int
+    parts: tuple[tuple[Point, ...], ...]
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """All places, in order."""
+        return tuple(point for part in self.parts for point in part)
+
+
+def curves(
+    series: Sequence[Series],
+    *,
+    title: str,
+    across: str,
+    up: str,
+    ident: str,
+    markers: bool = True,
+    level: float | None = None,
+    places: Sequence[float] | None = None,
+    most: float | None = None,
+) -> Markup:
+    """Draw `series`; `level` is a line across, `places` are the ticks across (None: round ones).
+
+    `most` is the largest value there can be.
+    """
+    points = [point for each in series for point in each.points]
+    ends = [v for p in points for v in (p.y, p.low, p.high)] + [level]
+    vertical = scale_of(ends, start=_HEIGHT - _BOTTOM, end=_TOP, least=0.5, most=most)
+    xs = [point.x for point in points]
+    if places:
+        room = 0.4 if len(places) > 1 else 1.0
+        horizontal = Scale(min(places) - room, max(places) + room, tuple(places), _LEFT, _WIDTH - _RIGHT)
+    else:
+        horizontal = scale_of(xs, start=_LEFT, end=_WIDTH - _RIGHT)
+    said = "; ".join(f"{each.label}: {_said(each)}" for each in series)
+    parts = [
+        f'<svg class="curves" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" '
+        f'aria-labelledby="{ident}-t {ident}-d"><title id="{ident}-t">{escape(title)}</title>'
+        f'<desc id="{ident}-d">{escape(said)}</desc>'
+    ]
+    parts += _grid(horizontal, vertical, across, up)
+    if level is not None:
+        y = number(vertical.at(level))
+        parts.append(f'<line class="level" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
+    apart = min(0.08, 0.5 / max(1, len(series))) if places and markers else 0.0
+    for i, each in enumerate(series):
+        shift = (i - (len(series) - 1) / 2) * apart
+        parts.append(_line(each, horizontal, vertical, shift, markers))
+    return Markup("".join([*parts, "</svg>"]))
+
+
+def _said(each: Series) -> str:
+    shown = each.points if len(each.points) <= 24 else (each.points[0], each.points[-1])
+    return ", ".join(f"{tick_text(p.x)}: {tick_text(round(p.y, 3))}" for p in shown)
+
+
+def _grid(horizontal: Scale, vertical: Scale, across: str, up: str) -> list[str]:
+    bottom = _HEIGHT - _BOTTOM
+    parts = []
+    for tick in vertical.ticks:
+        y = number(vertical.at(tick))
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
+        parts.append(f'<text class="tick left" x="{_LEFT - 6}" y="{float(y) + 4:.1f}">{tick_text(tick)}</text>')
+    for tick in horizontal.ticks:
+        x = number(horizontal.at(tick))
+        parts.append(f'<line class="mark" x1="{x}" x2="{x}" y1="{bottom}" y2="{bottom + 4}"/>')
+        parts.append(f'<text class="tick" x="{x}" y="{bottom + 17}">{tick_text(tick)}</text>')
+    parts.append(f'<text class="axis" x="{(_LEFT + _WIDTH - _RIGHT) // 2}" y="{_HEIGHT - 7}">{escape(across)}</text>')
+    middle = (_TOP + bottom) // 2
+    parts.append(f'<text class="axis" transform="translate(11 {middle}) rotate(-90)">{escape(up)}</text>')
+    return parts
+
+
+def _line(each: Series, horizontal: Scale, vertical: Scale, shift: float, markers: bool) -> str:
+    style = each.style % STYLES
+    parts = [f'<g class="line s{style}"><title>{escape(each.label)}</title>']
+    for piece in each.parts:
+        places = [(horizontal.at(p.x + shift), vertical.at(p.y)) for p in piece]
+        path = "L".join(f"{number(x)} {number(y)}" for x, y in places)
+        parts.append(f'<path class="way" d="M{path}"/>')
+        if not markers:
+            continue
+        for p, (x, y) in zip(piece, places, strict=True):
+            if p.low is not None and p.high is not None:
+                y1, y2 = number(vertical.at(p.low)), number(vertical.at(p.high))
+                parts.append(f'<line class="span" x1="{number(x)}" x2="{number(x)}" y1="{y1}" y2="{y2}"/>')
+            parts.append(_marker(style, x, y))
+    return "".join([*parts, "</g>"])
+
+
+def _marker(style: int, x: float, y: float) -> str:
+    n, r = number, 3.6
+    match style % 4:
+        case 0:
+            return f'<circle class="dot" cx="{n(x)}" cy="{n(y)}" r="{r}"/>'
+        case 1:
+            return f'<rect class="dot" x="{n(x - 3.2)}" y="{n(y - 3.2)}" width="6.4" height="6.4"/>'
+        case 2:
+            return f'<path class="dot" d="M{n(x - 4)} {n(y + 3.4)}h8l-4 -7.4z"/>'
+    return f'<path class="dot" d="M{n(x - 4.4)} {n(y)}l4.4 -4.4l4.4 4.4l-4.4 4.4z"/>'
+
+
+def level_swatch() -> Markup:
+    """Draw the sample of a line across."""
+    return Markup(
+        '<svg class="curves swatch" viewBox="0 0 28 12" width="28" height="12" aria-hidden="true">'
+        '<line class="level" x1="1" x2="27" y1="6" y2="6"/></svg>'
+    )
+
+
+def swatch(style: int) -> Markup:
+    """Draw the sample of a line for a legend; the name stands beside it in the page."""
+    look = style % STYLES
+    return Markup(
+        f'<svg class="curves swatch" viewBox="0 0 28 12" width="28" height="12" aria-hidden="true">'
+        f'<g class="line s{look}"><path class="way" d="M1 6L27 6"/>{_marker(look, 14, 6)}</g></svg>'
+    )

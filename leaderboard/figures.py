@@ -1,0 +1,267 @@
+"""Which marks and lines go into each chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from harness.compare import Entry, Places, PlaceScore, TaskComparison
+from harness.metrics import get_metric
+from harness.records import StageRecord
+from leaderboard import text
+from leaderboard.charts import (
+    STYLES,
+    Mark,
+    Point,
+    Series,
+    curves,
+    forest,
+    forest_scale,
+    level_swatch,
+    strip,
+    strip_axis,
+    strip_scale,
+    swatch,
+    tally,
+)
+from leaderboard.model import Base, Row, Step, Task
+
+
+def tally_of(step: Step, ident: str) -> Markup:
+    """Draw how many tasks have which verdict."""
+    return tally(step.tally, ident=ident)
+
+
+def in_order(step: Step, base: Base, *, retention: bool = False) -> list[tuple[Task, TaskComparison]]:
+    """Return the tasks of a comparison in the order of the table: the encoder's, or the language model's."""
+    found = {(t.key.task, t.key.split, t.key.subset): t for t in step.comparison.tasks}
+    return [(t, found[t.name]) for t in base.tasks if t.name in found and t.is_retention == retention]
+
+
+def step_forest(step: Step, base: Base, ident: str) -> Markup:
+    """Draw the encoder's tasks of one comparison."""
+    marks = [step_mark(task, found) for task, found in in_order(step, base)]
+    return forest(
+        marks,
+        scale=forest_scale(marks, zero=True),
+        title=f"{step.label}, by task",
+        axis=f"{step.label}, points",
+        ident=ident,
+    )
+
+
+def step_mark(task: Task, found: TaskComparison) -> Mark:
+    """Return the mark of one task in one comparison."""
+    ends, metric = found.interval or found.spread, get_metric(found.key.metric)
+    tie = " (within the noise floor)" if found.tie else ""
+    return Mark(
+        label=task.label,
+        value=metric.scale * found.difference,
+        low=metric.scale * ends.low if ends else None,
+        high=metric.scale * ends.high if ends else None,
+        kind=found.verdict,
+        text=text.change(found.difference, metric.name),
+        title=f"{task.label}: {text.change(found.difference, metric.name)} "
+        f"({text.span(ends, metric.name, signed=True) or 'no interval'}), {found.verdict}{tie}",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """A step of the ladder's picture."""
+
+    step: Step
+    picture: Markup
+    mean: str  # the mean over its tasks, written
+
+
+def rungs(base: Base, steps: Sequence[Step], ident: str) -> tuple[list[Rung], Markup]:
+    """Draw `steps` on the axis that all steps of the base share; return them and that axis."""
+    scale = strip_scale([m for step in base.declared for m in _strip_marks(step, base)])
+    made = []
+    for i, step in enumerate(steps):
+        mean, tasks = _mean_mark(step), [step_mark(task, found) for task, found in in_order(step, base)]
+        picture = strip(mean, tasks, scale=scale, title=f"{step.label}: mean and tasks", ident=f"{ident}{i}")
+        made.append(Rung(step=step, picture=picture, mean=mean.text if mean else text.NONE))
+    return made, strip_axis(scale, label="change in points", ident=f"{ident}x")
+
+
+def _strip_marks(step: Step, base: Base) -> list[Mark]:
+    mean = _mean_mark(step)
+    # The ends of single tasks are not drawn here, so that they need no room.
+    tasks = [step_mark(task, found) for task, found in in_order(step, base)]
+    points = [Mark(label="", value=m.value, low=None, high=None, kind="", text="", title="") for m in tasks]
+    return [*points, *([mean] if mean else [])]
+
+
+def _mean_mark(step: Step) -> Mark | None:
+    across = step.comparison.across
+    if across is None:
+        return None
+    ends = across.raw.interval
+    said = text.change(across.raw.value, "accuracy")
+    span = f" ({text.span(ends, 'accuracy', signed=True)})" if ends else ""
+    return Mark(
+        label="mean",
+        value=100 * across.raw.value,
+        low=100 * ends.low if ends else None,
+        high=100 * ends.high if ends else None,
+        kind="mean",
+        text=f"{said}{span}",
+        title=f"mean over {across.n_tasks} tasks: {said}{span}",
+    )
+
+
+def score_forest(base: Base, task: Task, ident: str) -> Markup:
+    """Draw all rows of `base` on one task."""
+    marks = [mark for row in base.all_rows if (mark := _score_mark(row, task)) is not None]
+    title = f"{task.label} on {base.name or 'no base'}: score by variant"
+    metric = get_metric(task.metrics[0])
+    axis = metric.unit if metric.unit == metric.name else f"{metric.described}, {metric.unit}"
+    return forest(
+        marks, scale=forest_scale(marks, zero=False, least=metric.least_span), title=title, axis=axis, ident=ident
+    )
+
+
+def _score_mark(row: Row, task: Task) -> Mark | None:
+    score = next((cell.score for cell in row.cells if cell.task == task), None)
+    if score is None:
+        return None
+    ends, metric = score.interval or score.spread, get_metric(score.key.metric)
+    shown = text.score(score.score, metric.name)
+    return Mark(
+        label=row.entry.variant,
+        value=metric.scale * score.score,
+        low=metric.scale * ends.low if ends else None,
+        high=metric.scale * ends.high if ends else None,
+        kind="descriptive" if score.spread else "score",
+        text=shown,
+        title=f"{row.entry.variant}: {shown} ({text.span(ends, metric.name) or 'no interval'})",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A chart of lines with its legend: (sample, name) a line."""
+
+    chart: Markup
+    legend: tuple[tuple[Markup, str], ...]
+
+
+def training_curves(entry: Entry, stages: Mapping[str, StageRecord], ident: str) -> list[tuple[str, Figure]]:
+    """Draw the loss of each stage of an entry by step, a line a seed; none where none was kept."""
+    by_kind: dict[str, list[Series]] = {}
+    for system in entry.systems:
+        for digest in system.stage_digests:
+            stage = stages.get(digest)
+            losses = [(float(s), float(v)) for s, v in (stage.manifest.get("losses") or [])] if stage else []
+            if stage and len(losses) > 1:
+                lines = by_kind.setdefault(stage.kind, [])
+                name = "no seed" if system.seed is None else f"seed {system.seed}"
+                points = tuple(Point(s, v) for s, v in losses)
+                lines.append(Series(label=name, style=len(lines), parts=(points,)))
+    return [
+        (
+            kind,
+            Figure(
+                chart=curves(
+                    lines, title=f"Training loss of stage {kind}", across="step", up="loss", ident=f"{ident}{i}",
+                    markers=False,
+                ),
+                legend=tuple((swatch(line.style), line.label) for line in lines),
+            ),
+        )
+        for i, (kind, lines) in enumerate(by_kind.items())
+    ]  # fmt: skip
+
+
+def place_curves(
+    found: Sequence[tuple[Task, Places]],
+    rows: Sequence[Row],
+    *,
+    by: str,
+    at: int | None,
+    title: str,
+    ident: str,
+) -> Figure | None:
+    """Draw `rows` over positions (at layer number `at`, None: the last of each row) or over layers.
+
+    Several tasks share the chart where they read other positions of the same question. Of many rows the first few
+    are drawn, as many as can be told apart.
+    """
+    metric = get_metric(found[0][0].metrics[0])
+    most = metric.scale if metric.kind != "largest" and metric.better == "higher" else None
+    series = []
+    places: set[int] = set()
+    for style, row in enumerate(rows[:STYLES]):
+        parts = []
+        for _, read in found:
+            mine = [s for s in read.scores if s.entry == row.entry.name]
+            points = _points(mine, by=by, at=at, scale=metric.scale, most=most)
+            if points:
+                parts.append(points)
+                places |= {int(point.x) for point in points}
+        if parts:
+            series.append(Series(label=row.entry.variant, style=style, parts=tuple(parts)))
+    if all(len(each.points) < 2 for each in series):
+        return None  # nothing is read at two places
+    guesses = [read.guess for _, read in found]
+    same = guesses[0] if guesses[0] is not None and max(g or 0 for g in guesses) - guesses[0] < 1e-9 else None
+    chart = curves(
+        series,
+        title=title,
+        across="layer" if by == "layer" else "token position, target = 0",
+        up=f"{metric.name}, {metric.unit}",
+        ident=ident,
+        level=metric.scale * same if same is not None else None,
+        most=most,
+        places=sorted(places | ({0} if by == "position" and min(places) < 0 < max(places) else set())),
+    )
+    legend = [(swatch(each.style), each.label) for each in series]
+    if same is not None:
+        legend.append((level_swatch(), "always the most frequent label"))
+    return Figure(chart=chart, legend=tuple(legend))
+
+
+def _points(
+    mine: Sequence[PlaceScore], *, by: str, at: int | None, scale: float, most: float | None
+) -> tuple[Point, ...]:
+    if by == "position":
+        last = max((s.layer for s in mine if s.layer is not None), default=None)
+        layer = last if at is None else at
+        chosen = {s.position: s for s in mine if s.layer == layer and s.position is not None}
+    else:
+        chosen = _by_layer(mine)
+    return tuple(
+        Point(
+            float(place),
+            scale * s.score,
+            scale * s.interval.low if s.interval else None,
+            min(scale * s.interval.high, scale * s.interval.high if most is None else most) if s.interval else None,
+        )
+        for place, s in sorted(chosen.items())
+    )
+
+
+def _by_layer(mine: Sequence[PlaceScore]) -> dict[int, PlaceScore]:
+    """Keep one score a layer: the position nearest to the target where several were read."""
+    chosen: dict[int, PlaceScore] = {}
+    for s in mine:
+        if s.layer is not None:
+            known = chosen.get(s.layer)
+            if known is None or abs(s.position or 0) < abs(known.position or 0):
+                chosen[s.layer] = s
+    return chosen
+
+
+def layer_curves(places: Mapping[Task, Places], row: Row, ident: str) -> list[tuple[Task, Figure]]:
+    """Draw one row over layers on every task that was read at several."""
+    made = []
+    for i, (task, read) in enumerate(places.items()):
+        title = f"{task.label}: {row.entry.variant} by layer"
+        figure = place_curves([(task, read)], [row], by="layer", at=None, title=title, ident=f"{ident}{i}")
+        if figure:
+            made.append((task, figure))
+    return made

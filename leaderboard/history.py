@@ -1,0 +1,115 @@
+"""When each system was measured, what had changed since, and how far its scores moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from harness.compare import TaskName
+from harness.metrics import get_metric
+from harness.records import Run, System
+from leaderboard.text import change, flatten
+
+_RECORDED = ("harness", "commit", "platform", "python", "device_name", "threads", "contrasts")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """One score that was measured again."""
+
+    task: TaskName
+    metric: str
+    before: float
+    after: float
+
+    @property
+    def text(self) -> str:
+        """The change, in the metric's unit."""
+        return change(self.after - self.before, self.metric)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One run of one system; `changes` names what differs from the entry's run before it."""
+
+    date: str
+    system: System
+    run: Run
+    n_tasks: int
+    changes: tuple[str, ...]
+    moved: tuple[Moved, ...]
+    first: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """All runs of a base × variant, oldest first."""
+
+    base: str
+    variant: str
+    events: tuple[Event, ...]
+
+
+def make_history(everything: pd.DataFrame, systems: Sequence[System], runs: Mapping[str, Run]) -> tuple[Past, ...]:
+    """Arrange all results, superseded ones too, by base × variant and time; seeds are followed apart."""
+    by_id = {system.system_id: system for system in systems}
+    groups: dict[tuple[str, str], list[Event]] = {}
+    last: dict[tuple[str, str, int | None], tuple[System, Run]] = {}
+    scores: dict[tuple[str, str, int | None], dict[TaskName, tuple[str, float]]] = {}
+    order = everything.groupby("run_id")["result"].min().sort_values()
+    results = dict(list(everything.groupby("run_id")))
+    for run_id in order.index:
+        rows, run = results[run_id], runs[str(run_id)]
+        system = by_id[run.system_id]
+        key = (system.base, system.variant, system.seed)
+        known = scores.setdefault(key, {})
+        moved = []
+        for row in rows.to_dict("records"):
+            task = (str(row["task"]), str(row["split"]), str(row["subset"]))
+            value, metric = float(row["score"]), str(row["metric"])
+            before = known.get(task)
+            if before is not None and before[0] == metric:
+                moved.append(Moved(task=task, metric=metric, before=before[1], after=value))
+            known[task] = (metric, value)
+        earlier = last.get(key)
+        groups.setdefault(key[:2], []).append(
+            Event(
+                date=f"{run.started_at:%Y-%m-%d %H:%M} UTC",
+                system=system,
+                run=run,
+                n_tasks=len(rows),
+                changes=_changes(earlier, (system, run)) if earlier else (),
+                moved=tuple(sorted(moved, key=_size)),
+                first=earlier is None,
+            )
+        )
+        last[key] = (system, run)
+    return tuple(Past(base=b, variant=v, events=tuple(events)) for (b, v), events in sorted(groups.items()))
+
+
+def _size(moved: Moved) -> float:
+    return -abs(moved.after - moved.before) * get_metric(moved.metric).scale
+
+
+def _changes(before: tuple[System, Run], after: tuple[System, Run]) -> tuple[str, ...]:
+    old, new = _facts(*before), _facts(*after)
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return tuple(f"{name}: {old.get(name, 'none')} → {new.get(name, 'none')}" for name in names)
+
+
+def _facts(system: System, run: Run) -> dict[str, str]:
+    said: dict[str, Any] = {
+        "base revision": system.base_revision[:12],
+        "card": system.card_hash[:12],
+        "stages": [digest[:12] for digest in system.stage_digests],
+        "data": {name: str(value)[:12] for name, value in system.data.items()},
+        "evaluation": run.evaluation,
+        "dtype": run.dtype,
+        "device": run.device,
+        **{name: str(run.provenance[name])[:40] for name in _RECORDED if name in run.provenance},
+        **(run.provenance.get("versions") or {}),
+    }
+    return {name: value for name, value in flatten(said) if value != "–"}
