@@ -16,7 +16,7 @@ from harness.compare import Places, Progress, TaskName, place_scores, scope_of
 from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text
-from leaderboard.answers import Answers, Changed, answers_of, changed, script_of
+from leaderboard.answers import Answers, Changed, Flip, answers_of, changed, script_of
 from leaderboard.model import Base, Row, Site, Task
 from leaderboard.tables import write_tables
 from leaderboard.words import make_words
@@ -51,7 +51,7 @@ def write_pages(
         for pair in base.pairs:
             count(f"{pair.label}")
             flips = of_base.get((pair.contrast.variant, pair.contrast.against), {})
-            render(pair.href, "compare.html", base=base, step=pair, flips=flips)
+            render(pair.href, "compare.html", base=base, step=pair, flips=flips, shown=_by_turns(flips))
         places = {task: read for (key, task), read in found.places.items() if key == base.key}
         for row in base.all_rows:
             count(row.entry.variant)
@@ -149,6 +149,12 @@ def _find_flips(found: _Found, base: Base, task: Task, answers: Answers) -> None
         flips = changed(answers, *entries, most=most)
         if flips is not None:
             of_base.setdefault(names, {})[task] = flips
+
+
+def _by_turns(flips: Mapping[Task, Changed]) -> list[tuple[Task, Flip]]:
+    """Return the largest change of every task, then the second largest: sizes of two tasks do not compare."""
+    ranked = [(place, task, flip) for task, found in flips.items() for place, flip in enumerate(found.shown)]
+    return [(task, flip) for _, task, flip in sorted(ranked, key=lambda each: each[0])]
 
 
 def _renderer(site: Site, folder: Path) -> Callable[..., None]:
