@@ -68,6 +68,7 @@ def _proofs(
     import torch
 
     from harness.encoder.attention import available_kernels
+    from harness.encoder.packing import PACKED_KERNELS
 
     available = available_kernels(torch.device(place.device))
     for kernel in kernels if kernels is not None else available:
@@ -76,10 +77,22 @@ def _proofs(
         for attention in ATTENTIONS:
             note(f"proving {attention} attention with {kernel}")
             before = _encoder(base, attention, place)
+            because = _why_not_packed(before, kernel) if kernel in PACKED_KERNELS else ""
+            if because:
+                yield Finding(what=f"{kernel}, {attention}", found=f"not used here: {because}", state="ok")
+                continue
             yield _finding(kernel, "", before.prove(kernels=(kernel,)))
             yield _finding(kernel, ", adapter merged", _with_merged_adapter(before).prove(kernels=(kernel,)))
     if kernels is None and "flex_attention" not in available:
         yield Finding(what="flex_attention", found="not run: needs CUDA or a C++ compiler", state="warning")
+
+
+def _why_not_packed(encoder: Encoder, kernel: str) -> str:
+    from harness.encoder.packing import VARLEN
+
+    reader = encoder.engine.reader
+    needs_half = kernel == VARLEN and reader.kernel != VARLEN
+    return reader.padded_because or ("it needs half precision" if needs_half else "")
 
 
 def _encoder(base: Base, attention: Attention, place: Placement) -> Encoder:

@@ -31,7 +31,9 @@ class Metric:
 
     name: str
     of: Callable[[pd.DataFrame], float]
-    kind: Literal["accuracy", "v_measure", "correlation", "ratio", "log_ratio", "largest"]
+    kind: Literal[
+        "accuracy", "macro_f1", "v_measure", "correlation", "average_precision", "mean", "ratio", "log_ratio", "largest"
+    ]
     better: Literal["higher", "lower", "neither"] = "higher"
     tested: bool = True
     scale: float = 100.0
@@ -79,8 +81,12 @@ def score_outcomes(metric: str, outcomes: pd.DataFrame) -> float:
     accuracy, v_measure: mean over trials of the trial's value (mteb's convention for its draws); spearman,
     pearson: correlation of gold and predicted scores over all examples, mean over trials. Within a trial
     accuracy is taken per (layer, position) cell and averaged, so cells of unequal size weigh the same.
+    macro_f1: mean over classes of F1, mean over trials; average_precision: of the pairs in order of predicted score,
+    gold 1 or 0 (Manning, Raghavan and Schuetze 2008, section 8.4, without interpolation); ndcg_at_k and the other
+    metrics of rankings: mean over queries of the predicted score, to five decimals as mteb rounds it.
     bits_per_byte, distinct_2, repeated_4: sum of predicted over sum of gold scores (bits over bytes, n-grams over
-    n-grams); perplexity: exp of that ratio (nats over tokens); largest_change: the largest predicted score.
+    n-grams); selectivity, codelength: the same, over examples; perplexity: exp of that ratio (nats over tokens);
+    largest_change: the largest predicted score.
     Raises HarnessError for an unknown metric or a value that is not finite (constant predictions).
     """
     of = get_metric(metric).of
@@ -94,6 +100,13 @@ def _accuracy(rows: pd.DataFrame) -> float:
     correct = (rows["gold_label"] == rows["predicted_label"]).astype(float)
     cells = [rows["layer"].fillna(-1), rows["position"].fillna(0)]
     return float(correct.groupby(cells).mean().mean())
+
+
+def _macro_f1(rows: pd.DataFrame) -> float:
+    from sklearn.metrics import f1_score
+
+    gold, said = rows["gold_label"].to_numpy(dtype=object), rows["predicted_label"].to_numpy(dtype=object)
+    return float(f1_score(gold, said, average="macro", zero_division=0.0))
 
 
 def _v_measure(rows: pd.DataFrame) -> float:
@@ -118,6 +131,22 @@ def _spearman(rows: pd.DataFrame) -> float:
     return float(np.corrcoef(gold, predicted)[0, 1])
 
 
+def _average_precision(rows: pd.DataFrame) -> float:
+    from sklearn.metrics import average_precision_score
+
+    gold, predicted = _scores(rows)
+    return float(average_precision_score(gold, predicted)) if 0 < gold.sum() < len(gold) else math.nan
+
+
+def _mean(rows: pd.DataFrame) -> float:
+    values = _scores(rows)[1].tolist()
+    return sum(values) / len(values)
+
+
+def _rounded_mean(rows: pd.DataFrame) -> float:
+    return round(_mean(rows), 5)
+
+
 def _ratio(rows: pd.DataFrame) -> float:
     gold, predicted = _scores(rows)
     return float(predicted.sum() / gold.sum()) if gold.sum() > 0 else math.nan
@@ -135,13 +164,39 @@ def _scores(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return rows["gold_score"].to_numpy(dtype=float), rows["predicted_score"].to_numpy(dtype=float)
 
 
+CUTS = (1, 2, 3, 5, 10, 20, 100, 1000)  # of a ranking; mteb's main scores use these
+_RANKINGS = [
+    Metric(name=f"{name}_at_{cut}", of=of, kind="mean")
+    for name, of in (
+        *((name, _rounded_mean) for name in ("ndcg", "map", "recall", "precision", "hit_rate")),
+        ("mrr", _mean),  # the one that mteb does not round
+    )
+    for cut in CUTS
+]
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
+        *_RANKINGS,
         Metric(name="accuracy", of=_accuracy, kind="accuracy"),
+        # A mean over classes of a ratio of counts: no mean over examples, and no test of it is made here.
+        Metric(name="macro_f1", of=_macro_f1, kind="macro_f1", tested=False),
         Metric(name="v_measure", of=_v_measure, kind="v_measure", tested=False),
+        Metric(name="average_precision", of=_average_precision, kind="average_precision"),
         Metric(name="pearson", of=_pearson, kind="correlation"),
         Metric(name="spearman", of=_spearman, kind="correlation"),
+        # Of controls and diagnostics, which are described and never tested (outcomes.BESIDE_TYPES).
+        Metric(name="selectivity", of=_ratio, kind="ratio", tested=False),
+        Metric(
+            name="codelength",
+            of=_ratio,
+            kind="ratio",
+            better="lower",
+            tested=False,
+            scale=1.0,
+            digits=3,
+            unit="bits a label",
+            least_span=0.01,
+        ),
         Metric(
             name="bits_per_byte",
             of=_ratio,

@@ -27,7 +27,10 @@ OUTCOME_COLUMNS: dict[str, str] = {
     "gold_score": "Float64",  # score tasks: the true score; NA otherwise
     "predicted_score": "Float64",  # score tasks: the model's score (a similarity, a regression); NA otherwise
 }
-LABEL_METRICS = frozenset({"accuracy", "v_measure"})
+LABEL_METRICS = frozenset({"accuracy", "macro_f1", "v_measure"})
+# Types of results that stand beside the scores: controls and diagnostics. They are stored, verified and shown where
+# they are asked for; no comparison, rank or family knows them.
+BESIDE_TYPES = frozenset({"ProbeControl", "Geometry", "Attention"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,18 +12,18 @@ from uuid import uuid4
 
 from harness.errors import HarnessError
 
-KINDS = ("variant", "baseline")
-Kind = Literal["variant", "baseline"]
+KINDS = ("variant", "baseline", "reference")
+Kind = Literal["variant", "baseline", "reference"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class System:
     """Base × variant × training seed: the thing that gets a row, addressed by what made it.
 
-    `seed` is None where nothing random went into the variant. `base` is empty for a baseline that has none
-    (bag of words). `recipe` is the card's front matter, `lineage` the stages with the ids of what each made,
-    `data` the fingerprints of what it was trained on. `folder`, where the weights
-    lie, is no part of the identity.
+    `seed` is None where nothing random went into the variant. `base` is empty where there is none: a reference is a
+    model that is measured as it is, `variant` its name and `base_revision` the SHA-256 of its files. `recipe` is the
+    card's front matter, `lineage` the stages with the ids of what each made, `data` the fingerprints of what it was
+    trained on. `folder`, where the weights lie, is no part of the identity.
     """
 
     base: str
@@ -39,7 +39,7 @@ class System:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise HarnessError(f"a system is a variant or a baseline, not {self.kind!r}")
+            raise HarnessError(f"a system is a variant, a baseline or a reference, not {self.kind!r}")
         if not self.variant:
             raise HarnessError("a system needs the name of its variant")
 

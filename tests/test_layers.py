@@ -15,7 +15,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("harness.recipes", "harness.hub", "harness.rows", "harness.outcomes", "harness.records"),
     ("harness.paths", "harness.provenance", "harness.mini", "harness.stats"),
     ("harness.metrics", "harness.cards", "harness.bases", "harness.contamination"),
-    ("harness.encoder", "harness.probes"),
+    ("harness.encoder", "harness.probes", "harness.models"),
     ("harness.training",),
     ("harness.suites", "harness.store"),
     ("harness.systems", "harness.compare"),

@@ -25,20 +25,34 @@ def rows(gold: list[float], predicted: list[float]):
         ("distinct_2", [4, 4], [2, 4], 0.75),
         ("repeated_4", [4, 12], [0, 4], 0.25),
         ("largest_change", [7, 9], [0, 0.5], 0.5),
+        # Manning et al. 2008, section 8.4: relevant at ranks 1, 3 and 4
+        ("average_precision", [1, 0, 1, 1], [0.9, 0.8, 0.7, 0.6], (1 + 2 / 3 + 3 / 4) / 3),
+        ("average_precision", [1, 0], [0.5, 0.5], 0.5),  # a tie is entered at once
+        ("ndcg_at_10", [1, 1, 1], [1, 0.5, 0.5], 0.66667),  # rounded, as mteb's
+        ("mrr_at_5", [1, 1, 1], [1, 0.5, 0.5], 2 / 3),  # not rounded, as mteb's
     ],
 )
 def test_scores_worked_by_hand(metric: str, gold: list[float], predicted: list[float], score: float) -> None:
     assert score_outcomes(metric, rows(gold, predicted)) == pytest.approx(score, abs=1e-12)
 
 
+def test_macro_f1_worked_by_hand() -> None:
+    """Class a: precision 1, recall 1/2; b: precision 1/2, recall 1; c is only predicted: 0."""
+    columns = {"example_id": ["1", "2", "3", "4"], "gold_label": [*"aabb"], "predicted_label": [*"abbc"]}
+    b = 2 * 0.5 * 0.5 / (0.5 + 0.5)
+    assert score_outcomes("macro_f1", make_outcomes(columns, 4)) == pytest.approx((2 / 3 + b + 0) / 3)
+
+
 def test_a_ratio_over_nothing_is_refused() -> None:
+    with pytest.raises(HarnessError, match="not defined"):
+        score_outcomes("average_precision", rows([1, 1], [0.5, 0.4]))
     with pytest.raises(HarnessError, match="not defined"):
         score_outcomes("bits_per_byte", rows([0, 0], [1, 1]))
 
 
 def test_lower_is_better_for_losses() -> None:
     lower = {name for name, metric in METRICS.items() if metric.improves(-1.0)}
-    assert lower == {"bits_per_byte", "perplexity", "largest_change"}
+    assert lower == {"bits_per_byte", "perplexity", "largest_change", "codelength"}
     for name in ("distinct_2", "repeated_4"):  # less repetition may be noise: never a verdict
         metric = get_metric(name)
         assert not metric.tested

@@ -39,6 +39,8 @@ class Ear:
 
     def task(self, label, name, number, total) -> None: ...
 
+    def reading(self, reading) -> None: ...
+
     def result(self, label, result) -> None:
         self.results.append((label, result.key.task))
 
@@ -82,7 +84,7 @@ def test_one_variant_brings_its_baseline_along(tiny_base: Path, store: Store) ->
     for run in store.runs():
         assert run.mask_proof is not None
         assert run.mask_proof["passed"] is True
-        assert len(run.mask_proof["checks"]) == 6
+        assert len(run.mask_proof["checks"]) == 8  # padded: two batch sizes and three paddings; packed: two batch sizes
         assert run.finished_at is not None
         assert {"versions", "commit", "device", "dtype", "command", "threads"} <= set(run.provenance)
     [stage] = store.stages().values()

@@ -11,6 +11,7 @@ from harness.cli import (
     calibrating,
     comparing,
     exporting,
+    fetching,
     gating,
     listing,
     querying,
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for room in (running, listing, comparing, ranking, querying, exporting, upkeep, calibrating, gating):
+for room in (running, listing, comparing, ranking, querying, exporting, upkeep, calibrating, gating, fetching):
     room.register(app)
 
 

@@ -12,7 +12,7 @@ from harness.cli import options
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.compare import Comparison, Flips, TaskComparison, TaskName
+    from harness.compare import Comparison, Entry, Flips, TaskComparison, TaskName
     from harness.store import Store
 
 
@@ -86,6 +86,37 @@ def report(store: Store, *, base: str, variants: Sequence[str], tasks: Sequence[
         print(f"Measured {BASELINE_VARIANT} on base {base}; name another variant to compare it with.")
 
 
+def report_references(store: Store, *, names: Sequence[str], tasks: Sequence[str], as_json: bool) -> None:
+    """Say what reference models score, where no base was measured along."""
+    from harness.cli.screen import out, print_json, table
+    from harness.compare import task_label
+    from harness.metrics import get_metric
+
+    scores = store.scores()
+    rows = scores[scores["kind"].eq("reference") & scores["variant"].isin(names) & scores["task"].isin(tasks)]
+    if as_json:
+        columns = ["variant", "task", "split", "subset", "revision", "metric", "score", "n_examples", "n_trials"]
+        print_json(rows[columns].rename(columns={"variant": "model"}).to_dict("records"))
+        return
+    parts = [(str(t), str(s), str(u)) for t, s, u in zip(rows["task"], rows["split"], rows["subset"], strict=True)]
+    every = tuple(dict.fromkeys(parts))
+    cells = {
+        (part, row["variant"]): (row["metric"], get_metric(row["metric"]).write(row["score"], more_digits=1))
+        for part, row in zip(parts, rows.to_dict("records"), strict=True)
+    }
+    found = [
+        (
+            task_label(part, every),
+            next(metric for (of, _), (metric, _) in cells.items() if of == part),
+            *(cells.get((part, name), ("", None))[1] for name in names),
+        )
+        for part in every
+    ]
+    out.print(
+        table(("task", "metric", *(f"{name} (reference)" for name in names)), found, right=range(2, 2 + len(names)))
+    )
+
+
 def _print(comparison: Comparison) -> None:
     from harness.cli.screen import out
     from harness.compare import overall, scope, sentence
@@ -122,7 +153,7 @@ def _details(comparison: Comparison) -> Table:
     from harness.cli.screen import table
     from harness.compare import task_name
 
-    names = (comparison.against.variant, comparison.variant.variant)
+    names = (_who(comparison.against), _who(comparison.variant))
     headers = ("task", "examples", "seeds", *names, "difference", "95 % interval", "p (adj.)", "MDE", "verdict")
     labels = _labels([comparison])
     rows = [
@@ -161,7 +192,12 @@ def _overview(comparisons: Sequence[Comparison]) -> Table:
     }
     names = [comparison.variant.variant for comparison in comparisons]
     rows = [(task, score, *(cells.get((name, task)) for name in names)) for task, score in base_scores.items()]
-    return table(("task", comparisons[0].against.variant, *names), rows, right=range(1, len(names) + 2))
+    headers = ("task", _who(comparisons[0].against), *(_who(comparison.variant) for comparison in comparisons))
+    return table(headers, rows, right=range(1, len(names) + 2))
+
+
+def _who(entry: Entry) -> str:
+    return f"{entry.variant} (reference)" if entry.is_reference else entry.variant
 
 
 def _labels(comparisons: Sequence[Comparison]) -> dict[TaskName, str]:
@@ -211,6 +247,7 @@ def _as_dict(comparison: Comparison) -> dict[str, Any]:
         "base": comparison.variant.base,
         "variant": comparison.variant.variant,
         "against": comparison.against.variant,
+        "references": [e.variant for e in (comparison.variant, comparison.against) if e.is_reference],
         "alpha": comparison.alpha,
         "family": comparison.family,
         "contrasts_sha256": comparison.declaration,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli import options
 from harness.errors import HarnessError, near_names
+
+if TYPE_CHECKING:
+    from harness.records import System
 
 KINDS = ("variants", "bases", "suites", "tasks", "runs", "systems")
 
@@ -55,7 +58,7 @@ def show(
         raise HarnessError(f"{problem} in {db} with an id that begins with {run!r}; `harness ls runs` lists them")
     (record,) = found
     system = next(each for each in store.systems() if each.system_id == record.system_id)
-    scores = store.scores(run_id=record.run_id)
+    scores = store.scores(run_id=record.run_id, beside=True)
     stages = store.stages(system.stage_digests)
     measured = set(zip(scores["task"], scores["revision"], strict=True))
     overlaps = [each for each in store.overlaps(system_id=system.system_id) if (each.task, each.revision) in measured]
@@ -74,9 +77,7 @@ def show(
     proof = record.mask_proof
     rows: list[tuple[str, object]] = [
         ("run", record.run_id),
-        ("system", f"{system.base} × {system.variant}" + ("" if system.seed is None else f" × seed {system.seed}")),
-        ("base revision", system.base_revision),
-        ("recipe", system.card_hash),
+        *_named(system),
         *((f"stage {kind}", digest) for kind, digest in system.lineage.items()),
         *((f"training {stage.kind}", _training(stage.manifest)) for stage in stages.values()),
         ("folder", system.folder),
@@ -86,7 +87,7 @@ def show(
             "finished",
             f"{record.finished_at:%Y-%m-%d %H:%M:%S} UTC" if record.finished_at else "no: stopped before its end",
         ),
-        ("mask proof", "none (a baseline has no attention)" if proof is None else _proof(dict(proof))),
+        ("mask proof", _NO_PROOF.get(system.kind, "none") if proof is None else _proof(dict(proof))),
         *((key, value) for key, value in record.provenance.items() if key != "versions"),
         *((f"version of {key}", value) for key, value in record.provenance.get("versions", {}).items()),
     ]
@@ -108,6 +109,29 @@ def show(
         out.print(f"Overlap of the training data with tasks: {summary(system.stage_digests, overlaps, measured)}")
     if overlaps:
         out.print(table(("task", "overlap"), [(each.task, each.sentence) for each in by_task(overlaps)]))
+
+
+_NO_PROOF = {
+    "baseline": "none (a baseline has no attention)",
+    "reference": "none (a reference is measured as it is, and nothing is claimed of its attention)",
+}
+
+
+def _named(system: System) -> list[tuple[str, object]]:
+    """What a system is and what made it."""
+    if system.kind == "reference":
+        commit = system.recipe.get("hub_commit") or "none: a folder"
+        return [
+            ("system", f"{system.variant} (reference)"),
+            ("content, SHA-256", system.base_revision),
+            ("hub commit", commit),
+        ]
+    seed = "" if system.seed is None else f" × seed {system.seed}"
+    return [
+        ("system", f"{system.base} × {system.variant}{seed}"),
+        ("base revision", system.base_revision),
+        ("recipe", system.card_hash),
+    ]
 
 
 def _training(manifest: Mapping[str, Any]) -> str:
@@ -176,7 +200,7 @@ def _runs(db: options.Db) -> Listing:
 
     store = Store(db, read_only=True)
     systems = {system.system_id: system for system in store.systems()}
-    counts = store.scores(current=False)["run_id"].value_counts()
+    counts = store.scores(current=False, beside=True)["run_id"].value_counts()
     rows: list[tuple[object, ...]] = []
     for run in store.runs():
         system = systems[run.system_id]
@@ -210,7 +234,8 @@ def _systems(db: options.Db) -> Listing:
         own = scores[scores["system_id"] == each.system_id]
         measured = set(zip(own["task"], own["revision"], strict=True))
         seen = [overlap for overlap in overlaps if overlap.stage in each.stage_digests]
-        overlap = summary(each.stage_digests, seen, measured)
+        unknown = "not known: a reference" if each.kind == "reference" else None
+        overlap = unknown or summary(each.stage_digests, seen, measured)
         rows.append((each.system_id, each.base, each.variant, each.seed, each.kind, len(own), overlap, each.folder))
     return ("system", "base", "variant", "seed", "kind", "results", "training data overlaps", "folder"), rows
 

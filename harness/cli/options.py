@@ -16,6 +16,9 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Dtype = Annotated[
     str, typer.Option("--dtype", help="auto, float32, bfloat16 or float16 (auto: float32 on CPU, bfloat16 on CUDA).")
 ]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Nothing of how it goes: results on stdout, errors on stderr.")
+]
 SuiteName = Annotated[str, typer.Option("--suite", help="A suite of `harness ls suites`.")]
 Site = Annotated[Path, typer.Option("--out", help="Folder of the page.")]
 Data = Annotated[

@@ -25,7 +25,7 @@ def rank(
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
-    """Rank the variants of a base, for each task and by the mean over tasks.
+    """Rank the variants of a base and the reference models, for each task and by the mean over tasks.
 
     A variant has every rank that the simultaneous tests of all pairs leave open (all sets hold at once, at 95 %), and
     variants that share a letter were not shown to differ. Without a mask proof or with a task missing there is no
@@ -50,7 +50,8 @@ def rank(
         for each, of in zip(everywhere, places, strict=True)
     ]
     if variants:
-        out.print(table(("task", *variants), rows))
+        headers = [f"{name} (reference)" if name in found.references else name for name in variants]
+        out.print(table(("task", *headers), rows))
     print()
     print("Score, the ranks that the tests leave open, letters: who shares one was not shown to differ.")
     for variant, why in found.unranked.items():

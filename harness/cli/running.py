@@ -27,15 +27,35 @@ def run(
         list[str] | None, typer.Option("--variant", help="A variant of `harness ls variants`; repeatable.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All variants.")] = False,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="ID_OR_FOLDER",
+            help="A sentence-transformers model, measured as it is beside the variants; a hub id may end in @REVISION; "
+            "repeatable.",
+        ),
+    ] = None,
     base: options.BaseName = "mini",
     suite: options.SuiteName = "mini",
     tasks: Annotated[
         str | None,
         typer.Option("--tasks", help="Only these tasks, comma-separated; any mteb task of a supported type."),
     ] = None,
+    languages: Annotated[
+        str | None,
+        typer.Option("--languages", help="Of mteb tasks: subsets all of whose languages these are; eng,deu or all."),
+    ] = None,
+    subsets: Annotated[
+        str | None, typer.Option("--subsets", help="Of mteb tasks: the subsets of these names; en-en,es-es.")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="One training seed.")] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Training seeds 0 … N-1.")] = None,
     data: options.Data = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option("--data-dir", help="Folder with the data of the words suite (default: where they were fetched)."),
+    ] = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
     db: options.Db = options.DB,
@@ -43,31 +63,37 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Measure again what is stored; the newest result counts.")
     ] = False,
+    quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
     """Make variants of a base, measure them, compare each with the causal base, and write the page.
 
-    The base's `causal` variant is measured along with the first of its variants. What is stored already is not
-    done again; a killed run goes on where it was.
+    The base's `causal` variant is measured along with the first of its variants. Models given with --model are
+    references: measured, ranked and shown beside the variants, or alone. What is stored already is not done again; a
+    killed run goes on where it was.
     """
     from harness.cards import load_cards
     from harness.cli.screen import RunScreen, err, prepare
     from harness.run import RunRequest, execute, plan_run
     from harness.store import Store
+    from harness.suites.mteb import Choice
 
     prepare()
     variants = tuple(load_cards()) if everything else tuple(variant or ())
-    if not variants:
+    if not variants and not model:
         raise HarnessError("name a variant with --variant (see `harness ls variants`), or take them all with --all")
     if everything and variant:
         raise HarnessError("give --variant or --all, not both")
     request = RunRequest(
         base=base,
         variants=variants,
+        models=tuple(model or ()),
         suite=suite,
         tasks=tuple(tasks.split(",")) if tasks is not None else (),
         seeds=_seeds(seed, seeds),
         data=tuple(options.stage_data(data).items()),
+        choice=Choice(languages=options.names(languages) or (), subsets=options.names(subsets) or ()),
+        data_dir=data_dir,
         force=force,
     )
     store = Store(db, on_wait=lambda message: err.print(message))
@@ -77,7 +103,7 @@ def run(
     if plan.idle:
         err.print("Nothing to do: every result asked for is in the store already (--force measures again).")
     else:
-        with RunScreen(sum(len(job.missing) for job in plan.jobs)) as screen:
+        with RunScreen(sum(len(job.missing) for job in plan.jobs), quiet=quiet) as screen:
             screen.note(_intentions(plan))
             execute(plan, store, screen, command=shlex.join(["harness", *sys.argv[1:]]), force=force)
     _finish(plan, store, site, variants, as_json=as_json)
@@ -89,6 +115,7 @@ def train(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Training seed.")] = 0,
     data: options.Data = None,
     device: options.Device = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Train a variant without measuring it; print the folder that holds the encoder.
 
@@ -102,7 +129,7 @@ def train(
 
     prepare()
     place = Placement.choose(device, "float32")
-    with RunScreen(0) as screen:
+    with RunScreen(0, quiet=quiet) as screen:
         folder = train_variant(
             variant, resolve_base(base), seed=seed, place=place, listener=screen, data=options.stage_data(data)
         )
@@ -122,18 +149,23 @@ def _intentions(plan: RunPlan) -> str:
     systems = [job for job in plan.jobs if job.missing]
     stages = {stage.digest for job in systems if job.planned for stage in job.planned.untrained}
     tasks = sum(len(job.missing) for job in systems)
+    who = f"base {plan.base.name}" if plan.base else "references"
     return (
-        f"base {plan.base.name}: {len(systems)} systems, {len(stages)} stages to train, {tasks} results to measure, "
+        f"{who}: {len(systems)} systems, {len(stages)} stages to train, {tasks} results to measure, "
         f"on {plan.place.device} in {plan.place.dtype}"
     )
 
 
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:
-    from harness.cli.comparing import report
+    from harness.cli.comparing import report, report_references
     from harness.cli.screen import CountScreen
     from leaderboard.build import build_site
 
-    report(store, base=plan.base.name, variants=variants, tasks=plan.suite.tasks, as_json=as_json)
+    if plan.base is None:
+        report_references(store, names=plan.references, tasks=plan.suite.tasks, as_json=as_json)
+    else:
+        named = (*variants, *plan.references)
+        report(store, base=plan.base.name, variants=named, tasks=plan.suite.tasks, as_json=as_json)
     with CountScreen() as screen:
         page = build_site(store, site, progress=screen.count)
     if not as_json:

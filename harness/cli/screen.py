@@ -27,6 +27,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
+    from harness.encoder.reader import Reading
     from harness.outcomes import TaskResult
     from harness.training.lineage import PlannedStage
     from harness.training.watch import OnStep, Step
@@ -67,10 +68,10 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Co
 
 
 class _Bars:
-    """Bars on stderr while the block lasts; `_live` where somebody can see them move."""
+    """Bars on stderr while the block lasts; `_live` where somebody can see them move. None if `quiet`."""
 
-    def __init__(self, *columns: ProgressColumn) -> None:
-        self._live = err.is_terminal
+    def __init__(self, *columns: ProgressColumn, quiet: bool = False) -> None:
+        self._live = err.is_terminal and not quiet
         self._progress = Progress(*columns, console=err, transient=True, disable=not self._live)
 
     def __enter__(self) -> Self:
@@ -84,9 +85,9 @@ class _Bars:
 
 
 class RunScreen(_Bars):
-    """A harness.run.Listener on the terminal."""
+    """A harness.run.Listener on the terminal; if `quiet`, one that keeps it all to itself."""
 
-    def __init__(self, tasks: int) -> None:
+    def __init__(self, tasks: int, *, quiet: bool = False) -> None:
         super().__init__(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -94,12 +95,18 @@ class RunScreen(_Bars):
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
+            quiet=quiet,
         )
+        self._quiet = quiet
         self._all = self._progress.add_task("all tasks", total=tasks, visible=tasks > 0)
         self._stage = self._progress.add_task("", total=None, visible=False)
+        self._texts = self._progress.add_task("", total=None, visible=False)
+        self._read_s = 0.0
         self._started = time.monotonic()
 
     def note(self, message: str) -> None:
+        if self._quiet:
+            return
         err.print(f"[dim]{self._clock()}[/dim]  {escape(message)}")
 
     def stage(self, label: str, planned: PlannedStage) -> OnStep:
@@ -135,9 +142,26 @@ class RunScreen(_Bars):
     def task(self, label: str, name: str, number: int, total: int) -> None:
         self._progress.update(self._all, description=f"{label} · {name}")
 
+    def reading(self, reading: Reading) -> None:
+        if reading.seconds < self._read_s:  # another read has begun: forget the pace of the last
+            self._progress.reset(self._texts)
+        self._read_s = reading.seconds
+        pace = reading.texts / max(reading.seconds, 1e-9)
+        # The longest texts come first, so the bar and the time left go by tokens.
+        self._progress.update(
+            self._texts,
+            completed=reading.tokens,
+            total=reading.all_tokens,
+            visible=reading.tokens < reading.all_tokens,
+            description=f"{reading.texts:,} of {reading.all_texts:,} texts, {pace:,.0f} texts/s; tokens",
+        )
+
     def result(self, label: str, result: TaskResult) -> None:
         from harness.metrics import get_metric
+        from harness.outcomes import BESIDE_TYPES
 
+        if result.task_type in BESIDE_TYPES:
+            return
         self._progress.advance(self._all)
         key = result.key
         part = "" if key.subset == "default" else f" ({key.subset})"

@@ -94,7 +94,7 @@ def compare_each(
         store,
         entries=[*firsts, second],
         pairs=[(first, second) for first in firsts],
-        family=[entry for entry in entries if entry.base == base],
+        family=[entry for entry in entries if entry.base == base or entry.is_reference],
         scores=scores,
         tasks=tasks,
         strict=True,
@@ -124,10 +124,10 @@ def analyse(
 ) -> Analysis:
     """Estimate all `entries` and `pairs` (variant, against), then decide them in their families.
 
-    The families hold all variants among `family` (None: `entries`) on each base, on all tasks of the store, so that
-    a verdict does not move with what is asked for; `tasks` narrows the estimates only. What cannot be compared
-    raises HarnessError if `strict` and a pair is concerned; else its sentence is kept in `problems`. The random
-    numbers depend on `seed`, the task and the family alone.
+    The families hold all variants among `family` (None: `entries`) on each base, and all references with them, on all
+    tasks of the store, so that a verdict does not move with what is asked for; `tasks` narrows the estimates only. What
+    cannot be compared raises HarnessError if `strict` and a pair is concerned; else its sentence is kept in `problems`.
+    The random numbers depend on `seed`, the task and the family alone.
     """
     contrasts = declared_contrasts()
     members = list({e.name: e for e in (*entries, *(entries if family is None else family))}.values())
@@ -170,7 +170,7 @@ def analyse(
             [entry.name for entry in of_base],
             contrasts=contrasts,
             numbers={(e.name, s.seed): i for i, (e, s) in enumerate((e, s) for e in of_base for s in e.systems)},
-            floors=floors.get(of_base[0].systems[0].base_revision, {}),
+            floors=floors.get(of_base[0].systems[0].base_revision, {}),  # a reference has none
             seed=seed,
             resamples=resamples,
         )
@@ -194,7 +194,10 @@ def _present(group: pd.DataFrame, place: Mapping[str, tuple[Name, int | None]]) 
 
 
 def _families(entries: Sequence[Entry], contrasts: Contrasts) -> dict[str, list[Entry]]:
-    """Return the variants of each base that may be tested together, in declared order: of one base revision."""
+    """Return what may be tested together on each base: its variants of one revision, in declared order, and references.
+
+    References are part of the family of all pairs, as a variant that is added is, and of no declared contrast.
+    """
     bases: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.kind == "variant":
@@ -205,7 +208,10 @@ def _families(entries: Sequence[Entry], contrasts: Contrasts) -> dict[str, list[
         usual = max(revisions, key=revisions.count)
         by_name = {e.variant: e for e, revision in zip(of_base, revisions, strict=True) if revision == usual}
         families[base] = [by_name[name] for name in contrasts.order(by_name)]
-    return families
+    references = [entry for entry in entries if entry.is_reference]
+    if references and not families:
+        return {"": references}
+    return {base: [*of_base, *references] for base, of_base in families.items()}
 
 
 def _floors(store: Store) -> dict[str, dict[TaskKey, float]]:
@@ -255,7 +261,7 @@ def _comparison(
     """Give each task of one pair its verdict, from its family where it has one."""
     names: NamePair = (pair[0].name, pair[1].name)
     tasks = [each.comparisons[names] for each in found.values() if names in each.comparisons]
-    of_base = decisions.get(pair[0].base)
+    of_base = decisions.get(pair[0].base or pair[1].base)  # a reference is tested on the base of the other
     known = [of_base.of(names, task_name(task.key)) if of_base else None for task in tasks]
     family: Family = "exploratory"
     if any(known):

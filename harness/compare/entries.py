@@ -27,8 +27,13 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """'variant' or 'baseline'."""
+        """'variant', 'baseline' or 'reference'."""
         return self.systems[0].kind
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is a model of no base, measured as it is."""
+        return self.kind == "reference"
 
     @property
     def name(self) -> tuple[str, str]:
@@ -62,7 +67,7 @@ def current_entries(store: Store, *, scores: pd.DataFrame | None = None) -> list
 
 
 def find_entry(entries: Sequence[Entry], *, base: str, variant: str) -> Entry:
-    """Return the entry, or a baseline that has no base; raise HarnessError with near names if none fits."""
+    """Return the entry of `base`, or one of no base; raise HarnessError with near names if none fits."""
     here = {entry.variant: entry for entry in entries if entry.base == ""}
     here |= {entry.variant: entry for entry in entries if entry.base == base}
     if variant in here:
@@ -70,6 +75,7 @@ def find_entry(entries: Sequence[Entry], *, base: str, variant: str) -> Entry:
     bases = {entry.base for entry in entries if entry.base}
     if not entries:
         raise HarnessError("the store is empty; `harness run --variant bidir-supcon` fills it")
-    if base not in bases:
+    if bases and base not in bases:
         raise HarnessError(f"the store has no results on base {base!r}: {near_names(base, bases)}")
-    raise HarnessError(f"the store has no results of {variant!r} on base {base}: {near_names(variant, here)}")
+    where = f" on base {base}" if bases else ""
+    raise HarnessError(f"the store has no results of {variant!r}{where}: {near_names(variant, here)}")

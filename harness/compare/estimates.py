@@ -26,8 +26,9 @@ from harness.stats import (
     mean_effects,
     mean_estimates,
     minimum_detectable_effect,
+    smooth_effects,
 )
-from harness.stats.influence import Kind
+from harness.stats.influence import Kind, Smooth
 
 Columns = Mapping[int | None, int]  # seed -> column of a table
 SEEDS_FOR_A_RECIPE = 5  # with fewer the variance of seeds is known too badly for a claim (harness calibrate)
@@ -66,9 +67,11 @@ def contributions(data: Aligned, *, metric: str) -> Contributions | None:
         case "ratio":
             rate_nk, weight = _rates(data)
             return mean_contributions(rate_nk, units=data.unit, weights=weight)
-        case "correlation":
-            kind = cast(Kind, metric)
-            return correlation_contributions(data.gold, data.answer_nk, kind=kind, units=data.unit, blocks=data.trial)
+        case "mean":
+            return mean_contributions(data.answer_nk, units=data.unit, weights=data.weight)
+        case "correlation" | "average_precision":
+            smooth = cast(Smooth, metric)
+            return correlation_contributions(data.gold, data.answer_nk, kind=smooth, units=data.unit, blocks=data.trial)
     return None
 
 
@@ -98,6 +101,8 @@ def estimate_task(
         case "largest":
             values = data.answer_nk.max(axis=0)
             found = [Found(value=float(values @ weight), method="descriptive: no test") for weight in weights]
+        case "macro_f1":
+            found = [Found(value=float(value), method="descriptive: no test") for value in weights @ _macro_f1(data)]
         case "correlation":
             found = [
                 _found(estimate)
@@ -112,6 +117,8 @@ def estimate_task(
                     resamples=resamples,
                 )
             ]
+        case "average_precision" if table is not None:
+            found = [_found(e) for e in smooth_effects(table, contrasts)]
         case _ if table is not None:
             found = [_found(e) for e in mean_effects(table, contrasts, rng=rng, resamples=resamples)]
         case _:
@@ -167,6 +174,19 @@ def _found(estimate: Estimate) -> Found:
 
 def _interval_words(interval: Interval | None) -> str:
     return f"{interval.method} interval" if interval else "no interval"
+
+
+def _macro_f1(data: Aligned) -> NDArray[np.float64]:
+    """Each column's macro F1 (k,), mean over trials; a code that the gold never has counts as a class, as in mteb."""
+    from sklearn.metrics import f1_score
+
+    trials = [data.trial == t for t in range(data.n_trials)]
+    return np.array(
+        [
+            np.mean([f1_score(data.gold[rows], said[rows], average="macro", zero_division=0.0) for rows in trials])
+            for said in data.answer_nk.T
+        ]
+    )
 
 
 def _clustering(data: Aligned, weights: NDArray[np.float64]) -> list[Found]:

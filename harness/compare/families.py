@@ -96,14 +96,14 @@ def decide_families(
     seed: int,
     resamples: int,
 ) -> Decisions:
-    """Test all pairs of `variants` (of one base and revision) on all `panels`.
+    """Test all pairs of `variants` (of one base and revision, references after them) on all `panels`.
 
     What the encoder gained and what the language model lost are two questions, with families of their own.
     `floors` are the noise floors of tasks. `numbers` gives every system a column that is the same in all tasks:
     seeds are shared over tasks.
     """
     found: tuple[dict[tuple[NamePair, TaskName], Decision], ...] = ({}, {})
-    declared = {((base, c.variant), (base, c.against)) for base, _ in variants for c in contrasts.declared}
+    declared = {((base, c.variant), (base, c.against)) for base, _ in variants if base for c in contrasts.declared}
     pairs = [(b, a) if (b, a) in declared else (a, b) for a, b in combinations(variants, 2)]
     for question in (False, True):
         asked = [panel for panel in panels if (panel.task_type == RETENTION) == question]

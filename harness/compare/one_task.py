@@ -91,7 +91,8 @@ def analyse_task(
         group = home[_newest(seeds)["result"]]
         columns = {s: group.data.column[r["result"]] for s, r in seeds.items() if home[r["result"]] is group}
         if len(columns) < len(seeds):
-            sentence = f"{name[0]}: the seeds of {entry[1]} were not asked the same; run them again with --force"
+            why = _which_differ(list(seeds.values()))
+            sentence = f"{name[0]}: the seeds of {entry[1]} were not asked the same{why}; run them again with --force"
             task.problems.append(Problem(entry=entry, sentence=sentence))
         place[entry] = (group, columns)
     comparable = []
@@ -134,13 +135,19 @@ def _newest(seeds: Mapping[int | None, Mapping[str, Any]]) -> Mapping[str, Any]:
     return max(seeds.values(), key=lambda row: int(row["result"]))
 
 
+def _which_differ(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return which revision, metric or version of the evaluation differs, with its values; may be empty."""
+    for column, words in _SAME.items():
+        values = sorted({str(row[column]) for row in rows})
+        if len(values) > 1:
+            return f": another {words} ({', '.join(values)})"
+    return ""
+
+
 def _why_apart(name: TaskName, pair: NamePair, cells: Cells, outcomes: pd.DataFrame) -> str:
     first, second = (_newest(cells[entry]) for entry in pair)
-    for column, words in _SAME.items():
-        if first[column] != second[column]:
-            reason = f"another {words} ({first[column]}, {second[column]})"
-            break
-    else:
+    reason = _which_differ([first, second]).removeprefix(": ")
+    if not reason:
         reason = explain_difference(*(outcomes[outcomes["result"] == row["result"]] for row in (first, second)))
     who = f"{pair[0][1]} and {pair[1][1]}"
     return f"{name[0]}: {who} were not asked the same: {reason}; run one again with --force"

@@ -58,7 +58,7 @@ class Ranking:
 
 @dataclass(frozen=True, kw_only=True)
 class Ranks:
-    """All rankings of one base on some tasks; `unranked` says why a variant has no rank.
+    """All rankings of one base on some tasks; `unranked` says why a variant has no rank, `references` who is none.
 
     Ranks of tasks come from the family of all pairs × tasks, ranks of the mean (`overall`) from all pairs on the
     mean over the tested tasks, the task being the random effect.
@@ -70,6 +70,7 @@ class Ranks:
     overall: Ranking | None
     unranked: Mapping[str, str]
     n_tasks: int
+    references: tuple[str, ...] = ()
 
 
 def rank(
@@ -81,17 +82,21 @@ def rank(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Ranks:
-    """Rank the variants of `base` on the stored tasks of `suite` or on `tasks` (None: all that are stored).
+    """Rank the variants of `base`, and references, on its stored tasks: of `suite`, or `tasks` (None: all).
 
     The choice decides which rankings are made and what counts as a missing cell, not the family that is tested.
     Raises HarnessError for a base or a task without results.
     """
     scores = store.scores()
-    entries = [entry for entry in current_entries(store, scores=scores) if entry.base == base]
-    if not entries:
-        known = {entry.base for entry in current_entries(store, scores=scores) if entry.base}
+    every = current_entries(store, scores=scores)
+    references = [entry for entry in every if entry.is_reference]
+    known = {entry.base for entry in every if entry.base}
+    base = base if known or not references else ""  # a store of references alone
+    entries = [entry for entry in every if entry.base == base and not entry.is_reference]
+    if not entries and not (references and not known):
         hint = near_names(base, known) if known else "it is empty; `harness run --variant bidir-supcon` fills it"
         raise HarnessError(f"the store has no results on base {base!r}: {hint}")
+    entries += references
     analysis = analyse(store, entries=[], family=entries, pairs=[], scores=scores, resamples=resamples, seed=seed)
     return make_ranks(
         analysis,
@@ -145,8 +150,8 @@ def make_ranks(
     seed: int = 0,
 ) -> Ranks:
     """Rank `entries` of one base on the `chosen` tasks from the families in `analysis`."""
-    variants = [entry for entry in entries if entry.kind == "variant"]
-    base = variants[0].base if variants else ""
+    variants = [entry for entry in entries if entry.kind == "variant" or entry.is_reference]
+    base = next((entry.base for entry in variants if entry.base), "")
     alpha = declared_contrasts().alpha
     score = _scores(variants, scores)
     panels = {task_name(p.key): p for p in _widest(analysis.panels) if task_name(p.key) in set(chosen)}
@@ -176,6 +181,7 @@ def make_ranks(
         overall=_overall(ranked, means, score, alpha=alpha, seed=seed, resamples=resamples) if ranked else None,
         unranked=unranked,
         n_tasks=len(means),
+        references=tuple(entry.variant for entry in variants if entry.is_reference),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.compare.estimates import SEEDS_FOR_A_RECIPE
 from harness.compare.results import Comparison, Family, Seeds, TaskName
+from harness.metrics import get_metric
 from harness.stats import ENOUGH_TASKS, Estimate
 
 _LEVEL: dict[Family, str] = {
@@ -95,6 +96,12 @@ class _Counts:
             comparison.count(verdict, retention=retention)
             for verdict in ("better", "worse", "equivalent", "undecided", "descriptive")
         )
+        described_metrics = [
+            get_metric(t.key.metric)
+            for t in comparison.tasks
+            if t.is_retention == retention and t.verdict == "descriptive"
+        ]
+        other = any(not metric.tested and metric.kind != "v_measure" for metric in described_metrics)
         return cls(
             better=better,
             worse=worse,
@@ -102,7 +109,7 @@ class _Counts:
             undecided=undecided,
             described=described,
             ties=sum(t.tie and t.verdict == "undecided" for t in comparison.tasks if t.is_retention == retention),
-            kind="" if retention else "clustering ",
+            kind="" if retention or other else "clustering ",
         )
 
     @property
@@ -127,6 +134,10 @@ class _Counts:
 
 def scope(comparison: Comparison) -> str:
     """Return what the claim is about: these checkpoints, or the recipe where five or more seeds are a sample."""
+    references = [entry.variant for entry in (comparison.variant, comparison.against) if entry.is_reference]
+    if references:
+        are = "is a reference" if len(references) == 1 else "are references"
+        return f"{' and '.join(references)} {are}, trained elsewhere: this is about these checkpoints as they are."
     tasks = [task for task in comparison.tasks if task.estimate is not None] or list(comparison.tasks)
     seeded = any(seed is not None for task in tasks for seed in (*task.seeds, *task.seeds_against))
     return _scope(min(task.n_seeds for task in tasks) if seeded else 0)

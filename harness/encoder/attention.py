@@ -17,6 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from harness.encoder.packing import PACKED, PACKED_KERNELS, VARLEN, attending, has_varlen, packed_output
 from harness.errors import HarnessError, ProofError
 from harness.recipes import Attention
 
@@ -34,7 +35,9 @@ class MaskCheck:
 
     `leak`: largest absolute change of any state before the changed token (0 if causal). `reached`: share of
     (layer, text, earlier token) states that changed (1 if bidirectional). `padding_shift`: largest absolute
-    change of a last-layer state when the same text stands unpadded and alone, relative to the largest state.
+    change of a last-layer state when the same text stands unpadded and alone, relative to the largest state. With a
+    packed kernel texts of unlike lengths stand one behind the other, and alone means alone under the model's own
+    kernel: a text that saw its neighbour shifts, and so does a kernel that differs.
     """
 
     kernel: str
@@ -82,11 +85,15 @@ def set_attention(model: Any, attention: Attention) -> None:
 
 
 def available_kernels(device: torch.device) -> tuple[str, ...]:
-    """Attention implementations that can run on `device` here; flex attention needs CUDA or a C++ compiler."""
+    """Attention implementations that can run on `device` here, transformers' and the packed ones.
+
+    Flex attention needs CUDA or a C++ compiler, variable-length attention a CUDA device that has it.
+    """
     import shutil
 
     flex = device.type == "cuda" or any(shutil.which(compiler) for compiler in ("g++", "clang++"))
-    return ("eager", "sdpa", "flex_attention") if flex else ("eager", "sdpa")
+    standard = ("eager", "sdpa", "flex_attention") if flex else ("eager", "sdpa")
+    return (*standard, PACKED, VARLEN) if has_varlen(device) else (*standard, PACKED)
 
 
 def prove_mask(
@@ -102,8 +109,9 @@ def prove_mask(
 ) -> MaskProof:
     """Prove that `model` (a transformers decoder, eval mode) attends as `attention` says.
 
-    Runs kernels × batches × paddings; `kernels=None` takes the one in use. `merged` is only a label that says
-    whether adapters were merged into the weights. The model's kernel and training mode are put back after.
+    Runs kernels × batches × paddings; `kernels=None` takes the one in use. A packed kernel (harness.encoder.packing)
+    runs without padding only, for it has none. `merged` is only a label that says whether adapters were merged into the
+    weights. The model's kernel and training mode are put back after.
     """
     in_use = model.config._attn_implementation
     training = model.training
@@ -111,8 +119,9 @@ def prove_mask(
     checks: list[MaskCheck] = []
     try:
         for kernel in kernels or (in_use,):
-            model.set_attn_implementation(kernel)
-            for batch, padding in itertools.product(batches, paddings):
+            packed = kernel in PACKED_KERNELS
+            model.set_attn_implementation(in_use if packed else kernel)
+            for batch, padding in itertools.product(batches, ("none",) if packed else paddings):
                 checks.append(
                     _check(
                         model, attention, pad_id, kernel=kernel, batch=batch, padding=padding, merged=merged, seed=seed
@@ -127,15 +136,19 @@ def prove_mask(
 def _check(
     model: Any, attention: Attention, pad_id: int, *, kernel: str, batch: int, padding: Padding, merged: bool, seed: int
 ) -> MaskCheck:
-    texts = _random_texts(model.config.vocab_size, pad_id, batch=batch, equal=padding == "none", seed=seed)
+    packed = kernel if kernel in PACKED_KERNELS else None
+    equal = padding == "none" and not packed
+    texts = _random_texts(model.config.vocab_size, pad_id, batch=batch, equal=equal, seed=seed)
     ids_BT, mask_BT = _pad(texts, padding, pad_id)
     changed_BT = ids_BT.clone()
     before_BT = mask_BT.bool()
     for row, last in enumerate(_last_real(mask_BT)):
         changed_BT[row, last] = _another(int(ids_BT[row, last]), model.config.vocab_size, pad_id)
         before_BT[row, last:] = False
-    states_LBTD = _states(model, ids_BT, mask_BT)
-    delta_LBT = (_states(model, changed_BT, mask_BT) - states_LBTD).abs().amax(-1)[:, before_BT.to(states_LBTD.device)]
+    states_LBTD = _states(model, ids_BT, mask_BT, packed)
+    delta_LBT = (
+        (_states(model, changed_BT, mask_BT, packed) - states_LBTD).abs().amax(-1)[:, before_BT.to(states_LBTD.device)]
+    )
     alone_TD = torch.cat(
         [_states(model, torch.tensor([text]), torch.ones(1, len(text)).long())[-1, 0] for text in texts]
     )
@@ -170,15 +183,25 @@ def _reason(attention: Attention, leak: float, reached: float, shift: float, mod
 
 
 @torch.inference_mode()
-def _states(model: Any, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-    """States after every layer, (L, B, T, D) in float32; the embedding layer is left out, it sees one token."""
+def _states(model: Any, ids_BT: Tensor, mask_BT: Tensor, packed: str | None = None) -> Tensor:
+    """States after every layer, (L, B, T, D) in float32; the embedding layer is left out, it sees one token.
+
+    With a `packed` kernel what `mask_BT` leaves of the texts is read in one flat sequence.
+    """
     device = next(model.parameters()).device
-    output = model(
-        input_ids=ids_BT.to(device), attention_mask=mask_BT.to(device), output_hidden_states=True, use_cache=False
-    )
-    if len(output.hidden_states) < 2:
+    real_BT = mask_BT.bool()
+    if packed:
+        with attending(model, packed):
+            flat = packed_output(model, [ids[real] for ids, real in zip(ids_BT, real_BT, strict=True)], layers=True)
+        states = [layer.new_zeros(*ids_BT.shape, layer.shape[-1]) for layer in flat]
+        for placed, layer in zip(states, flat, strict=True):
+            placed[real_BT.to(device)] = layer
+    else:
+        options = {"output_hidden_states": True, "use_cache": False}
+        states = model(input_ids=ids_BT.to(device), attention_mask=mask_BT.to(device), **options).hidden_states
+    if len(states) < 2:
         raise HarnessError("the model has no layer to prove a mask on; give a base with at least one")
-    return torch.stack(output.hidden_states[1:]).float()
+    return torch.stack(list(states[1:])).float()
 
 
 def _random_texts(vocabulary: int, pad_id: int, *, batch: int, equal: bool, seed: int) -> list[list[int]]:

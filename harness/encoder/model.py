@@ -17,11 +17,12 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer, WordWeights
 
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
-from harness.encoder.instructions import InstructedForMteb, encode_instructed
+from harness.encoder.engine import Engine
+from harness.encoder.for_mteb import ForMteb
 from harness.encoder.language_model import LanguageModel, build_language_model
 from harness.encoder.placement import Placement, fit_threads
-from harness.encoder.words import BATCH as WORD_BATCH
-from harness.encoder.words import word_vectors
+from harness.encoder.sharing import SharedEmbeddings
+from harness.encoder.words import Take, read_words
 from harness.errors import HarnessError
 from harness.recipes import Recipe
 
@@ -47,6 +48,8 @@ class Encoder:
         self._adapters = tuple(adapters)
         self._language_model: LanguageModel | None = None
         self._batch_size: int | None = None
+        self.engine = Engine(model, name=name)
+        self._shared = SharedEmbeddings()
 
     @property
     def backbone(self) -> Any:
@@ -55,8 +58,9 @@ class Encoder:
 
     @contextmanager
     def computed_otherwise(self, *, batch_size: int, kernel: str) -> Iterator[None]:
-        """Compute embeddings and word vectors in batches of `batch_size` with attention kernel `kernel`.
+        """Compute embeddings and word vectors padded, in batches of `batch_size`, with attention kernel `kernel`.
 
+        Texts stand in a batch as they come, so that nearly every one is padded; embeddings made before are not used.
         Nothing but rounding may move: what does move is the noise floor (harness.noise).
         """
         in_use = self.backbone.config._attn_implementation
@@ -68,31 +72,53 @@ class Encoder:
             self._batch_size = None
             self.backbone.set_attn_implementation(in_use)
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, instruction: str | None = None) -> np.ndarray:
+    def encode(
+        self, texts: Sequence[str], *, batch_size: int | None = None, instruction: str | None = None
+    ) -> np.ndarray:
         """Embeddings of `texts`, (N, D) float32, in their order.
 
-        Under an instruction (None: the recipe's; "": none) a text attends to it and pools its own tokens only.
+        Under an instruction (None: the recipe's; "": none) a text attends to it and pools its own tokens only. With a
+        `batch_size` the texts are read plainly: as they come, padded, so many at a time; without one as Reader.read
+        plans it (harness.encoder.reader). Raises HarnessError for an embedding that is not finite.
         """
-        instruction = self.recipe.instruction if instruction is None else instruction
-        batch_size = self._batch_size or batch_size
-        if instruction and instruction.strip():
-            return encode_instructed(self.model, texts, instruction, batch_size=batch_size)
-        return np.asarray(
-            self.model.encode(list(texts), batch_size=batch_size, show_progress_bar=False), dtype=np.float32
+        instruction = (self.recipe.instruction if instruction is None else instruction) or ""
+        return self.engine.embed(texts, instruction=instruction.strip(), batch_size=self._batch_size or batch_size)
+
+    def encode_shared(self, texts: Sequence[str], *, instruction: str | None = None) -> np.ndarray:
+        """As `encode`, but a text that this encoder was given here before is not read again.
+
+        For weights that stay as they are: the tasks of a suite.
+        """
+        if self._batch_size is not None:
+            return self.encode(texts, instruction=instruction)
+        said = ((self.recipe.instruction if instruction is None else instruction) or "").strip()
+        self.engine.count(texts, instruction=said)
+        return self._shared.look_up(
+            texts, instruction=said, embed=lambda missing: self.encode(missing, instruction=said)
         )
 
-    def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
+    def word_vectors(
+        self,
+        texts: Sequence[str],
+        spans: Sequence[tuple[int, int]],
+        *,
+        take: Take | Sequence[Take] = "mean",
+        keep_cut: bool = False,
+        batch_size: int | None = None,
+    ) -> np.ndarray:
         """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding.
 
-        Words are read in their text alone; an instruction is for whole texts.
+        Words are read in their text alone; an instruction is for whole texts. `take` and `keep_cut` as in
+        encoder.words, `batch_size` as in `encode`.
         """
-        return word_vectors(
-            self.backbone,
-            self.model.tokenizer,
+        return read_words(
+            self.engine.reader,
             texts,
             spans,
-            max_length=self.model.max_seq_length,
-            batch_size=self._batch_size or WORD_BATCH,
+            take=take,
+            keep_cut=keep_cut,
+            batch_size=self._batch_size or batch_size,
+            watch=self.engine.watch,
         )
 
     def language_model(self) -> LanguageModel:
@@ -112,15 +138,23 @@ class Encoder:
         return self._language_model
 
     def prove(self, **options: Any) -> MaskProof:
-        """The mask proof of this system as it stands (see encoder.attention.prove_mask)."""
+        """The mask proof of this system as it stands (see encoder.attention.prove_mask).
+
+        Unless `kernels` are named it covers the two ways in which texts are read here: padded and, where that is done,
+        packed.
+        """
         merged = bool(self.recipe.stages)
+        in_use = (str(self.backbone.config._attn_implementation), self.engine.reader.kernel)
+        options = {"kernels": tuple(dict.fromkeys(in_use)), **options}
         pad_id = int(self.model.tokenizer.pad_token_id)
         return prove_mask(self.backbone, attention=self.recipe.attention, pad_id=pad_id, merged=merged, **options)
 
-    def for_mteb(self) -> Any:
-        """This system as mteb takes it, with a name and revision of its own so that no two variants collide."""
+    def for_mteb(self, *, batch_size: int | None = None) -> ForMteb:
+        """This system as mteb takes it, with a name and revision of its own so that no two variants collide.
+
+        `batch_size` as in `encode`, whatever mteb asks for.
+        """
         from mteb.models import ModelMeta
-        from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
 
         meta = ModelMeta.create_empty(
             overwrites={
@@ -132,19 +166,7 @@ class Encoder:
                 "modalities": ["text"],
             }
         )
-        if self.recipe.instruction:
-            return InstructedForMteb(self, meta)
-        fixed = {} if self._batch_size is None else {"batch_size": self._batch_size}
-
-        class Wrapper(SentenceTransformerEncoderWrapper):
-            """mteb's own, with the batch size of this encoder where it has one."""
-
-            def encode(self, *inputs: Any, **options: Any) -> Any:
-                return super().encode(*inputs, **{**options, **fixed})
-
-        wrapped = Wrapper(self.model)
-        wrapped.mteb_model_meta = meta
-        return wrapped
+        return ForMteb(self, meta, batch_size=batch_size)
 
     def save(self, folder: Path) -> None:
         """Write a folder that plain `SentenceTransformer(folder)` opens; weights in the precision they have."""

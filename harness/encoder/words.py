@@ -1,23 +1,25 @@
-"""Word vectors by character span: the mean state of a word's tokens, at every layer, from one forward pass.
+"""Word vectors by character span: states of a word's tokens, at every layer, from one forward pass.
 
-Shapes: N (text, span) pairs, L+1 layers with the embedding first, D width.
+Shapes: N (text, span) pairs, L+1 layers with the embedding first, W words of a pass, D width.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from harness.encoder.reader import Pass, Reader, Watch
+from harness.encoder.tokens import Tokens, tokenise
 from harness.errors import HarnessError
 
-BATCH = 128  # texts read at once
+Take = Literal["mean", "first", "last"]
+_CHOSEN: dict[Take, slice] = {"mean": slice(None), "first": slice(0, 1), "last": slice(-1, None)}
 
 
-@torch.inference_mode()
 def word_vectors(
     backbone: Any,
     tokenizer: Any,
@@ -25,57 +27,107 @@ def word_vectors(
     spans: Sequence[tuple[int, int]],
     *,
     max_length: int,
-    batch_size: int = BATCH,
+    take: Take | Sequence[Take] = "mean",
+    keep_cut: bool = False,
+    batch_size: int | None = None,
 ) -> np.ndarray:
-    """Vectors of the words at `spans` (start, end) of `texts`, (L+1, N, D) float32.
+    """As read_words, with a decoder and a tokenizer that have no reader yet."""
+    reader = Reader(backbone, tokenizer, limit=max_length)
+    return read_words(reader, texts, spans, take=take, keep_cut=keep_cut, batch_size=batch_size)
 
-    A token belongs to a word if the two overlap in characters (Llama's "▁word" starts one early). A text that
-    stands several times is read once. Raises HarnessError for a span that covers no token: outside its text,
-    empty, or cut off at `max_length` tokens.
+
+def read_words(
+    reader: Reader,
+    texts: Sequence[str],
+    spans: Sequence[tuple[int, int]],
+    *,
+    take: Take | Sequence[Take] = "mean",
+    keep_cut: bool = False,
+    batch_size: int | None = None,
+    watch: Watch | None = None,
+) -> np.ndarray:
+    """Vectors of the words at `spans` (start, end) of `texts`, (L+1, N, D) float32; `batch_size` as in Reader.read.
+
+    A token belongs to a word if the two overlap in characters (Llama's "▁word" starts one early). `take`, for all
+    words or one a word, says what of them is taken: their mean, or the first or last one's state. A text that stands
+    several times is read once.
+    Raises HarnessError for a state that is not finite and for a span that covers no token: outside its text, empty, or
+    cut off at the reader's limit; with `keep_cut` a word that is cut off has NaN for a vector instead, for a caller who
+    counts and reports them.
     """
     if len(texts) != len(spans):
         raise HarnessError(f"{len(texts)} texts but {len(spans)} spans; give one span a text")
+    if not len(texts):
+        raise HarnessError("no words to read; give at least one text and span")
     for text, (start, end) in zip(texts, spans, strict=True):
         if not 0 <= start < end <= len(text):
             raise HarnessError(f"the span {start}:{end} lies outside its text of {len(text)} characters: {text[:60]!r}")
+    taken: Sequence[Take] = [take] * len(texts) if isinstance(take, str) else take
+    if len(taken) != len(texts):
+        raise HarnessError(f"{len(texts)} texts but {len(taken)} choices of tokens; give one a text")
     wanted: dict[str, list[int]] = defaultdict(list)
     for index, text in enumerate(texts):
         wanted[text].append(index)
-    order = sorted(wanted, key=len)
-    device = next(backbone.parameters()).device
-    result: np.ndarray | None = None
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        tokens = tokenizer(
-            batch,
-            padding=True,
-            truncation=True,
-            max_length=max_length,
-            return_offsets_mapping=True,
-            return_tensors="pt",
+    distinct = list(wanted)
+    tokens = tokenise(reader.tokenizer, distinct, limit=reader.limit, offsets=True)
+    places, cut = _places(tokens, distinct, wanted, spans, taken)
+    if cut and not keep_cut:
+        text, (start, end) = texts[cut[0]], spans[cut[0]]
+        raise HarnessError(
+            f"the word {text[start:end]!r} is cut off at {reader.limit} tokens; shorten the text {text[:60]!r}"
         )
-        offsets = tokens.pop("offset_mapping").numpy()
-        output = backbone(
-            input_ids=tokens["input_ids"].to(device),
-            attention_mask=tokens["attention_mask"].to(device),
-            output_hidden_states=True,
-            use_cache=False,
-        )
-        states_LBTD = torch.stack(output.hidden_states).float().cpu().numpy()
-        if result is None:
-            result = np.empty((len(states_LBTD), len(texts), states_LBTD.shape[-1]), dtype=np.float32)
-        for row, text in enumerate(batch):
-            for index in wanted[text]:
-                inside = _tokens_of(offsets[row], spans[index])
-                if not inside.any() or offsets[row].max() < spans[index][1]:
-                    word = text[slice(*spans[index])]
-                    raise HarnessError(
-                        f"the word {word!r} is cut off at {max_length} tokens; shorten the text {text[:60]!r}"
-                    )
-                result[:, index] = states_LBTD[:, row, inside].mean(axis=1)
-    if result is None:
-        raise HarnessError("no words to read; give at least one text and span")
-    return result
+    result: list[np.ndarray] = []
+
+    def mean(done: Pass) -> None:
+        if not result:
+            width = done.states[0].shape[-1]
+            result.append(np.full((len(done.states), len(texts), width), np.nan, dtype=np.float32))
+        here = [(start, places[row]) for row, start in zip(done.rows, done.starts, strict=True)]
+        words = [index for _, of_text in here for index, _ in of_text]
+        if not words:
+            return
+        result[0][:, words] = _means(done, [start + token for start, of_text in here for _, token in of_text])
+
+    reader.read(tokens.ids, mean, layers=True, batch_size=batch_size, watch=watch)
+    (vectors,) = result
+    if not np.isfinite(np.delete(vectors, cut, axis=1)).all():
+        raise HarnessError("a state of a word is not finite; check the checkpoint's weights, or take --dtype float32")
+    return vectors
+
+
+@torch.inference_mode()
+def _means(done: Pass, tokens: Sequence[np.ndarray]) -> np.ndarray:
+    """(L+1, W, D): for each word, the mean of its rows `tokens` of the pass's states, at every layer."""
+    device = done.states[0].device
+    counts = torch.tensor([len(rows) for rows in tokens], device=device)
+    word_of_token = torch.repeat_interleave(torch.arange(len(tokens), device=device), counts)
+    rows = torch.from_numpy(np.concatenate(tokens)).to(device)
+    means = [
+        torch.zeros(len(tokens), layer.shape[-1], device=device).index_add_(0, word_of_token, layer[rows].float())
+        for layer in done.states
+    ]
+    return (torch.stack(means) / counts[:, None]).cpu().numpy()
+
+
+def _places(
+    tokens: Tokens,
+    distinct: Sequence[str],
+    wanted: dict[str, list[int]],
+    spans: Sequence[tuple[int, int]],
+    taken: Sequence[Take],
+) -> tuple[list[list[tuple[int, np.ndarray]]], list[int]]:
+    """For each distinct text its words (index among all, tokens that are taken), and the words that are cut off."""
+    places: list[list[tuple[int, np.ndarray]]] = []
+    cut: list[int] = []
+    for text, offsets_T2 in zip(distinct, tokens.offsets, strict=True):
+        places.append([])
+        for index in wanted[text]:
+            inside = np.flatnonzero(_tokens_of(offsets_T2, spans[index]))
+            if not len(inside) or offsets_T2.max() < spans[index][1]:
+                cut.append(index)
+            else:
+                places[-1].append((index, inside[_CHOSEN[taken[index]]]))
+    return places, sorted(cut)
 
 
 def _tokens_of(offsets_T2: np.ndarray, span: tuple[int, int]) -> np.ndarray:

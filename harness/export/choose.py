@@ -19,7 +19,7 @@ def find_system(store: Store, name: str, *, seed: int | None = None) -> System:
     """The system called `name`: the beginning of an id (four digits or more), BASE/VARIANT, or VARIANT alone.
 
     By variant it is the newest recipe, as on the page; `seed` picks one of several. Raises HarnessError for a name
-    that fits none or more than one, and for a baseline.
+    that fits none or more than one, for a baseline and for a reference.
     """
     systems = store.systems()
     found = [each for each in systems if each.system_id.startswith(name)] if _ID.fullmatch(name) else []
@@ -31,12 +31,17 @@ def find_system(store: Store, name: str, *, seed: int | None = None) -> System:
         raise HarnessError(f"the system {system.system_id} has {_seed(system)}, not seed {seed}; leave --seed out")
     if system.kind == "baseline":
         raise HarnessError(f"{system.variant} is a baseline without weights; there is nothing to export")
+    if system.kind == "reference":
+        raise HarnessError(
+            f"{system.variant} is a reference, a model that is saved already; there is nothing to export"
+        )
     return system
 
 
 def _by_variant(entries: Sequence[Entry], name: str, seed: int | None) -> list[System]:
     base, slash, variant = name.rpartition("/")
     fitting = [each for each in entries if each.variant == variant and (not slash or each.base == base)]
+    fitting = fitting or [each for each in entries if each.variant == name]  # a hub id has a slash of its own
     known = {f"{each.base}/{each.variant}" for each in entries if each.kind == "variant"}
     if not fitting:
         raise HarnessError(

@@ -100,7 +100,7 @@ def _verdict(moved: Moved, p: float | None, not_worse: float | None, alpha: floa
     if moved.verdict == "identical":
         return "identical"
     if p is None or not_worse is None:
-        return "loss" if moved.difference < -moved.margin else "unclear"
+        return "loss" if moved.difference < -moved.margin else "held"
     if p <= alpha:
         return "loss"
     return "held" if not_worse <= alpha else "unclear"

@@ -38,10 +38,7 @@ class OneByOne:
 
     def for_mteb(self) -> Any:
         """The system as mteb takes it, whatever batch size mteb asks for."""
-        wrapped = self.encoder.for_mteb()
-        encode = wrapped.encode
-        wrapped.encode = lambda *inputs, **options: encode(*inputs, **{**options, "batch_size": 1})
-        return wrapped
+        return self.encoder.for_mteb(batch_size=1)
 
     def language_model(self) -> LanguageModel:
         """As Encoder.language_model."""
@@ -49,12 +46,7 @@ class OneByOne:
 
     def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
         """As Encoder.word_vectors."""
-        from harness.encoder.words import word_vectors
-
-        model = self.encoder.model
-        return word_vectors(
-            self.encoder.backbone, model.tokenizer, texts, spans, max_length=model.max_seq_length, batch_size=1
-        )
+        return self.encoder.word_vectors(texts, spans, batch_size=1)
 
 
 @contextmanager

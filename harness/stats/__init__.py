@@ -23,7 +23,7 @@ from harness.stats.contributions import (
 )
 from harness.stats.correlations import CorrelationResamples, resample_correlations
 from harness.stats.draws import DrawSpread, draw_spread
-from harness.stats.effects import correlation_effects, crossed_effect, mean_effects
+from harness.stats.effects import correlation_effects, crossed_effect, mean_effects, smooth_effects
 from harness.stats.equivalence import Equivalence, NonInferiority, equivalence_test, non_inferiority_test
 from harness.stats.estimate import Components, Estimate, Interval
 from harness.stats.families import benjamini_hochberg, holm
@@ -100,6 +100,7 @@ __all__ = [
     "resample_correlations",
     "seeds_needed",
     "sign_flip_test",
+    "smooth_effects",
     "synthetic_grid",
     "task_contributions",
     "weighted_mean",

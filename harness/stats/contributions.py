@@ -1,8 +1,8 @@
 """Scores of several systems on one task, split into what each unit of examples adds to them.
 
-A mean is a sum over units as it stands. A rank correlation is one to first order: by its influence function
-(Hampel 1974, JASA 69, 383-393), which is how far the value moves with the weight of an example. Every test
-that needs a sum over examples (sign flips, seeds crossed with examples, families) reads this table and need
+A mean is a sum over units as it stands. A rank correlation or an average precision is one to first order: by its
+influence function (Hampel 1974, JASA 69, 383-393), which is how far the value moves with the weight of an example.
+Every test that needs a sum over examples (sign flips, seeds crossed with examples, families) reads this table and need
 not know the metric.
 
 Shapes: n examples, u units, k columns (system × seed), d draws.
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from harness.errors import HarnessError
-from harness.stats.influence import Kind, influence
+from harness.stats.influence import Smooth, influence
 from harness.stats.units import FloatArray, finite, partition
 
 
@@ -87,11 +87,13 @@ def correlation_contributions(
     gold: ArrayLike,
     predicted_nk: ArrayLike,
     *,
-    kind: Kind,
+    kind: Smooth,
     units: ArrayLike | None = None,
     blocks: ArrayLike | None = None,
 ) -> Contributions:
     """Split the correlation of `gold` (n,) with each column of `predicted_nk` (n, k) over units, to first order.
+
+    So too the average precision of each column, `gold` being 0 and 1.
 
     `blocks` (n,) splits the rows into folds: the score is the mean over folds. Raises HarnessError for a
     constant column, a value that is not finite, unequal lengths.

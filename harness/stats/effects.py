@@ -1,7 +1,8 @@
 """One task: each contrast's value, interval and test, by the method that its design asks for.
 
 Checkpoints (one seed, one draw): means by sign flips with a bootstrap-t interval, correlations by resampling
-pairs with a BCa interval and the p that agrees with it. Several seeds or draws: the crossed layout.
+pairs with a BCa interval and the p that agrees with it, average precisions by Student's t on influence functions
+(BCa errs twice as often there, see docs/decisions.md). Several seeds or draws: the crossed layout.
 """
 
 from __future__ import annotations
@@ -95,6 +96,15 @@ def correlation_effects(
                 parts = Components(example=estimate.se**2 * table.n_units, seed=None, seed_example=None, draw=0.0)
             found[i] = replace(estimate, n_seeds=contrasts[i].n_seeds, test="resampling of pairs", components=parts)
     return [found[i] for i in range(len(contrasts))]
+
+
+def smooth_effects(table: Contributions, contrasts: Sequence[Contrast], *, level: float = 0.95) -> list[Estimate]:
+    """Estimate and test contrasts of scores that are sums over units to first order, by Student's t on those sums."""
+    found = [crossed_effect(table, contrast, level=level) for contrast in contrasts]
+    return [
+        e if _factors(table, c) else replace(e, test="t on influence functions")
+        for e, c in zip(found, contrasts, strict=True)
+    ]
 
 
 def crossed_effect(table: Contributions, contrast: Contrast, *, level: float = 0.95) -> Estimate:

@@ -1,7 +1,9 @@
-"""How much each example pulls a correlation: the influence functions of Spearman's and Pearson's coefficients.
+"""How much each example pulls a score that is no mean: the influence functions of Spearman's and Pearson's coefficients
+and of average precision.
 
 Croux and Dehon 2010, Statistical Methods and Applications 19, 497-515, sections 2 and 3, here in the sample
-and with ties: ranks are mid-ranks, and the derivative runs through them too.
+and with ties: ranks are mid-ranks, and the derivative runs through them too. Average precision is differentiated in
+the weights of the examples; examples with one predicted score enter at once.
 """
 
 from __future__ import annotations
@@ -14,14 +16,18 @@ from harness.errors import HarnessError
 from harness.stats.units import FloatArray
 
 Kind = Literal["spearman", "pearson"]
+Smooth = Literal["spearman", "pearson", "average_precision"]
 
 
-def influence(gold: FloatArray, predicted_nk: FloatArray, *, kind: Kind) -> tuple[FloatArray, FloatArray]:
-    """Return the correlation of `gold` (n,) with each column (k,), and each example's influence on it (n, k).
+def influence(gold: FloatArray, predicted_nk: FloatArray, *, kind: Smooth) -> tuple[FloatArray, FloatArray]:
+    """Return the score of each column against `gold` (n,) as (k,), and each example's influence on it (n, k).
 
-    Influences sum to 0; the coefficient's variance is their sum of squares / n^2. Raises HarnessError for a
-    constant column.
+    Influences sum to 0; the score's variance is their sum of squares / n^2. Raises HarnessError for a
+    constant column, or average precision of a gold standard that is not 0 and 1.
     """
+    if kind == "average_precision":
+        found = [_average_precision(gold, column) for column in predicted_nk.T]
+        return np.array([value for value, _ in found]), np.stack([pull for _, pull in found], axis=1)
     own = _Ranked(gold) if kind == "spearman" else _Moments(gold)
     values = np.empty(predicted_nk.shape[1])
     pulls = np.empty(predicted_nk.shape)
@@ -37,6 +43,25 @@ def influence(gold: FloatArray, predicted_nk: FloatArray, *, kind: Kind) -> tupl
         pull = joint / scale - 0.5 * values[k] * (own.own_pull / own.square + other.own_pull / other.square)
         pulls[:, k] = pull - pull.mean()
     return values, pulls
+
+
+def _average_precision(gold: FloatArray, predicted: FloatArray) -> tuple[float, FloatArray]:
+    """Average precision and each example's influence on it: sum over groups g of p_g / P × T_g / N_g.
+
+    Best score first, p_g are the relevant examples of a tie group, T_g and N_g the relevant and all examples down to
+    it, P all relevant ones. An example adds to N_g of its group and of later ones, a relevant one to T_g and P too.
+    """
+    if set(np.unique(gold)) != {0.0, 1.0}:
+        raise HarnessError("average precision needs gold scores of 0 and 1, and both of them")
+    _, group = np.unique(-predicted, return_inverse=True)
+    relevant, everything = np.bincount(group, weights=gold), np.bincount(group).astype(np.float64)
+    found, seen = np.cumsum(relevant), np.cumsum(everything)
+    share, precision = relevant / found[-1], found / seen
+    value = float(share @ precision)
+    gain, loss = (np.cumsum((share * each)[::-1])[::-1] for each in (1 / seen, found / seen**2))
+    pull = -loss[group] + gold * ((precision[group] - value) / found[-1] + gain[group])
+    pull *= len(gold)
+    return value, pull - pull.mean()
 
 
 class _Ranked:

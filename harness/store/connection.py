@@ -22,7 +22,8 @@ from harness.store.migrate import check_version, known_migrations, migrate, read
 # database opens there too and its format does not depend on the version that happens to be installed.
 STORAGE_VERSION = "v1.4.0"
 OLDEST_READABLE = 1
-_CONFIG = {"python_enable_replacements": "false"}  # a name in a query is a table's, never that of a Python variable
+# A name in a query is a table's, never that of a Python variable that happens to be in scope
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {"python_enable_replacements": "false"}
 _PAUSE_S = (0.02, 0.5)  # first and longest pause between two tries
 
 OnWait = Callable[[str], None]

@@ -16,7 +16,7 @@ import pandas as pd
 
 from harness.errors import HarnessError
 from harness.metrics import TOLERANCE, score_outcomes
-from harness.outcomes import OUTCOME_COLUMNS, NoiseFloor, TaskKey, TaskResult, check_outcomes
+from harness.outcomes import BESIDE_TYPES, OUTCOME_COLUMNS, NoiseFloor, TaskKey, TaskResult, check_outcomes
 from harness.records import Overlap, Run, StageRecord, System, now, to_json
 from harness.store.connection import OnWait, reading, writing
 from harness.store.query import run_query
@@ -291,15 +291,17 @@ class Store:
             ).fetchall()
         return [_run(row) for row in rows]
 
-    def scores(self, *, current: bool = True, run_id: str | None = None) -> pd.DataFrame:
+    def scores(self, *, current: bool = True, run_id: str | None = None, beside: bool = False) -> pd.DataFrame:
         """Return one row a result, by number, with the columns of the view `result` (migrations).
 
-        `current` keeps the newest of each system × task × split × subset: a rerun replaces what it repeats.
+        `current` keeps the newest of each system × task × split × subset: a rerun replaces what it repeats. Controls
+        and diagnostics (outcomes.BESIDE_TYPES) are among them only with `beside`.
         """
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT * FROM result WHERE (NOT ? OR current) AND (?::VARCHAR IS NULL OR run_id = ?) ORDER BY result",
-                [current and run_id is None, run_id, run_id],
+                "SELECT * FROM result WHERE (NOT ? OR current) AND (?::VARCHAR IS NULL OR run_id = ?) "
+                "AND (? OR task_type NOT IN (SELECT unnest(?))) ORDER BY result",
+                [current and run_id is None, run_id, run_id, beside, sorted(BESIDE_TYPES)],
             ).df()
         # DuckDB gives a float column where a seed is NULL
         return rows.astype({"seed": "Int64", "current": bool})
@@ -312,7 +314,7 @@ class Store:
         Without `results`, those of the run, or the current ones of every system; `task` narrows either.
         """
         if results is None:
-            scores = self.scores(run_id=run_id)
+            scores = self.scores(run_id=run_id, beside=run_id is not None)
             results = scores["result"][scores["task"].eq(task) if task is not None else slice(None)]
         numbers = sorted({int(number) for number in results})
         with self._reading() as connection:
@@ -332,7 +334,7 @@ class Store:
 
     def verify(self) -> Iterator[Check]:
         """Recompute every stored score, superseded ones too, from its rows; yield a Check for each."""
-        for row in self.scores(current=False).to_dict("records"):
+        for row in self.scores(current=False, beside=True).to_dict("records"):
             yield check_score(row, self.outcomes(results=[row["result"]]).drop(columns="result"))
 
 

@@ -11,7 +11,9 @@ from harness.errors import HarnessError, near_names
 from harness.suites.task import Task, TaskEncoder, TaskInfo
 
 if TYPE_CHECKING:
+    from harness.suites.mteb.loading import Choice
     from harness.suites.retention.text import RetentionText
+    from harness.suites.words.data.folder import WordData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,8 @@ class Suite:
 
 def suites() -> dict[str, Suite]:
     """All suites by name."""
-    from harness.suites import mini, retention
+    from harness.suites import mini, retention, words
+    from harness.suites.mteb import english
 
     embedded = Suite(
         name="mini",
@@ -43,7 +46,13 @@ def suites() -> dict[str, Suite]:
         about="what the training cost the language model: bits per byte, perplexity, repetition, under the causal mask",
         tasks=retention.task_names(),
     )
-    return {suite.name: suite for suite in (embedded, kept)}
+    probing = Suite(
+        name="words",
+        about="word-level probes of Feng et al. 2025 with controls, WiC, word similarity; data by `harness data fetch`",
+        tasks=words.task_names(),
+    )
+    published = [Suite(name=name, about=about, tasks=tasks) for name, about, tasks in english.SUITES]
+    return {suite.name: suite for suite in (embedded, kept, probing, *published)}
 
 
 def get_suite(name: str) -> Suite:
@@ -69,13 +78,25 @@ def choose_suite(suite: str, tasks: Sequence[str]) -> Suite:
     return Suite(name="tasks", about="tasks named on the command line", tasks=chosen)
 
 
-def task_info(name: str, *, text: RetentionText | None = None) -> TaskInfo:
+def is_mteb(name: str) -> bool:
+    """Whether a task of this name, known or not, would be one of mteb's."""
+    from harness.suites import mini, retention, words
+
+    return name not in {*mini.task_names(), *retention.task_names(), *words.task_names()}
+
+
+def task_info(name: str, *, text: RetentionText | None = None, choice: Choice | None = None) -> TaskInfo:
     """Name, type, metric and revision of a task: cheap for the embedded ones, an import of mteb for the others.
 
-    `text` is what a task of the retention suite is measured on; without it, the mini language.
+    `text` is what a task of the retention suite is measured on; without it, the mini language. `choice` picks among
+    the subsets of mteb's tasks; without it, the English ones.
     """
-    from harness.suites import mini, retention
+    from harness.suites import mini, retention, words
 
+    if name in words.task_names():
+        from harness.suites.words.tasks import word_task_info
+
+        return word_task_info(words.task_entry(name))
     if name in retention.task_names():
         from harness.suites.retention.text import MINI, open_text
 
@@ -97,21 +118,31 @@ def task_info(name: str, *, text: RetentionText | None = None) -> TaskInfo:
             revision=mini.task_revision(),
             about=entry.about,
         )
-    return make_task(name).info
+    return make_task(name, choice=choice).info
 
 
-def make_task(name: str, *, text: RetentionText | None = None) -> Task:
-    """A task ready to run; `text` as for task_info."""
+def make_task(
+    name: str, *, text: RetentionText | None = None, words: WordData | None = None, choice: Choice | None = None
+) -> Task:
+    """A task ready to run; `text` and `choice` as for task_info, `words` the words suite's data (None: as fetched)."""
     from harness.suites import mini, retention
+    from harness.suites import words as probing
     from harness.suites.mteb import mteb_task, wrap
 
+    if name in probing.task_names():
+        from harness.suites.words.data.folder import open_word_data
+        from harness.suites.words.tasks import WordTask
+
+        entry = probing.task_entry(name)
+        task_of_words: Task = WordTask(entry, words or open_word_data(None, [entry.data]))
+        return task_of_words
     if name in retention.task_names():
         from harness.suites.retention.tasks import RetentionTask
         from harness.suites.retention.text import MINI, open_text
 
         return RetentionTask(retention.task_entry(name), text or open_text(MINI))
     if name not in mini.task_names():
-        return mteb_task(name, also=(*mini.task_names(), *retention.task_names()))
+        return mteb_task(name, choice, also=(*mini.task_names(), *retention.task_names(), *probing.task_names()))
     if mini.task_entry(name).is_word_task:
         task: Task = mini.make_task(name)
         return task
@@ -120,8 +151,12 @@ def make_task(name: str, *, text: RetentionText | None = None) -> Task:
 
 def data_path(name: str) -> str:
     """Where the data of task `name` come from: the hub's data set for mteb's tasks, the task itself for any other."""
-    from harness.suites import mini
+    from harness.suites import mini, words
 
+    if name in words.task_names():
+        from harness.suites.words.data.sources import get_data_set
+
+        return get_data_set(words.task_entry(name).data).files[0].repository
     if name in mini.task_names():
         return f"harness/mini/{name}"
     from mteb.get_tasks import TASK_LIST

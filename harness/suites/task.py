@@ -21,7 +21,10 @@ class TaskEncoder(Protocol):
         """The system as mteb's EncoderProtocol."""
 
     def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
-        """(layers, N, D) float32 vectors of the words at character `spans` of `texts`."""
+        """(layers, N, D) float32 vectors of the words at character `spans` of `texts`.
+
+        Encoders of variants take more (harness.suites.words.reading.WordReader).
+        """
 
     def language_model(self) -> LanguageModel:
         """The causal language model inside; HarnessError where there is none."""
@@ -29,13 +32,17 @@ class TaskEncoder(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskInfo:
-    """A task as `harness ls tasks` shows it; cheap, no data loaded."""
+    """A task as `harness ls tasks` shows it; cheap, no data loaded.
+
+    `parts` are the splits and subsets it gives a result for; empty where it gives one, whatever that is called.
+    """
 
     name: str
     task_type: str
     metric: str
     revision: str
     about: str
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 class Task(Protocol):

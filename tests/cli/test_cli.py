@@ -32,8 +32,9 @@ def harness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 COMMANDS = {
-    "run": "--variant --all --base --suite --tasks --seed --seeds --data --device --dtype --db --site --force --json",
-    "train": "--variant --base --seed --data --device",
+    "run": "--variant --all --model --base --suite --tasks --languages --subsets --seed --seeds --data --data-dir "
+    "--device --dtype --db --site --force --quiet --json",
+    "train": "--variant --base --seed --data --device --quiet",
     "ls": "--suite --db --json",
     "show": "--db --json",
     "export": "--out --seed --base --db",
@@ -47,6 +48,7 @@ COMMANDS = {
     "site": "--db --out --serve --port",
     "calibrate": "--quick --db --json",
     "regress": "--variant --all --tasks --update --rebuild --from --reference --cached --json",
+    "data fetch": "--out --from",
 }
 
 
@@ -56,9 +58,13 @@ def test_the_surface_is_frozen() -> None:
 
     from harness.cli import app
 
+    def commands(group, name: str = ""):
+        for word, command in group.commands.items():
+            yield from commands(command, f"{name}{word} ") if hasattr(command, "commands") else [(name + word, command)]
+
     found = {
         name: " ".join(option for parameter in command.params for option in parameter.opts if option[:2] == "--")
-        for name, command in typer.main.get_command(app).commands.items()
+        for name, command in commands(typer.main.get_command(app))
     }
     assert found == COMMANDS
 
@@ -104,6 +110,9 @@ def corrupt(folder: Path) -> str:
         (("run", "--variant", "bidir", "--tasks", "MiniST"), "did you mean MiniSTS"),
         (("run", "--variant", "bidir", "--seed", "1", "--seeds", "2"), "not both"),
         (("run", "--variant", "bidir", "--data", "mntp"), "is not STAGE=SOURCE"),
+        (("run", "--variant", "bidir", "--languages", "deu"), "choose among the subsets of mteb tasks"),
+        (("run", "--model", "./nowhere"), "no model './nowhere'"),
+        (("run", "--variant", "bidir", "--tasks", "SummEval"), "of type Summarization"),
         (("run", "--variant", "bidir", "--device", "tpu"), "use auto, cpu, cuda"),
         (("run", "--variant", "bidir", "--db", "absent/results.duckdb"), "absent"),
         (("ls", "varients"), "did you mean variants"),
@@ -130,6 +139,8 @@ def corrupt(folder: Path) -> str:
         (("regress", "--update", "--variant", "bidri", "--reference", "nowhere"), "did you mean bidir"),
         (("calibrate", "--db", "absent/results.duckdb"), "absent"),
         (("doctor", "--kernels", "sdpaa"), "did you mean sdpa"),
+        (("data", "fetch", "wrods"), "did you mean words"),
+        (("data", "fetch", "words", "--from", "file:///nowhere"), "could not be fetched from file:///nowhere"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
 
 from harness.encoder import model as encoder_model
+from harness.encoder import packing
 from harness.encoder.attention import MaskProof
 from harness.encoder.model import Encoder
 
@@ -60,17 +61,25 @@ def mask_flipped_for_batches_of_one(encoder: Encoder) -> None:
     backbone.forward = forward
 
 
-def pooling_over_padding(encoder: Encoder) -> None:
-    """The mean of a text is taken over its padding too."""
-    transformer = encoder.model[0]
-    real = transformer.forward
+def embeddings_out_of_order(encoder: Encoder) -> None:
+    """Embeddings come back in the order in which the texts were read, longest first."""
+    real = encoder.engine.embed
 
-    def forward(features: Any, **options: Any) -> Any:
-        made = real(features, **options)
-        made["attention_mask"] = torch.ones_like(made["attention_mask"])
-        return made
+    def embed(texts: Sequence[str], **options: Any) -> np.ndarray:
+        return real(texts, **options)[sorted(range(len(texts)), key=lambda row: -len(texts[row]))]
 
-    transformer.forward = forward
+    encoder.engine.embed = embed
+
+
+def texts_that_see_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The texts of a packed pass attend to one another, as if they were one."""
+    real = packing.lay_out
+
+    def lay_out(lengths: Any, **options: Any) -> Any:
+        _, positions = real(lengths, **options)
+        return real([sum(lengths)], **options)[0], positions
+
+    monkeypatch.setattr(packing, "lay_out", lay_out)
 
 
 def weights_drawn_anew(encoder: Encoder) -> None:

@@ -99,7 +99,7 @@ def test_a_loss_that_hits_every_example_alike_has_no_p_and_counts() -> None:
     (found,) = judge([pair(task, wrong, right)], GATE).moved
     assert (found.verdict, found.p) == ("loss", None)
     (back,) = judge([pair(task, right, wrong)], GATE).moved
-    assert back.verdict == "unclear"
+    assert back.verdict == "held"
 
 
 def test_the_family_is_all_rows_and_tasks() -> None:

@@ -53,6 +53,7 @@ def test_checkpoint_predicts_its_language() -> None:
     assert loss < 1.6
 
 
+@pytest.mark.slow
 def test_short_rebuild_learns(tmp_path: Path) -> None:
     config = PretrainConfig(layers=1, hidden=32, heads=2, intermediate=64, steps=30, documents=1500, warmup_steps=5)
     loss = pretrain(tmp_path / "base", config)

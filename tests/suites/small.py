@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset, DatasetDict
+from mteb._evaluators.retrieval_metrics import max_over_subqueries
 from mteb.abstasks.classification import AbsTaskClassification
 from mteb.abstasks.clustering import AbsTaskClustering
+from mteb.abstasks.clustering_legacy import AbsTaskClusteringLegacy
+from mteb.abstasks.pair_classification import AbsTaskPairClassification
+from mteb.abstasks.retrieval import AbsTaskRetrieval
 from mteb.abstasks.sts import AbsTaskSTS
 from mteb.abstasks.task_metadata import TaskMetadata
 from mteb.models import ModelMeta
@@ -33,16 +37,15 @@ WORDS = [
 ]
 
 
-def metadata(name: str, kind: str, metric: str) -> TaskMetadata:
+def metadata(name: str, kind: str, metric: str, **changed: Any) -> TaskMetadata:
     return TaskMetadata(
         name=name,
         description="A small task for tests.",
         dataset={"path": f"tests/{name}", "revision": "1"},
         type=kind,
-        category="t2t" if kind == "STS" else "t2c",
-        eval_splits=["test"],
-        eval_langs=["eng-Latn"],
+        category="t2c" if kind in ("Classification", "Clustering") else "t2t",
         main_score=metric,
+        **{"eval_splits": ["test"], "eval_langs": ["eng-Latn"], **changed},
     )
 
 
@@ -100,7 +103,132 @@ class SmallTwoLevels(SmallClustering):
         self.data_loaded = True
 
 
-SMALL = (SmallSTS, SmallClassification, SmallClustering, SmallTwoLevels)
+class SmallTwoSubsets(SmallClustering):
+    """Two subsets and two splits: mteb draws on from one to the next."""
+
+    metadata = metadata(
+        "SmallTwoSubsets",
+        "Clustering",
+        "v_measure",
+        eval_splits=["validation", "test"],
+        eval_langs={"en": ["eng-Latn"], "de": ["deu-Latn"], "en-de": ["eng-Latn", "deu-Latn"]},
+    )
+
+    def load_data(self, **_: Any) -> None:
+        def part(seed: int) -> Dataset:
+            lines = texts(90, seed)
+            return Dataset.from_dict({"sentences": lines, "labels": [line.split()[0][0] for line in lines]})
+
+        self.dataset = {
+            subset: DatasetDict(test=part(seed), validation=part(seed + 3))
+            for seed, subset in enumerate(("en", "de", "en-de"), 8)
+        }
+        self.data_loaded = True
+
+
+class SmallF1(SmallClassification):
+    metadata = metadata("SmallF1", "Classification", "f1")
+
+
+class SmallSets(AbsTaskClusteringLegacy):
+    """The classic clustering: sets of documents, the second with one label only."""
+
+    metadata = metadata("SmallSets", "Clustering", "v_measure")
+
+    def load_data(self, **_: Any) -> None:
+        lines = [texts(30, 20), texts(9, 21), texts(40, 22)]
+        labels = [[line.split()[0][0] for line in lines[0]], ["one"] * 9, [line.split()[1][0] for line in lines[2]]]
+        self.dataset = DatasetDict(test=Dataset.from_dict({"sentences": lines, "labels": labels}))
+        self.data_loaded = True
+
+
+class SmallPairs(AbsTaskPairClassification):
+    """Every text stands in two pairs; unscaled vectors make the five measures differ."""
+
+    metadata = metadata("SmallPairs", "PairClassification", "max_ap")
+
+    def rows(self) -> dict[str, list[Any]]:
+        first = texts(60, 30) * 2
+        second = [line[: 3 * len(line) // 4] for line in first[:60]] + texts(60, 31)
+        return {"sentence1": first, "sentence2": second, "labels": [int(i % 3 > 0) for i in range(60)] + [0] * 60}
+
+    def load_data(self, **_: Any) -> None:
+        self.dataset = DatasetDict(test=Dataset.from_dict(self.rows()))
+        self.data_loaded = True
+
+
+class SmallPairsInOneRow(SmallPairs):
+    """As these data sets were kept before mteb 2."""
+
+    metadata = metadata("SmallPairsInOneRow", "PairClassification", "max_ap")
+
+    def load_data(self, **_: Any) -> None:
+        self.dataset = DatasetDict(test=Dataset.from_list([self.rows()]))
+        self.data_loaded = True
+
+
+class SmallRetrieval(AbsTaskRetrieval):
+    """Some queries have the id of a document, some two relevant ones, one none at all."""
+
+    metadata = metadata("SmallRetrieval", "Retrieval", "ndcg_at_10")
+
+    def load_data(self, **_: Any) -> None:
+        corpus = [{"id": f"d{i}", "text": line, "title": ""} for i, line in enumerate(texts(50, 40))]
+        queries = [{"id": f"d{i}_{i % 2}", "text": line} for i, line in enumerate(texts(20, 41))]
+        judged = {
+            row["id"]: {f"d{2 * (i // 2)}": 2, f"d{2 * (i // 2) + 1}": i // 2 % 2} if i < 19 else {}
+            for i, row in enumerate(queries)
+        }
+        pools = {row["id"]: [f"d{j}" for j in range(0, 50, 2 if i % 2 else 1)] for i, row in enumerate(queries)}
+        self.dataset = {
+            "default": {
+                "test": {
+                    "corpus": Dataset.from_list(corpus),
+                    "queries": Dataset.from_list(queries),
+                    "relevant_docs": judged,
+                    "top_ranked": pools if self.metadata.type == "Reranking" else None,
+                }
+            }
+        }
+        self.data_loaded = True
+
+
+class SmallReciprocal(SmallRetrieval):
+    metadata = metadata("SmallReciprocal", "Retrieval", "mrr_at_5")
+    ignore_identical_ids = True
+    skip_first_result = True
+
+
+class SmallRecall(SmallRetrieval):
+    metadata = metadata("SmallRecall", "Retrieval", "recall_at_3")
+
+
+class SmallReranking(SmallRetrieval):
+    metadata = metadata("SmallReranking", "Reranking", "map_at_1000")
+
+
+class SmallSubqueries(SmallRetrieval):
+    """As MindSmallReranking: queries that differ in what follows the last _ are one."""
+
+    metadata = metadata("SmallSubqueries", "Reranking", "max_over_subqueries_map_at_1000")
+
+    def load_data(self, **_: Any) -> None:
+        super().load_data()
+        data = self.dataset["default"]["test"]
+        names = {f"d{i}_{i % 2}": f"news{i // 2}_{i % 2}" for i in range(18)}
+        queries = data["queries"].to_list()[:18]
+        data["queries"] = Dataset.from_list([{**row, "id": names[row["id"]]} for row in queries])
+        data["relevant_docs"] = {new: data["relevant_docs"][old] for old, new in names.items()}
+        data["top_ranked"] = {new: data["top_ranked"][old] for old, new in names.items()}
+
+    def task_specific_scores(self, scores: Any, qrels: Any, results: Any, hf_split: str, hf_subset: str) -> Any:
+        return max_over_subqueries(qrels, results, self.k_values)
+
+
+SMALL = (
+    *(SmallSTS, SmallClassification, SmallF1, SmallClustering, SmallTwoLevels, SmallSets),
+    *(SmallPairs, SmallPairsInOneRow, SmallRetrieval, SmallReciprocal, SmallRecall, SmallReranking, SmallSubqueries),
+)
 
 
 class HashEncoder:

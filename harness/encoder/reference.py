@@ -1,0 +1,115 @@
+"""Any sentence-transformers model as a system to be measured: as it comes, nothing proven and nothing trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+from harness.encoder.placement import Placement, fit_threads
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.encoder.language_model import LanguageModel
+
+BATCH = 128  # texts whose words are read at once
+
+
+class ReferenceEncoder:
+    """A model as its authors saved it, with its own modules and prompts; what mteb would measure."""
+
+    def __init__(self, model: SentenceTransformer, *, name: str, revision: str) -> None:
+        self.model = model
+        self.name = name
+        self.revision = revision
+
+    def for_mteb(self) -> Any:
+        """The model as mteb takes it, under its name and revision."""
+        from mteb.models import ModelMeta
+        from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
+
+        wrapped = SentenceTransformerEncoderWrapper(self.model)
+        wrapped.mteb_model_meta = ModelMeta.create_empty(
+            overwrites={
+                "name": self.name if "/" in self.name else f"harness/{self.name}",
+                "revision": self.revision,
+                "framework": ["Sentence Transformers", "PyTorch"],
+                "embed_dim": self.model.get_embedding_dimension(),
+                "max_tokens": self.model.max_seq_length,
+                "modalities": ["text"],
+            }
+        )
+        return wrapped
+
+    def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
+        """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding."""
+        backbone, tokenizer = getattr(self.model[0], "model", None), self.model.tokenizer
+        if backbone is None or not getattr(tokenizer, "is_fast", False):
+            raise HarnessError(
+                f"{self.name} has no transformer with a tokenizer that gives character offsets, so no word vectors; "
+                "measure it on tasks of whole texts"
+            )
+        limit = self.model.max_seq_length or tokenizer.model_max_length
+        return _read_words(backbone, tokenizer, texts, spans, limit=limit)
+
+    def language_model(self) -> LanguageModel:
+        raise HarnessError(f"{self.name} is a reference, no causal language model; leave the retention tasks out")
+
+
+@torch.inference_mode()
+def _read_words(
+    backbone: Any, tokenizer: Any, texts: Sequence[str], spans: Sequence[tuple[int, int]], *, limit: int
+) -> np.ndarray:
+    """As ReferenceEncoder.word_vectors: in plain padded batches, for an encoder may have any attention."""
+    device = next(backbone.parameters()).device
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    result: np.ndarray | None = None
+    for first in range(0, len(order), BATCH):
+        rows = order[first : first + BATCH]
+        tokens = tokenizer(
+            [texts[i] for i in rows],
+            padding=True, truncation=True, max_length=limit, return_offsets_mapping=True, return_tensors="pt",
+        )  # fmt: skip
+        offsets = tokens.pop("offset_mapping").numpy()
+        output = backbone(**tokens.to(device), output_hidden_states=True)
+        states_LBTD = torch.stack(output.hidden_states).float().cpu().numpy()
+        if result is None:
+            result = np.empty((len(states_LBTD), len(texts), states_LBTD.shape[-1]), dtype=np.float32)
+        for row, i in enumerate(rows):
+            (start, end), (begins, ends) = spans[i], offsets[row].T
+            inside = (begins < end) & (ends > start) & (ends > begins)
+            if not inside.any() or ends.max() < end:
+                word = texts[i][start:end]
+                raise HarnessError(f"the word {word!r} is cut off at {limit} tokens; shorten {texts[i][:60]!r}")
+            result[:, i] = states_LBTD[:, row, inside].mean(axis=1)
+    if result is None:
+        raise HarnessError("no words to read; give at least one text and span")
+    return result
+
+
+def build_reference(folder: Path, *, bare: bool, place: Placement, name: str, revision: str) -> ReferenceEncoder:
+    """Open the model in `folder`; a `bare` transformers checkpoint is mean pooled over all its tokens.
+
+    Nothing is unpickled and no code of the model's is run. Raises HarnessError if it cannot be opened.
+    """
+    kwargs = {"dtype": getattr(torch, place.dtype), "use_safetensors": True}
+    try:
+        if bare:
+            transformer = Transformer(str(folder), model_kwargs=kwargs)
+            width = int(transformer.model.config.hidden_size)
+            model = SentenceTransformer(modules=[transformer, Pooling(width, "mean")], device=place.device)
+        else:
+            model = SentenceTransformer(
+                str(folder), device=place.device, trust_remote_code=False, local_files_only=True, model_kwargs=kwargs
+            )
+    except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
+        raise HarnessError(
+            f"{name} cannot be opened as a sentence-transformers model: {str(error).strip().splitlines()[0]}"
+        ) from error
+    fit_threads(sum(weight.numel() for weight in model.parameters()))
+    return ReferenceEncoder(model, name=name, revision=revision)

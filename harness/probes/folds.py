@@ -1,0 +1,51 @@
+"""Folds that keep what belongs together in one of them, and are alike in what is to be predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError
+
+BINS = 5  # ranges of a score, filled equally, that folds are made alike in
+
+
+def group_folds(
+    answers: NDArray[np.generic], groups: Sequence[str], *, n_folds: int, repeats: int, seed: int = 0
+) -> NDArray[np.intp]:
+    """(R, N): the fold of each example in each repeat. A group is in one fold; classes, or ranges of a score, spread.
+
+    Raises HarnessError if there are fewer groups than folds, or only one label.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if len(np.unique(answers)) < 2:
+        raise HarnessError("all examples have the same label, so there is nothing to predict; give labels that vary")
+    if len(set(groups)) < n_folds:
+        raise HarnessError(f"{len(set(groups))} target words cannot be spread over {n_folds} folds; give more examples")
+    strata = answers if answers.dtype.kind in "iuOUS" else _ranges(answers.astype(float))
+    folds = np.empty((repeats, len(strata)), dtype=np.intp)
+    for repeat in range(repeats):
+        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed + repeat)
+        for fold, (_, test) in enumerate(splitter.split(np.zeros(len(strata)), strata, groups)):
+            folds[repeat, test] = fold
+    return folds
+
+
+def mixed_folds(labels: NDArray[np.generic], *, n_folds: int, repeats: int, seed: int = 0) -> NDArray[np.intp]:
+    """(R, N): folds that spread the labels and keep nothing together."""
+    from sklearn.model_selection import StratifiedKFold
+
+    folds = np.empty((repeats, len(labels)), dtype=np.intp)
+    for repeat in range(repeats):
+        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed + repeat)
+        for fold, (_, test) in enumerate(splitter.split(np.zeros(len(labels)), labels)):
+            folds[repeat, test] = fold
+    return folds
+
+
+def _ranges(scores: NDArray[np.float64]) -> NDArray[np.intp]:
+    edges = np.quantile(scores, np.linspace(0, 1, BINS + 1)[1:-1])
+    return np.searchsorted(edges, scores)

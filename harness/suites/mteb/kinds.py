@@ -1,0 +1,74 @@
+"""The supported types of task: what scores them, and how their examples are read. A new type is a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.metrics import METRICS
+from harness.suites.mteb.classification import classification
+from harness.suites.mteb.clustering import clustering, clustering_of_sets
+from harness.suites.mteb.kept import Kept, Visit
+from harness.suites.mteb.pairs import pair_classification, sts
+from harness.suites.mteb.retrieval import metric_of, retrieval
+
+SUPPORTED = ("STS", "Classification", "PairClassification", "Clustering", "Retrieval", "Reranking")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """`metrics` are the harness's by mteb's main score, None where they follow from its name; `keep` reads the
+    examples; `draws` says that evaluating takes random draws from the task's own generator.
+    """
+
+    metrics: dict[str, str] | None
+    keep: Callable[[Any, Any, Any, Visit], Kept]
+    draws: bool = False
+
+    def metric(self, main_score: str) -> str | None:
+        """The harness's name of mteb's `main_score`, None where it is not supported."""
+        if self.metrics is not None:
+            return self.metrics.get(main_score)
+        name = metric_of(main_score)
+        return name if name in METRICS else None
+
+
+def kind_of(task: Any) -> Kind:
+    """The kind of mteb's `task`. Raises HarnessError for a type whose examples cannot be kept."""
+    from mteb.abstasks.aggregated_task import AbsTaskAggregate
+    from mteb.abstasks.classification import AbsTaskClassification
+    from mteb.abstasks.clustering import AbsTaskClustering
+    from mteb.abstasks.clustering_legacy import AbsTaskClusteringLegacy
+    from mteb.abstasks.pair_classification import AbsTaskPairClassification
+    from mteb.abstasks.retrieval import AbsTaskRetrieval
+    from mteb.abstasks.sts import AbsTaskSTS
+
+    meta = task.metadata
+    if isinstance(task, AbsTaskAggregate):
+        parts = ",".join(part.metadata.name for part in task.tasks)
+        raise HarnessError(f"{meta.name} is a mean over tasks; name the tasks themselves: --tasks {parts}")
+    kinds: dict[type, Kind] = {
+        AbsTaskSTS: Kind(metrics={"cosine_spearman": "spearman"}, keep=sts),
+        AbsTaskClassification: Kind(metrics={"accuracy": "accuracy", "f1": "macro_f1"}, keep=classification),
+        AbsTaskPairClassification: Kind(metrics={"max_ap": "average_precision"}, keep=pair_classification),
+        AbsTaskClustering: Kind(metrics={"v_measure": "v_measure"}, keep=clustering, draws=True),
+        AbsTaskClusteringLegacy: Kind(metrics={"v_measure": "v_measure"}, keep=clustering_of_sets),
+        AbsTaskRetrieval: Kind(metrics=None, keep=retrieval),
+    }
+    found = next((kind for base, kind in kinds.items() if isinstance(task, base)), None)
+    if found is None or meta.type not in SUPPORTED:
+        raise HarnessError(
+            f"{meta.name} is a task of type {meta.type}, whose examples cannot be kept yet; "
+            f"supported: {', '.join(SUPPORTED)}"
+        )
+    if list(meta.modalities) != ["text"]:
+        raise HarnessError(
+            f"{meta.name} is a task on {' and '.join(meta.modalities)}; only tasks on text are supported"
+        )
+    if found.metric(meta.main_score) is None:
+        raise HarnessError(f"{meta.name} is scored by {meta.main_score}, which is not supported for {meta.type}")
+    if getattr(task, "is_cross_validation", False):
+        raise HarnessError(f"{meta.name} is scored over folds of its own, which is not supported")
+    return found

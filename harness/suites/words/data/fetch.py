@@ -1,0 +1,64 @@
+"""Fetch the word-level data over https, each file checked before it is kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from harness.errors import HarnessError
+from harness.suites.words.data.folder import WordData, is_right
+from harness.suites.words.data.sources import DATA_SETS, RAW
+
+_TIMEOUT_S = 60
+
+
+def fetch(folder: Path, *, server: str = RAW, note: Callable[[str], None]) -> WordData:
+    """Put every file of every data set into `folder` and return the data, checked.
+
+    A file that is there and right is not fetched again; a file is written whole or not at all. `server` is a URL
+    (https:, http: or file:) below which files lie as owner/repository/commit/path. Raises HarnessError for a file that
+    cannot be had or is not what it is pinned to be.
+    """
+    files = {file.path: (each.name, file) for each in DATA_SETS for file in each.files}
+    for number, (name, file) in enumerate(files.values(), start=1):
+        path = folder / file.path
+        if path.is_file() and is_right(file, path.read_bytes()):
+            continue
+        address = f"{server.rstrip('/')}/{file.address}"
+        note(f"{number} of {len(files)}: {file.repository}, {file.upstream}")
+        content = _get(address, name)
+        if not is_right(file, content):
+            raise HarnessError(f"{address} is not the file that is pinned by its sha256; nothing of it was kept")
+        _write(path, content)
+    data = WordData(folder)
+    data.check(each.name for each in DATA_SETS)
+    return data
+
+
+def _get(address: str, name: str) -> bytes:
+    if not address.startswith(("https://", "http://", "file://")):
+        raise HarnessError(f"{address!r} is no https, http or file address; mend --from")
+    try:
+        with urlopen(address, timeout=_TIMEOUT_S) as answer:
+            content: bytes = answer.read()
+    except (URLError, HTTPException, OSError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise HarnessError(
+            f"the data set {name} could not be fetched from {address} ({reason}); check the network, or copy the "
+            "folder from a machine that has it and name it with --data-dir"
+        ) from None
+    return content
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        raise HarnessError(f"cannot write {path} ({error.strerror}); name another folder with --out") from None

@@ -1,0 +1,44 @@
+"""WiC with its own sets: a threshold on the cosine, chosen on the training set, tried on the test set.
+
+Beside it stand `best layer`, chosen on the development set, and `layers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.probes.threshold import best_threshold
+from harness.suites.words import WordEntry
+from harness.suites.words.data.examples import WordExample
+from harness.suites.words.data.pairs import LABELS
+from harness.suites.words.labels import Part, cosines
+from harness.suites.words.reading import WordReader, read_set
+from harness.suites.words.results import SCORE, Answers
+
+
+def measure_official(entry: WordEntry, examples: Sequence[WordExample], encoder: WordReader) -> tuple[list[Part], str]:
+    """The score and what stands beside it, and what could not be read. Answers are of the test set alone."""
+    found = read_set(encoder, examples, entry.positions).at(entry.positions)
+    cosine_LN = cosines(found.vectors[:, 0], found.vectors[:, 1])
+    same_N = np.array([example.label == LABELS["T"] for example in found.examples])
+    part_N = np.array([example.part for example in found.examples])
+    train, test = part_N == "train", part_N == "test"
+    says_LN = np.stack([row > best_threshold(row[train], same_N[train]) for row in cosine_LN])
+    best = (says_LN == same_N)[:, part_N == "dev"].mean(axis=1).argmax()
+    last = len(cosine_LN) - 1
+    shown: dict[str, list[tuple[int, int | None]]] = {
+        SCORE: [(last, last)],
+        "best layer": [(int(best), None)],
+        "layers": [(layer, layer) for layer in range(last + 1)],
+    }
+    labels = np.array([LABELS["F"], LABELS["T"]])
+    parts = []
+    for subset, layers in shown.items():
+        made = Answers(found.examples)
+        for layer, named in layers:
+            said = {"gold_label": labels[same_N.astype(int)], "predicted_label": labels[says_LN[layer].astype(int)]}
+            made.add(layer=named, rows=test, **said)
+        parts.append(Part(subset=subset, metric="accuracy", answers=made))
+    return parts, found.note

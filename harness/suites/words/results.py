@@ -1,0 +1,75 @@
+"""Answers ─▶ the results of a task: its score, and beside it what its controls say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from harness.metrics import score_outcomes
+from harness.outcomes import TaskKey, TaskResult, make_outcomes
+from harness.suites.words.data.examples import WordExample
+
+CONTROL = "ProbeControl"
+SPLIT = "cv"
+SCORE = "default"  # the subset that is the task's score; others stand beside it
+
+
+class Answers:
+    """Outcomes grown block by block; a block is all examples, or some, at one layer, position and trial."""
+
+    def __init__(self, examples: Sequence[WordExample]) -> None:
+        self._who = pd.DataFrame({"example_id": [e.example_id for e in examples], "unit": [e.word for e in examples]})
+        self._blocks: list[pd.DataFrame] = []
+
+    def add(
+        self,
+        *,
+        layer: int | None,
+        position: int | None = None,
+        trial: int = 0,
+        rows: NDArray[np.bool_] | None = None,
+        **columns: NDArray[Any] | float,
+    ) -> None:
+        """Add a block: `gold_label` and `predicted_label`, or `gold_score` and `predicted_score`, one value an example.
+
+        With `rows` (N,) only those examples.
+        """
+        places: dict[str, Any] = {
+            "layer": pd.NA if layer is None else layer,
+            "position": pd.NA if position is None else position,
+        }
+        block = self._who.assign(trial=trial, **places, **columns)
+        self._blocks.append(block if rows is None else block[rows])
+
+    def frame(self) -> pd.DataFrame:
+        """The checked outcomes of all blocks."""
+        whole = pd.concat(self._blocks, ignore_index=True)
+        return make_outcomes({str(name): whole[name].to_numpy() for name in whole}, len(whole))
+
+
+def result(
+    key: Mapping[str, str],
+    *,
+    task_type: str,
+    subset: str,
+    metric: str,
+    answers: Answers,
+    seconds: float,
+    texts: NDArray[np.uint64] | None = None,
+    note: str = "",
+) -> TaskResult:
+    """The result of one subset; `key` has task, split and revision."""
+    outcomes = answers.frame()
+    return TaskResult(
+        key=TaskKey(subset=subset, metric=metric, **key),
+        task_type=task_type if subset == SCORE else CONTROL,
+        score=score_outcomes(metric, outcomes),
+        outcomes=outcomes,
+        seconds=seconds,
+        texts=texts,
+        note=note,
+    )

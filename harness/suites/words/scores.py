@@ -1,0 +1,116 @@
+"""Tasks with scores: norms (ridge probes on word vectors) and similarity (cosines, nothing fitted).
+
+The score is that of the last layer; a trial is a dimension of the norms in one repeat of the folds, so that the score
+is the mean over dimensions. Beside it stand, as subsets, `best layer` and `layers` (harness.suites.words.labels),
+`random scores` (every target word has the mean of another word, drawn at random), `no context`, `first token` and
+`last token`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.probes.folds import group_folds
+from harness.suites.words import WordEntry
+from harness.suites.words.crossval import N_FOLDS, predict_scores
+from harness.suites.words.data.examples import WordExample
+from harness.suites.words.labels import REPEATS, Part, cosines
+from harness.suites.words.reading import Reading, Take, WordReader, read_set
+from harness.suites.words.results import SCORE, Answers
+
+_CONDITIONS: tuple[tuple[str, Take, bool], ...] = (
+    ("no context", "mean", True),
+    ("first token", "first", False),
+    ("last token", "last", False),
+)
+
+
+def measure_norms(entry: WordEntry, examples: Sequence[WordExample], encoder: WordReader) -> tuple[list[Part], str]:
+    """The score and its controls, and what could not be read."""
+    reading = read_set(encoder, examples, entry.positions)
+    return list(_norms(reading)), reading.at(entry.positions).note
+
+
+def _norms(reading: Reading) -> Iterator[Part]:
+    found = reading.at((0,))
+    examples, vectors_LND = found.examples, found.vectors[:, 0]
+    targets_TN = np.array([example.scores for example in examples]).T
+    words = [example.word for example in examples]
+    folds_RN = group_folds(targets_TN.mean(axis=0), words, n_folds=N_FOLDS, repeats=REPEATS)
+    last = len(vectors_LND) - 1
+    told = predict_scores(vectors_LND, targets_TN, folds_RN)
+    yield _part(SCORE, examples, targets_TN, told.by_layer[-1], layer=last)
+    yield _part("best layer", examples, targets_TN, told.best, layer=None)
+    layers = Answers(examples)
+    for layer, of_layer in enumerate(told.by_layer):
+        for target, predicted_RN in enumerate(of_layer):
+            trial = layer * len(targets_TN) + target
+            layers.add(layer=layer, trial=trial, gold_score=targets_TN[target], predicted_score=predicted_RN[0])
+    yield Part(subset="layers", metric="pearson", answers=layers)
+    drawn_TN = random_scores(targets_TN, words)
+    yield _part(
+        "random scores",
+        examples,
+        drawn_TN,
+        predict_scores(vectors_LND[-1:], drawn_TN, folds_RN).by_layer[0],
+        layer=last,
+    )
+    for subset, take, alone in _CONDITIONS:
+        vectors_LND = reading.at((0,), take=take, alone=alone).vectors[:, 0]
+        predicted = predict_scores(vectors_LND[-1:], targets_TN, folds_RN).by_layer[0]
+        yield _part(subset, examples, targets_TN, predicted, layer=last)
+
+
+def _part(
+    subset: str,
+    examples: Sequence[WordExample],
+    gold_TN: NDArray[np.float64],
+    predicted_TRN: NDArray[np.float64],
+    *,
+    layer: int | None,
+) -> Part:
+    made = Answers(examples)
+    repeats = predicted_TRN.shape[1]
+    for target, of_target in enumerate(predicted_TRN):
+        for repeat, predicted_N in enumerate(of_target):
+            trial = target * repeats + repeat
+            made.add(layer=layer, trial=trial, gold_score=gold_TN[target], predicted_score=predicted_N)
+    return Part(subset=subset, metric="pearson", answers=made)
+
+
+def random_scores(targets_TN: NDArray[np.float64], words: Sequence[str], *, seed: int = 0) -> NDArray[np.float64]:
+    """Scores (T, N) that tell nothing of a word: each word has the mean scores of another, drawn at random."""
+    names, code = np.unique(np.asarray(words), return_inverse=True)
+    means_TW = np.stack([np.bincount(code, weights=row) / np.bincount(code) for row in targets_TN])
+    return means_TW[:, np.random.default_rng(seed).permutation(len(names))][:, code]
+
+
+def measure_similarity(
+    entry: WordEntry, examples: Sequence[WordExample], encoder: WordReader
+) -> tuple[list[Part], str]:
+    """Cosine of the two words' vectors, each word a text of its own; beside it every layer, first and last token."""
+    reading = read_set(encoder, examples, entry.positions)
+    return list(_similarity(reading)), reading.at(entry.positions).note
+
+
+def _similarity(reading: Reading) -> Iterator[Part]:
+    found = reading.at((0,))
+    examples, gold_N = found.examples, np.array([example.scores[0] for example in found.examples])
+    cosine_LN = cosines(found.vectors[:, 0], found.vectors[:, 1])
+    last = len(cosine_LN) - 1
+    takes: tuple[tuple[str, Take], ...] = (("first token", "first"), ("last token", "last"))
+    rows = {SCORE: cosine_LN[-1]}
+    for subset, take in takes:
+        vectors = reading.at((0,), take=take).vectors[-1:]
+        rows[subset] = cosines(vectors[:, 0], vectors[:, 1])[0]
+    for subset, predicted_N in rows.items():
+        made = Answers(examples)
+        made.add(layer=last, gold_score=gold_N, predicted_score=predicted_N)
+        yield Part(subset=subset, metric="spearman", answers=made)
+    layers = Answers(examples)
+    for layer, predicted_N in enumerate(cosine_LN):
+        layers.add(layer=layer, trial=layer, gold_score=gold_N, predicted_score=predicted_N)
+    yield Part(subset="layers", metric="spearman", answers=layers)

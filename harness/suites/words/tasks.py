@@ -1,0 +1,73 @@
+"""A task of the words suite on its data, ready to run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import cast
+
+from harness.contamination.texts import text_hashes
+from harness.outcomes import TaskResult
+from harness.suites.task import TaskEncoder, TaskInfo
+from harness.suites.words import WordEntry, task_revision
+from harness.suites.words.data.folder import WordData
+from harness.suites.words.data.parse import parse
+from harness.suites.words.labels import measure_labels
+from harness.suites.words.official import measure_official
+from harness.suites.words.reading import WordReader
+from harness.suites.words.results import SPLIT, result
+from harness.suites.words.scores import measure_norms, measure_similarity
+
+_MEASURE = {
+    "context": measure_labels,
+    "aspect": measure_labels,
+    "wic": measure_labels,
+    "norms": measure_norms,
+    "similarity": measure_similarity,
+}
+
+
+@dataclass(frozen=True)
+class WordTask:
+    """One task of the suite and the folder its data are in."""
+
+    entry: WordEntry
+    data: WordData
+
+    @property
+    def info(self) -> TaskInfo:
+        """The task as a run plans it."""
+        return word_task_info(self.entry)
+
+    def run(self, encoder: TaskEncoder) -> list[TaskResult]:
+        """Measure; the score first, its controls after it. The score's note says what was odd or left out."""
+        began = time.monotonic()
+        words = parse(self.data, self.entry.data)
+        measure = measure_official if self.entry.features == "official" else _MEASURE[self.entry.kind]
+        parts, lost = measure(self.entry, words.examples, cast(WordReader, encoder))
+        key = {"task": self.entry.name, "split": SPLIT, "revision": task_revision(self.entry)}
+        seconds = time.monotonic() - began
+        return [
+            result(
+                key,
+                task_type=self.entry.task_type,
+                subset=part.subset,
+                metric=part.metric,
+                answers=part.answers,
+                seconds=seconds if number == 0 else 0.0,
+                texts=text_hashes(text for example in words.examples for text in example.texts),
+                note="; ".join(filter(None, (lost, words.note))),
+            )
+            for number, part in enumerate(parts)
+        ]
+
+
+def word_task_info(entry: WordEntry) -> TaskInfo:
+    """Name, type, metric, revision and a line about the task; no data are read."""
+    return TaskInfo(
+        name=entry.name,
+        task_type=entry.task_type,
+        metric=entry.metric,
+        revision=task_revision(entry),
+        about=entry.about,
+    )

@@ -1,0 +1,174 @@
+"""Any sentence-transformers model takes a row: found, checked, known by its content, measured, ranked and marked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from harness.compare import compare, current_entries, rank, scope, sentence
+from harness.encoder.placement import Placement
+from harness.encoder.reference import build_reference
+from harness.errors import HarnessError
+from harness.export.choose import find_system
+from harness.models import resolve_model
+from harness.run import plan_run
+from harness.store import Store
+from leaderboard.build import build_site
+from tests.factory import TASKS, add_system
+from tests.test_run import _small_tasks, go, request  # noqa: F401  (the fixture makes small tasks)
+
+PLACE = Placement(device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of 2 layers × 16 with random weights, as transformers saves it: no sentence-transformers files."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("references") / "tiny-bert"
+    folder.mkdir()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "north", "south", "bread", "water", "river", "king", "fish"]
+    BertTokenizerFast(vocab={word: number for number, word in enumerate(words)}).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=64,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+def reference(folder: Path):
+    model = resolve_model(str(folder))
+    return build_reference(model.folder, bare=model.bare, place=PLACE, name=model.name, revision=model.sha256)
+
+
+def test_a_plain_bert_is_mean_pooled(tiny_bert: Path) -> None:
+    encoder = reference(tiny_bert)
+    texts = ["north water", "king"]
+    tokens = encoder.model.tokenizer(texts, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        states = encoder.model[0].model(**tokens).last_hidden_state
+    mask = tokens["attention_mask"][..., None]
+    found = encoder.model.encode(texts, show_progress_bar=False)
+    np.testing.assert_allclose(found, ((states * mask).sum(1) / mask.sum(1)).numpy(), atol=1e-6)
+
+
+def test_word_vectors_are_means_of_the_words_tokens_at_every_layer(tiny_bert: Path) -> None:
+    encoder = reference(tiny_bert)
+    found = encoder.word_vectors(["the river fish king", "king"], [(4, 9), (0, 4)])
+    assert found.shape == (3, 2, 16)
+    tokens = encoder.model.tokenizer("the river fish king", return_tensors="pt")
+    with torch.no_grad():
+        states = encoder.model[0].model(**tokens, output_hidden_states=True).hidden_states
+    np.testing.assert_allclose(found[:, 0], torch.stack(states)[:, 0, 2].numpy(), atol=1e-6)  # [CLS] [UNK] river
+    with pytest.raises(HarnessError, match="'far' is cut off at 64 tokens"):
+        encoder.word_vectors(["king " * 70 + "far"], [(350, 353)])
+    with pytest.raises(HarnessError, match="no causal language model"):
+        encoder.language_model()
+
+
+def test_a_model_is_known_by_its_content(tiny_bert: Path) -> None:
+    first = resolve_model(str(tiny_bert))
+    copy = Path("copied")
+    shutil.copytree(tiny_bert, copy)
+    (copy / "README.md").write_text("Another place, another card.")
+    assert resolve_model(str(copy)).sha256 == first.sha256
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "layer_norm_eps": 1e-3}))
+    assert resolve_model(str(copy)).sha256 != first.sha256
+
+
+def broken(folder: Path, how: str) -> Path:
+    copy = Path(how)
+    shutil.copytree(folder, copy)
+    if how == "pickled":
+        (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
+    elif how == "cut":
+        (copy / "model.safetensors").write_bytes((copy / "model.safetensors").read_bytes()[:900])
+    elif how == "coded":
+        (copy / "modules.json").write_text(json.dumps([{"idx": 0, "name": "0", "path": "", "type": "own.Module"}]))
+    elif how == "empty":
+        (copy / "config.json").unlink()
+    else:
+        config = json.loads((copy / "config.json").read_text())
+        (copy / "config.json").write_text(json.dumps({**config, "model_type": "nothing-known"}))
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("pickled", "only pytorch_model.bin, which is a pickle and is never opened"),
+        ("cut", "corrupt or cut short"),
+        ("coded", r"needs code of its own \(own.Module\), which is never executed"),
+        ("empty", "neither modules.json nor config.json"),
+        ("unknown", "unknown cannot be opened as a sentence-transformers model: .*nothing-known"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(tiny_bert: Path, how: str, words: str) -> None:
+    with pytest.raises(HarnessError, match=words):
+        reference(broken(tiny_bert, how))
+
+
+def test_no_such_model() -> None:
+    with pytest.raises(HarnessError, match="no such folder, and it is no hub id"):
+        resolve_model("./nowhere")
+    with pytest.raises(HarnessError, match=r"the model 'nobody/nothing' .* could not be had"):
+        resolve_model("nobody/nothing@main")
+
+
+def test_references_alone_and_beside_variants(tiny_base: Path, tiny_bert: Path) -> None:
+    store = Store(Path("results.duckdb"))
+    alone = request(tiny_base, models=(str(tiny_bert),), tasks=("SmallSTS",))
+    plan = plan_run(alone, store, PLACE)
+    assert (plan.base, plan.variants, plan.references) == (None, (), ("tiny-bert",))
+    assert go(alone, store).results == [("tiny-bert", "SmallSTS")]
+    assert plan_run(alone, store, PLACE).idle
+    [run] = store.runs()
+    assert run.mask_proof is None
+    assert "Reference models, and no variant" in build_site(store, Path("site")).read_text()
+    assert [place.variant for place in rank(store, base="mini").tasks[0].places] == ["tiny-bert"]
+
+    beside = go(request(tiny_base, "bidir", models=(str(tiny_bert),)), store)
+    assert beside.results[-1] == ("tiny-bert", "SmallClassification")
+    found = compare(store, base="tiny", variant="tiny-bert", against="bidir", resamples=200)
+    assert found.family == "all pairs"
+    assert sentence(found).startswith("tiny-bert is better than bidir on tiny on ")
+    assert scope(found) == "tiny-bert is a reference, trained elsewhere: this is about these checkpoints as they are."
+    ranks = rank(store, base="tiny", resamples=200)
+    assert ranks.references == ("tiny-bert",)
+    assert {place.variant for place in ranks.tasks[0].places} == {"causal", "bidir", "tiny-bert"}
+    page = build_site(store, Path("site"), resamples=200).read_text()
+    assert page.index(">bidir</a>") < page.index(">tiny-bert</a>")
+    assert '<span class="note">reference model</span>' in page
+    with pytest.raises(HarnessError, match="is a reference, a model that is saved already"):
+        find_system(store, "tiny-bert")
+
+
+def test_a_reference_makes_nobody_else_incomplete_and_moves_no_declared_verdict(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results.duckdb")
+    for variant, skill in (("causal", 0.42), ("bidir", 0.5)):
+        add_system(store, variant, skill=skill, tasks=TASKS[:2])
+    before = compare(store, base="mini", variant="bidir", against="causal", resamples=200)
+    add_system(store, "some/model", base="", kind="reference", skill=0.9, tasks=TASKS[:3], proof=None)
+    after = compare(store, base="mini", variant="bidir", against="causal", resamples=200)
+    assert [task.p_adjusted for task in before.tasks] == [task.p_adjusted for task in after.tasks]
+    ranks = rank(store, base="mini", resamples=200)
+    assert ranks.unranked == {}
+    assert [entry.is_reference for entry in current_entries(store)] == [True, False, False]
+    page = build_site(store, tmp_path / "site", resamples=200).read_text()
+    assert "unranked" not in page
+    assert page.index("Base</span> mini") < page.index("<h2>Results</h2>")  # the third task, measured on it alone
+
+
+def test_a_reference_has_no_language_model_to_lose(tiny_base: Path, tiny_bert: Path) -> None:
+    with pytest.raises(HarnessError, match="no causal language model of a base, so Retention"):
+        plan_run(
+            request(tiny_base, models=(str(tiny_bert),), suite="retention", tasks=()), Store(Path("r.duckdb")), PLACE
+        )
