@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,7 @@ class TaskResult:
     `score` is in the metric's own unit (accuracy, V-measure and correlations: 1.0 is perfect). The store
     refuses a result whose score is not the aggregate of its outcomes (harness.metrics) to 1e-6. `texts` are the
     hashes of the distinct texts that were evaluated (harness.contamination.text_hashes), None where a task keeps none.
-    `note` is said on screen beside the score and not stored.
+    `note` is said on screen beside the score and not stored. `reported` is what mteb says beside its main score.
     """
 
     key: TaskKey
@@ -61,6 +62,7 @@ class TaskResult:
     seconds: float
     texts: NDArray[np.uint64] | None = None
     note: str = ""
+    reported: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

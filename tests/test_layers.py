@@ -19,7 +19,10 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("harness.training",),
     ("harness.suites", "harness.store"),
     ("harness.systems", "harness.compare"),
-    ("harness.noise", "harness.run", "harness.doctor", "harness.export", "harness.reference", "harness.calibrate"),
+    (
+        *("harness.noise", "harness.run", "harness.doctor", "harness.export", "harness.reference", "harness.calibrate"),
+        "harness.interchange",
+    ),
     ("harness.gate",),
     ("leaderboard",),
     ("harness.cli",),

@@ -14,6 +14,7 @@ from harness.cli import (
     fetching,
     gating,
     listing,
+    probing,
     querying,
     ranking,
     running,
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for room in (running, listing, comparing, ranking, querying, exporting, upkeep, calibrating, gating, fetching):
+for room in (running, listing, comparing, ranking, querying, exporting, upkeep, calibrating, gating, fetching, probing):
     room.register(app)
 
 

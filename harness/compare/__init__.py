@@ -1,6 +1,7 @@
 """Comparisons of what the store holds: entries, declared contrasts, tests a task, and words for them."""
 
 from harness.compare.analysis import Analysis, Progress, analyse, compare, compare_each
+from harness.compare.cells import Cell, cells
 from harness.compare.contrasts import Contrast, Contrasts, declared_contrasts
 from harness.compare.deciding import Needs, needs
 from harness.compare.entries import Entry, current_entries, find_entry
@@ -20,6 +21,7 @@ from harness.compare.wording import overall, scope, scope_of, sentence, task_lab
 
 __all__ = [
     "Analysis",
+    "Cell",
     "Comparison",
     "Contrast",
     "Contrasts",
@@ -39,6 +41,7 @@ __all__ = [
     "TaskScore",
     "Verdict",
     "analyse",
+    "cells",
     "chosen_tasks",
     "compare",
     "compare_each",

@@ -45,7 +45,7 @@ def _check(folder: Path, encoder: Encoder) -> None:
 
     plain = SentenceTransformer(str(folder), device="cpu")
     theirs = np.asarray(plain.encode(list(_TEXTS), show_progress_bar=False))
-    # Padded as there: what is looked for is another weight, mask or pooling, not the rounding of another way to read
+    # Padded as there: what is looked for is another weight, mask or pooling, not the rounding of another way to read.
     gap = float(np.abs(theirs - encoder.encode(_TEXTS, batch_size=len(_TEXTS))).max())
     if not gap <= TOLERANCE:
         raise HarnessError(

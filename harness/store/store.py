@@ -177,6 +177,8 @@ class Store:
                 f"INSERT INTO outcome (result, {columns}) SELECT ?, {columns} FROM fresh_outcomes", [number]
             )
             connection.unregister("fresh_outcomes")
+            if result.reported is not None:
+                connection.execute("INSERT INTO reported VALUES (?, ?)", [number, to_json(result.reported)])
         return int(number)
 
     def add_noise_floors(self, floors: Iterable[NoiseFloor]) -> None:
@@ -319,6 +321,13 @@ class Store:
         numbers = sorted({int(number) for number in results})
         with self._reading() as connection:
             return _outcomes(connection, numbers)
+
+    def reported(self, results: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """Return what mteb reported beside the main score of those of `results` that have it."""
+        wanted = {int(number) for number in results}
+        with self._reading() as connection:
+            rows = _later(connection, "reported", "SELECT result, scores FROM reported")
+        return {number: json.loads(scores) for number, scores in rows if number in wanted}
 
     def copy_to(self, target: Path) -> list[Path]:
         """Copy the database to `target` while nobody can write it; return the files, a log of its own among them.

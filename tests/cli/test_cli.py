@@ -37,7 +37,7 @@ COMMANDS = {
     "train": "--variant --base --seed --data --device --quiet",
     "ls": "--suite --db --json",
     "show": "--db --json",
-    "export": "--out --seed --base --db",
+    "export": "--out --format --seed --base --db",
     "compare": "--base --tasks --flips --exit-code --db --json",
     "rank": "--base --suite --tasks --db --json",
     "power": "--base --task --tasks --effect --db --json",
@@ -49,6 +49,7 @@ COMMANDS = {
     "calibrate": "--quick --db --json",
     "regress": "--variant --all --tasks --update --rebuild --from --reference --cached --json",
     "data fetch": "--out --from",
+    "words": "--base --tasks --variant --show --db --json",
 }
 
 
@@ -138,6 +139,11 @@ def corrupt(folder: Path) -> str:
         (("regress", "--update", "--from", "absent.duckdb", "--reference", "nowhere"), "there is no database"),
         (("regress", "--update", "--variant", "bidri", "--reference", "nowhere"), "did you mean bidir"),
         (("calibrate", "--db", "absent/results.duckdb"), "absent"),
+        (("words",), "there is no database"),
+        (("words", "--show", "layer"), "did you mean layers"),
+        (("words", "--tasks", "SubjectAnimacy"), "did you mean SubjectAnimacyA"),
+        (("run", "--variant", "bidir", "--suite", "words", "--data-dir", "nowhere"), "are not at nowhere; fetch them"),
+        (("run", "--variant", "bidir", "--data-dir", "nowhere"), "no task of the words suite is asked for"),
         (("doctor", "--kernels", "sdpaa"), "did you mean sdpa"),
         (("data", "fetch", "wrods"), "did you mean words"),
         (("data", "fetch", "words", "--from", "file:///nowhere"), "could not be fetched from file:///nowhere"),

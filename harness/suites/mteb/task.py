@@ -10,9 +10,10 @@ depend on what was evaluated before. The stored score is recomputed from the row
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,12 @@ class MtebTask:
             for scores in by_subset:
                 visit = Visit(split=split, subset=str(scores["hf_subset"]), draws=draws)
                 predictions = saved[visit.subset][split]
-                yield self._result(task, visit, predictions, score=float(scores["main_score"]), seconds=seconds)
+                yield self._result(task, visit, predictions, reported=scores, seconds=seconds)
 
-    def _result(self, task: Any, visit: Visit, saved: Any, *, score: float, seconds: float) -> TaskResult:
+    def _result(
+        self, task: Any, visit: Visit, saved: Any, *, reported: Mapping[str, Any], seconds: float
+    ) -> TaskResult:
+        score = float(reported["main_score"])
         data = task.dataset.get(visit.subset, task.dataset)[visit.split]
         kept = self.kind.keep(task, data, saved, visit)
         again = score_outcomes(self.info.metric, kept.outcomes)
@@ -95,7 +99,17 @@ class MtebTask:
             seconds=seconds,
             texts=text_hashes(kept.texts),
             note=kept.note,
+            reported=_finite(reported),
         )
+
+
+def _finite(reported: Any) -> Any:
+    """The same with None for what mteb could not estimate (NaN), which JSON has no word for."""
+    if isinstance(reported, Mapping):
+        return {key: _finite(value) for key, value in reported.items()}
+    if isinstance(reported, list):
+        return [_finite(value) for value in reported]
+    return None if isinstance(reported, float) and not math.isfinite(reported) else reported
 
 
 def mteb_task(name: str, choice: Choice | None = None, *, also: Sequence[str] = ()) -> MtebTask:

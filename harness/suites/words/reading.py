@@ -62,24 +62,18 @@ class Reading:
         words = len(examples) * len(positions) * len(examples[0].texts)
         self._shares = probe.nbytes * words * len(TAKES) <= SHARED_BYTES
         self._kept: dict[tuple[bool, Take], NDArray[np.float32]] = {}
+        self._whole: dict[tuple[int, ...], NDArray[np.bool_]] = {}  # by positions: what is read to the end in its text
 
     def at(self, positions: Sequence[int], *, take: Take = "mean", alone: bool = False) -> Readable:
         """Vectors at `positions` counted in words from the target; of pairs, P is the two uses.
 
-        With `alone` each word is a text of its own. Raises HarnessError if every word is cut off.
+        With `alone` each word is a text of its own; examples that are cut off in their text are left out all the same.
+        Raises HarnessError if every word is cut off.
         """
-        uses = len(self._examples[0].texts)
-        if self._shares:
-            if (alone, take) not in self._kept:
-                together = self._read(self._positions, takes=("mean",) if alone else TAKES, alone=alone)
-                self._kept |= {(alone, each): vectors for each, vectors in together.items()}
-            columns = [self._positions.index(p) * uses + use for p in positions for use in range(uses)]
-            vectors_LPND = self._kept[alone, take]
-            if columns != list(range(vectors_LPND.shape[1])):
-                vectors_LPND = vectors_LPND[:, columns]
-        else:
-            vectors_LPND = self._read(positions, takes=(take,), alone=alone)[take]
-        whole_N = np.isfinite(vectors_LPND[0]).all(axis=(0, 2))
+        vectors_LPND = self._vectors(positions, take=take, alone=alone)
+        if (whole_N := self._whole.get(tuple(positions))) is None:
+            in_text_LPND = vectors_LPND if not alone else self._vectors(positions, take="mean", alone=False)
+            whole_N = self._whole[tuple(positions)] = np.isfinite(in_text_LPND[0]).all(axis=(0, 2))
         if not whole_N.any():
             raise HarnessError("every word lies behind the last token that this base reads; leave this task out")
         return Readable(
@@ -87,6 +81,18 @@ class Reading:
             vectors=vectors_LPND if whole_N.all() else vectors_LPND[:, :, whole_N],
             lost=int((~whole_N).sum()),
         )
+
+    def _vectors(self, positions: Sequence[int], *, take: Take, alone: bool) -> NDArray[np.float32]:
+        """(L, P × uses, N, D) of all examples, NaN for what is cut off."""
+        uses = len(self._examples[0].texts)
+        if self._shares:
+            if (alone, take) not in self._kept:
+                together = self._read(self._positions, takes=("mean",) if alone else TAKES, alone=alone)
+                self._kept |= {(alone, each): vectors for each, vectors in together.items()}
+            columns = [self._positions.index(p) * uses + use for p in positions for use in range(uses)]
+            vectors_LPND = self._kept[alone, take]
+            return vectors_LPND if columns == list(range(vectors_LPND.shape[1])) else vectors_LPND[:, columns]
+        return self._read(positions, takes=(take,), alone=alone)[take]
 
     def _read(self, positions: Sequence[int], *, takes: Sequence[Take], alone: bool) -> dict[Take, NDArray[np.float32]]:
         """(L, P × uses, N, D) for each of `takes`, from one pass; of a word alone only the word itself is read."""

@@ -1,0 +1,167 @@
+"""How fast are texts embedded, against sentence-transformers and llm2vec on the same checkpoint?
+
+    python benchmarks/encode.py --llm2vec .nox/peers/bin/python        # 1,000 texts, 6 layers × 288, float32
+    python benchmarks/encode.py --shape llama-3.2-1b --device cuda     # bfloat16; also llama-2-7b
+    python benchmarks/encode.py --small                                # the same path in seconds
+
+The checkpoint is random, its tokenizer that of the embedded base, its attention bidirectional. The texts have a median
+of 26 tokens and a 90th percentile of 164. Both peers encode in batches of 32, as they do by default; llm2vec runs in an
+environment of its own (`nox -s peers` makes one) and is left out where none is named. All sides are measured in turns,
+`--rounds` times, and the quickest round of each counts. The limit is the time that the model's matrix products take at
+the rate of the machine's best square product, measured before and after each round. Seconds are wall time, tokenising
+included; `--clock cpu --threads 1` counts the seconds of the CPU instead, for a machine that is busy with other things.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from machine import CLOCKS, described, matmul_rate, wait
+from material import LIMIT, SHAPES, operations, write_checkpoint, write_texts
+
+from harness.encoder.model import Encoder, build_encoder
+from harness.encoder.placement import DTYPES, Placement
+from harness.recipes import Recipe
+
+ROOT = Path(__file__).parents[1]
+OURS, PLAIN, LLM2VEC = "harness", "sentence-transformers", "llm2vec 0.2.3"
+
+
+def main() -> None:
+    """Measure all sides and print the table."""
+    asked = arguments()
+    place = Placement.choose(asked.device, asked.dtype)
+    dtype = getattr(torch, place.dtype)
+    torch.set_num_threads(asked.threads)
+    shape = SHAPES[asked.shape]
+    if asked.layers:
+        shape = type(shape)(**{**vars(shape), "layers": asked.layers})
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_checkpoint(folder / "base", shape, device=place.device, dtype=dtype)
+        recipe = Recipe(attention="bidirectional", max_length=LIMIT)
+        encoder = build_encoder(folder / "base", recipe, seed=None, place=place, name=asked.shape, revision="random")
+        torch.set_num_threads(asked.threads)
+        encoder.prove().require()
+        texts = write_texts(asked.texts, encoder.model.tokenizer)
+        (folder / "texts.json").write_text(json.dumps(texts))
+        measured = measure(asked, encoder, texts, folder)
+    lengths = np.array([len(ids) for ids in encoder.model.tokenizer(texts)["input_ids"]])
+    report(asked, place, encoder, lengths, measured, operations(shape, lengths))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=sorted(SHAPES), default="small")
+    parser.add_argument("--layers", type=int, help="so many layers of the shape, for a machine that is too small")
+    parser.add_argument("--texts", type=int, default=1_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", default="auto", choices=("auto", *DTYPES))
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of a CPU")
+    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
+    parser.add_argument("--llm2vec", metavar="PYTHON", help="an interpreter that has llm2vec 0.2.3")
+    parser.add_argument("--small", action="store_true", help="40 texts, one round")
+    asked = parser.parse_args()
+    if asked.small:
+        asked.texts, asked.rounds = 40, 1
+    return asked
+
+
+class Measured:
+    """Seconds of every round by side, embeddings of the last, the best matmul rate, and packed against padded."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = {}
+        self.embeddings: dict[str, np.ndarray] = {}
+        self.rate = 0.0
+        self.gap = 0.0
+
+
+def measure(asked: argparse.Namespace, encoder: Encoder, texts: list[str], folder: Path) -> Measured:
+    device = encoder.backbone.device.type
+    measured = Measured()
+    sides = {
+        OURS: lambda: encoder.encode(texts),
+        PLAIN: lambda: encoder.model.encode(texts, batch_size=32, show_progress_bar=False),
+    }
+    by_length = sorted(set(texts), key=len)
+    gap = encoder.encode(by_length, batch_size=32) - encoder.encode(by_length)
+    measured.gap = float(np.abs(gap).max())
+    encoder.model.encode(texts[:64], batch_size=32, show_progress_bar=False)  # kernels are chosen, memory is taken
+    if asked.llm2vec:
+        their_checkpoint(folder)
+    for _ in range(asked.rounds):
+        for name, encode in sides.items():
+            measured.rate = max(measured.rate, matmul_rate(device, encoder.backbone.dtype, clock=asked.clock))
+            wait(device)
+            start = CLOCKS[asked.clock]()
+            measured.embeddings[name] = np.asarray(encode(), dtype=np.float32)
+            wait(device)
+            measured.seconds.setdefault(name, []).append(CLOCKS[asked.clock]() - start)
+        if asked.llm2vec:
+            measured.seconds.setdefault(LLM2VEC, []).append(their_seconds(asked, folder, device))
+            measured.embeddings[LLM2VEC] = np.load(folder / "theirs.npy")
+    measured.rate = max(measured.rate, matmul_rate(device, encoder.backbone.dtype, clock=asked.clock))
+    return measured
+
+
+def their_checkpoint(folder: Path) -> None:
+    sys.path.insert(0, str(ROOT))
+    from tests.peers.material import their_base
+
+    their_base(folder / "base", folder / "theirs")
+
+
+def their_seconds(asked: argparse.Namespace, folder: Path, device: str) -> float:
+    """Of llm2vec, by its own clock, in its own interpreter."""
+    script = ROOT / "benchmarks" / "encode_llm2vec.py"
+    dtype = "float32" if device == "cpu" and asked.dtype == "auto" else asked.dtype
+    dtype = "bfloat16" if dtype == "auto" else dtype
+    words = (folder, device, dtype, asked.threads, LIMIT, asked.clock)
+    command = [asked.llm2vec, "-W", "ignore", str(script), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"llm2vec's side failed:\n{done.stderr[-2000:]}")
+    return float(done.stdout.split()[-1])
+
+
+def report(
+    asked: argparse.Namespace,
+    place: Placement,
+    encoder: Encoder,
+    lengths: np.ndarray,
+    measured: Measured,
+    operations_: float,
+) -> None:
+    best = {name: min(seconds) for name, seconds in measured.seconds.items()}
+    limit = operations_ / measured.rate
+    layers = f", {asked.layers} layers" if asked.layers else ""
+    print(
+        f"{asked.shape}{layers}, {place.dtype}: {len(lengths):,} texts, {lengths.sum():,} tokens, median "
+        f"{np.median(lengths):.0f}, p90 {np.percentile(lengths, 90):.0f}"
+    )
+    print(f"{asked.rounds} rounds, {asked.clock} seconds; {encoder.engine.describe()['kernel']}")
+    print(f"matrix products: {operations_ / 1e9:,.0f} GFLOP at {measured.rate / 1e9:,.0f} GFLOP/s")
+    print(f"{described(place.device)}\n")
+    print("| | s | tokens/s | of the matmul limit | ours is quicker | largest difference to ours |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    print(f"| matmul limit | {limit:.2f} | {lengths.sum() / limit:,.0f} | 100 % | | |")
+    ours = measured.embeddings[OURS]
+    for name, seconds in best.items():
+        gap = "" if name == OURS else f"{np.abs(measured.embeddings[name] - ours).max():.1e}"
+        times = "" if name == OURS else f"{seconds / best[OURS]:.2f} ×"
+        share = f"{limit / seconds:.0%}".replace("%", " %")
+        print(f"| {name} | {seconds:.2f} | {lengths.sum() / seconds:,.0f} | {share} | {times} | {gap} |")
+    print(f"\npacked against padded: {measured.gap:.1e} at a scale of {np.abs(ours).max():.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""What the encoder benchmarks read: random Llamas of known shapes, and texts of a realistic length mix."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from harness.mini import checkpoint_folder
+from harness.mini.corpus import pretraining_documents
+
+LIMIT = 512
+# Lengths in tokens: log-normal, median 26, 90th percentile 164, as a mix of captions, questions and paragraphs has it.
+MEDIAN, P90 = 26, 164
+_SIGMA = np.log(P90 / MEDIAN) / 1.2816
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """A Llama by its widths; weights do not matter for speed."""
+
+    hidden: int
+    inner: int
+    layers: int
+    heads: int
+    key_heads: int
+    vocabulary: int
+
+
+SHAPES = {
+    "small": Shape(hidden=288, inner=768, layers=6, heads=6, key_heads=6, vocabulary=2048),
+    "llama-3.2-1b": Shape(hidden=2048, inner=8192, layers=16, heads=32, key_heads=8, vocabulary=128_256),
+    "llama-2-7b": Shape(hidden=4096, inner=11_008, layers=32, heads=32, key_heads=32, vocabulary=32_000),
+}
+
+
+def write_checkpoint(folder: Path, shape: Shape, *, device: str, dtype: torch.dtype, seed: int = 0) -> None:
+    """A random Llama of `shape` with the tokenizer of the embedded base."""
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.inner,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_heads,
+        max_position_embeddings=LIMIT,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=1,
+        dtype=dtype,
+    )
+    with torch.device(device):
+        model = LlamaForCausalLM(config).to(dtype)
+    model.save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(checkpoint_folder() / name, folder / name)
+
+
+def write_texts(n: int, tokenizer: PreTrainedTokenizerFast, *, seed: int = 0) -> list[str]:
+    """`n` texts of the embedded English, cut out of its documents at the lengths above (in tokens, at most LIMIT)."""
+    draw = np.random.default_rng(seed)
+    lengths = np.clip(np.round(np.exp(draw.normal(np.log(MEDIAN), _SIGMA, n))), 2, LIMIT - 1).astype(int)
+    whole = " ".join(pretraining_documents(seed, 4_000))
+    offsets = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True, verbose=False)["offset_mapping"]
+    starts = random.Random(seed)
+    texts = []
+    for length in lengths:
+        first = starts.randrange(len(offsets) - length)
+        texts.append(whole[offsets[first][0] : offsets[first + length - 1][1]].strip())
+    return texts
+
+
+def operations(shape: Shape, lengths: np.ndarray) -> float:
+    """Floating-point operations of the matrix products for texts of so many tokens, no padding, every token seeing all.
+
+    A multiplication and an addition count as two; the embedding is a look-up.
+    """
+    width = shape.hidden // shape.heads
+    projections = shape.hidden * width * (2 * shape.heads + 2 * shape.key_heads)
+    layer = 2.0 * (projections + 3 * shape.hidden * shape.inner) * lengths.sum()
+    attention = 4.0 * shape.heads * width * (lengths.astype(float) ** 2).sum()
+    return shape.layers * (layer + attention)

@@ -1,0 +1,118 @@
+"""Parts of results with intervals: a score by position or by layer, and the controls that stand beside scores."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from harness.compare.aligned import align
+from harness.compare.entries import Entry
+from harness.compare.estimates import contributions, estimate_task
+from harness.store import Store
+
+By = Literal["position", "layer"]
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A score of one entry on a part of one result's outcomes, the mean over its seeds.
+
+    `value` is in the metric's unit, with a 95 % interval over units (words) for these checkpoints; None where it cannot
+    be estimated. `position` and `layer` say which part, where it was asked for.
+    """
+
+    base: str
+    variant: str
+    task: str
+    subset: str
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    n_examples: int
+    n_units: int
+    seeds: tuple[int | None, ...]
+    position: int | None = None
+    layer: int | None = None
+
+
+def cells(
+    store: Store,
+    entries: Sequence[Entry],
+    *,
+    scores: pd.DataFrame,
+    tasks: Collection[str],
+    subsets: Collection[str],
+    by: By | None = None,
+    resamples: int = RESAMPLES,
+) -> list[Cell]:
+    """Estimate `entries` on the subsets of `tasks`, on all their outcomes or on those of each position or layer.
+
+    `scores` are rows of Store.scores, with those that stand beside scores if such are asked for. No cell depends on
+    which others are asked for.
+    """
+    owner = {system.system_id: entry for entry in entries for system in entry.systems}
+    rows = scores[scores["task"].isin(tasks) & scores["subset"].isin(subsets) & scores["system_id"].isin(owner)]
+    made: list[Cell] = []
+    for (task, _, subset, metric, _), group in rows.groupby(
+        ["task", "split", "subset", "metric", "revision"], sort=False
+    ):
+        outcomes = store.outcomes(results=group["result"])
+        parts = [(None, outcomes)] if by is None else [(value, part) for value, part in outcomes.groupby(by)]
+        for value, part in parts:
+            where: dict[str, int] = {} if by is None else {by: int(str(value))}
+            named = (str(task), str(subset), str(metric))
+            made += _of_part(part, group, owner, named=named, where=where, resamples=resamples)
+    return made
+
+
+def _of_part(
+    outcomes: pd.DataFrame,
+    group: pd.DataFrame,
+    owner: dict[str, Entry],
+    *,
+    named: tuple[str, str, str],
+    where: dict[str, int],
+    resamples: int,
+) -> list[Cell]:
+    task, subset, metric = named
+    place = {int(r["result"]): (owner[r["system_id"]], r["seed"]) for r in group.to_dict("records")}
+    made = []
+    for data in align(outcomes, metric=metric):
+        columns: dict[tuple[str, str], dict[int | None, int]] = {}
+        for number, column in data.column.items():
+            entry, seed = place[number]
+            columns.setdefault(entry.name, {})[None if pd.isna(seed) else int(seed)] = column
+        found, _ = estimate_task(
+            data,
+            contributions(data, metric=metric),
+            metric=metric,
+            entries=list(columns.values()),
+            pairs=[],
+            rng=np.random.default_rng([zlib.crc32(repr((named, sorted(where.items()))).encode())]),
+            resamples=resamples,
+        )
+        for (base, variant), each in zip(columns, found, strict=True):
+            made.append(
+                Cell(
+                    base=base,
+                    variant=variant,
+                    task=task,
+                    subset=subset,
+                    metric=metric,
+                    value=each.value,
+                    low=each.interval.low if each.interval else None,
+                    high=each.interval.high if each.interval else None,
+                    n_examples=data.n_examples,
+                    n_units=data.n_units,
+                    seeds=tuple(columns[base, variant]),
+                    **where,  # type: ignore[arg-type]
+                )
+            )
+    return made
