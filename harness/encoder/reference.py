@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,12 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
 from harness.encoder.placement import Placement, fit_threads
-from harness.encoder.words import CHOSEN, Take
+from harness.encoder.reader import Reader
+from harness.encoder.words import Take, read_words
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.encoder.language_model import LanguageModel
-
-BATCH = 128  # texts whose words are read at once
 
 
 class ReferenceEncoder:
@@ -68,10 +66,11 @@ class ReferenceEncoder:
         *,
         take: Take | Sequence[Take] = "mean",
         keep_cut: bool = False,
+        batch_size: int | None = None,
     ) -> np.ndarray:
-        """States of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding.
+        """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding.
 
-        `take` and `keep_cut` as in encoder.words.
+        `take` and `keep_cut` as in encoder.words, `batch_size` as in Encoder.encode.
         """
         backbone, tokenizer = getattr(self.model[0], "model", None), self.model.tokenizer
         if backbone is None or not getattr(tokenizer, "is_fast", False):
@@ -79,54 +78,11 @@ class ReferenceEncoder:
                 f"{self.name} has no transformer with a tokenizer that gives character offsets, so no word vectors; "
                 "measure it on tasks of whole texts"
             )
-        taken: Sequence[Take] = [take] * len(texts) if isinstance(take, str) else take
-        return _read_words(backbone, tokenizer, texts, spans, taken, limit=self.max_tokens, keep_cut=keep_cut)
+        reader = Reader(backbone, tokenizer, limit=self.model.max_seq_length or tokenizer.model_max_length)
+        return read_words(reader, texts, spans, take=take, keep_cut=keep_cut, batch_size=batch_size)
 
     def language_model(self) -> LanguageModel:
         raise HarnessError(f"{self.name} is a reference, no causal language model; leave the retention tasks out")
-
-
-@torch.inference_mode()
-def _read_words(
-    backbone: Any,
-    tokenizer: Any,
-    texts: Sequence[str],
-    spans: Sequence[tuple[int, int]],
-    taken: Sequence[Take],
-    *,
-    limit: int,
-    keep_cut: bool,
-) -> np.ndarray:
-    """As ReferenceEncoder.word_vectors: in plain padded batches, for an encoder may have any attention."""
-    device = next(backbone.parameters()).device
-    wanted: dict[str, list[int]] = defaultdict(list)
-    for index, text in enumerate(texts):
-        wanted[text].append(index)
-    order = sorted(wanted, key=len)
-    result: np.ndarray | None = None
-    for first in range(0, len(order), BATCH):
-        batch = order[first : first + BATCH]
-        tokens = tokenizer(
-            batch, padding=True, truncation=True, max_length=limit, return_offsets_mapping=True, return_tensors="pt"
-        )
-        offsets = tokens.pop("offset_mapping").numpy()
-        output = backbone(**tokens.to(device), output_hidden_states=True)
-        states_LBTD = torch.stack(output.hidden_states).float().cpu().numpy()
-        if result is None:
-            result = np.full((len(states_LBTD), len(texts), states_LBTD.shape[-1]), np.nan, dtype=np.float32)
-        for row, text in enumerate(batch):
-            begins, ends = offsets[row].T
-            for i in wanted[text]:
-                start, end = spans[i]
-                inside = np.flatnonzero((begins < end) & (ends > start) & (ends > begins))
-                if len(inside) and ends.max() >= end:
-                    result[:, i] = states_LBTD[:, row, inside[CHOSEN[taken[i]]]].mean(axis=1)
-                elif not keep_cut:
-                    word = text[start:end]
-                    raise HarnessError(f"the word {word!r} is cut off at {limit} tokens; shorten {text[:60]!r}")
-    if result is None:
-        raise HarnessError("no words to read; give at least one text and span")
-    return result
 
 
 def build_reference(folder: Path, *, bare: bool, place: Placement, name: str, revision: str) -> ReferenceEncoder:

@@ -17,7 +17,7 @@ from harness.encoder.tokens import Tokens, tokenise
 from harness.errors import HarnessError
 
 Take = Literal["mean", "first", "last"]
-CHOSEN: dict[Take, slice] = {"mean": slice(None), "first": slice(0, 1), "last": slice(-1, None)}
+_CHOSEN: dict[Take, slice] = {"mean": slice(None), "first": slice(0, 1), "last": slice(-1, None)}
 
 
 def word_vectors(
@@ -126,7 +126,7 @@ def _places(
             if not len(inside) or offsets_T2.max() < spans[index][1]:
                 cut.append(index)
             else:
-                places[-1].append((index, inside[CHOSEN[taken[index]]]))
+                places[-1].append((index, inside[_CHOSEN[taken[index]]]))
     return places, sorted(cut)
 
 
