@@ -47,6 +47,7 @@ def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: Pr
 def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
     """Return what a site is made of: the results, the systems and runs behind them, and the code that draws it."""
     digest = hashlib.sha256(scores.to_csv(index=False).encode())
+    digest.update(store.scores(beside=True)["result"].to_numpy().tobytes())
     kept = (store.systems(), store.runs(), store.overlaps(), store.noise_floors(), store.calibration())
     digest.update(repr((resamples, *kept, list(store.stages()))).encode())
     packages = ("leaderboard", "harness.compare", "harness.contamination", "harness.stats")

@@ -11,7 +11,7 @@ import pandas as pd
 from harness.compare import TaskName
 from harness.metrics import get_metric
 from harness.records import Run, System
-from leaderboard.text import change, flatten
+from leaderboard.text import change, flatten, score
 
 _RECORDED = ("harness", "commit", "platform", "python", "device_name", "threads", "contrasts")
 
@@ -33,12 +33,12 @@ class Moved:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One run of one system; `changes` names what differs from the entry's run before it."""
+    """One run of one system; `changes` names what differs from its variant's and seed's run before it."""
 
     date: str
     system: System
     run: Run
-    n_tasks: int
+    scores: tuple[tuple[str, str], ...]  # task and score, as written
     changes: tuple[str, ...]
     moved: tuple[Moved, ...]
     first: bool
@@ -46,17 +46,16 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Past:
-    """All runs of a base × variant, oldest first."""
+    """All runs on a base, oldest first."""
 
     base: str
-    variant: str
     events: tuple[Event, ...]
 
 
 def make_history(everything: pd.DataFrame, systems: Sequence[System], runs: Mapping[str, Run]) -> tuple[Past, ...]:
-    """Arrange all results, superseded ones too, by base × variant and time; seeds are followed apart."""
+    """Arrange all results, superseded ones too, by base and time; each system is followed by its seed."""
     by_id = {system.system_id: system for system in systems}
-    groups: dict[tuple[str, str], list[Event]] = {}
+    groups: dict[str, list[Event]] = {}
     last: dict[tuple[str, str, int | None], tuple[System, Run]] = {}
     scores: dict[tuple[str, str, int | None], dict[TaskName, tuple[str, float]]] = {}
     order = everything.groupby("run_id")["result"].min().sort_values()
@@ -75,19 +74,22 @@ def make_history(everything: pd.DataFrame, systems: Sequence[System], runs: Mapp
                 moved.append(Moved(task=task, metric=metric, before=before[1], after=value))
             known[task] = (metric, value)
         earlier = last.get(key)
-        groups.setdefault(key[:2], []).append(
+        groups.setdefault(key[0], []).append(
             Event(
                 date=f"{run.started_at:%Y-%m-%d %H:%M} UTC",
                 system=system,
                 run=run,
-                n_tasks=len(rows),
+                scores=tuple(
+                    (str(row["task"]), score(float(row["score"]), str(row["metric"])))
+                    for row in rows.sort_values(["task", "split", "subset"]).to_dict("records")
+                ),
                 changes=_changes(earlier, (system, run)) if earlier else (),
                 moved=tuple(sorted(moved, key=_size)),
                 first=earlier is None,
             )
         )
         last[key] = (system, run)
-    return tuple(Past(base=b, variant=v, events=tuple(events)) for (b, v), events in sorted(groups.items()))
+    return tuple(Past(base=base, events=tuple(events)) for base, events in sorted(groups.items()))
 
 
 def _size(moved: Moved) -> float:

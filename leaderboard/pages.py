@@ -16,7 +16,8 @@ from harness.compare import Places, Progress, TaskName, place_scores, scope_of
 from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text
-from leaderboard.answers import Answers, Changed, answers_of, changed, script_of
+from leaderboard.answers import Answers, Changed, Flip, answers_of, changed, script_of
+from leaderboard.beside import read_beside, with_layers
 from leaderboard.model import Base, Row, Site, Task
 from leaderboard.tables import write_tables
 from leaderboard.words import make_words
@@ -46,24 +47,25 @@ def write_pages(
     for name in ASSETS:
         _write(folder, f"assets/{name}", (files("leaderboard") / "assets" / name).read_text("utf-8"))
     found = _write_tasks(store, site, scores, folder, render, count)
-    for base in site.bases:
+    everything = store.scores(beside=True)
+    words = []
+    for b, base in enumerate(site.bases):
         of_base = found.flips.get(base.key, {})
         for pair in base.pairs:
             count(f"{pair.label}")
             flips = of_base.get((pair.contrast.variant, pair.contrast.against), {})
-            render(pair.href, "compare.html", base=base, step=pair, flips=flips)
+            render(pair.href, "compare.html", base=base, step=pair, flips=flips, shown=_by_turns(flips))
         places = {task: read for (key, task), read in found.places.items() if key == base.key}
+        beside = read_beside(store, base, everything)
+        words.append(make_words(base, places, beside, ident=f"w{b}"))
+        every = with_layers(base, places, beside)
         for row in base.all_rows:
             count(row.entry.variant)
-            layers = figures.layer_curves(places, row, "y")
+            layers = figures.layer_curves(every, row, "y")
             render(row.href, "system.html", base=base, row=row, layers=layers)
     count("tables")
-    words = [
-        make_words(base, {task: read for (key, task), read in found.places.items() if key == base.key})
-        for base in site.bases
-    ]
     downloads = write_tables(store, site, found.places, folder / "downloads")
-    render("words.html", "words.html", words=[each for each in words if each.types])
+    render("words.html", "words.html", words=[each for each in words if each.types or each.diagnostics])
     render("methods.html", "methods.html")
     render("history.html", "history.html")
     render("downloads.html", "downloads.html", downloads=downloads)
@@ -149,6 +151,12 @@ def _find_flips(found: _Found, base: Base, task: Task, answers: Answers) -> None
         flips = changed(answers, *entries, most=most)
         if flips is not None:
             of_base.setdefault(names, {})[task] = flips
+
+
+def _by_turns(flips: Mapping[Task, Changed]) -> list[tuple[Task, Flip]]:
+    """Return the largest change of every task, then the second largest: sizes of two tasks do not compare."""
+    ranked = [(place, task, flip) for task, found in flips.items() for place, flip in enumerate(found.shown)]
+    return [(task, flip) for _, task, flip in sorted(ranked, key=lambda each: each[0])]
 
 
 def _renderer(site: Site, folder: Path) -> Callable[..., None]:

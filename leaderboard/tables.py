@@ -31,11 +31,20 @@ def write_tables(
     folder.mkdir(parents=True)
     frames = {
         "results": ("one row a system and task, superseded ones too, as stored", store.scores(current=False)),
-        "scores": ("one row a variant and task: mean over seeds, interval, rank", _frame(_scores(site))),
-        "comparisons": ("one row a pair and task: difference, interval, p values, verdict", _frame(_pairs(site))),
-        "means": ("one row a pair: the mean over its tasks, on how many it is better", _frame(_means(site))),
-        "places": ("word tasks by layer and token position", _frame(_places(places))),
-        "training": ("the loss of every stage by step", _frame(_losses(site))),
+        "scores": (
+            "one row a variant and task: mean over seeds, interval, rank; the table, the charts of a task",
+            _frame(_scores(site)),
+        ),
+        "comparisons": (
+            "one row a pair and task: difference, interval, p values, verdict; the forest plots",
+            _frame(_pairs(site)),
+        ),
+        "means": (
+            "one row a pair: the mean over its tasks, on how many it is better; the ladder",
+            _frame(_means(site)),
+        ),
+        "places": ("word tasks by layer and token position; the charts of the words page", _frame(_places(places))),
+        "training": ("the loss of every stage by step; the training curves", _frame(_losses(site))),
     }
     made = []
     for name, (about, frame) in frames.items():

@@ -113,7 +113,7 @@ def _part(progress: Progress | None, at: int, n: int, base: str) -> Progress | N
 
 def _without_base(entries: Sequence[Entry], scores: pd.DataFrame) -> list[str]:
     """Return [""] if there is a section of no base: references measured where no variant was, or no variant at all."""
-    if all(entry.kind == "reference" or not entry.base for entry in entries):
+    if all(entry.is_reference or not entry.base for entry in entries):
         return [""]
     references = scores[scores["kind"].eq("reference")]
     return [""] if set(references["task"]) - set(scores["task"][scores["kind"].eq("variant")]) else []
@@ -272,7 +272,9 @@ class _Rows:
         counted = [cell for cell in cells if not cell.task.is_retention] or cells
         measured = sum(cell.score is not None for cell in counted)
         if entry.kind != "variant":
-            notes = ["reference model"] if entry.kind == "reference" else []
+            notes = ["reference model"] if entry.is_reference else []
+            if measured == len(counted) and entry.variant in self._ranks.unranked and entry.is_reference:
+                notes.append(f"unranked: {self._ranks.unranked[entry.variant]}")
             return notes if measured == len(counted) else [*notes, f"{measured} of {len(counted)} tasks"]
         used = {str(row["run_id"]) for system in entry.systems for row in self._results[system.system_id]}
         notes = [] if all(self._kept.runs[run_id].proven for run_id in used) else ["unranked: no mask proof"]

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from harness.compare import Places, PlaceScore
+from leaderboard.beside import Beside, with_layers, without_score
 from leaderboard.figures import Figure, place_curves, score_forest
 from leaderboard.model import Base, Row, Task
 
-_SIDES = ("Before", "After")  # XBefore and XAfter ask one question on two sides of the word, and share a chart
+# XBefore, XAt and XAfter ask one question on the sides of a word, and share a chart.
+_SIDES = ("Before", "At", "After")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +23,9 @@ class Question:
     label: str
     tasks: tuple[Task, ...]
     by_position: Figure | None
-    by_layer: Figure | None
+    by_layer: tuple[tuple[Task, Figure], ...]
     forests: tuple[Markup, ...]
+    beside: tuple[Beside, ...]
     rows: tuple[tuple[Row, Task, PlaceScore], ...]
 
 
@@ -32,35 +35,58 @@ class Words:
 
     base: Base
     types: Mapping[str, tuple[Question, ...]]
+    diagnostics: tuple[Beside, ...]  # of no task that has a score
 
 
-def make_words(base: Base, places: Mapping[Task, Places]) -> Words:
-    """Arrange the tasks of `places`: those whose outcomes name a layer or a position."""
+def make_words(base: Base, places: Mapping[Task, Places], beside: dict[str, Beside], *, ident: str) -> Words:
+    """Arrange the tasks of `places`, those whose outcomes name a layer or a position, and what is beside them."""
+    read = [task for task in base.tasks if task in places]
     groups: dict[tuple[str, str], list[Task]] = {}
-    for task in base.tasks:
-        if task in places:
-            groups.setdefault((task.task_type, _stem(task)), []).append(task)
+    for task in read:
+        groups.setdefault((task.task_type, _stem(task, read)), []).append(task)
     types: dict[str, list[Question]] = {}
     for i, ((kind, label), tasks) in enumerate(groups.items()):
-        types.setdefault(kind, []).append(_question(base, label, tasks, places, ident=f"w{base.key}-{i}"))
-    return Words(base=base, types={kind: tuple(found) for kind, found in types.items()})
+        question = _question(base, label, tasks, places, beside, ident=f"{ident}-{i}")
+        types.setdefault(kind, []).append(question)
+    return Words(
+        base=base,
+        types={kind: tuple(found) for kind, found in types.items()},
+        diagnostics=tuple(without_score(base, beside)),
+    )
 
 
-def _stem(task: Task) -> str:
+def _stem(task: Task, others: Sequence[Task]) -> str:
+    """Return what a task is called without its side, if another side of it is there."""
+    labels = {other.label for other in others}
     for side in _SIDES:
-        if task.name[0].endswith(side) and task.label == task.name[0]:
-            return task.label.removesuffix(side)
+        stem = task.label.removesuffix(side)
+        if stem != task.label and any(stem + other in labels for other in _SIDES if other != side):
+            return stem
     return task.label
 
 
-def _question(base: Base, label: str, tasks: Sequence[Task], places: Mapping[Task, Places], *, ident: str) -> Question:
+def _question(
+    base: Base,
+    label: str,
+    tasks: Sequence[Task],
+    places: Mapping[Task, Places],
+    beside: dict[str, Beside],
+    *,
+    ident: str,
+) -> Question:
     found = [(task, places[task]) for task in tasks]
     rows = base.all_rows
     by_name = {row.entry.name: row for row in rows}
     positions = place_curves(
         found, rows, by="position", at=None, title=f"{label}: score by token position", ident=f"{ident}p"
     )
-    layers = place_curves(found[:1], rows, by="layer", at=None, title=f"{label}: score by layer", ident=f"{ident}l")
+    every = with_layers(base, dict(found), beside)
+    layers = []
+    for i, (task, read) in enumerate(every.items()):
+        title = f"{task.label}: score by layer"
+        figure = place_curves([(task, read)], rows, by="layer", at=None, title=title, ident=f"{ident}l{i}")
+        if figure is not None:
+            layers.append((task, figure))
     drawn = () if positions or layers else tuple(score_forest(base, t, f"{ident}f{i}") for i, t in enumerate(tasks))
     order = {row.entry.name: i for i, row in enumerate(rows)}
     table = [(by_name[s.entry], task, s) for task, read in found for s in read.scores if s.entry in by_name]
@@ -69,7 +95,8 @@ def _question(base: Base, label: str, tasks: Sequence[Task], places: Mapping[Tas
         label=label,
         tasks=tuple(tasks),
         by_position=positions,
-        by_layer=layers,
+        by_layer=tuple(layers),
         forests=drawn,
+        beside=tuple(beside[task.name[0]] for task in tasks if task.name[0] in beside),
         rows=tuple(table) if positions or layers else (),
     )

@@ -1,0 +1,94 @@
+"""What stands beside the scores of word tasks: controls, and the same probe on every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harness.compare import Cell, Places, cells, place_scores
+from harness.store import Store
+from leaderboard.model import Base, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """Of one task (named, for it need not have a score): results at each layer, and controls by variant and name."""
+
+    task: str
+    task_type: str
+    layers: Places | None
+    metric: str  # of `layers`
+    controls: tuple[Cell, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The controls, in the order in which they were stored."""
+        return tuple(dict.fromkeys(cell.subset for cell in self.controls))
+
+    def of(self, variant: str, name: str) -> Cell | None:
+        """Return one control of one variant."""
+        return next((cell for cell in self.controls if cell.variant == variant and cell.subset == name), None)
+
+    def has(self, variant: str) -> bool:
+        """Whether a variant has any."""
+        return any(cell.variant == variant for cell in self.controls)
+
+
+def read_beside(store: Store, base: Base, everything: pd.DataFrame) -> dict[str, Beside]:
+    """Return what `everything` (Store.scores with `beside`) holds beside the scores of `base`, by task.
+
+    Outcomes are read a result's group at a time.
+    """
+    entries = [row.entry for row in base.all_rows]
+    place = {system.system_id: (entry.name, system.seed) for entry in entries for system in entry.systems}
+    scored = {(task.name[0], task.name[2]) for task in base.tasks}
+    here = everything[everything["system_id"].isin(place)]
+    aside = [(task, subset) not in scored for task, subset in zip(here["task"], here["subset"], strict=True)]
+    found: dict[str, Beside] = {}
+    for task, of_task in here[aside].groupby("task", sort=False):
+        layers, metric, controls = None, "", []
+        for (subset, name), group in of_task.groupby(["subset", "metric"], sort=False):
+            outcomes = store.outcomes(results=group["result"])
+            if outcomes["layer"].nunique() > 1:
+                layers, metric = place_scores(outcomes, _members(group, place), metric=str(name)), str(name)
+            else:
+                controls += cells(store, entries, scores=group, tasks=[str(task)], subsets=[str(subset)])
+        found[str(task)] = Beside(
+            task=str(task),
+            task_type=str(of_task["task_type"].iloc[0]),
+            layers=layers,
+            metric=metric,
+            controls=tuple(controls),
+        )
+    return found
+
+
+def _members(
+    group: pd.DataFrame, place: dict[str, tuple[tuple[str, str], int | None]]
+) -> dict[tuple[str, str], dict[int | None, int]]:
+    members: dict[tuple[str, str], dict[int | None, int]] = {}
+    for system, number in zip(group["system_id"], group["result"], strict=True):
+        entry, seed = place[system]
+        members.setdefault(entry, {})[seed] = int(number)
+    return members
+
+
+def with_layers(base: Base, places: dict[Task, Places], beside: dict[str, Beside]) -> dict[Task, Places]:
+    """Return the places of each word task, at every layer where they were measured."""
+    read: dict[Task, Places] = {}
+    for task in base.tasks:
+        aside = beside.get(task.name[0])
+        layers = aside.layers if aside and aside.metric in task.metrics else None
+        if layers is not None:
+            read[task] = layers
+        elif task in places:
+            read[task] = places[task]
+    return read
+
+
+def without_score(base: Base, beside: dict[str, Beside]) -> Sequence[Beside]:
+    """Return what belongs to no task that has a score: diagnostics of their own."""
+    scored = {task.name[0] for task in base.tasks}
+    return [each for name, each in beside.items() if name not in scored]
