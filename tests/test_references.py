@@ -67,6 +67,12 @@ def test_word_vectors_are_means_of_the_words_tokens_at_every_layer(tiny_bert: Pa
     with torch.no_grad():
         states = encoder.model[0].model(**tokens, output_hidden_states=True).hidden_states
     np.testing.assert_allclose(found[:, 0], torch.stack(states)[:, 0, 2].numpy(), atol=1e-6)  # [CLS] [UNK] river
+    both = encoder.word_vectors(["the river fish king"] * 2, [(4, 14)] * 2, take=["first", "last"])
+    np.testing.assert_allclose(both[:, 0], found[:, 0], atol=1e-6)
+    np.testing.assert_allclose(both[:, 1], torch.stack(states)[:, 0, 3].numpy(), atol=1e-6)
+    far = encoder.word_vectors(["king " * 70 + "far", "king"], [(350, 353), (0, 4)], keep_cut=True)
+    assert np.isnan(far[:, 0]).all()
+    np.testing.assert_allclose(far[:, 1], found[:, 1], atol=1e-5)
     with pytest.raises(HarnessError, match="'far' is cut off at 64 tokens"):
         encoder.word_vectors(["king " * 70 + "far"], [(350, 353)])
     with pytest.raises(HarnessError, match="no causal language model"):

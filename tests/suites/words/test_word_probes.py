@@ -16,9 +16,11 @@ from harness.suites.words import TASKS, labels, task_entry, task_names
 from harness.suites.words import scores as score_tasks
 from harness.suites.words.crossval import predict_labels, predict_scores
 from harness.suites.words.data.examples import WordExample, blank_spans
+from harness.suites.words.data.folder import open_word_data
 from harness.suites.words.labels import measure_labels
 from harness.suites.words.official import measure_official
 from harness.suites.words.scores import measure_norms, measure_similarity
+from harness.suites.words.tasks import WordTask
 from tests.test_run import Ear
 
 NOUNS = [f"n{i}" for i in range(24)]
@@ -217,6 +219,21 @@ def test_names_are_one_a_task() -> None:
         task_entry("WiCCosin")
 
 
+def test_a_control_without_a_correlation_is_left_out_and_said(shared_data: Path) -> None:
+    """Every first token the same, as where a tokenizer begins each word with a blank: one cosine for all pairs."""
+
+    class Blank(Fake):
+        def word_vectors(self, texts, spans, *, take="mean", keep_cut=False) -> np.ndarray:
+            layers = super().word_vectors(texts, spans, take=take, keep_cut=keep_cut)
+            layers[:, [i for i in range(len(texts)) if (take if isinstance(take, str) else take[i]) == "first"]] = 1.0
+            return layers
+
+    data = open_word_data(shared_data / "probes", ["rg65"])
+    results = WordTask(task_entry("RG65"), data).run(Blank(causal=True))
+    assert [result.key.subset for result in results] == ["default", "last token", "layers"]
+    assert results[0].note.startswith("undefined, all predictions being equal: first token")
+
+
 PLACE = Placement(device="cpu", dtype="float32")
 
 
@@ -268,7 +285,6 @@ def test_a_causal_model_knows_nothing_before_the_target(shared_data: Path) -> No
     from harness.compare.estimates import contributions, estimate_task
     from harness.encoder.model import build_encoder
     from harness.recipes import Recipe
-    from harness.suites.words.data.folder import open_word_data
     from harness.suites.words.data.parse import parse
 
     folder = shared_data / "models" / "babyllama-char105"
