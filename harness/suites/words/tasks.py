@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
 from harness.contamination.texts import text_hashes
-from harness.outcomes import TaskResult
+from harness.outcomes import TaskResult, shown_texts
 from harness.suites.task import TaskEncoder, TaskInfo
 from harness.suites.words import WordEntry, task_revision
+from harness.suites.words.data.examples import WordExample
 from harness.suites.words.data.folder import WordData
 from harness.suites.words.data.parse import parse
 from harness.suites.words.labels import measure_labels
 from harness.suites.words.official import measure_official
 from harness.suites.words.reading import WordReader
-from harness.suites.words.results import SPLIT, result
+from harness.suites.words.results import SCORE, SPLIT, result
 from harness.suites.words.scores import measure_norms, measure_similarity
 
 _MEASURE = {
@@ -57,9 +59,19 @@ class WordTask:
                 seconds=seconds if number == 0 else 0.0,
                 texts=text_hashes(text for example in words.examples for text in example.texts),
                 note="; ".join(filter(None, (lost, words.note))),
+                shown=_shown(words.examples) if part.subset == SCORE else None,
             )
             for number, part in enumerate(parts)
         ]
+
+
+def _shown(examples: Iterable[WordExample]) -> dict[str, str]:
+    """What readers see: the texts, with the word in brackets."""
+    marked = {
+        e.example_id: " ⟷ ".join(f"{t[:a]}[{t[a:b]}]{t[b:]}" for t, (a, b) in zip(e.texts, e.spans, strict=True))
+        for e in examples
+    }
+    return shown_texts(marked, marked.values())
 
 
 def word_task_info(entry: WordEntry) -> TaskInfo:
