@@ -4,8 +4,9 @@
     python benchmarks/encode.py --shape llama-3.2-1b --device cuda     # bfloat16; also llama-2-7b
     python benchmarks/encode.py --small                                # the same path in seconds
 
-The checkpoint is random, its tokenizer that of the embedded base, its attention bidirectional. The texts have a median
-of 26 tokens and a 90th percentile of 164. Both peers encode in batches of 32, as they do by default; llm2vec runs in an
+The checkpoint is random, its tokenizer that of the embedded base, its attention bidirectional. The texts are
+generated English with a median of 26 tokens and a 90th percentile of 164; give real ones, and a tokenizer that fits,
+with --texts-file and --tokenizer. Both peers encode in batches of 32, as they do by default; llm2vec runs in an
 environment of its own (`nox -s peers` makes one) and is left out where none is named. All sides are measured in turns,
 `--rounds` times, and the quickest round of each counts. The limit is the time that the model's matrix products take at
 the rate of the machine's best square product, measured before and after each round. Seconds are wall time, tokenising
@@ -24,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from machine import CLOCKS, described, matmul_rate, wait
-from material import LIMIT, SHAPES, operations, write_checkpoint, write_texts
+from material import LIMIT, SHAPES, operations, padding_factor, shape_of, write_checkpoint, write_texts
 
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import DTYPES, Placement
@@ -40,20 +41,21 @@ def main() -> None:
     place = Placement.choose(asked.device, asked.dtype)
     dtype = getattr(torch, place.dtype)
     torch.set_num_threads(asked.threads)
-    shape = SHAPES[asked.shape]
-    if asked.layers:
-        shape = type(shape)(**{**vars(shape), "layers": asked.layers})
+    shape = shape_of(asked.shape, asked.layers)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_checkpoint(folder / "base", shape, device=place.device, dtype=dtype)
+        write_checkpoint(folder / "base", shape, device=place.device, dtype=dtype, tokenizer=asked.tokenizer)
         recipe = Recipe(attention="bidirectional", max_length=LIMIT)
         encoder = build_encoder(folder / "base", recipe, seed=None, place=place, name=asked.shape, revision="random")
         torch.set_num_threads(asked.threads)
         encoder.prove().require()
         texts = write_texts(asked.texts, encoder.model.tokenizer)
+        if asked.texts_file:
+            texts = [line for line in asked.texts_file.read_text(encoding="utf-8").splitlines() if line][: asked.texts]
         (folder / "texts.json").write_text(json.dumps(texts))
         measured = measure(asked, encoder, texts, folder)
-    lengths = np.array([len(ids) for ids in encoder.model.tokenizer(texts)["input_ids"]])
+    lengths = np.minimum([len(ids) for ids in encoder.model.tokenizer(texts)["input_ids"]], LIMIT)
+    print(f"padding in batches of 32 sorted by characters: {padding_factor(texts, lengths):.2f} tokens for one")
     report(asked, place, encoder, lengths, measured, operations(shape, lengths))
 
 
@@ -62,6 +64,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shape", choices=sorted(SHAPES), default="small")
     parser.add_argument("--layers", type=int, help="so many layers of the shape, for a machine that is too small")
     parser.add_argument("--texts", type=int, default=1_000)
+    parser.add_argument("--texts-file", type=Path, help="texts of your own, one a line")
+    parser.add_argument("--tokenizer", type=Path, help="a folder with a tokenizer in place of the embedded base's")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto", choices=("auto", *DTYPES))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from harness.mini import checkpoint_folder
 from harness.mini.corpus import pretraining_documents
@@ -32,6 +31,11 @@ class Shape:
     vocabulary: int
 
 
+def shape_of(name: str, layers: int | None) -> Shape:
+    """The shape called `name`, with so many layers only where that is asked."""
+    return replace(SHAPES[name], layers=layers) if layers else SHAPES[name]
+
+
 SHAPES = {
     "small": Shape(hidden=288, inner=768, layers=6, heads=6, key_heads=6, vocabulary=2048),
     "llama-3.2-1b": Shape(hidden=2048, inner=8192, layers=16, heads=32, key_heads=8, vocabulary=128_256),
@@ -39,11 +43,14 @@ SHAPES = {
 }
 
 
-def write_checkpoint(folder: Path, shape: Shape, *, device: str, dtype: torch.dtype, seed: int = 0) -> None:
-    """A random Llama of `shape` with the tokenizer of the embedded base."""
+def write_checkpoint(
+    folder: Path, shape: Shape, *, device: str, dtype: torch.dtype, tokenizer: Path | None = None, seed: int = 0
+) -> None:
+    """A random Llama of `shape` with the tokenizer of a folder, or of the embedded base."""
     torch.manual_seed(seed)
+    words = AutoTokenizer.from_pretrained(tokenizer or checkpoint_folder())
     config = LlamaConfig(
-        vocab_size=shape.vocabulary,
+        vocab_size=max(shape.vocabulary, len(words)),
         hidden_size=shape.hidden,
         intermediate_size=shape.inner,
         num_hidden_layers=shape.layers,
@@ -51,15 +58,14 @@ def write_checkpoint(folder: Path, shape: Shape, *, device: str, dtype: torch.dt
         num_key_value_heads=shape.key_heads,
         max_position_embeddings=LIMIT,
         tie_word_embeddings=True,
-        bos_token_id=0,
-        eos_token_id=1,
+        bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id,
         dtype=dtype,
     )
     with torch.device(device):
         model = LlamaForCausalLM(config).to(dtype)
     model.save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(checkpoint_folder() / name, folder / name)
+    words.save_pretrained(folder)
 
 
 def write_texts(n: int, tokenizer: PreTrainedTokenizerFast, *, seed: int = 0) -> list[str]:
@@ -74,6 +80,13 @@ def write_texts(n: int, tokenizer: PreTrainedTokenizerFast, *, seed: int = 0) ->
         first = starts.randrange(len(offsets) - length)
         texts.append(whole[offsets[first][0] : offsets[first + length - 1][1]].strip())
     return texts
+
+
+def padding_factor(texts: list[str], lengths: np.ndarray, *, batch_size: int = 32) -> float:
+    """Tokens that batches of texts sorted by characters hold, padding included, for every token that is text."""
+    order = np.argsort([-len(text) for text in texts], kind="stable")
+    batches = [lengths[order[first : first + batch_size]] for first in range(0, len(order), batch_size)]
+    return float(sum(batch.max() * len(batch) for batch in batches) / lengths.sum())
 
 
 def operations(shape: Shape, lengths: np.ndarray) -> float:

@@ -25,7 +25,7 @@ from pathlib import Path
 import torch
 import yaml
 from machine import CLOCKS, described
-from material import SHAPES, write_checkpoint
+from material import SHAPES, shape_of, write_checkpoint
 
 from harness.bases import resolve_base
 from harness.cards import card_folders, load_cards
@@ -71,9 +71,7 @@ def arguments() -> argparse.Namespace:
 
 def make_systems(asked: argparse.Namespace, place: Placement) -> dict[str, Path]:
     """The base, cards of two steps a stage in the working directory, and each variant as a folder for mteb."""
-    shape = SHAPES[asked.shape]
-    if asked.layers:
-        shape = type(shape)(**{**vars(shape), "layers": asked.layers})
+    shape = shape_of(asked.shape, asked.layers)
     write_checkpoint(Path("base"), shape, device=place.device, dtype=getattr(torch, place.dtype))
     Path("model_cards").mkdir()
     for path in (path for folder in card_folders() for path in folder.glob("*.md")):

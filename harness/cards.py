@@ -30,6 +30,7 @@ class Card(Strict):
     pooling: Literal["mean"] = "mean"
     max_length: int = Field(512, ge=4)
     instruction: str | None = Field(None, min_length=1, pattern=r"\S")
+    task_instructions: bool = False
     stages: tuple[Trained, ...] = ()
     bases: dict[str, dict[str, dict[str, Any] | list[dict[str, Any]]]] = Field(
         default_factory=dict,
@@ -47,6 +48,8 @@ class Card(Strict):
         kinds = [stage.kind for stage in self.stages]
         if len(set(kinds)) != len(kinds):
             raise ValueError("a stage kind stands twice in `stages`")
+        if self.instruction is not None and self.task_instructions:
+            raise ValueError("instruction and task_instructions exclude each other; keep one of them")
         for base in self.bases:
             self.recipe(base)
         return self
@@ -73,6 +76,7 @@ class Card(Strict):
                 "pooling": self.pooling,
                 "max_length": self.max_length,
                 "instruction": self.instruction,
+                "task_instructions": self.task_instructions,
                 "stages": stages,
             }
         )

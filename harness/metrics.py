@@ -85,8 +85,8 @@ def score_outcomes(metric: str, outcomes: pd.DataFrame) -> float:
     gold 1 or 0 (Manning, Raghavan and Schuetze 2008, section 8.4, without interpolation); ndcg_at_k and the other
     metrics of rankings: mean over queries of the predicted score, to five decimals as mteb rounds it.
     bits_per_byte, distinct_2, repeated_4: sum of predicted over sum of gold scores (bits over bytes, n-grams over
-    n-grams); selectivity, codelength: the same, over examples; perplexity: exp of that ratio (nats over tokens);
-    largest_change: the largest predicted score.
+    n-grams); selectivity, codelength, cosine, pull: the same, over examples; perplexity: exp of that ratio (nats over
+    tokens); largest_change: the largest predicted score.
     Raises HarnessError for an unknown metric or a value that is not finite (constant predictions).
     """
     of = get_metric(metric).of
@@ -186,6 +186,28 @@ METRICS: dict[str, Metric] = {
         Metric(name="spearman", of=_spearman, kind="correlation"),
         # Of controls and diagnostics, which are described and never tested (outcomes.BESIDE_TYPES).
         Metric(name="selectivity", of=_ratio, kind="ratio", tested=False),
+        Metric(
+            name="cosine",
+            of=_ratio,
+            kind="ratio",
+            better="neither",
+            tested=False,
+            scale=1.0,
+            digits=3,
+            unit="cosine",
+            least_span=0.01,
+        ),
+        Metric(
+            name="pull",
+            of=_ratio,
+            kind="ratio",
+            better="neither",
+            tested=False,
+            scale=1.0,
+            digits=3,
+            unit="cosine",
+            least_span=0.01,
+        ),
         Metric(
             name="codelength",
             of=_ratio,

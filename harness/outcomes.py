@@ -32,7 +32,7 @@ SHOWN_CHARACTERS = 400  # of a text that readers see; long documents would fill 
 LABEL_METRICS = frozenset({"accuracy", "macro_f1", "v_measure"})
 # Types of results that stand beside the scores: controls and diagnostics. They are stored, verified and shown where
 # they are asked for; no comparison, rank or family knows them.
-BESIDE_TYPES = frozenset({"ProbeControl", "Geometry", "Attention"})
+BESIDE_TYPES = frozenset({"ProbeControl", "Reproduction", "Geometry", "Attention"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,7 +111,13 @@ class Recipe(Strict):
     instruction: str | None = Field(
         None, min_length=1, pattern=r"\S", description="stands before every text, not pooled"
     )
+    task_instructions: bool = Field(False, description="each mteb task's own instruction stands there instead")
     stages: tuple[Stage, ...] = ()
+
+    @property
+    def instructed(self) -> bool:
+        """Whether anything stands before a text."""
+        return self.instruction is not None or self.task_instructions
 
     @property
     def seeded(self) -> bool:
@@ -121,6 +127,6 @@ class Recipe(Strict):
     @property
     def digest(self) -> str:
         """sha256 of the fields; a recipe without an instruction keeps the address it had before there were any."""
-        without = {"instruction"} if self.instruction is None else None
-        fields = self.model_dump(mode="json", exclude=without)
+        without = {"instruction": self.instruction is None, "task_instructions": not self.task_instructions}
+        fields = self.model_dump(mode="json", exclude={name for name, absent in without.items() if absent})
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

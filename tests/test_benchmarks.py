@@ -7,10 +7,24 @@ from pathlib import Path
 import pytest
 
 
+def rows_of(script: str, *options: str, begin: str) -> list[str]:
+    """The lines of a benchmark's table that begin so."""
+    path = Path(__file__).parents[1] / "benchmarks" / script
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(path), *options], capture_output=True, text=True, check=True
+    )
+    return [line for line in done.stdout.splitlines() if line.startswith(begin)]
+
+
+@pytest.mark.slow
+def test_encoding_benchmark_prints_its_table() -> None:
+    rows = rows_of("encode.py", "--small", "--clock", "cpu", "--threads", "1", begin="| ")
+    assert [row.split(" |")[0] for row in rows[2:]] == ["| matmul limit", "| harness", "| sentence-transformers"]
+    assert float(rows[-1].split("|")[-2]) < 1e-5
+
+
 @pytest.mark.slow
 def test_statistics_benchmark_prints_its_table() -> None:
-    script = Path(__file__).parents[1] / "benchmarks" / "stats.py"
-    done = subprocess.run([sys.executable, str(script), "--small"], capture_output=True, text=True, check=True)
-    rows = [line for line in done.stdout.splitlines() if line.startswith("| all")]
+    rows = rows_of("stats.py", "--small", begin="| all")
     assert len(rows) == 1
     assert rows[0].endswith("× |")

@@ -21,7 +21,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("harness.systems", "harness.compare"),
     (
         *("harness.noise", "harness.run", "harness.doctor", "harness.export", "harness.reference", "harness.calibrate"),
-        "harness.interchange",
+        *("harness.interchange", "harness.reproduce"),
     ),
     ("harness.gate",),
     ("leaderboard",),

@@ -123,6 +123,7 @@ def test_no_such_model() -> None:
         resolve_model("nobody/nothing@main")
 
 
+@pytest.mark.slow
 def test_references_alone_and_beside_variants(tiny_base: Path, tiny_bert: Path) -> None:
     store = Store(Path("results.duckdb"))
     alone = request(tiny_base, models=(str(tiny_bert),), tasks=("SmallSTS",))

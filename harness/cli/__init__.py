@@ -17,6 +17,7 @@ from harness.cli import (
     probing,
     querying,
     ranking,
+    reproducing,
     running,
     upkeep,
 )
@@ -30,7 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for room in (running, listing, comparing, ranking, querying, exporting, upkeep, calibrating, gating, fetching, probing):
+for room in (running, listing, comparing, ranking, querying, exporting, upkeep, calibrating, gating):
+    room.register(app)
+for room in (fetching, probing, reproducing):
     room.register(app)
 
 

@@ -31,6 +31,11 @@ Data = Annotated[
     ),
 ]
 
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder with the word-level data (default: where they were fetched)."),
+]
+
 DB = Path("results.duckdb")
 SITE = Path("leaderboard/site")
 

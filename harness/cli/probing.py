@@ -1,10 +1,10 @@
-"""`harness words`: word-level results by position and layer, and the controls beside them."""
+"""`harness words`: word-level results by position and layer, and the controls and diagnostics beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,20 +14,25 @@ from harness.errors import HarnessError, near_names
 if TYPE_CHECKING:
     from harness.compare import Cell
 
-VIEWS = ("positions", "controls", "layers")
-# What stands beside a score, in the order of columns; the rest is listed as it comes.
-BESIDE = (
-    "default",
-    "best layer",
-    "no context",
-    "first token",
-    "last token",
-    "random labels",
-    "random scores",
-    "majority",
-    "selectivity",
-    "codelength",
-)
+
+@dataclass(frozen=True, kw_only=True)
+class _View:
+    """What a view shows: tasks of some kinds (none named: of all that have scores), and a row a what."""
+
+    about: str
+    kinds: tuple[str, ...] = ()
+    by: Literal["position", "layer"] | None = None
+    first: str = "score"  # what the task's own result is called there
+
+
+VIEWS = {
+    "positions": _View(about="context probes word by word", kinds=("context",), by="position"),
+    "context": _View(about="accuracy left and right of the target over that at the target", kinds=("context",)),
+    "controls": _View(about="each score with its controls"),
+    "layers": _View(about="every layer", by="layer"),
+    "geometry": _View(about="mean cosines by layer", kinds=("geometry",), by="layer", first="random words"),
+    "repetition": _View(about="the pull of a repeated passage", kinds=("repetition",), first="unexplained, mean"),
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +46,7 @@ def words(
         list[str] | None, typer.Option("--variant", help="Only this variant; repeatable (default: all measured).")
     ] = None,
     show: Annotated[
-        str, typer.Option("--show", help="positions: context probes word by word; controls; layers.")
+        str, typer.Option("--show", help="; ".join(f"{name}: {view.about}" for name, view in VIEWS.items()) + ".")
     ] = "positions",
     db: options.Db = options.DB,
     as_json: options.Json = False,
@@ -53,23 +58,29 @@ def words(
     from harness.cli.screen import out, print_json, table
     from harness.compare import cells, current_entries, declared_contrasts
     from harness.store import Store
-    from harness.suites.words import TASKS
+    from harness.suites.words import DIAGNOSTICS, TASKS
+    from harness.suites.words.results import BESIDE, SCORE
 
     if show not in VIEWS:
         raise HarnessError(f"there is no view {show!r}; {near_names(show, VIEWS)}")
-    wanted = options.names(tasks)
+    view, wanted = VIEWS[show], options.names(tasks)
     known = [entry.name for entry in TASKS]
     for name in wanted or ():
         if name not in known:
             raise HarnessError(f"the words suite has no task {name!r}; {near_names(name, known)}")
-    chosen = [e.name for e in TASKS if name_is_wanted(e.name, wanted) and (show != "positions" or e.kind == "context")]
+    shown = [e for e in TASKS if (e.kind in view.kinds if view.kinds else e.kind not in DIAGNOSTICS)]
+    chosen = [entry.name for entry in shown if wanted is None or entry.name in wanted]
     store = Store(db, read_only=True)
     scores = store.scores(beside=True)
     scores = scores[scores["base"] == base]
     entries = [e for e in current_entries(store, scores=scores) if not variant or e.variant in variant]
-    subsets = {"positions": ("default",), "controls": BESIDE, "layers": ("layers",)}[show]
-    by = {"positions": "position", "controls": None, "layers": "layer"}[show]
-    found = cells(store, entries, scores=scores, tasks=chosen, subsets=subsets, by=by)  # type: ignore[arg-type]
+    subsets: Sequence[str] = {
+        "positions": (SCORE,),
+        "context": (SCORE,),
+        "controls": (SCORE, *(name for name in BESIDE if name != "layers")),
+        "layers": ("layers",),
+    }.get(show, tuple(dict.fromkeys(scores["subset"][scores["task"].isin(chosen)])))
+    found = cells(store, entries, scores=scores, tasks=chosen, subsets=subsets, by=view.by)
     if not found:
         raise HarnessError(
             f"the store has no such results on base {base}; measure them with `harness run --suite words --base {base}`"
@@ -79,41 +90,66 @@ def words(
         return
     order = declared_contrasts().order({cell.variant for cell in found})
     if show == "controls":
-        columns = [subset for subset in BESIDE if any(cell.subset == subset for cell in found)]
-        rows = _rows(chosen, order, found, columns)
-        out.print(table(("task", "variant", *("score" if c == "default" else c for c in columns)), rows))
+        columns = [name for name in subsets if any(cell.subset == name for cell in found)]
+        headers = ("task", "variant", *(view.first if name == SCORE else name for name in columns))
+        out.print(table(headers, _across(chosen, order, found, columns)))
+    elif show == "context":
+        out.print(table(("probe", "side", *order), _relative(chosen, order, found)))
     else:
-        out.print(table(("task", by or "", *order), _grid(chosen, order, found, by or "")))
+        headers = ("task", *(("what",) if len(subsets) > 1 else ()), *((view.by,) if view.by else ()), *order)
+        out.print(table(headers, _down(order, found, view)))
     print()
-    print("In brackets the 95 % interval over target words, for these checkpoints; codelength in bits a label.")
+    if show == "context":
+        print("Accuracy beside the target over that at the target. A word that knows nothing still has chance, not 0.")
+    else:
+        print("In brackets the 95 % interval over target words, for these checkpoints.")
 
 
-def name_is_wanted(name: str, wanted: Sequence[str] | None) -> bool:
-    """Whether a task was asked for, by name or by naming none."""
-    return wanted is None or name in wanted
-
-
-def _grid(tasks: Iterable[str], variants: Sequence[str], found: Sequence[Cell], by: str) -> list[list[object]]:
+def _down(variants: Sequence[str], found: Sequence[Cell], view: _View) -> list[list[object]]:
+    """A row a task, subset and position or layer; a column a variant."""
+    several = len({cell.subset for cell in found}) > 1
+    by_row: dict[tuple[str, str, int | None], dict[str, Cell]] = {}
+    for cell in found:
+        value = getattr(cell, view.by) if view.by else None
+        by_row.setdefault((cell.task, cell.subset, value), {})[cell.variant] = cell
     rows: list[list[object]] = []
-    for task in tasks:
-        of_task = [cell for cell in found if cell.task == task]
-        for value in sorted({getattr(cell, by) for cell in of_task}):
-            here = {cell.variant: cell for cell in of_task if getattr(cell, by) == value}
-            shown = f"{value:+d}" if by == "position" and value else str(value)
-            rows.append([task, shown, *(_write(here.get(name)) for name in variants)])
+    for (task, subset, value), here in by_row.items():
+        name = view.first if subset == "default" else subset
+        where = f"{value:+d}" if view.by == "position" and value else str(value)
+        labels = [task, *([name] if several else []), *([where] if view.by else [])]
+        rows.append([*labels, *(_write(here.get(variant)) for variant in variants)])
     return rows
 
 
-def _rows(
-    tasks: Iterable[str], variants: Sequence[str], found: Sequence[Cell], columns: Sequence[str]
+def _across(
+    tasks: Sequence[str], variants: Sequence[str], found: Sequence[Cell], columns: Sequence[str]
 ) -> list[list[object]]:
-    cell: Mapping[tuple[str, str, str], Cell] = {(c.task, c.variant, c.subset): c for c in found}
+    """A row a task and variant; a column a subset."""
+    cell = {(c.task, c.variant, c.subset): c for c in found}
     return [
         [task, name, *(_write(cell.get((task, name, subset))) for subset in columns)]
         for task in tasks
         for name in variants
         if (task, name, "default") in cell
     ]
+
+
+def _relative(tasks: Sequence[str], variants: Sequence[str], found: Sequence[Cell]) -> list[list[object]]:
+    """A row a probe and side; accuracies there over those at the target."""
+    value = {(cell.task, cell.variant): cell.value for cell in found}
+    rows: list[list[object]] = []
+    for task in tasks:
+        for side in ("Before", "After"):
+            if task.endswith(side):
+                probe = task.removesuffix(side)
+                shares = [
+                    value[task, name] / value[f"{probe}At", name]
+                    if {(task, name), (f"{probe}At", name)} <= set(value)
+                    else None
+                    for name in variants
+                ]
+                rows.append([probe, side.lower(), *(None if share is None else f"{share:.2f}" for share in shares)])
+    return rows
 
 
 def _write(cell: Cell | None) -> str:

@@ -52,10 +52,7 @@ def run(
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="One training seed.")] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Training seeds 0 … N-1.")] = None,
     data: options.Data = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option("--data-dir", help="Folder with the data of the words suite (default: where they were fetched)."),
-    ] = None,
+    data_dir: options.DataDir = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
     db: options.Db = options.DB,
@@ -161,6 +158,9 @@ def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], 
     from harness.cli.screen import CountScreen
     from leaderboard.build import build_site
 
+    if plan.suite.name == "feng2025" and plan.base is not None:
+        print(f"Measured; `harness reproduce feng2025 --base {plan.base.name}` sets the results beside the paper's.")
+        return
     if plan.base is None:
         report_references(store, names=plan.references, tasks=plan.suite.tasks, as_json=as_json)
     else:

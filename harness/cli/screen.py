@@ -160,10 +160,10 @@ class RunScreen(_Bars):
         from harness.metrics import get_metric
         from harness.outcomes import BESIDE_TYPES
 
-        if result.task_type in BESIDE_TYPES:
+        key = result.key
+        if result.task_type in BESIDE_TYPES and key.subset != "default":
             return
         self._progress.advance(self._all)
-        key = result.key
         part = "" if key.subset == "default" else f" ({key.subset})"
         said = f"; {result.note}" if result.note else ""
         score = get_metric(key.metric).write(result.score)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.encoder.instructions import task_instruction
+
 if TYPE_CHECKING:
     from harness.encoder.model import Encoder
 
@@ -21,11 +23,13 @@ class ForMteb:
         self.mteb_model_meta = meta
         self._batch_size = batch_size
 
-    def encode(self, inputs: Any, *, prompt_type: Any = None, **_: Any) -> np.ndarray:
+    def encode(self, inputs: Any, *, task_metadata: Any = None, prompt_type: Any = None, **_: Any) -> np.ndarray:
         """(N, D) float32 embeddings of mteb's batches of texts. Documents to be retrieved get no instruction."""
         texts = [str(text) for batch in inputs for text in batch["text"]]
         document = prompt_type is not None and prompt_type.value == "document"
         instruction = "" if document else None
+        if self.encoder.recipe.task_instructions and task_metadata is not None:
+            instruction = task_instruction(task_metadata, prompt_type)
         if self._batch_size is not None:
             return self.encoder.encode(texts, batch_size=self._batch_size, instruction=instruction)
         return self.encoder.encode_shared(texts, instruction=instruction)

@@ -72,6 +72,15 @@ class Encoder:
             self._batch_size = None
             self.backbone.set_attn_implementation(in_use)
 
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens are read of a text, special ones among them."""
+        return int(self.engine.reader.limit)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has, all of them, special ones left out."""
+        return [len(ids) for ids in self.model.tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+
     def encode(
         self, texts: Sequence[str], *, batch_size: int | None = None, instruction: str | None = None
     ) -> np.ndarray:

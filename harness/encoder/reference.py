@@ -12,12 +12,12 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
 from harness.encoder.placement import Placement, fit_threads
+from harness.encoder.reader import Reader
+from harness.encoder.words import Take, read_words
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.encoder.language_model import LanguageModel
-
-BATCH = 128  # texts whose words are read at once
 
 
 class ReferenceEncoder:
@@ -46,50 +46,30 @@ class ReferenceEncoder:
         )
         return wrapped
 
-    def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
-        """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding."""
+    def word_vectors(
+        self,
+        texts: Sequence[str],
+        spans: Sequence[tuple[int, int]],
+        *,
+        take: Take | Sequence[Take] = "mean",
+        keep_cut: bool = False,
+        batch_size: int | None = None,
+    ) -> np.ndarray:
+        """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding.
+
+        `take` and `keep_cut` as in encoder.words, `batch_size` as in Encoder.encode.
+        """
         backbone, tokenizer = getattr(self.model[0], "model", None), self.model.tokenizer
         if backbone is None or not getattr(tokenizer, "is_fast", False):
             raise HarnessError(
                 f"{self.name} has no transformer with a tokenizer that gives character offsets, so no word vectors; "
                 "measure it on tasks of whole texts"
             )
-        limit = self.model.max_seq_length or tokenizer.model_max_length
-        return _read_words(backbone, tokenizer, texts, spans, limit=limit)
+        reader = Reader(backbone, tokenizer, limit=self.model.max_seq_length or tokenizer.model_max_length)
+        return read_words(reader, texts, spans, take=take, keep_cut=keep_cut, batch_size=batch_size)
 
     def language_model(self) -> LanguageModel:
         raise HarnessError(f"{self.name} is a reference, no causal language model; leave the retention tasks out")
-
-
-@torch.inference_mode()
-def _read_words(
-    backbone: Any, tokenizer: Any, texts: Sequence[str], spans: Sequence[tuple[int, int]], *, limit: int
-) -> np.ndarray:
-    """As ReferenceEncoder.word_vectors: in plain padded batches, for an encoder may have any attention."""
-    device = next(backbone.parameters()).device
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    result: np.ndarray | None = None
-    for first in range(0, len(order), BATCH):
-        rows = order[first : first + BATCH]
-        tokens = tokenizer(
-            [texts[i] for i in rows],
-            padding=True, truncation=True, max_length=limit, return_offsets_mapping=True, return_tensors="pt",
-        )  # fmt: skip
-        offsets = tokens.pop("offset_mapping").numpy()
-        output = backbone(**tokens.to(device), output_hidden_states=True)
-        states_LBTD = torch.stack(output.hidden_states).float().cpu().numpy()
-        if result is None:
-            result = np.empty((len(states_LBTD), len(texts), states_LBTD.shape[-1]), dtype=np.float32)
-        for row, i in enumerate(rows):
-            (start, end), (begins, ends) = spans[i], offsets[row].T
-            inside = (begins < end) & (ends > start) & (ends > begins)
-            if not inside.any() or ends.max() < end:
-                word = texts[i][start:end]
-                raise HarnessError(f"the word {word!r} is cut off at {limit} tokens; shorten {texts[i][:60]!r}")
-            result[:, i] = states_LBTD[:, row, inside].mean(axis=1)
-    if result is None:
-        raise HarnessError("no words to read; give at least one text and span")
-    return result
 
 
 def build_reference(folder: Path, *, bare: bool, place: Placement, name: str, revision: str) -> ReferenceEncoder:

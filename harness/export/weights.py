@@ -28,7 +28,7 @@ def build_system(system: System, runs: Sequence[Run], *, base: str | None) -> En
     the base is not the one that was measured.
     """
     recipe = _recipe(system)
-    if recipe.instruction:
+    if recipe.instructed:
         raise HarnessError(
             f"{label_of(system)} puts an instruction before every text and pools the text alone, which plain "
             "sentence-transformers cannot do; a variant without the instruction has the same weights: export that"

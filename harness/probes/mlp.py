@@ -61,7 +61,7 @@ def fit_mlps(
     watch, fit = np.split(rows, [max(1, len(rows) // 10)])
     x_MND = torch.as_tensor(_standardised(features_MND, train_N), dtype=torch.float32, device=place)
     kind = torch.int64 if recipe.classes else torch.float32
-    answers = torch.as_tensor(answers_MN, dtype=kind, device=place)
+    answers = torch.tensor(answers_MN.copy(), dtype=kind, device=place)
     layers = [layer.to(place) for layer in _start(x_MND.shape[2], recipe, seeds)]
     parameters = [tensor.requires_grad_() for tensor in layers]
     optimiser = torch.optim.Adam(parameters, lr=recipe.rate)

@@ -51,8 +51,13 @@ def suites() -> dict[str, Suite]:
         about="word-level probes of Feng et al. 2025 with controls, WiC, word similarity; data by `harness data fetch`",
         tasks=words.task_names(),
     )
+    study = Suite(
+        name="feng2025",
+        about="the same data by the protocol of Feng et al. 2025, to set beside its figures (`harness reproduce`)",
+        tasks=words.paper_names(),
+    )
     published = [Suite(name=name, about=about, tasks=tasks) for name, about, tasks in english.SUITES]
-    return {suite.name: suite for suite in (embedded, kept, probing, *published)}
+    return {suite.name: suite for suite in (embedded, kept, probing, study, *published)}
 
 
 def get_suite(name: str) -> Suite:
@@ -97,6 +102,10 @@ def task_info(name: str, *, text: RetentionText | None = None, choice: Choice | 
         from harness.suites.words.tasks import word_task_info
 
         return word_task_info(words.task_entry(name))
+    if name in words.paper_names():
+        from harness.suites.words.paper import paper_task_info
+
+        return paper_task_info(words.paper_entry(name))
     if name in retention.task_names():
         from harness.suites.retention.text import MINI, open_text
 
@@ -136,13 +145,21 @@ def make_task(
         entry = probing.task_entry(name)
         task_of_words: Task = WordTask(entry, words or open_word_data(None, [entry.data]))
         return task_of_words
+    if name in probing.paper_names():
+        from harness.suites.words.data.folder import open_word_data
+        from harness.suites.words.paper import PaperTask
+
+        figure = probing.paper_entry(name)
+        task_of_paper: Task = PaperTask(figure, words or open_word_data(None, [figure.data]))
+        return task_of_paper
     if name in retention.task_names():
         from harness.suites.retention.tasks import RetentionTask
         from harness.suites.retention.text import MINI, open_text
 
         return RetentionTask(retention.task_entry(name), text or open_text(MINI))
     if name not in mini.task_names():
-        return mteb_task(name, choice, also=(*mini.task_names(), *retention.task_names(), *probing.task_names()))
+        ours = (*mini.task_names(), *retention.task_names(), *probing.task_names(), *probing.paper_names())
+        return mteb_task(name, choice, also=ours)
     if mini.task_entry(name).is_word_task:
         task: Task = mini.make_task(name)
         return task
@@ -153,10 +170,11 @@ def data_path(name: str) -> str:
     """Where the data of task `name` come from: the hub's data set for mteb's tasks, the task itself for any other."""
     from harness.suites import mini, words
 
-    if name in words.task_names():
+    entries = {entry.name: entry.data for entry in words.TASKS} | {e.name: e.data for e in words.PAPER_TASKS}
+    if name in entries:
         from harness.suites.words.data.sources import get_data_set
 
-        return get_data_set(words.task_entry(name).data).files[0].repository
+        return get_data_set(entries[name]).files[0].repository
     if name in mini.task_names():
         return f"harness/mini/{name}"
     from mteb.get_tasks import TASK_LIST

@@ -49,6 +49,7 @@ COMMANDS = {
     "calibrate": "--quick --db --json",
     "regress": "--variant --all --tasks --update --rebuild --from --reference --cached --json",
     "data fetch": "--out --from",
+    "reproduce": "--base --variant --tasks --beside --data --data-dir --device --dtype --db --json",
     "words": "--base --tasks --variant --show --db --json",
 }
 
@@ -139,6 +140,10 @@ def corrupt(folder: Path) -> str:
         (("regress", "--update", "--from", "absent.duckdb", "--reference", "nowhere"), "there is no database"),
         (("regress", "--update", "--variant", "bidri", "--reference", "nowhere"), "did you mean bidir"),
         (("calibrate", "--db", "absent/results.duckdb"), "absent"),
+        (("reproduce", "feng2024"), "did you mean feng2025"),
+        (("reproduce", "feng2025", "--base", "mini", "--beside", "Llama-2-7b"), "did you mean Llama-2-7B"),
+        (("reproduce", "feng2025", "--tasks", "Telicity"), "did you mean Feng2025Telicity"),
+        (("reproduce", "feng2025", "--base", "mini", "--data-dir", "nowhere"), "are not at nowhere; fetch them"),
         (("words",), "there is no database"),
         (("words", "--show", "layer"), "did you mean layers"),
         (("words", "--tasks", "SubjectAnimacy"), "did you mean SubjectAnimacyA"),

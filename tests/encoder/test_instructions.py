@@ -3,17 +3,20 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import mteb
 import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
 from harness.cards import read_card
+from harness.encoder.instructions import task_instruction
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.mini import checkpoint_folder
 from harness.recipes import Recipe
+from tests.suites.small import SmallSTS
 
 CPU = Placement(device="cpu", dtype="float32")
 TEXTS = ["the cat sat on the mat", "a dog", "the old man saw her and ran to the big red tree", "dog"]
@@ -110,3 +113,32 @@ def test_a_card_carries_an_instruction(wrong: str) -> None:
     Path("mute.md").write_text(front.format("mute", wrong or '""'))
     with pytest.raises(HarnessError, match="instruction"):
         read_card(Path("mute.md"))
+
+
+def test_each_task_has_its_own_instruction(tiny_base: Path) -> None:
+    plain, told = build(tiny_base), build(tiny_base, task_instructions=True)
+    asked = {
+        "Banking77Classification": "Given a online banking query, find the corresponding intents:",
+        "STSBenchmark": "Retrieve semantically similar text:",
+        "TwentyNewsgroupsClustering": "Identify the topic or theme of the given news articles:",
+    }
+    model, batch = told.for_mteb(), [{"text": TEXTS}]
+    for name, instruction in asked.items():
+        found = model.encode(batch, task_metadata=mteb.get_task(name).metadata, hf_split="test")
+        np.testing.assert_array_equal(found, plain.encode(TEXTS, instruction=instruction))
+    search = mteb.get_task("FiQA2018").metadata
+    query, document = (SimpleNamespace(value=value) for value in ("query", "document"))
+    assert task_instruction(search, query).endswith(":")
+    assert task_instruction(search, document) == ""
+    assert task_instruction(SmallSTS.metadata, None) == "Retrieve semantically similar text:"  # its type's
+    np.testing.assert_array_equal(model.encode(batch, task_metadata=search, prompt_type=document), plain.encode(TEXTS))
+
+
+def test_a_card_has_one_kind_of_instruction() -> None:
+    assert Recipe(attention="causal", task_instructions=True).digest != Recipe(attention="causal").digest
+    front = "---\nvariant: told\ntitle: A test\nattention: causal\ntask_instructions: true\n{}---\n\nWhat it is for.\n"
+    Path("told.md").write_text(front.format(""))
+    assert read_card(Path("told.md")).recipe("mini").task_instructions
+    Path("told.md").write_text(front.format("instruction: Retrieve.\n"))
+    with pytest.raises(HarnessError, match="exclude each other"):
+        read_card(Path("told.md")).recipe("mini")

@@ -95,6 +95,7 @@ def _examples(scores: pd.DataFrame, task: str) -> int:
     return int(scores[scores["task"] == task]["n_examples"].iloc[0])
 
 
+@pytest.mark.slow
 def test_two_hundred_numbers_are_the_stores(store: Store, site: Path) -> None:
     found = list(claims(store, site))
     assert len(found) > 400

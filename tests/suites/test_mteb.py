@@ -183,6 +183,7 @@ def test_another_revision_in_the_cache_is_refused(monkeypatch: pytest.MonkeyPatc
         load(mteb.get_task("Banking77Classification.v2"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ending", "benchmark"), [("", "MTEB(eng, v2)"), ("-v1", "MTEB(eng, v1)")])
 def test_the_suites_are_the_english_tasks_of_mtebs_benchmarks(ending: str, benchmark: str) -> None:
     tasks = list(mteb.get_benchmark(benchmark).tasks)

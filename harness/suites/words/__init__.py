@@ -15,9 +15,11 @@ from harness.errors import HarnessError, near_names
 if TYPE_CHECKING:
     from harness.suites.words.data.folder import WordData
 
-Kind = Literal["context", "aspect", "norms", "wic", "similarity"]
+Kind = Literal["context", "aspect", "norms", "wic", "similarity", "geometry", "repetition"]
 Features = Literal["", "cosine", "difference", "concatenation", "official"]
 
+# Diagnostics beside the scores: their results are in no comparison.
+DIAGNOSTICS: tuple[Kind, ...] = ("geometry", "repetition")
 # Raise when the same system on the same data would score otherwise.
 SUITE_VERSION = 1
 
@@ -119,7 +121,115 @@ TASKS: tuple[WordEntry, ...] = (
     _similarity("WordSim353", "wordsim353", "similarity or relatedness of two words out of context"),
     _similarity("SimLex999", "simlex999", "similarity, not relatedness, of two words out of context"),
     _similarity("SimVerb3500", "simverb3500", "similarity of two verbs out of context"),
+    WordEntry(
+        name="WordGeometry",
+        task_type="Geometry",
+        metric="cosine",
+        about="mean cosine of unrelated words and of words of one sentence, by layer; a diagnostic, not a score",
+        data="wic",
+        kind="geometry",
+    ),
+    WordEntry(
+        name="RepeatedPassage",
+        task_type="Attention",
+        metric="pull",
+        about="how far a repeated passage pulls a text's embedding beyond its share of tokens; a diagnostic",
+        data="wic",
+        kind="repetition",
+    ),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperEntry:
+    """A task as Feng et al. 2025 measure it: `figures_task` and `subtask` are its names in their tables.
+
+    `hidden`, `batch_size` and `rate` are of their MLP.
+    """
+
+    name: str
+    data: str
+    figures_task: str
+    subtask: str
+    hidden: tuple[int, ...]
+    batch_size: int
+    rate: float
+    metric: str = "accuracy"
+    positions: tuple[int, ...] = (0,)
+    features: Features = ""
+
+
+PAPER_TYPE = "Reproduction"
+_DEEP = ((20, 10), 16, 2e-5)
+
+
+def _paper(
+    name: str,
+    data: str,
+    task: str,
+    subtask: str,
+    mlp: tuple[tuple[int, ...], int, float],
+    *,
+    metric: str = "accuracy",
+    positions: tuple[int, ...] = (0,),
+    features: Features = "",
+) -> PaperEntry:
+    hidden, batch_size, rate = mlp
+    return PaperEntry(
+        name=f"Feng2025{name}",
+        data=data,
+        figures_task=task,
+        subtask=subtask,
+        hidden=hidden,
+        batch_size=batch_size,
+        rate=rate,
+        metric=metric,
+        positions=positions,
+        features=features,
+    )
+
+
+_CONTEXT, _ASPECT = "context probes", "lexical aspect, WiC"
+PAPER_TASKS: tuple[PaperEntry, ...] = (
+    _paper("SubjectAnimacy", "subject_animacy", _CONTEXT, "subject animacy", _DEEP, positions=(-1, 0, 1, 2, 3)),
+    _paper("VerbCausative", "verb_causative", _CONTEXT, "verb causative", _DEEP, positions=(-2, -1, 0, 1, 2)),
+    _paper("VerbDynamic", "verb_dynamic", _CONTEXT, "verb dynamic", _DEEP, positions=(-2, -1, 0, 1, 2)),
+    _paper("ObjectAnimacy", "object_animacy", _CONTEXT, "object animacy", _DEEP, positions=(-4, -3, -2, -1, 0)),
+    _paper("Telicity", "telicity", _ASPECT, "telicity", _DEEP),
+    _paper("Duration", "duration", _ASPECT, "duration", _DEEP),
+    _paper("ConcreteText", "concretext", "CONcreTEXT", "", ((40, 20), 8, 2e-3), metric="pearson"),
+    _paper(
+        "SensorimotorNorms",
+        "sensorimotor",
+        "sensorimotor norms (mean of 11)",
+        "",
+        ((40, 20), 16, 2e-3),
+        metric="pearson",
+    ),
+    _paper("WiCCosine", "wic", _ASPECT, "WiC cosine", ((5, 2), 8, 1e-3), features="cosine"),
+    _paper("WiCDifference", "wic", _ASPECT, "WiC absolute difference", ((20, 10), 16, 1e-5), features="difference"),
+    _paper("WiCConcatenation", "wic", _ASPECT, "WiC concatenation", ((20, 10), 16, 1.5e-5), features="concatenation"),
+)
+
+
+def paper_names() -> tuple[str, ...]:
+    """The names of the paper's tasks."""
+    return tuple(entry.name for entry in PAPER_TASKS)
+
+
+def paper_entry(name: str) -> PaperEntry:
+    """The entry of the paper's task called `name`. Raises HarnessError if there is none."""
+    for entry in PAPER_TASKS:
+        if entry.name == name:
+            return entry
+    raise HarnessError(f"the paper has no task {name!r}; {near_names(name, paper_names())}")
+
+
+def paper_revision(entry: PaperEntry) -> str:
+    """What identifies the examples and the protocol."""
+    from harness.suites.words.data.sources import get_data_set
+
+    return f"{SUITE_VERSION}.paper.{get_data_set(entry.data).revision}"
 
 
 def task_names() -> tuple[str, ...]:
@@ -143,12 +253,13 @@ def task_revision(entry: WordEntry) -> str:
 
 
 def choose_word_data(tasks: Sequence[str], folder: Path | None) -> WordData | None:
-    """The data for the tasks of this suite among `tasks`, checked; None where there is none.
+    """The data for the word-level tasks among `tasks`, checked; None where there is none.
 
     `folder` is what the user named, None the place of `harness data fetch words`. Raises HarnessError for data that are
     missing or changed, and for a folder that no task needs.
     """
-    needed = [entry.data for entry in TASKS if entry.name in tasks]
+    entries: tuple[WordEntry | PaperEntry, ...] = (*TASKS, *PAPER_TASKS)
+    needed = [entry.data for entry in entries if entry.name in tasks]
     if not needed:
         if folder is not None:
             raise HarnessError(
@@ -162,5 +273,5 @@ def choose_word_data(tasks: Sequence[str], folder: Path | None) -> WordData | No
 
 
 def all_positions(data: str) -> tuple[int, ...]:
-    """The positions that some task on the data set reads."""
+    """The positions that some task of the suite on the data set reads."""
     return tuple(sorted({position for entry in TASKS if entry.data == data for position in entry.positions}))

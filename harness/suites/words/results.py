@@ -15,7 +15,20 @@ from harness.suites.words.data.examples import WordExample
 
 CONTROL = "ProbeControl"
 SPLIT = "cv"
-SCORE = "default"  # the subset that is the task's score; others stand beside it
+SCORE = "default"  # the subset that is the task's score
+# What stands beside it, in the order in which it is shown.
+BESIDE = (
+    "best layer",
+    "no context",
+    "first token",
+    "last token",
+    "random labels",
+    "random scores",
+    "majority",
+    "selectivity",
+    "codelength",
+    "layers",
+)
 
 
 class Answers:
@@ -67,7 +80,7 @@ def result(
     outcomes = answers.frame()
     return TaskResult(
         key=TaskKey(subset=subset, metric=metric, **key),
-        task_type=task_type if subset == SCORE else CONTROL,
+        task_type=CONTROL if subset in BESIDE else task_type,
         score=score_outcomes(metric, outcomes),
         outcomes=outcomes,
         seconds=seconds,

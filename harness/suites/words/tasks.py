@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from harness.contamination.texts import text_hashes
 from harness.outcomes import TaskResult, shown_texts
 from harness.suites.task import TaskEncoder, TaskInfo
-from harness.suites.words import WordEntry, task_revision
+from harness.suites.words import Kind, WordEntry, task_revision
 from harness.suites.words.data.examples import WordExample
 from harness.suites.words.data.folder import WordData
 from harness.suites.words.data.parse import parse
-from harness.suites.words.labels import measure_labels
+from harness.suites.words.geometry import measure_geometry
+from harness.suites.words.labels import Part, measure_labels
 from harness.suites.words.official import measure_official
-from harness.suites.words.reading import WordReader
+from harness.suites.words.repetition import measure_repetition
 from harness.suites.words.results import SCORE, SPLIT, result
 from harness.suites.words.scores import measure_norms, measure_similarity
 
-_MEASURE = {
+_MEASURE: dict[Kind, Callable[[WordEntry, Sequence[WordExample], Any], tuple[list[Part], str]]] = {
     "context": measure_labels,
     "aspect": measure_labels,
     "wic": measure_labels,
     "norms": measure_norms,
     "similarity": measure_similarity,
+    "geometry": measure_geometry,
+    "repetition": measure_repetition,
 }
 
 
@@ -46,7 +49,7 @@ class WordTask:
         began = time.monotonic()
         words = parse(self.data, self.entry.data)
         measure = measure_official if self.entry.features == "official" else _MEASURE[self.entry.kind]
-        parts, lost = measure(self.entry, words.examples, cast(WordReader, encoder))
+        parts, lost = measure(self.entry, words.examples, cast(Any, encoder))
         key = {"task": self.entry.name, "split": SPLIT, "revision": task_revision(self.entry)}
         seconds = time.monotonic() - began
         return [

@@ -34,6 +34,7 @@ def store() -> Store:
     return Store(Path("results.duckdb"))
 
 
+@pytest.mark.slow
 def test_untrained_variants_lose_nothing_and_another_text_is_another_measurement(tiny_base: Path, store: Store) -> None:
     few = ("RetentionBits", "RetentionAdaptersOff", "RetentionRepeatsSampled")
     assert set(few) < set(task_names())

@@ -1,0 +1,104 @@
+"""Feng et al. 2025 beside this installation: each published figure, and ours with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harness.compare import cells, current_entries
+from harness.errors import HarnessError
+from harness.store import Store
+from harness.suites.words import PAPER_TASKS, PaperEntry
+from harness.suites.words.figures import STEPS, figure
+
+PROBES = ("linear", "MLP")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """One measured value and the published one (None: the paper has none) of a task, a probe and a metric.
+
+    `low` and `high` are the ends of the 95 % interval over target words for these checkpoints, None where there is none
+    (metrics other than accuracy and Pearson's correlation). `position` is counted in words from the target.
+    """
+
+    task: str
+    probe: str
+    metric: str
+    position: int | None
+    variant: str
+    paper: float | None
+    ours: float
+    low: float | None = None
+    high: float | None = None
+
+
+def beside_paper(store: Store, *, base: str, paper_base: str, variants: Sequence[str] = ()) -> list[Beside]:
+    """Everything that the store has of the paper's tasks on `base`, in the paper's order, ladder order within.
+
+    `paper_base` is the base of the paper whose figures are taken. Raises HarnessError if there is nothing.
+    """
+    scores = store.scores(beside=True)
+    scores = scores[scores["base"] == base]
+    entries = [e for e in current_entries(store, scores=scores) if not variants or e.variant in variants]
+    made: list[Beside] = []
+    for entry in PAPER_TASKS:
+        context = len(entry.positions) > 1
+        for probe in PROBES:
+            found = cells(
+                store,
+                entries,
+                scores=scores,
+                tasks=[entry.name],
+                subsets=[probe],
+                by="position" if context else None,
+            )
+            for cell in found:
+                metric = "accuracy" if cell.metric == "accuracy" else "Pearson"
+                where = (entry, probe, cell.variant, paper_base)
+                ours = _beside(where, metric, cell.value, position=cell.position)
+                made.append(Beside(**{**ours.__dict__, "low": cell.low, "high": cell.high}))
+                if metric == "Pearson":
+                    systems = {s.system_id for e in entries if e.variant == cell.variant for s in e.systems}
+                    rows = scores[scores["system_id"].isin(systems) & (scores["task"] == entry.name)]
+                    outcomes = store.outcomes(results=rows["result"][rows["subset"] == probe])
+                    made += [_beside(where, name, value) for name, value in other_metrics(outcomes).items()]
+    if not made:
+        raise HarnessError(
+            f"the store has none of the paper's tasks on base {base}; measure them with "
+            f"`harness reproduce feng2025 --base {base}`"
+        )
+    return made
+
+
+def _beside(
+    where: tuple[PaperEntry, str, str, str], metric: str, value: float, *, position: int | None = None
+) -> Beside:
+    entry, probe, variant, paper_base = where
+    model = f"{paper_base}{STEPS[variant]}" if variant in STEPS else ""
+    return Beside(
+        task=entry.name.removeprefix("Feng2025"),
+        probe=probe,
+        metric=metric,
+        position=position,
+        variant=variant,
+        paper=figure(entry, probe=probe, metric=metric, model=model, position=position),
+        ours=value,
+    )
+
+
+def other_metrics(outcomes: pd.DataFrame) -> dict[str, float]:
+    """Spearman's correlation, mean squared error and R² of scores, means over results and trials (dimensions)."""
+    from scipy.stats import spearmanr
+
+    found: dict[str, list[float]] = {"Spearman": [], "MSE": [], "R2": []}
+    for _, rows in outcomes.groupby(["result", "trial"]):
+        gold, told = (rows[name].to_numpy(dtype=float) for name in ("gold_score", "predicted_score"))
+        error = float(np.square(gold - told).mean())
+        found["Spearman"].append(float(spearmanr(gold, told).statistic))
+        found["MSE"].append(error)
+        found["R2"].append(1 - error / float(gold.var()))
+    return {name: float(np.mean(values)) for name, values in found.items()}

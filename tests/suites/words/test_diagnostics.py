@@ -1,0 +1,121 @@
+"""Geometry and the repetition probe on vectors whose answers are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.errors import HarnessError
+from harness.metrics import score_outcomes
+from harness.suites.words import task_entry
+from harness.suites.words.data.examples import WordExample
+from harness.suites.words.geometry import measure_geometry
+from harness.suites.words.repetition import measure_repetition
+
+
+def examples(n: int = 300) -> list[WordExample]:
+    return [
+        WordExample(
+            example_id=str(i),
+            texts=(f"w{i} x{i} y{i}", f"w{i} z{i}"),
+            spans=((0, len(f"w{i}")), (0, len(f"w{i}"))),
+            word=f"w{i}",
+            label="same",
+        )
+        for i in range(n)
+    ]
+
+
+class Cone:
+    """Layer 0: directions at random. Layer 1: the same with three dimensions that are large for every word."""
+
+    def word_vectors(self, texts, spans, *, take="mean", keep_cut=False) -> np.ndarray:
+        made = []
+        for text, (start, end) in zip(texts, spans, strict=True):
+            seed = sum((place + 1) * ord(letter) for place, letter in enumerate(text[start:end]))
+            made.append(np.random.default_rng(seed).normal(size=40))
+        vectors = np.stack([made, made]).astype(np.float32)
+        vectors[1, :, :3] += 20.0
+        return vectors
+
+
+def by_layer(parts) -> dict[str, list[float]]:
+    found = {}
+    for part in parts:
+        frame = part.answers.frame()
+        found[part.subset] = [score_outcomes(part.metric, rows) for _, rows in frame.groupby("layer")]
+    return found
+
+
+def test_anisotropy_is_seen_where_it_is_and_gone_when_centred() -> None:
+    parts, note = measure_geometry(task_entry("WordGeometry"), examples(), Cone())
+    found = by_layer(parts)
+    kinds = ("random words", "words of a sentence")
+    ways = ("", ", centred", ", standardised", ", three dimensions")
+    assert set(found) == {"default", *(f"{kind}{way}" for kind in kinds for way in ways)} - {"random words"}
+    assert note == ""
+    isotropic, cone = found["default"]
+    assert abs(isotropic) < 0.05
+    assert cone > 0.9
+    assert abs(found["random words, centred"][1]) < 0.05
+    assert abs(found["random words, standardised"][1]) < 0.05
+    assert found["random words, three dimensions"][1] / cone > 0.95
+    assert found["words of a sentence"][1] > 0.9
+
+
+class Bag:
+    """A text is the mean of its words' vectors, those of `loud` passages counted more often the more they repeat."""
+
+    max_tokens = 40
+
+    def __init__(self, *, louder: float) -> None:
+        self.louder = louder
+
+    def count_tokens(self, texts) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def encode(self, texts) -> np.ndarray:
+        made = []
+        for text in texts:
+            words = text.split()
+            vectors = np.stack(
+                [
+                    np.random.default_rng(sum(map(ord, word)) * len(word) + ord(word[0])).normal(size=30)
+                    for word in words
+                ]
+            )
+            weights = np.array([words.count(word) ** self.louder for word in words])
+            made.append((vectors * weights[:, None]).sum(axis=0) / weights.sum())
+        return np.stack(made)
+
+
+def test_a_bag_of_words_is_pulled_by_its_share_of_tokens_only() -> None:
+    entry = task_entry("RepeatedPassage")
+    for louder, expected in ((0.0, 0.0), (1.0, None)):
+        parts, note = measure_repetition(entry, examples(), Bag(louder=louder))
+        found = {part.subset: score_outcomes(part.metric, part.answers.frame()) for part in parts}
+        assert note == ""
+        assert found["before, k=0"] == pytest.approx(0.0, abs=1e-9)
+        assert found["after, k=8"] > found["after, k=1"] > 0.1
+        if expected is not None:
+            assert found["default"] == pytest.approx(expected, abs=1e-9)
+        else:
+            assert found["default"] > 0.02
+    assert len(parts) == 1 + 2 * 5 * 2
+
+
+def test_texts_that_do_not_fit_are_left_out_and_counted() -> None:
+    bag = Bag(louder=0.0)
+    bag.max_tokens = 20
+    mixed = [
+        WordExample(example_id=str(i), texts=("a b c d", "a b c d"), spans=((0, 1), (0, 1)), word="a", label="same")
+        if i % 2
+        else example
+        for i, example in enumerate(examples())
+    ]
+    with pytest.raises(HarnessError, match="no text with eight repetitions of another fits into the 20 tokens"):
+        measure_repetition(task_entry("RepeatedPassage"), mixed, bag)
+    bag.max_tokens = 30
+    parts, note = measure_repetition(task_entry("RepeatedPassage"), mixed, bag)
+    assert "texts left out: too long with eight repetitions" in note
+    assert 0 < parts[0].answers.frame()["example_id"].nunique() < 150
