@@ -8,7 +8,7 @@ Both sides measure the same systems: the ladder is made beforehand, with stages 
 mteb. Ours is one `harness run`, which also proves the masks, keeps every example's outcome, tests the differences and
 writes the page; how much of it the last two are is told by running it again, when all is stored. Theirs is one process
 a variant that does what `mteb run` does, whose command takes no local folder. The tasks' data must be at hand
-(HF_DATASETS_CACHE). Seconds are wall time; `--clock cpu --threads 1` counts those of the CPU instead, for a machine that
+(HF_DATASETS_CACHE). Seconds are wall time; `--clock cpu --threads 1` counts CPU seconds instead, for a machine that
 is busy with other things.
 """
 

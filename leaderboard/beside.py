@@ -13,13 +13,21 @@ from leaderboard.model import Base, Task
 
 
 @dataclass(frozen=True, kw_only=True)
+class Layered:
+    """A result that was read at several layers."""
+
+    name: str
+    metric: str
+    places: Places
+
+
+@dataclass(frozen=True, kw_only=True)
 class Beside:
     """Of one task (named, for it need not have a score): results at each layer, and controls by variant and name."""
 
     task: str
     task_type: str
-    layers: Places | None
-    metric: str  # of `layers`
+    layered: tuple[Layered, ...]
     controls: tuple[Cell, ...]
 
     @property
@@ -48,18 +56,20 @@ def read_beside(store: Store, base: Base, everything: pd.DataFrame) -> dict[str,
     aside = [(task, subset) not in scored for task, subset in zip(here["task"], here["subset"], strict=True)]
     found: dict[str, Beside] = {}
     for task, of_task in here[aside].groupby("task", sort=False):
-        layers, metric, controls = None, "", []
+        layered: list[Layered] = []
+        controls: list[Cell] = []
         for (subset, name), group in of_task.groupby(["subset", "metric"], sort=False):
             outcomes = store.outcomes(results=group["result"])
             if outcomes["layer"].nunique() > 1:
-                layers, metric = place_scores(outcomes, _members(group, place), metric=str(name)), str(name)
+                read = place_scores(outcomes, _members(group, place), metric=str(name))
+                if read is not None:
+                    layered.append(Layered(name=str(subset), metric=str(name), places=read))
             else:
                 controls += cells(store, entries, scores=group, tasks=[str(task)], subsets=[str(subset)])
         found[str(task)] = Beside(
             task=str(task),
             task_type=str(of_task["task_type"].iloc[0]),
-            layers=layers,
-            metric=metric,
+            layered=tuple(layered),
             controls=tuple(controls),
         )
     return found
@@ -80,9 +90,9 @@ def with_layers(base: Base, places: dict[Task, Places], beside: dict[str, Beside
     read: dict[Task, Places] = {}
     for task in base.tasks:
         aside = beside.get(task.name[0])
-        layers = aside.layers if aside and aside.metric in task.metrics else None
-        if layers is not None:
-            read[task] = layers
+        same = [each for each in aside.layered if each.metric in task.metrics] if aside else []
+        if same:
+            read[task] = same[0].places
         elif task in places:
             read[task] = places[task]
     return read

@@ -178,7 +178,8 @@ def training_curves(entry: Entry, stages: Mapping[str, StageRecord], ident: str)
 
 
 def place_curves(
-    found: Sequence[tuple[Task, Places]],
+    found: Sequence[Places],
+    metric: str,
     rows: Sequence[Row],
     *,
     by: str,
@@ -191,15 +192,15 @@ def place_curves(
     Several tasks share the chart where they read other positions of the same question. Of many rows the first few
     are drawn, as many as can be told apart.
     """
-    metric = get_metric(found[0][0].metrics[0])
-    most = metric.scale if metric.kind != "largest" and metric.better == "higher" else None
+    written = get_metric(metric)
+    most = written.scale if written.kind != "largest" and written.better == "higher" else None
     series = []
     places: set[int] = set()
     for style, row in enumerate(rows[:STYLES]):
         parts = []
-        for _, read in found:
+        for read in found:
             mine = [s for s in read.scores if s.entry == row.entry.name]
-            points = _points(mine, by=by, at=at, scale=metric.scale, most=most)
+            points = _points(mine, by=by, at=at, scale=written.scale, most=most)
             if points:
                 parts.append(points)
                 places |= {int(point.x) for point in points}
@@ -207,15 +208,15 @@ def place_curves(
             series.append(Series(label=row.entry.variant, style=style, parts=tuple(parts)))
     if all(len(each.points) < 2 for each in series):
         return None  # nothing is read at two places
-    guesses = [read.guess for _, read in found]
+    guesses = [read.guess for read in found]
     same = guesses[0] if guesses[0] is not None and max(g or 0 for g in guesses) - guesses[0] < 1e-9 else None
     chart = curves(
         series,
         title=title,
         across="layer" if by == "layer" else "token position, target = 0",
-        up=f"{metric.name}, {metric.unit}",
+        up=written.unit if written.unit == written.name else f"{written.name}, {written.unit}",
         ident=ident,
-        level=metric.scale * same if same is not None else None,
+        level=written.scale * same if same is not None else None,
         most=most,
         places=sorted(places | ({0} if by == "position" and min(places) < 0 < max(places) else set())),
     )
@@ -261,7 +262,7 @@ def layer_curves(places: Mapping[Task, Places], row: Row, ident: str) -> list[tu
     made = []
     for i, (task, read) in enumerate(places.items()):
         title = f"{task.label}: {row.entry.variant} by layer"
-        figure = place_curves([(task, read)], [row], by="layer", at=None, title=title, ident=f"{ident}{i}")
+        figure = place_curves([read], task.metrics[0], [row], by="layer", at=None, title=title, ident=f"{ident}{i}")
         if figure:
             made.append((task, figure))
     return made

@@ -108,6 +108,7 @@ def _write_tasks(
     for task in site.tasks:
         count(task.label)
         here: list[tuple[Base, Answers | None, str]] = []
+        texts = store.example_texts(task=task.name[0], split=task.name[1], subset=task.name[2])
         for base in site.bases:
             if task not in base.tasks:
                 continue
@@ -118,7 +119,10 @@ def _write_tasks(
             if len(outcomes):
                 kind = get_metric(task.metrics[0]).kind
                 answers = answers_of(
-                    outcomes, {name: list(seeds.values()) for name, seeds in members.items()}, metric_kind=kind
+                    outcomes,
+                    {name: list(seeds.values()) for name, seeds in members.items()},
+                    metric_kind=kind,
+                    texts=texts,
                 )
                 script = f"examples/{task.key}--{base.key}.js"
                 _write(folder, script, script_of(answers, key=script))

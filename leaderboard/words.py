@@ -30,12 +30,20 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Diagnostic:
+    """What belongs to no task that has a score: its charts by layer, and the rest as a table."""
+
+    beside: Beside
+    by_layer: tuple[tuple[str, Figure], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Words:
     """The questions of one base, by type of task."""
 
     base: Base
     types: Mapping[str, tuple[Question, ...]]
-    diagnostics: tuple[Beside, ...]  # of no task that has a score
+    diagnostics: tuple[Diagnostic, ...]
 
 
 def make_words(base: Base, places: Mapping[Task, Places], beside: dict[str, Beside], *, ident: str) -> Words:
@@ -51,8 +59,22 @@ def make_words(base: Base, places: Mapping[Task, Places], beside: dict[str, Besi
     return Words(
         base=base,
         types={kind: tuple(found) for kind, found in types.items()},
-        diagnostics=tuple(without_score(base, beside)),
+        diagnostics=tuple(
+            _diagnostic(base, each, ident=f"{ident}-d{i}") for i, each in enumerate(without_score(base, beside))
+        ),
     )
+
+
+def _diagnostic(base: Base, beside: Beside, *, ident: str) -> Diagnostic:
+    drawn = []
+    for i, each in enumerate(beside.layered):
+        title = f"{beside.task}, {each.name}: by layer"
+        figure = place_curves(
+            [each.places], each.metric, base.all_rows, by="layer", at=None, title=title, ident=f"{ident}l{i}"
+        )
+        if figure is not None:
+            drawn.append((each.name, figure))
+    return Diagnostic(beside=beside, by_layer=tuple(drawn))
 
 
 def _stem(task: Task, others: Sequence[Task]) -> str:
@@ -78,13 +100,19 @@ def _question(
     rows = base.all_rows
     by_name = {row.entry.name: row for row in rows}
     positions = place_curves(
-        found, rows, by="position", at=None, title=f"{label}: score by token position", ident=f"{ident}p"
+        [read for _, read in found],
+        tasks[0].metrics[0],
+        rows,
+        by="position",
+        at=None,
+        title=f"{label}: score by token position",
+        ident=f"{ident}p",
     )
     every = with_layers(base, dict(found), beside)
     layers = []
     for i, (task, read) in enumerate(every.items()):
         title = f"{task.label}: score by layer"
-        figure = place_curves([(task, read)], rows, by="layer", at=None, title=title, ident=f"{ident}l{i}")
+        figure = place_curves([read], task.metrics[0], rows, by="layer", at=None, title=title, ident=f"{ident}l{i}")
         if figure is not None:
             layers.append((task, figure))
     drawn = () if positions or layers else tuple(score_forest(base, t, f"{ident}f{i}") for i, t in enumerate(tasks))

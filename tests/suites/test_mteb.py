@@ -46,6 +46,8 @@ def test_the_rows_give_mtebs_own_score_and_two_systems_meet_the_same_examples(ta
     assert score_outcomes(result.key.metric, result.outcomes) == pytest.approx(result.score, abs=1e-6)
     pd.testing.assert_frame_equal(result.outcomes[ASKED], other.outcomes[ASKED])
     assert result.score != other.score
+    assert result.shown is not None
+    assert set(result.outcomes["example_id"]) <= set(result.shown), "every example can be read"
     assert result.reported is not None
     assert to_json(result.reported) == to_json(_finite(own.task_results[0].scores["test"][0]))
     assert result.outcomes[["example_id", "trial"]].duplicated().any() == (made.kind.draws)  # drawn with replacement
