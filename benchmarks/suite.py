@@ -7,8 +7,9 @@
 Both sides measure the same systems: the ladder is made beforehand, with stages of two steps, and saved as folders for
 mteb. Ours is one `harness run`, which also proves the masks, keeps every example's outcome, tests the differences and
 writes the page; how much of it the last two are is told by running it again, when all is stored. Theirs is one process
-a variant that does what `mteb run` does, whose command takes no local folder. The tasks' data must be at hand (HF_DATASETS_CACHE). Seconds are wall time; `--clock cpu --threads 1` counts
-those of the CPU instead, for a machine that is busy with other things.
+a variant that does what `mteb run` does, whose command takes no local folder. The tasks' data must be at hand
+(HF_DATASETS_CACHE). Seconds are wall time; `--clock cpu --threads 1` counts those of the CPU instead, for a machine that
+is busy with other things.
 """
 
 from __future__ import annotations
@@ -104,24 +105,9 @@ def harness_run(asked: argparse.Namespace, place: Placement) -> float:
 
 
 def mteb_run(folder: Path, asked: argparse.Namespace, place: Placement) -> float:
-    """Seconds of mteb's own command on one variant; it takes a GPU if it sees one."""
-    options = ["-l", "eng", "--output-folder", f"{folder}-results", "-v", "0"]
-    return seconds(
-        [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-m",
-            "mteb",
-            "run",
-            "-m",
-            str(folder),
-            "-t",
-            *asked.tasks.split(","),
-            *options,
-        ],
-        asked.clock,
-    )
+    """Seconds of mteb on one variant, in a process of its own."""
+    words = [str(folder), place.device, *asked.tasks.split(",")]
+    return seconds([sys.executable, "-P", "-W", "ignore", "-c", THEIRS, *words], asked.clock)
 
 
 def seconds(command: list[str], clock: str) -> float:
