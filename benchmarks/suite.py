@@ -1,6 +1,6 @@
 """What does the whole ladder on a suite of mteb tasks cost, against mteb once for each variant?
 
-    python benchmarks/suite.py                                   # the 8 variants on a random Llama of 6 layers × 288
+    python benchmarks/suite.py                              # the 8 variants on a random Llama of 6 layers × 288
     python benchmarks/suite.py --shape llama-3.2-1b --device cuda        # bfloat16; also llama-2-7b
     python benchmarks/suite.py --variants causal,bidir --tasks STSBenchmark --layers 1
 
@@ -8,8 +8,8 @@ Both sides measure the same systems: the ladder is made beforehand, with stages 
 mteb. Ours is one `harness run`, which also proves the masks, keeps every example's outcome, tests the differences and
 writes the page; how much of it the last two are is told by running it again, when all is stored. Theirs is one process
 a variant that does what `mteb run` does, whose command takes no local folder. The tasks' data must be at hand
-(HF_DATASETS_CACHE). Seconds are wall time; `--clock cpu --threads 1` counts CPU seconds instead, for a machine that
-is busy with other things.
+(HF_DATASETS_CACHE). Seconds are wall time; `--clock cpu --threads 1` counts those of the CPU instead, for a machine
+that is busy with other things.
 """
 
 from __future__ import annotations
