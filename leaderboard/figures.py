@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from harness.compare import Entry, Places, PlaceScore, TaskComparison
+from harness.compare import Cell, Entry, Places, TaskComparison
+from harness.compare.cells import By
 from harness.metrics import get_metric
 from harness.records import StageRecord
 from leaderboard import text
@@ -182,12 +183,11 @@ def place_curves(
     metric: str,
     rows: Sequence[Row],
     *,
-    by: str,
-    at: int | None,
+    by: By,
     title: str,
     ident: str,
 ) -> Figure | None:
-    """Draw `rows` over positions (at layer number `at`, None: the last of each row) or over layers.
+    """Draw `rows` over positions or over layers.
 
     Several tasks share the chart where they read other positions of the same question. Of many rows the first few
     are drawn, as many as can be told apart.
@@ -199,8 +199,8 @@ def place_curves(
     for style, row in enumerate(rows[:STYLES]):
         parts = []
         for read in found:
-            mine = [s for s in read.scores if s.entry == row.entry.name]
-            points = _points(mine, by=by, at=at, scale=written.scale, most=most)
+            mine = [c for c in read.cells if read.by == by and (c.base, c.variant) == row.entry.name]
+            points = _points(mine, by=by, scale=written.scale, most=most)
             if points:
                 parts.append(points)
                 places |= {int(point.x) for point in points}
@@ -226,35 +226,21 @@ def place_curves(
     return Figure(chart=chart, legend=tuple(legend))
 
 
-def _points(
-    mine: Sequence[PlaceScore], *, by: str, at: int | None, scale: float, most: float | None
-) -> tuple[Point, ...]:
-    if by == "position":
-        last = max((s.layer for s in mine if s.layer is not None), default=None)
-        layer = last if at is None else at
-        chosen = {s.position: s for s in mine if s.layer == layer and s.position is not None}
-    else:
-        chosen = _by_layer(mine)
-    return tuple(
-        Point(
-            float(place),
-            scale * s.score,
-            scale * s.interval.low if s.interval else None,
-            min(scale * s.interval.high, scale * s.interval.high if most is None else most) if s.interval else None,
+def _points(mine: Sequence[Cell], *, by: By, scale: float, most: float | None) -> tuple[Point, ...]:
+    """Return the places of one line in order; an end beyond what there can be is drawn at the limit."""
+    made = []
+    for cell in mine:
+        place = cell.layer if by == "layer" else cell.position
+        high = None if cell.high is None else scale * cell.high
+        made.append(
+            Point(
+                float(place or 0),
+                scale * cell.value,
+                None if cell.low is None else scale * cell.low,
+                high if high is None or most is None else min(high, most),
+            )
         )
-        for place, s in sorted(chosen.items())
-    )
-
-
-def _by_layer(mine: Sequence[PlaceScore]) -> dict[int, PlaceScore]:
-    """Keep one score a layer: the position nearest to the target where several were read."""
-    chosen: dict[int, PlaceScore] = {}
-    for s in mine:
-        if s.layer is not None:
-            known = chosen.get(s.layer)
-            if known is None or abs(s.position or 0) < abs(known.position or 0):
-                chosen[s.layer] = s
-    return chosen
+    return tuple(sorted(made, key=lambda point: point.x))
 
 
 def layer_curves(places: Mapping[Task, Places], row: Row, ident: str) -> list[tuple[Task, Figure]]:
@@ -262,7 +248,7 @@ def layer_curves(places: Mapping[Task, Places], row: Row, ident: str) -> list[tu
     made = []
     for i, (task, read) in enumerate(places.items()):
         title = f"{task.label}: {row.entry.variant} by layer"
-        figure = place_curves([read], task.metrics[0], [row], by="layer", at=None, title=title, ident=f"{ident}{i}")
+        figure = place_curves([read], task.metrics[0], [row], by="layer", title=title, ident=f"{ident}{i}")
         if figure:
             made.append((task, figure))
     return made

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.compare import Places, Progress, TaskName, place_scores, scope_of
+from harness.compare import Places, Progress, TaskName, read_places, scope_of
 from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text
@@ -128,7 +128,8 @@ def _write_tasks(
                 _write(folder, script, script_of(answers, key=script))
                 _find_flips(found, base, task, answers)
                 if not task.is_retention and len(task.metrics) == 1:
-                    read = place_scores(outcomes, members, metric=task.metrics[0])
+                    group = scores[scores["result"].isin(results)]
+                    read = read_places(outcomes, [row.entry for row in base.all_rows], scores=group)
                     if read is not None:
                         found.places[base.key, task] = read
             here.append((base, answers, script))
