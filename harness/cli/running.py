@@ -176,6 +176,8 @@ def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], 
 
     if shown_by := _shown_elsewhere(plan):
         print(f"Measured; {shown_by}")
+        if store.scores().empty:  # a page is of scores
+            return
     elif plan.base is None:
         report_references(store, names=plan.references, tasks=plan.suite.tasks, as_json=as_json)
     else:

@@ -16,7 +16,7 @@ from harness.suites.words.repetition import measure_repetition
 from tests.cli.test_cli import call
 
 
-def examples(n: int = 300) -> list[WordExample]:
+def examples(n: int = 160) -> list[WordExample]:
     return [
         WordExample(
             example_id=str(i),
@@ -124,6 +124,7 @@ def test_texts_that_do_not_fit_are_left_out_and_counted() -> None:
     assert 0 < parts[0].answers.frame()["example_id"].nunique() < 150
 
 
+@pytest.mark.slow
 def test_diagnostics_are_measured_shown_and_compared_with_nothing(
     tiny_base: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
