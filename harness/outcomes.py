@@ -7,7 +7,7 @@ because there are millions of them; `check_outcomes` is the gate every frame pas
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ OUTCOME_COLUMNS: dict[str, str] = {
     "gold_score": "Float64",  # score tasks: the true score; NA otherwise
     "predicted_score": "Float64",  # score tasks: the model's score (a similarity, a regression); NA otherwise
 }
+SHOWN_CHARACTERS = 400  # of a text that readers see; long documents would fill the page
 LABEL_METRICS = frozenset({"accuracy", "macro_f1", "v_measure"})
 # Types of results that stand beside the scores: controls and diagnostics. They are stored, verified and shown where
 # they are asked for; no comparison, rank or family knows them.
@@ -53,6 +54,7 @@ class TaskResult:
     refuses a result whose score is not the aggregate of its outcomes (harness.metrics) to 1e-6. `texts` are the
     hashes of the distinct texts that were evaluated (harness.contamination.text_hashes), None where a task keeps none.
     `note` is said on screen beside the score and not stored. `reported` is what mteb says beside its main score.
+    `shown` is what an example asked, by its id: for readers, cut where it is long (`shown_texts`).
     """
 
     key: TaskKey
@@ -63,6 +65,22 @@ class TaskResult:
     texts: NDArray[np.uint64] | None = None
     note: str = ""
     reported: Mapping[str, Any] | None = None
+    shown: Mapping[str, str] | None = None
+
+
+def shown_texts(ids: Iterable[str], texts: Iterable[str]) -> dict[str, str]:
+    """What readers see of each example: its text, spaces folded and the end cut.
+
+    >>> shown_texts(["0:a"], ["two  lines\\nof text"])
+    {'0:a': 'two lines of text'}
+    """
+    return {example: shorten(text) for example, text in zip(ids, texts, strict=True)}
+
+
+def shorten(text: str) -> str:
+    """Return `text` with its spaces folded, cut at SHOWN_CHARACTERS."""
+    folded = " ".join(text.split())
+    return folded if len(folded) <= SHOWN_CHARACTERS else folded[: SHOWN_CHARACTERS - 1] + "…"
 
 
 @dataclass(frozen=True, kw_only=True)

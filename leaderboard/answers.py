@@ -24,6 +24,7 @@ class Answers:
 
     entries: tuple[Name, ...]
     ids: tuple[str, ...]
+    shown: tuple[str, ...]  # what each example asked; its id where that is not stored
     gold: tuple[str, ...]
     labels: tuple[str, ...]
     value_nk: NDArray[np.float64]
@@ -56,6 +57,7 @@ class Flip:
     """One example that two entries answer differently; `change` is first minus second."""
 
     example_id: str
+    shown: str
     gold: str
     said: str
     said_against: str
@@ -72,8 +74,14 @@ class Changed:
     shown: tuple[Flip, ...]
 
 
-def answers_of(outcomes: pd.DataFrame, members: Mapping[Name, Sequence[int]], *, metric_kind: str) -> Answers:
-    """Gather the outcomes (of one task) of `members`, entry -> numbers of its results."""
+def answers_of(
+    outcomes: pd.DataFrame,
+    members: Mapping[Name, Sequence[int]],
+    *,
+    metric_kind: str,
+    texts: Mapping[str, str] | None = None,
+) -> Answers:
+    """Gather the outcomes (of one task) of `members`, entry -> numbers of its results; `texts` by example."""
     entries = tuple(members)
     place = {number: k for k, name in enumerate(entries) for number in members[name]}
     rows = outcomes[outcomes["result"].isin(place)]
@@ -85,14 +93,21 @@ def answers_of(outcomes: pd.DataFrame, members: Mapping[Name, Sequence[int]], *,
     first[code[::-1]] = np.arange(len(code))[::-1]
     labelled = bool(rows["gold_label"].notna().any())
     gold_column = rows["gold_label" if labelled else "gold_score"].to_numpy(dtype=object)
+    shown = tuple((texts or {}).get(str(example), str(example)) for example in ids)
     gold = tuple(str(value) if labelled else _short(value) for value in gold_column[first])
     said_nk = np.full((n, k), -1, dtype=np.intp)
     labels: tuple[str, ...] = ()
     if metric_kind == "v_measure":
         return Answers(
-            entries=entries, ids=tuple(map(str, ids)), gold=gold, labels=(), said_nk=said_nk, kind="cluster",
+            entries=entries,
+            ids=tuple(map(str, ids)),
+            shown=shown,
+            gold=gold,
+            labels=(),
             value_nk=np.full((n, k), np.nan),
-        )  # fmt: skip
+            said_nk=said_nk,
+            kind="cluster",
+        )
     if labelled:
         value = (rows["gold_label"] == rows["predicted_label"]).to_numpy(dtype=np.float64)
         answer, names = pd.factorize(rows["predicted_label"])
@@ -107,11 +122,16 @@ def answers_of(outcomes: pd.DataFrame, members: Mapping[Name, Sequence[int]], *,
     asked = np.bincount(cell, minlength=n * k)
     with np.errstate(invalid="ignore", divide="ignore"):
         value_nk = (total / asked).reshape(n, k)
-    kind = "right" if labelled else "score"
     return Answers(
-        entries=entries, ids=tuple(map(str, ids)), gold=gold, labels=labels, value_nk=value_nk, said_nk=said_nk,
-        kind=kind,
-    )  # fmt: skip
+        entries=entries,
+        ids=tuple(map(str, ids)),
+        shown=shown,
+        gold=gold,
+        labels=labels,
+        value_nk=value_nk,
+        said_nk=said_nk,
+        kind="right" if labelled else "score",
+    )
 
 
 def changed(answers: Answers, first: Name, second: Name, *, most: int) -> Changed | None:
@@ -131,6 +151,7 @@ def changed(answers: Answers, first: Name, second: Name, *, most: int) -> Change
         shown=tuple(
             Flip(
                 example_id=answers.ids[i],
+                shown=answers.shown[i],
                 gold=answers.gold[i],
                 said=answers.said(i, first),
                 said_against=answers.said(i, second),
@@ -147,6 +168,7 @@ def script_of(answers: Answers, *, key: str) -> str:
         "kind": answers.kind,
         "entries": [variant for _, variant in answers.entries],
         "ids": answers.ids,
+        "shown": answers.shown if answers.shown != answers.ids else [],
         "gold": answers.gold,
         "labels": answers.labels,
         "values": [[_number(v) for v in column] for column in answers.value_nk.T],

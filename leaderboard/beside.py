@@ -7,9 +7,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.compare import Cell, Places, cells, place_scores
+from harness.compare import Cell, Places, read_places
+from harness.compare.cells import cells_of
 from harness.store import Store
 from leaderboard.model import Base, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layered:
+    """A result that was read at several layers."""
+
+    name: str
+    metric: str
+    places: Places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +28,7 @@ class Beside:
 
     task: str
     task_type: str
-    layers: Places | None
-    metric: str  # of `layers`
+    layered: tuple[Layered, ...]
     controls: tuple[Cell, ...]
 
     @property
@@ -42,37 +51,29 @@ def read_beside(store: Store, base: Base, everything: pd.DataFrame) -> dict[str,
     Outcomes are read a result's group at a time.
     """
     entries = [row.entry for row in base.all_rows]
-    place = {system.system_id: (entry.name, system.seed) for entry in entries for system in entry.systems}
+    mine = {system.system_id for entry in entries for system in entry.systems}
     scored = {(task.name[0], task.name[2]) for task in base.tasks}
-    here = everything[everything["system_id"].isin(place)]
+    here = everything[everything["system_id"].isin(mine)]
     aside = [(task, subset) not in scored for task, subset in zip(here["task"], here["subset"], strict=True)]
     found: dict[str, Beside] = {}
     for task, of_task in here[aside].groupby("task", sort=False):
-        layers, metric, controls = None, "", []
+        layered: list[Layered] = []
+        controls: list[Cell] = []
         for (subset, name), group in of_task.groupby(["subset", "metric"], sort=False):
             outcomes = store.outcomes(results=group["result"])
             if outcomes["layer"].nunique() > 1:
-                layers, metric = place_scores(outcomes, _members(group, place), metric=str(name)), str(name)
+                read = read_places(outcomes, entries, scores=group)
+                if read is not None:
+                    layered.append(Layered(name=str(subset), metric=str(name), places=read))
             else:
-                controls += cells(store, entries, scores=group, tasks=[str(task)], subsets=[str(subset)])
+                controls += cells_of(outcomes, entries, scores=group)
         found[str(task)] = Beside(
             task=str(task),
             task_type=str(of_task["task_type"].iloc[0]),
-            layers=layers,
-            metric=metric,
+            layered=tuple(layered),
             controls=tuple(controls),
         )
     return found
-
-
-def _members(
-    group: pd.DataFrame, place: dict[str, tuple[tuple[str, str], int | None]]
-) -> dict[tuple[str, str], dict[int | None, int]]:
-    members: dict[tuple[str, str], dict[int | None, int]] = {}
-    for system, number in zip(group["system_id"], group["result"], strict=True):
-        entry, seed = place[system]
-        members.setdefault(entry, {})[seed] = int(number)
-    return members
 
 
 def with_layers(base: Base, places: dict[Task, Places], beside: dict[str, Beside]) -> dict[Task, Places]:
@@ -80,9 +81,9 @@ def with_layers(base: Base, places: dict[Task, Places], beside: dict[str, Beside
     read: dict[Task, Places] = {}
     for task in base.tasks:
         aside = beside.get(task.name[0])
-        layers = aside.layers if aside and aside.metric in task.metrics else None
-        if layers is not None:
-            read[task] = layers
+        same = [each for each in aside.layered if each.metric in task.metrics] if aside else []
+        if same:
+            read[task] = same[0].places
         elif task in places:
             read[task] = places[task]
     return read

@@ -49,6 +49,7 @@ def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
     digest = hashlib.sha256(scores.to_csv(index=False).encode())
     digest.update(store.scores(beside=True)["result"].to_numpy().tobytes())
     kept = (store.systems(), store.runs(), store.overlaps(), store.noise_floors(), store.calibration())
+    digest.update(repr(store.text_counts()).encode())
     digest.update(repr((resamples, *kept, list(store.stages()))).encode())
     packages = ("leaderboard", "harness.compare", "harness.contamination", "harness.stats")
     code = [Path(str(files(package))) for package in packages]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from harness.compare import Entry, Places, PlaceScore, TaskComparison
+from harness.compare import Cell, Entry, Places, TaskComparison
+from harness.compare.cells import By
 from harness.metrics import get_metric
 from harness.records import StageRecord
 from leaderboard import text
@@ -178,28 +179,28 @@ def training_curves(entry: Entry, stages: Mapping[str, StageRecord], ident: str)
 
 
 def place_curves(
-    found: Sequence[tuple[Task, Places]],
+    found: Sequence[Places],
+    metric: str,
     rows: Sequence[Row],
     *,
-    by: str,
-    at: int | None,
+    by: By,
     title: str,
     ident: str,
 ) -> Figure | None:
-    """Draw `rows` over positions (at layer number `at`, None: the last of each row) or over layers.
+    """Draw `rows` over positions or over layers.
 
     Several tasks share the chart where they read other positions of the same question. Of many rows the first few
     are drawn, as many as can be told apart.
     """
-    metric = get_metric(found[0][0].metrics[0])
-    most = metric.scale if metric.kind != "largest" and metric.better == "higher" else None
+    written = get_metric(metric)
+    most = written.scale if written.kind != "largest" and written.better == "higher" else None
     series = []
     places: set[int] = set()
     for style, row in enumerate(rows[:STYLES]):
         parts = []
-        for _, read in found:
-            mine = [s for s in read.scores if s.entry == row.entry.name]
-            points = _points(mine, by=by, at=at, scale=metric.scale, most=most)
+        for read in found:
+            mine = [c for c in read.cells if read.by == by and (c.base, c.variant) == row.entry.name]
+            points = _points(mine, by=by, scale=written.scale, most=most)
             if points:
                 parts.append(points)
                 places |= {int(point.x) for point in points}
@@ -207,15 +208,15 @@ def place_curves(
             series.append(Series(label=row.entry.variant, style=style, parts=tuple(parts)))
     if all(len(each.points) < 2 for each in series):
         return None  # nothing is read at two places
-    guesses = [read.guess for _, read in found]
+    guesses = [read.guess for read in found]
     same = guesses[0] if guesses[0] is not None and max(g or 0 for g in guesses) - guesses[0] < 1e-9 else None
     chart = curves(
         series,
         title=title,
         across="layer" if by == "layer" else "token position, target = 0",
-        up=f"{metric.name}, {metric.unit}",
+        up=written.unit if written.unit == written.name else f"{written.name}, {written.unit}",
         ident=ident,
-        level=metric.scale * same if same is not None else None,
+        level=written.scale * same if same is not None else None,
         most=most,
         places=sorted(places | ({0} if by == "position" and min(places) < 0 < max(places) else set())),
     )
@@ -225,35 +226,21 @@ def place_curves(
     return Figure(chart=chart, legend=tuple(legend))
 
 
-def _points(
-    mine: Sequence[PlaceScore], *, by: str, at: int | None, scale: float, most: float | None
-) -> tuple[Point, ...]:
-    if by == "position":
-        last = max((s.layer for s in mine if s.layer is not None), default=None)
-        layer = last if at is None else at
-        chosen = {s.position: s for s in mine if s.layer == layer and s.position is not None}
-    else:
-        chosen = _by_layer(mine)
-    return tuple(
-        Point(
-            float(place),
-            scale * s.score,
-            scale * s.interval.low if s.interval else None,
-            min(scale * s.interval.high, scale * s.interval.high if most is None else most) if s.interval else None,
+def _points(mine: Sequence[Cell], *, by: By, scale: float, most: float | None) -> tuple[Point, ...]:
+    """Return the places of one line in order; an end beyond what there can be is drawn at the limit."""
+    made = []
+    for cell in mine:
+        place = cell.layer if by == "layer" else cell.position
+        high = None if cell.high is None else scale * cell.high
+        made.append(
+            Point(
+                float(place or 0),
+                scale * cell.value,
+                None if cell.low is None else scale * cell.low,
+                high if high is None or most is None else min(high, most),
+            )
         )
-        for place, s in sorted(chosen.items())
-    )
-
-
-def _by_layer(mine: Sequence[PlaceScore]) -> dict[int, PlaceScore]:
-    """Keep one score a layer: the position nearest to the target where several were read."""
-    chosen: dict[int, PlaceScore] = {}
-    for s in mine:
-        if s.layer is not None:
-            known = chosen.get(s.layer)
-            if known is None or abs(s.position or 0) < abs(known.position or 0):
-                chosen[s.layer] = s
-    return chosen
+    return tuple(sorted(made, key=lambda point: point.x))
 
 
 def layer_curves(places: Mapping[Task, Places], row: Row, ident: str) -> list[tuple[Task, Figure]]:
@@ -261,7 +248,7 @@ def layer_curves(places: Mapping[Task, Places], row: Row, ident: str) -> list[tu
     made = []
     for i, (task, read) in enumerate(places.items()):
         title = f"{task.label}: {row.entry.variant} by layer"
-        figure = place_curves([(task, read)], [row], by="layer", at=None, title=title, ident=f"{ident}{i}")
+        figure = place_curves([read], task.metrics[0], [row], by="layer", title=title, ident=f"{ident}{i}")
         if figure:
             made.append((task, figure))
     return made

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.compare import Places, Progress, TaskName, place_scores, scope_of
+from harness.compare import Places, Progress, TaskName, read_places, scope_of
 from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text
@@ -108,6 +108,7 @@ def _write_tasks(
     for task in site.tasks:
         count(task.label)
         here: list[tuple[Base, Answers | None, str]] = []
+        texts = store.example_texts(task=task.name[0], split=task.name[1], subset=task.name[2])
         for base in site.bases:
             if task not in base.tasks:
                 continue
@@ -118,13 +119,17 @@ def _write_tasks(
             if len(outcomes):
                 kind = get_metric(task.metrics[0]).kind
                 answers = answers_of(
-                    outcomes, {name: list(seeds.values()) for name, seeds in members.items()}, metric_kind=kind
+                    outcomes,
+                    {name: list(seeds.values()) for name, seeds in members.items()},
+                    metric_kind=kind,
+                    texts=texts,
                 )
                 script = f"examples/{task.key}--{base.key}.js"
                 _write(folder, script, script_of(answers, key=script))
                 _find_flips(found, base, task, answers)
                 if not task.is_retention and len(task.metrics) == 1:
-                    read = place_scores(outcomes, members, metric=task.metrics[0])
+                    group = scores[scores["result"].isin(results)]
+                    read = read_places(outcomes, [row.entry for row in base.all_rows], scores=group)
                     if read is not None:
                         found.places[base.key, task] = read
             here.append((base, answers, script))

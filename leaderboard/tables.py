@@ -163,15 +163,17 @@ def _means(site: Site) -> Iterable[Mapping[str, Any]]:
 
 def _places(places: Mapping[tuple[str, Task], Places]) -> Iterable[Mapping[str, Any]]:
     for (base, task), read in places.items():
-        for s in read.scores:
+        for s in read.cells:
             yield {
                 "base": base,
-                "variant": s.entry[1],
+                "variant": s.variant,
                 "task": task.label,
+                "metric": s.metric,
                 "layer": s.layer,
                 "position": s.position,
-                "score": s.score,
-                **_ends("interval", s.interval),
+                "score": s.value,
+                "interval_low": s.low,
+                "interval_high": s.high,
                 "n_examples": s.n_examples,
                 "most_frequent_label": read.guess,
             }

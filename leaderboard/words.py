@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from harness.compare import Places, PlaceScore
+from harness.compare import Cell, Places
 from leaderboard.beside import Beside, with_layers, without_score
 from leaderboard.figures import Figure, place_curves, score_forest
 from leaderboard.model import Base, Row, Task
@@ -26,7 +26,15 @@ class Question:
     by_layer: tuple[tuple[Task, Figure], ...]
     forests: tuple[Markup, ...]
     beside: tuple[Beside, ...]
-    rows: tuple[tuple[Row, Task, PlaceScore], ...]
+    rows: tuple[tuple[Row, Task, Cell], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnostic:
+    """What belongs to no task that has a score: its charts by layer, and the rest as a table."""
+
+    beside: Beside
+    by_layer: tuple[tuple[str, Figure], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +43,7 @@ class Words:
 
     base: Base
     types: Mapping[str, tuple[Question, ...]]
-    diagnostics: tuple[Beside, ...]  # of no task that has a score
+    diagnostics: tuple[Diagnostic, ...]
 
 
 def make_words(base: Base, places: Mapping[Task, Places], beside: dict[str, Beside], *, ident: str) -> Words:
@@ -51,8 +59,20 @@ def make_words(base: Base, places: Mapping[Task, Places], beside: dict[str, Besi
     return Words(
         base=base,
         types={kind: tuple(found) for kind, found in types.items()},
-        diagnostics=tuple(without_score(base, beside)),
+        diagnostics=tuple(
+            _diagnostic(base, each, ident=f"{ident}-d{i}") for i, each in enumerate(without_score(base, beside))
+        ),
     )
+
+
+def _diagnostic(base: Base, beside: Beside, *, ident: str) -> Diagnostic:
+    drawn = []
+    for i, each in enumerate(beside.layered):
+        title = f"{beside.task}, {each.name}: by layer"
+        figure = place_curves([each.places], each.metric, base.all_rows, by="layer", title=title, ident=f"{ident}l{i}")
+        if figure is not None:
+            drawn.append((each.name, figure))
+    return Diagnostic(beside=beside, by_layer=tuple(drawn))
 
 
 def _stem(task: Task, others: Sequence[Task]) -> str:
@@ -78,19 +98,29 @@ def _question(
     rows = base.all_rows
     by_name = {row.entry.name: row for row in rows}
     positions = place_curves(
-        found, rows, by="position", at=None, title=f"{label}: score by token position", ident=f"{ident}p"
+        [read for _, read in found],
+        tasks[0].metrics[0],
+        rows,
+        by="position",
+        title=f"{label}: score by token position",
+        ident=f"{ident}p",
     )
     every = with_layers(base, dict(found), beside)
     layers = []
     for i, (task, read) in enumerate(every.items()):
         title = f"{task.label}: score by layer"
-        figure = place_curves([(task, read)], rows, by="layer", at=None, title=title, ident=f"{ident}l{i}")
+        figure = place_curves([read], task.metrics[0], rows, by="layer", title=title, ident=f"{ident}l{i}")
         if figure is not None:
             layers.append((task, figure))
     drawn = () if positions or layers else tuple(score_forest(base, t, f"{ident}f{i}") for i, t in enumerate(tasks))
     order = {row.entry.name: i for i, row in enumerate(rows)}
-    table = [(by_name[s.entry], task, s) for task, read in found for s in read.scores if s.entry in by_name]
-    table.sort(key=lambda each: order[each[2].entry])
+    table = [
+        (by_name[c.base, c.variant], task, c)
+        for task, read in found
+        for c in read.cells
+        if (c.base, c.variant) in by_name
+    ]
+    table.sort(key=lambda each: order[each[0].entry.name])
     return Question(
         label=label,
         tasks=tuple(tasks),

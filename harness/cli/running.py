@@ -98,7 +98,8 @@ def run(
 
     plan = plan_run(request, store, Placement.choose(device, dtype))
     if plan.idle:
-        err.print("Nothing to do: every result asked for is in the store already (--force measures again).")
+        if not quiet:
+            err.print("Nothing to do: every result asked for is in the store already (--force measures again).")
     else:
         with RunScreen(sum(len(job.missing) for job in plan.jobs), quiet=quiet) as screen:
             screen.note(_intentions(plan))

@@ -6,7 +6,7 @@ from harness.compare.contrasts import Contrast, Contrasts, declared_contrasts
 from harness.compare.deciding import Needs, needs
 from harness.compare.entries import Entry, current_entries, find_entry
 from harness.compare.flips import Flip, Flips, flips
-from harness.compare.places import Places, PlaceScore, place_scores
+from harness.compare.places import Places, read_places
 from harness.compare.ranking import Place, Ranking, Ranks, chosen_tasks, make_ranks, rank, unproven
 from harness.compare.results import (
     Comparison,
@@ -31,7 +31,6 @@ __all__ = [
     "Flips",
     "Needs",
     "Place",
-    "PlaceScore",
     "Places",
     "Progress",
     "Ranking",
@@ -52,8 +51,8 @@ __all__ = [
     "make_ranks",
     "needs",
     "overall",
-    "place_scores",
     "rank",
+    "read_places",
     "scope",
     "scope_of",
     "sentence",

@@ -57,18 +57,30 @@ def cells(
     `scores` are rows of Store.scores, with those that stand beside scores if such are asked for. No cell depends on
     which others are asked for.
     """
-    owner = {system.system_id: entry for entry in entries for system in entry.systems}
-    rows = scores[scores["task"].isin(tasks) & scores["subset"].isin(subsets) & scores["system_id"].isin(owner)]
+    measured = {system.system_id for entry in entries for system in entry.systems}
+    rows = scores[scores["task"].isin(tasks) & scores["subset"].isin(subsets) & scores["system_id"].isin(measured)]
     made: list[Cell] = []
-    for (task, _, subset, metric, _), group in rows.groupby(
-        ["task", "split", "subset", "metric", "revision"], sort=False
-    ):
+    for _, group in rows.groupby(["task", "split", "subset", "metric", "revision"], sort=False):
         outcomes = store.outcomes(results=group["result"])
-        parts = [(None, outcomes)] if by is None else [(value, part) for value, part in outcomes.groupby(by)]
-        for value, part in parts:
-            where: dict[str, int] = {} if by is None else {by: int(str(value))}
-            named = (str(task), str(subset), str(metric))
-            made += _of_part(part, group, owner, named=named, where=where, resamples=resamples)
+        made += cells_of(outcomes, entries, scores=group, by=by, resamples=resamples)
+    return made
+
+
+def cells_of(
+    outcomes: pd.DataFrame,
+    entries: Sequence[Entry],
+    *,
+    scores: pd.DataFrame,
+    by: By | None = None,
+    resamples: int = RESAMPLES,
+) -> list[Cell]:
+    """Estimate `entries` on `outcomes` read before: those of `scores`, results of one task, subset and metric."""
+    owner = {system.system_id: entry for entry in entries for system in entry.systems}
+    named = (str(scores["task"].iloc[0]), str(scores["subset"].iloc[0]), str(scores["metric"].iloc[0]))
+    made: list[Cell] = []
+    for value, part in [(None, outcomes)] if by is None else outcomes.groupby(by):
+        where: dict[str, int] = {} if by is None else {by: int(str(value))}
+        made += _of_part(part, scores, owner, named=named, where=where, resamples=resamples)
     return made
 
 

@@ -177,6 +177,8 @@ class Store:
                 f"INSERT INTO outcome (result, {columns}) SELECT ?, {columns} FROM fresh_outcomes", [number]
             )
             connection.unregister("fresh_outcomes")
+            if result.shown:
+                _add_texts(connection, key, result.shown)
             if result.reported is not None:
                 connection.execute("INSERT INTO reported VALUES (?, ?)", [number, to_json(result.reported)])
         return int(number)
@@ -341,6 +343,20 @@ class Store:
                 made.append(Path(shutil.copyfile(log, target.with_name(f"{target.name}.wal"))))
         return made
 
+    def example_texts(self, *, task: str, split: str, subset: str) -> dict[str, str]:
+        """Return what the examples of a task asked, by id, where it was stored; of revisions the newest."""
+        with self._reading() as connection:
+            query = (
+                "SELECT example_id, shown FROM example_text WHERE task = ? AND split = ? AND subset = ? ORDER BY rowid"
+            )
+            return dict(_later(connection, "example_text", query, [task, split, subset]))
+
+    def text_counts(self) -> list[tuple[str, str, str, int]]:
+        """Return task, split, subset and how many of its examples have a text."""
+        with self._reading() as connection:
+            query = "SELECT task, split, subset, count(*) FROM example_text GROUP BY ALL ORDER BY ALL"
+            return [tuple(row) for row in _later(connection, "example_text", query)]
+
     def verify(self) -> Iterator[Check]:
         """Recompute every stored score, superseded ones too, from its rows; yield a Check for each."""
         for row in self.scores(current=False, beside=True).to_dict("records"):
@@ -369,13 +385,26 @@ def _run(row: tuple[Any, ...]) -> Run:
     )  # fmt: skip
 
 
-def _later(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> list[Any]:
+def _add_texts(connection: duckdb.DuckDBPyConnection, key: TaskKey, shown: Mapping[str, str]) -> None:
+    """Add the texts of examples that have none yet."""
+    place = [key.task, key.split, key.subset, key.revision]
+    fresh = pd.DataFrame({"example_id": list(shown), "shown": list(shown.values())}, dtype="string")
+    connection.register("fresh_texts", fresh)
+    connection.execute(
+        "INSERT INTO example_text SELECT ?, ?, ?, ?, example_id, shown FROM fresh_texts WHERE example_id NOT IN "
+        "(SELECT example_id FROM example_text WHERE task = ? AND split = ? AND subset = ? AND revision = ?)",
+        [*place, *place],
+    )
+    connection.unregister("fresh_texts")
+
+
+def _later(connection: duckdb.DuckDBPyConnection, table: str, query: str, values: Sequence[object] = ()) -> list[Any]:
     """Return the rows of `query`; none where the database is older than `table` and open for reading only."""
     try:
         connection.execute(f"SELECT 1 FROM main.{table} LIMIT 0")
     except duckdb.CatalogException:
         return []
-    return connection.execute(query).fetchall()
+    return connection.execute(query, list(values)).fetchall()
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, table: str, column: str, value: str) -> bool:

@@ -254,6 +254,7 @@
   }
   var MOST = 500;
   function short(value) { return value === null || value === undefined ? "–" : String(Number(value.toPrecision(3))).replace("-", "−"); }
+  function named(data, i) { return data.shown.length ? data.shown[i] : data.ids[i]; }
   function answer(data, entry, i) {
     if (data.kind !== "right") return short(data.values[entry][i]);
     var code = data.said[entry][i];
@@ -277,11 +278,12 @@
     function show(data) {
       var word = field.value.trim().toLowerCase(), rows = [];
       data.ids.forEach(function (id, i) {
-        var text = id + " " + data.gold[i] + " " + (data.labels.length ? data.entries.map(function (_, k) { return answer(data, k, i); }).join(" ") : "");
+        var text = id + " " + named(data, i) + " " + data.gold[i] + " " + (data.labels.length ? data.entries.map(function (_, k) { return answer(data, k, i); }).join(" ") : "");
         if (word && !text.toLowerCase().includes(word)) return;
         rows.push(function () {
-          var row = make("tr"), name = make("th", id);
+          var row = make("tr"), name = make("th", named(data, i));
           name.scope = "row";
+          name.title = id;
           row.append(name, make("td", data.gold[i]));
           if (data.kind !== "cluster") data.entries.forEach(function (_, k) {
             var cell = make("td", answer(data, k, i), "num");
@@ -330,15 +332,16 @@
       data.ids.forEach(function (id, i) {
         var first = data.values[a][i], second = data.values[b][i];
         if (first === null || second === null || first === second || Math.abs(first - second) < least) return;
-        var cells = [id, data.gold[i], answer(data, a, i), answer(data, b, i)];
-        if (word && !cells.join(" ").toLowerCase().includes(word)) return;
-        found.push({ change: first - second, cells: cells });
+        var cells = [named(data, i), data.gold[i], answer(data, a, i), answer(data, b, i)];
+        if (word && !(id + " " + cells.join(" ")).toLowerCase().includes(word)) return;
+        found.push({ change: first - second, cells: cells, id: id });
       });
       found.sort(function (x, y) { return Math.abs(y.change) - Math.abs(x.change); });
       fill(body, found.map(function (each) {
         return function () {
           var row = make("tr"), id = make("th", each.cells[0]);
           id.scope = "row";
+          id.title = each.id;
           row.append(make("td", name), id);
           each.cells.slice(1).forEach(function (text) { row.appendChild(make("td", text)); });
           row.appendChild(make("td", signed(each.change), "num"));

@@ -1,57 +1,64 @@
-"""Scores by layer and position: equal to the mean of the cell, with an interval over units."""
+"""Scores by layer and position on the page are the cells of `harness words`."""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 
-from harness.compare import place_scores
-from harness.stats import Estimate, crossed_effect, make_contrast, mean_contributions
-from tests.factory import TASKS, outcomes_of
+from harness.compare import cells, current_entries, read_places
+from harness.store import Store
+from tests.factory import TASKS, add_system
 
 PROBE, STS = TASKS[4], TASKS[0]
-MEMBERS = {("mini", "a"): {0: 1, 1: 2}, ("mini", "b"): {None: 3}}
 
 
-def _rows(task):  # type: ignore[no-untyped-def]
-    import pandas as pd
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = Store(tmp_path_factory.mktemp("places") / "r.duckdb")
+    for seed in (0, 1):
+        add_system(store, "bidir-mntp", seed=seed, tasks=[PROBE, STS])
+    add_system(store, "causal", skill=0.4, tasks=[PROBE, replace(STS, name="Other")])
+    return store
 
-    frames = [outcomes_of(task, skill=0.4 + 0.1 * n, seed=n).assign(result=n) for n in (1, 2, 3)]
-    return pd.concat(frames, ignore_index=True)
 
-
-def test_every_cell_is_the_mean_of_its_outcomes() -> None:
-    rows = _rows(PROBE)
-    read = place_scores(rows, MEMBERS, metric="accuracy")
+def test_places_are_the_cells_of_the_terminal(store: Store) -> None:
+    scores = store.scores()
+    entries = current_entries(store, scores=scores)
+    group = scores[scores["task"] == PROBE.name]
+    read = read_places(store.outcomes(results=group["result"]), entries, scores=group)
     assert read is not None
-    assert read.positions == (-1, 1, 2)
-    assert read.layers == ()
+    assert read.by == "position"
+    assert list(read.cells) == cells(
+        store, entries, scores=scores, tasks=[PROBE.name], subsets=["default"], by="position"
+    )
+
+
+def test_a_cell_is_the_mean_of_its_outcomes(store: Store) -> None:
+    scores = store.scores()
+    group = scores[scores["task"] == PROBE.name]
+    rows = store.outcomes(results=group["result"]).merge(group[["result", "variant"]], on="result")
     rows["right"] = (rows["gold_label"] == rows["predicted_label"]).astype(float)
-    for found in read.scores:
-        results = list(MEMBERS[found.entry].values())
-        cell = rows[rows["result"].isin(results) & (rows["position"] == found.position)]
-        assert found.score == pytest.approx(cell["right"].mean())
-        assert found.n_examples == cell["example_id"].nunique()
-        assert found.interval is not None
-        assert found.interval.low < found.score < found.interval.high
+    read = read_places(rows.drop(columns=["variant", "right"]), current_entries(store), scores=group)
+    assert read is not None
+    assert len(read.cells) == 2 * 3
+    for cell in read.cells:
+        here = rows[(rows["variant"] == cell.variant) & (rows["position"] == cell.position)]
+        assert cell.value == pytest.approx(here["right"].mean())
+        assert cell.low is not None
+        assert cell.low < cell.value < (cell.high or 0)
     assert read.guess == pytest.approx(rows["gold_label"].value_counts(normalize=True).max())
 
 
-def test_the_interval_is_the_t_interval_over_units() -> None:
-    rows = _rows(PROBE)
-    read = place_scores(rows, MEMBERS, metric="accuracy")
+def test_layers_come_before_positions_and_some_tasks_have_neither(store: Store) -> None:
+    scores = store.scores()
+    group = scores[scores["task"] == PROBE.name]
+    rows = store.outcomes(results=group["result"])
+    both = pd.concat([rows.assign(layer=pd.array([n] * len(rows), dtype="Int32")) for n in (1, 2)])
+    read = read_places(both, current_entries(store), scores=group)
     assert read is not None
-    found = next(s for s in read.scores if s.entry == ("mini", "b") and s.position == 1)
-    cell = rows[(rows["result"] == 3) & (rows["position"] == 1)]
-    right = (cell["gold_label"] == cell["predicted_label"]).to_numpy(dtype=float)[:, None]
-    units = np.unique(cell["unit"], return_inverse=True)[1]
-    estimate: Estimate = crossed_effect(
-        mean_contributions(right, units=units), make_contrast({None: 0}, columns=1).fixed()
-    )
-    assert estimate.interval is not None
-    assert found.interval is not None
-    assert (found.interval.low, found.interval.high) == pytest.approx((estimate.interval.low, estimate.interval.high))
-
-
-def test_a_task_without_places_has_none() -> None:
-    assert place_scores(_rows(STS), MEMBERS, metric="spearman") is None
+    assert read.by == "layer"
+    assert {cell.layer for cell in read.cells} == {1, 2}
+    group = scores[scores["task"] == STS.name]
+    assert read_places(store.outcomes(results=group["result"]), current_entries(store), scores=group) is None

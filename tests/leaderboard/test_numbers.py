@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pandas as pd
 import pytest
 
 from harness.metrics import get_metric
+from harness.outcomes import shown_texts
 from harness.store import Store
-from tests.factory import TASKS
+from leaderboard.build import build_site
+from tests.factory import TASKS, add_system, result_of
 
 METRICS = {task.name: task.metric for task in TASKS}
 Claim = tuple[str, str, Callable[[], float | int], str]  # where, what is shown, what the store says, metric
@@ -127,3 +130,21 @@ def test_downloads_are_the_stores(store: Store, site: Path) -> None:
     assert again.to_dict() == pytest.approx(means.to_dict())
     copied = Store(site / "downloads" / "results.duckdb", read_only=True)
     pd.testing.assert_frame_equal(copied.scores(), store.scores())
+
+
+def test_examples_are_shown_by_their_texts(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.duckdb")
+    add_system(store, "causal", tasks=TASKS[:1])
+    run = add_system(store, "bidir", tasks=[])
+    result = result_of(TASKS[0], skill=0.7)
+    first = str(result.outcomes["example_id"].iloc[0])
+    store.add_result(run, replace(result, shown=shown_texts([first], ["a  cat <b>" + "x" * 1000])))
+    text = store.example_texts(task="MiniSTS", split="test", subset="default")[first]
+    assert text.startswith("a cat <b>xxx")
+    assert len(text) == 400
+    site = build_site(store, tmp_path / "site", resamples=200).parent
+    script = (site / "examples" / "MiniSTS--mini.js").read_text("utf-8")
+    assert "a cat \\u003cb>xxx" in script
+    page = (site / "tasks" / "MiniSTS.html").read_text("utf-8")
+    assert "<b>xxx" not in page
+    assert 'title="pair-1">pair-1</th>' in page or 'title="pair-' in page, "without a text the id stands"

@@ -243,7 +243,7 @@ def test_a_store_of_an_older_schema_is_shown_as_it_is_and_of_a_newer_one_refused
     store = Store(tmp_path / "r.duckdb")
     add_system(store, "causal", tasks=TASKS[:1])
     with duckdb.connect(str(store.path)) as connection:
-        for table in ("stage", "overlap", "noise_floor", "calibration"):
+        for table in ("stage", "overlap", "noise_floor", "calibration", "reported", "example_text"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("DELETE FROM schema_version WHERE version > 1")
     before = store.path.read_bytes()

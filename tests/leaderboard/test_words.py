@@ -13,13 +13,9 @@ from harness.outcomes import TaskKey, TaskResult
 from harness.store import Store
 from leaderboard import text
 from leaderboard.build import build_site
-from tests.factory import TASKS, FakeTask, add_system, outcomes_of, result_of
+from tests.factory import TASKS, add_system, outcomes_of, result_of
 
 PROBE = TASKS[4]
-
-
-def _at(task: str, positions: list[int]) -> FakeTask:
-    return replace(PROBE, name=task)
 
 
 def _beside(task: str, subset: str, rows: pd.DataFrame, metric: str = "accuracy") -> TaskResult:
@@ -39,6 +35,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path]:
         store.add_result(run, _beside("AnimacyBefore", "layers", pd.concat(layers, ignore_index=True)))
         store.add_result(run, _beside("AnimacyBefore", "no context", plain))
         store.add_result(run, _beside("Geometry", "anisotropy", result_of(PROBE, skill=0.5).outcomes))
+        store.add_result(run, _beside("Geometry", "centred", pd.concat(layers, ignore_index=True)))
     return store, build_site(store, folder / "site", resamples=200).parent
 
 
@@ -55,6 +52,7 @@ def test_layers_and_controls_stand_beside(page: tuple[Store, Path]) -> None:
     assert "AnimacyBefore: score by layer</title>" in words
     assert "AnimacyBefore: controls" in words
     assert "Geometry: controls" in words
+    assert "Geometry, centred: by layer</title>" in words
     scores = store.scores(beside=True)
     for variant in ("causal", "bidir"):
         here = scores[(scores["variant"] == variant) & (scores["subset"] == "no context")]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from harness.contamination.texts import text_hashes
 from harness.metrics import score_outcomes
-from harness.outcomes import TaskKey, TaskResult
+from harness.outcomes import TaskKey, TaskResult, shown_texts
 from harness.suites.mini import Draw, task_entry, task_revision
 from harness.suites.task import TaskInfo
 
@@ -83,9 +83,17 @@ class WordTask:
         score = score_outcomes(self.metric, outcomes)
         key = TaskKey(task=self.name, split="test", subset="default", revision=self.revision, metric=self.metric)
         seconds = time.monotonic() - began
-        texts = text_hashes(text for item in self.items for text in item.texts)
         return [
-            TaskResult(key=key, task_type=self.task_type, score=score, outcomes=outcomes, seconds=seconds, texts=texts)
+            TaskResult(
+                key=key,
+                task_type=self.task_type,
+                score=score,
+                outcomes=outcomes,
+                seconds=seconds,
+                texts=text_hashes(text for item in self.items for text in item.texts),
+                # an outcome's example is its item, in the order in which they were written
+                shown=shown_texts(outcomes["example_id"].unique(), (" ⟷ ".join(item.texts) for item in self.items)),
+            )
         ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.outcomes import make_outcomes
+from harness.outcomes import make_outcomes, shown_texts
 from harness.suites.mteb.ids import row_ids
 from harness.suites.mteb.kept import Kept, Visit
 
@@ -22,4 +22,4 @@ def classification(task: Any, data: Any, saved: list[list[Any]], visit: Visit) -
         "gold_label": gold * trials,
         "predicted_label": [str(label) for draw in saved for label in draw],
     }
-    return Kept(outcomes=make_outcomes(columns, len(ids) * trials), texts=texts)
+    return Kept(outcomes=make_outcomes(columns, len(ids) * trials), texts=texts, shown=shown_texts(ids, texts))

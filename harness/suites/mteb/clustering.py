@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.outcomes import make_outcomes
+from harness.outcomes import make_outcomes, shown_texts
 from harness.suites.mteb.ids import row_ids
 from harness.suites.mteb.kept import Kept, Visit
 
@@ -32,7 +32,7 @@ def clustering(task: Any, data: Any, saved: dict[str, list[list[int]]], visit: V
         for assignment in assignments:
             drawn = [known[at] for at in random.choices(range(len(known)), k=len(assignment))]
             rows.add([ids[embedded[place]] for place in drawn], [str(here[place]) for place in drawn], assignment)
-    return rows.kept(texts)
+    return rows.kept(texts, shown=shown_texts(ids, texts))
 
 
 def clustering_of_sets(task: Any, data: Any, saved: list[list[int]], visit: Visit) -> Kept:
@@ -41,13 +41,16 @@ def clustering_of_sets(task: Any, data: Any, saved: list[list[int]], visit: Visi
     A set with one label is not clustered, and by definition scores 1: its documents lie in one cluster.
     """
     rows, every, clustered = _Rows(), [], iter(saved)
+    shown: dict[str, str] = {}
     for number, (texts, labels) in enumerate(
         zip(data[task.input_column_name], data[task.label_column_name], strict=True)
     ):
         assignment = next(clustered) if len(set(labels)) > 1 else [0] * len(labels)
-        rows.add(row_ids(texts, prefix=f"{number}/"), [str(label) for label in labels], assignment)
+        ids = row_ids(texts, prefix=f"{number}/")
+        rows.add(ids, [str(label) for label in labels], assignment)
         every += [str(text) for text in texts]
-    return rows.kept(every)
+        shown |= shown_texts(ids, map(str, texts))
+    return rows.kept(every, shown=shown)
 
 
 def _embedded(task: Any, n: int, random: Random) -> list[int]:
@@ -74,5 +77,6 @@ class _Rows:
         self._columns["trial"] += [self._trials] * len(ids)
         self._trials += 1
 
-    def kept(self, texts: list[str]) -> Kept:
-        return Kept(outcomes=make_outcomes(dict(self._columns), len(self._columns["trial"])), texts=texts)
+    def kept(self, texts: list[str], *, shown: dict[str, str]) -> Kept:
+        outcomes = make_outcomes(dict(self._columns), len(self._columns["trial"]))
+        return Kept(outcomes=outcomes, texts=texts, shown=shown)

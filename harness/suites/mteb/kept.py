@@ -20,9 +20,10 @@ class Visit:
 @dataclass(frozen=True, kw_only=True)
 class Kept:
     """`outcomes` as harness.outcomes wants them; `texts` are those that were evaluated (a classifier's own training
-    texts are not among them); `note` is said on screen beside the score.
+    texts are not among them); `note` is said on screen beside the score; `shown` is what an example asked, by id.
     """
 
     outcomes: pd.DataFrame
     texts: list[str]
     note: str = ""
+    shown: dict[str, str] | None = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from harness.outcomes import make_outcomes
+from harness.outcomes import make_outcomes, shorten, shown_texts
 from harness.suites.mteb.ids import content_id, pair_ids
 from harness.suites.mteb.kept import Kept, Visit
 
@@ -28,6 +29,7 @@ def sts(task: Any, data: Any, saved: dict[str, list[float]], visit: Visit) -> Ke
     return Kept(
         outcomes=make_outcomes({"example_id": ids, "gold_score": gold, "predicted_score": predicted}, len(ids)),
         texts=[*map(str, first), *map(str, second)],
+        shown=shown_texts(ids, _both(first, second)),
     )
 
 
@@ -53,4 +55,13 @@ def pair_classification(task: Any, data: Any, saved: dict[str, list[float]], vis
         },
         len(gold),
     )
-    return Kept(outcomes=outcomes, texts=[*map(str, first), *map(str, second)], note=f"by {best.replace('_', ' ')}")
+    return Kept(
+        outcomes=outcomes,
+        texts=[*map(str, first), *map(str, second)],
+        note=f"by {best.replace('_', ' ')}",
+        shown=shown_texts(outcomes["example_id"], _both(first, second)),
+    )
+
+
+def _both(first: Iterable[object], second: Iterable[object]) -> list[str]:
+    return [f"{shorten(str(a))} ⟷ {shorten(str(b))}" for a, b in zip(first, second, strict=True)]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from harness.outcomes import make_outcomes
+from harness.outcomes import make_outcomes, shown_texts
 from harness.suites.mteb.ids import content_id
 from harness.suites.mteb.kept import Kept, Visit
 
@@ -41,7 +41,11 @@ def retrieval(task: Any, data: Any, saved: dict[str, dict[str, float]], visit: V
         "predicted_score": list(scores.values()),
     }
     documents = [f"{row.get('title') or ''} {row['text']}".strip() for row in data["corpus"]]
-    return Kept(outcomes=make_outcomes(columns, len(ids)), texts=[*texts.values(), *documents])
+    return Kept(
+        outcomes=make_outcomes(columns, len(ids)),
+        texts=[*texts.values(), *documents],
+        shown=shown_texts(ids, (texts[query] for query in scores)),
+    )
 
 
 def _rankings(task: Any, saved: Mapping[str, Ranking]) -> dict[str, Ranking]:

@@ -99,6 +99,7 @@ class MtebTask:
             seconds=seconds,
             texts=text_hashes(kept.texts),
             note=kept.note,
+            shown=kept.shown,
             reported=_finite(reported),
         )
 

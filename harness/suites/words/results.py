@@ -81,6 +81,7 @@ def result(
     seconds: float,
     texts: NDArray[np.uint64] | None = None,
     note: str = "",
+    shown: Mapping[str, str] | None = None,
 ) -> TaskResult:
     """The result of one subset; `key` has task, split and revision."""
     outcomes = answers.frame()
@@ -92,4 +93,5 @@ def result(
         seconds=seconds,
         texts=texts,
         note=note,
+        shown=shown,
     )

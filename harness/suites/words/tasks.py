@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from harness.contamination.texts import text_hashes
-from harness.outcomes import TaskResult
+from harness.outcomes import TaskResult, shown_texts
 from harness.suites.task import TaskEncoder, TaskInfo
 from harness.suites.words import Kind, WordEntry, task_revision
 from harness.suites.words.data.examples import WordExample
@@ -18,7 +18,7 @@ from harness.suites.words.geometry import measure_geometry
 from harness.suites.words.labels import Part, measure_labels
 from harness.suites.words.official import measure_official
 from harness.suites.words.repetition import measure_repetition
-from harness.suites.words.results import BESIDE, SPLIT, result
+from harness.suites.words.results import BESIDE, SCORE, SPLIT, result
 from harness.suites.words.scores import measure_norms, measure_similarity
 
 _MEASURE: dict[Kind, Callable[[WordEntry, Sequence[WordExample], Any], tuple[list[Part], str]]] = {
@@ -72,9 +72,19 @@ class WordTask:
                 seconds=seconds if number == 0 else 0.0,
                 texts=texts,
                 note="; ".join(filter(None, (lost, undefined, words.note))),
+                shown=_shown(words.examples) if part.subset == SCORE else None,
             )
             for number, part in enumerate(parts)
         ]
+
+
+def _shown(examples: Iterable[WordExample]) -> dict[str, str]:
+    """What readers see: the texts, with the word in brackets."""
+    marked = {
+        e.example_id: " ⟷ ".join(f"{t[:a]}[{t[a:b]}]{t[b:]}" for t, (a, b) in zip(e.texts, e.spans, strict=True))
+        for e in examples
+    }
+    return shown_texts(marked, marked.values())
 
 
 def word_task_info(entry: WordEntry) -> TaskInfo:

@@ -50,6 +50,8 @@ def test_items_are_repeatable_and_the_draws_differ(name: str) -> None:
 def test_run_returns_checked_outcomes(name: str) -> None:
     task = make_task(name)
     (result,) = task.run(PrefixEncoder())
+    assert result.shown is not None
+    assert set(result.shown) == set(result.outcomes["example_id"]), "every example can be read"
     check_outcomes(result.outcomes)
     assert result.key.task == task.info.name == name
     assert result.key.revision == task.revision
