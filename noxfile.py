@@ -59,7 +59,7 @@ def docs(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """Minutes rather than seconds: the whole ladder, real checkpoints on real tasks, kills in the middle."""
     run(session, "pip", "install", "-q", *nox.project.dependency_groups(PROJECT, "model"))
-    run(session, "pytest", "-m", "slow", "--durations=10", *session.posargs)
+    run(session, "pytest", "-m", "slow", "-n", "2", "--dist", "loadfile", "--durations=10", *session.posargs)
 
 
 @nox.session(venv_backend="none")
