@@ -1,14 +1,15 @@
-"""What does the whole ladder on a suite of mteb tasks cost, against `mteb run` once for each variant?
+"""What does the whole ladder on a suite of mteb tasks cost, against mteb once for each variant?
 
-    python benchmarks/suite.py                                   # the 8 variants on a random Llama of 6 layers × 288
+    python benchmarks/suite.py                              # the 8 variants on a random Llama of 6 layers × 288
     python benchmarks/suite.py --shape llama-3.2-1b --device cuda        # bfloat16; also llama-2-7b
     python benchmarks/suite.py --variants causal,bidir --tasks STSBenchmark --layers 1
 
 Both sides measure the same systems: the ladder is made beforehand, with stages of two steps, and saved as folders for
 mteb. Ours is one `harness run`, which also proves the masks, keeps every example's outcome, tests the differences and
 writes the page; how much of it the last two are is told by running it again, when all is stored. Theirs is one process
-a variant. The tasks' data must be at hand (HF_DATASETS_CACHE). Seconds are wall time; `--clock cpu --threads 1` counts
-those of the CPU instead, for a machine that is busy with other things.
+a variant that does what `mteb run` does, whose command takes no local folder. The tasks' data must be at hand
+(HF_DATASETS_CACHE). Seconds are wall time; `--clock cpu --threads 1` counts those of the CPU instead, for a machine
+that is busy with other things.
 """
 
 from __future__ import annotations
@@ -36,6 +37,15 @@ TASKS = "STSBenchmark,STS12,STS14,STS16,Banking77Classification,EmotionClassific
 STAGE = {"data": "mini", "examples": 16, "steps": 2, "batch_size": 4, "max_length": 32, "learning_rate": 1e-4}
 
 
+THEIRS = """
+import sys, mteb
+from sentence_transformers import SentenceTransformer
+folder, device, *names = sys.argv[1:]
+model = SentenceTransformer(folder, device=device)
+mteb.evaluate(model, mteb.get_tasks(tasks=names, languages=["eng"]), cache=None, co2_tracker=False)
+"""
+
+
 def main() -> None:
     """Make the systems, measure both sides and print the table."""
     asked = arguments()
@@ -45,12 +55,10 @@ def main() -> None:
         os.chdir(name)
         try:
             os.environ |= {"HARNESS_CACHE": str(Path("cache").resolve()), "OMP_NUM_THREADS": str(asked.threads)}
-            if place.device == "cpu":
-                os.environ["CUDA_VISIBLE_DEVICES"] = ""
             torch.set_num_threads(asked.threads)
             folders = make_systems(asked, place)
             ours, again = (harness_run(asked, place) for _ in range(2))
-            theirs = {variant: mteb_run(folder, asked) for variant, folder in folders.items()}
+            theirs = {variant: mteb_run(folder, asked, place) for variant, folder in folders.items()}
         finally:
             os.chdir(home)
     report(asked, place, ours, again, theirs)
@@ -96,25 +104,10 @@ def harness_run(asked: argparse.Namespace, place: Placement) -> float:
     return seconds([sys.executable, "-m", "harness", "run", *variants, *where, "--quiet"], asked.clock)
 
 
-def mteb_run(folder: Path, asked: argparse.Namespace) -> float:
-    """Seconds of mteb's own command on one variant; it takes a GPU if it sees one."""
-    options = ["-l", "eng", "--output-folder", f"{folder}-results", "-v", "0"]
-    return seconds(
-        [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-m",
-            "mteb",
-            "run",
-            "-m",
-            str(folder),
-            "-t",
-            *asked.tasks.split(","),
-            *options,
-        ],
-        asked.clock,
-    )
+def mteb_run(folder: Path, asked: argparse.Namespace, place: Placement) -> float:
+    """Seconds of mteb on one variant, in a process of its own."""
+    words = [str(folder), place.device, *asked.tasks.split(",")]
+    return seconds([sys.executable, "-P", "-W", "ignore", "-c", THEIRS, *words], asked.clock)
 
 
 def seconds(command: list[str], clock: str) -> float:
@@ -134,7 +127,7 @@ def report(asked: argparse.Namespace, place: Placement, ours: float, again: floa
     total = sum(theirs.values())
     print("| | s | share of mteb's |")
     print("| --- | ---: | ---: |")
-    print(f"| `mteb run`, {len(theirs)} times | {total:,.0f} | 100 % |")
+    print(f"| mteb, {len(theirs)} processes | {total:,.0f} | 100 % |")
     print(f"| `harness run`, once | {ours:,.0f} | {100 * ours / total:.0f} % |")
     print(f"| of which comparing and the page | {again:,.0f} | {100 * again / total:.0f} % |")
 

@@ -113,6 +113,10 @@ def plan_run(request: RunRequest, store: Store, place: Placement) -> RunPlan:
     choice = request.choice or None
     if choice and not any(map(is_mteb, suite.tasks)):
         raise HarnessError("--languages and --subsets choose among the subsets of mteb tasks, and none is asked for")
+    if request.data and not request.variants:
+        raise HarnessError(
+            f"--data {request.data[0][0]}=… is for variants, and only models are asked for; leave it out"
+        )
     words = choose_word_data(suite.tasks, request.data_dir)
     base, text, jobs = _plan_variants(request, suite) if request.variants else (None, None, [])
     jobs += [_plan_reference(name, suite) for name in dict.fromkeys(request.models)]

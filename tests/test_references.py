@@ -67,6 +67,12 @@ def test_word_vectors_are_means_of_the_words_tokens_at_every_layer(tiny_bert: Pa
     with torch.no_grad():
         states = encoder.model[0].model(**tokens, output_hidden_states=True).hidden_states
     np.testing.assert_allclose(found[:, 0], torch.stack(states)[:, 0, 2].numpy(), atol=1e-6)  # [CLS] [UNK] river
+    both = encoder.word_vectors(["the river fish king"] * 2, [(4, 14)] * 2, take=["first", "last"])
+    np.testing.assert_allclose(both[:, 0], found[:, 0], atol=1e-6)
+    np.testing.assert_allclose(both[:, 1], torch.stack(states)[:, 0, 3].numpy(), atol=1e-6)
+    far = encoder.word_vectors(["king " * 70 + "far", "king"], [(350, 353), (0, 4)], keep_cut=True)
+    assert np.isnan(far[:, 0]).all()
+    np.testing.assert_allclose(far[:, 1], found[:, 1], atol=1e-5)
     with pytest.raises(HarnessError, match="'far' is cut off at 64 tokens"):
         encoder.word_vectors(["king " * 70 + "far"], [(350, 353)])
     with pytest.raises(HarnessError, match="no causal language model"):
@@ -133,8 +139,7 @@ def test_references_alone_and_beside_variants(tiny_base: Path, tiny_bert: Path) 
     assert plan_run(alone, store, PLACE).idle
     [run] = store.runs()
     assert run.mask_proof is None
-    assert "Reference models, and no variant" in build_site(store, Path("site")).read_text()
-    assert [place.variant for place in rank(store, base="mini").tasks[0].places] == ["tiny-bert"]
+    assert [place.variant for place in rank(store, base="mini", resamples=200).tasks[0].places] == ["tiny-bert"]
 
     beside = go(request(tiny_base, "bidir", models=(str(tiny_bert),)), store)
     assert beside.results[-1] == ("tiny-bert", "SmallClassification")
@@ -145,9 +150,6 @@ def test_references_alone_and_beside_variants(tiny_base: Path, tiny_bert: Path) 
     ranks = rank(store, base="tiny", resamples=200)
     assert ranks.references == ("tiny-bert",)
     assert {place.variant for place in ranks.tasks[0].places} == {"causal", "bidir", "tiny-bert"}
-    page = build_site(store, Path("site"), resamples=200).read_text()
-    assert page.index(">bidir</a>") < page.index(">tiny-bert</a>")
-    assert '<span class="note">reference model</span>' in page
     with pytest.raises(HarnessError, match="is a reference, a model that is saved already"):
         find_system(store, "tiny-bert")
 
@@ -165,7 +167,10 @@ def test_a_reference_makes_nobody_else_incomplete_and_moves_no_declared_verdict(
     assert [entry.is_reference for entry in current_entries(store)] == [True, False, False]
     page = build_site(store, tmp_path / "site", resamples=200).read_text()
     assert "unranked" not in page
+    assert page.index(">bidir</a>") < page.index(">some/model</a>")
+    assert '<span class="note">reference model</span>' in page
     assert page.index("Base</span> mini") < page.index("<h2>Results</h2>")  # the third task, measured on it alone
+    assert "Reference models, and no variant" in page
 
 
 def test_a_reference_has_no_language_model_to_lose(tiny_base: Path, tiny_bert: Path) -> None:

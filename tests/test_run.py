@@ -27,8 +27,10 @@ class Ear:
         self.stages: list[str] = []
         self.results: list[tuple[str, str]] = []
         self.proofs: list[str] = []
+        self.notes: list[str] = []
 
-    def note(self, message: str) -> None: ...
+    def note(self, message: str) -> None:
+        self.notes.append(message)
 
     def stage(self, label, planned):
         self.stages.append(planned.stage.kind)
@@ -193,3 +195,14 @@ def test_bad_names_cost_nothing(tiny_base: Path, store: Store) -> None:
         with pytest.raises(HarnessError, match=sentence):
             plan_run(wanted, store, PLACE)
     assert not store.path.exists()
+
+
+def test_texts_that_are_cut_are_told_once_a_task(tiny_base: Path, store: Store) -> None:
+    write_card(Path("model_cards"), "short", "max_length: 4\n")
+    ear = go(request(tiny_base, "short"), store)
+    told = [note.split(" texts cut at ") for note in ear.notes]
+    assert [(said.split(": ")[0], limit) for said, limit in told] == [
+        ("short · SmallSTS", "4 tokens"),
+        ("short · SmallClassification", "4 tokens"),
+    ]
+    assert all(run.provenance["encoding"] == {"kernel": "packed_sdpa", "layout": "packed"} for run in store.runs())

@@ -98,7 +98,8 @@ def run(
 
     plan = plan_run(request, store, Placement.choose(device, dtype))
     if plan.idle:
-        err.print("Nothing to do: every result asked for is in the store already (--force measures again).")
+        if not quiet:
+            err.print("Nothing to do: every result asked for is in the store already (--force measures again).")
     else:
         with RunScreen(sum(len(job.missing) for job in plan.jobs), quiet=quiet) as screen:
             screen.note(_intentions(plan))
@@ -153,15 +154,31 @@ def _intentions(plan: RunPlan) -> str:
     )
 
 
+def _shown_elsewhere(plan: RunPlan) -> str:
+    """Where results are shown of which none is compared; empty if some are."""
+    from harness.outcomes import BESIDE_TYPES
+    from harness.suites.catalog import task_info
+    from harness.suites.words import PAPER_TYPE, paper_names, task_names
+
+    ours = {*task_names(), *paper_names()}
+    if plan.base is None or not set(plan.suite.tasks) <= ours:
+        return ""
+    types = {task_info(name).task_type for name in plan.suite.tasks}
+    if types == {PAPER_TYPE}:
+        return "`harness reproduce feng2025` with the same --base sets the results beside the paper's."
+    return f"`harness words --base {plan.base.name}` shows diagnostics." if types <= BESIDE_TYPES else ""
+
+
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:
     from harness.cli.comparing import report, report_references
     from harness.cli.screen import CountScreen
     from leaderboard.build import build_site
 
-    if plan.suite.name == "feng2025" and plan.base is not None:
-        print(f"Measured; `harness reproduce feng2025 --base {plan.base.name}` sets the results beside the paper's.")
-        return
-    if plan.base is None:
+    if shown_by := _shown_elsewhere(plan):
+        print(f"Measured; {shown_by}")
+        if store.scores().empty:  # a page is of scores
+            return
+    elif plan.base is None:
         report_references(store, names=plan.references, tasks=plan.suite.tasks, as_json=as_json)
     else:
         named = (*variants, *plan.references)

@@ -161,8 +161,8 @@ class RunScreen(_Bars):
         from harness.outcomes import BESIDE_TYPES
 
         key = result.key
-        if result.task_type in BESIDE_TYPES and key.subset != "default":
-            return
+        if result.task_type in BESIDE_TYPES and key.subset not in ("default", "linear", "MLP"):
+            return  # controls: a dozen a task
         self._progress.advance(self._all)
         part = "" if key.subset == "default" else f" ({key.subset})"
         said = f"; {result.note}" if result.note else ""

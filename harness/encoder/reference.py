@@ -46,6 +46,19 @@ class ReferenceEncoder:
         )
         return wrapped
 
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens are read of a text, special ones among them."""
+        return int(self.model.max_seq_length or self.model.tokenizer.model_max_length)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has, all of them, special ones left out."""
+        return [len(ids) for ids in self.model.tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeddings of `texts`, (N, D) float32, in their order."""
+        return np.asarray(self.model.encode(list(texts), show_progress_bar=False), dtype=np.float32)
+
     def word_vectors(
         self,
         texts: Sequence[str],

@@ -136,7 +136,6 @@ def make_task(
     """A task ready to run; `text` and `choice` as for task_info, `words` the words suite's data (None: as fetched)."""
     from harness.suites import mini, retention
     from harness.suites import words as probing
-    from harness.suites.mteb import mteb_task, wrap
 
     if name in probing.task_names():
         from harness.suites.words.data.folder import open_word_data
@@ -157,6 +156,8 @@ def make_task(
         from harness.suites.retention.text import MINI, open_text
 
         return RetentionTask(retention.task_entry(name), text or open_text(MINI))
+    from harness.suites.mteb import mteb_task, wrap
+
     if name not in mini.task_names():
         ours = (*mini.task_names(), *retention.task_names(), *probing.task_names(), *probing.paper_names())
         return mteb_task(name, choice, also=ours)

@@ -114,6 +114,7 @@ def corrupt(folder: Path) -> str:
         (("run", "--variant", "bidir", "--data", "mntp"), "is not STAGE=SOURCE"),
         (("run", "--variant", "bidir", "--languages", "deu"), "choose among the subsets of mteb tasks"),
         (("run", "--model", "./nowhere"), "no model './nowhere'"),
+        (("run", "--model", "./nowhere", "--data", "mntp=x.txt"), "is for variants, and only models are asked for"),
         (("run", "--variant", "bidir", "--tasks", "SummEval"), "of type Summarization"),
         (("run", "--variant", "bidir", "--device", "tpu"), "use auto, cpu, cuda"),
         (("run", "--variant", "bidir", "--db", "absent/results.duckdb"), "absent"),

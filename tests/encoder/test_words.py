@@ -71,3 +71,18 @@ def test_no_words_and_unequal_lengths(encoder) -> None:
         encoder.word_vectors([], [])
     with pytest.raises(HarnessError, match="one span a text"):
         encoder.word_vectors(["a dog"], [])
+
+
+def test_first_and_last_token_and_words_that_are_cut_off(encoder) -> None:
+    text, span = "the old man saw her", (4, 11)
+    first, last, mean = (encoder.word_vectors([text], [span], take=take)[:, 0] for take in ("first", "last", "mean"))
+    np.testing.assert_allclose(first, encoder.word_vectors([text], [(4, 7)])[:, 0], atol=1e-6)
+    np.testing.assert_allclose(last, encoder.word_vectors([text], [(8, 11)])[:, 0], atol=1e-6)
+    np.testing.assert_allclose((first + last) / 2, mean, atol=1e-6)
+    both = encoder.word_vectors([text] * 2, [span] * 2, take=["last", "first"])
+    np.testing.assert_allclose(both[:, 0], last, atol=1e-6)
+    long = encoder.word_vectors(["dog " * 200, "a dog"], [(796, 799), (2, 5)], keep_cut=True)
+    assert np.isnan(long[:, 0]).all()
+    assert np.isfinite(long[:, 1]).all()
+    with pytest.raises(HarnessError, match="2 texts but 1 choices of tokens"):
+        encoder.word_vectors([text] * 2, [span] * 2, take=["last"])

@@ -168,7 +168,7 @@ class SmallPairsInOneRow(SmallPairs):
 
 
 class SmallRetrieval(AbsTaskRetrieval):
-    """Some queries have the id of a document, some two relevant ones, one none at all."""
+    """Some queries have two relevant documents, one has none at all."""
 
     metadata = metadata("SmallRetrieval", "Retrieval", "ndcg_at_10")
 
@@ -194,9 +194,21 @@ class SmallRetrieval(AbsTaskRetrieval):
 
 
 class SmallReciprocal(SmallRetrieval):
+    """Queries have the ids of documents, which are not counted when found; nor is the first that is."""
+
     metadata = metadata("SmallReciprocal", "Retrieval", "mrr_at_5")
     ignore_identical_ids = True
     skip_first_result = True
+
+    def load_data(self, **_: Any) -> None:
+        super().load_data()
+        data = self.dataset["default"]["test"]
+        corpus = data["corpus"].to_list()
+        names = {row["id"]: f"d{i}" for i, row in enumerate(data["queries"].to_list())}
+        data["queries"] = Dataset.from_list(
+            [{"id": name, "text": corpus[i]["text"]} for i, name in enumerate(names.values())]
+        )
+        data["relevant_docs"] = {names[old]: judged for old, judged in data["relevant_docs"].items()}
 
 
 class SmallRecall(SmallRetrieval):

@@ -18,7 +18,9 @@ from harness.metrics import score_outcomes
 from harness.records import to_json
 from harness.suites.catalog import get_suite, task_info
 from harness.suites.mteb import Choice, mteb_task, wrap
+from harness.suites.mteb.kept import Visit
 from harness.suites.mteb.loading import load
+from harness.suites.mteb.pairs import SIMILARITIES, pair_classification
 from harness.suites.mteb.task import _finite
 from tests.suites.small import (
     SMALL,
@@ -64,6 +66,12 @@ def test_pairs_are_told_apart_by_the_best_measure_and_resampled_by_their_first_t
     assert result.note.startswith("by ")
     assert set(result.outcomes["unit"].value_counts()) == {2}
     assert set(result.outcomes["gold_score"]) == {0.0, 1.0}
+    data = SmallPairs().rows()
+    far = [1.0 - label for label in data["labels"]]  # small where the pair is one: a distance that separates perfectly
+    saved = {name: [0.0] * len(far) for name in SIMILARITIES} | {"euclidean_distances": far}
+    kept = pair_classification(SmallPairs(), data, saved, Visit(split="test", subset="default"))
+    assert kept.note == "by euclidean distances"
+    assert score_outcomes("average_precision", kept.outcomes) == 1.0
 
 
 def test_a_query_judged_otherwise_is_another_example(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,7 @@ class PaperTask:
         measure = _scores if found.examples[0].scores else _labels
         layer = len(found.vectors) - 1
         answers = measure(self.entry, found.examples, vectors[0], train_N, layer)
+        texts = text_hashes(text for example in words.examples for text in example.texts)
         key = {"task": self.entry.name, "split": "paper", "revision": paper_revision(self.entry)}
         return [
             result(
@@ -76,7 +77,7 @@ class PaperTask:
                 metric=self.entry.metric,
                 answers=made,
                 seconds=(time.monotonic() - began) / len(answers),
-                texts=text_hashes(text for example in words.examples for text in example.texts),
+                texts=texts,
                 note=found.note,
             )
             for subset, made in answers.items()

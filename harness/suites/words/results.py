@@ -58,6 +58,13 @@ class Answers:
         block = self._who.assign(trial=trial, **places, **columns)
         self._blocks.append(block if rows is None else block[rows])
 
+    @property
+    def constant(self) -> bool:
+        """Whether some trial's predicted scores are all the same, so that no correlation with them is defined."""
+        if "predicted_score" not in self._blocks[0]:
+            return False
+        return any(rows["predicted_score"].nunique() < 2 for rows in self._blocks)
+
     def frame(self) -> pd.DataFrame:
         """The checked outcomes of all blocks."""
         whole = pd.concat(self._blocks, ignore_index=True)

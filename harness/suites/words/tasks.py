@@ -18,7 +18,7 @@ from harness.suites.words.geometry import measure_geometry
 from harness.suites.words.labels import Part, measure_labels
 from harness.suites.words.official import measure_official
 from harness.suites.words.repetition import measure_repetition
-from harness.suites.words.results import SCORE, SPLIT, result
+from harness.suites.words.results import BESIDE, SCORE, SPLIT, result
 from harness.suites.words.scores import measure_norms, measure_similarity
 
 _MEASURE: dict[Kind, Callable[[WordEntry, Sequence[WordExample], Any], tuple[list[Part], str]]] = {
@@ -30,6 +30,9 @@ _MEASURE: dict[Kind, Callable[[WordEntry, Sequence[WordExample], Any], tuple[lis
     "geometry": measure_geometry,
     "repetition": measure_repetition,
 }
+
+
+_CORRELATIONS = ("pearson", "spearman")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,14 @@ class WordTask:
         measure = measure_official if self.entry.features == "official" else _MEASURE[self.entry.kind]
         parts, lost = measure(self.entry, words.examples, cast(Any, encoder))
         key = {"task": self.entry.name, "split": SPLIT, "revision": task_revision(self.entry)}
+        # A control may be undefined where the score is not: first tokens that are all the same have one cosine.
+        left_out = [p for p in parts if p.subset in BESIDE and p.metric in _CORRELATIONS and p.answers.constant]
+        parts = [part for part in parts if part not in left_out]
+        undefined = (
+            f"undefined, all predictions being equal: {', '.join(p.subset for p in left_out)}" if left_out else ""
+        )
         seconds = time.monotonic() - began
+        texts = text_hashes(text for example in words.examples for text in example.texts)
         return [
             result(
                 key,
@@ -60,8 +70,8 @@ class WordTask:
                 metric=part.metric,
                 answers=part.answers,
                 seconds=seconds if number == 0 else 0.0,
-                texts=text_hashes(text for example in words.examples for text in example.texts),
-                note="; ".join(filter(None, (lost, words.note))),
+                texts=texts,
+                note="; ".join(filter(None, (lost, undefined, words.note))),
                 shown=_shown(words.examples) if part.subset == SCORE else None,
             )
             for number, part in enumerate(parts)

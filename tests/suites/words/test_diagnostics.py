@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,10 @@ from harness.suites.words import task_entry
 from harness.suites.words.data.examples import WordExample
 from harness.suites.words.geometry import measure_geometry
 from harness.suites.words.repetition import measure_repetition
+from tests.cli.test_cli import call
 
 
-def examples(n: int = 300) -> list[WordExample]:
+def examples(n: int = 160) -> list[WordExample]:
     return [
         WordExample(
             example_id=str(i),
@@ -119,3 +122,20 @@ def test_texts_that_do_not_fit_are_left_out_and_counted() -> None:
     parts, note = measure_repetition(task_entry("RepeatedPassage"), mixed, bag)
     assert "texts left out: too long with eight repetitions" in note
     assert 0 < parts[0].answers.frame()["example_id"].nunique() < 150
+
+
+@pytest.mark.slow
+def test_diagnostics_are_measured_shown_and_compared_with_nothing(
+    tiny_base: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ("--base", str(tiny_base))
+    run = ("run", "--variant", "bidir", "--suite", "words", "--tasks", "WordGeometry", *base)
+    assert call(*run, "--data-dir", str(shared_data / "probes"), monkeypatch=monkeypatch) == 0
+    said = capsys.readouterr()
+    assert "WordGeometry: cosine" in said.err
+    assert "Measured; `harness words --base tiny` shows diagnostics." in said.out
+    assert call("words", "--base", "tiny", "--show", "geometry", monkeypatch=monkeypatch) == 0
+    said = capsys.readouterr()
+    assert "words of a sentence, centred" in said.out
+    assert call("words", "--base", "tiny", "--show", "repetition", monkeypatch=monkeypatch) == 2
+    assert "the store has no such results on base tiny" in capsys.readouterr().err

@@ -10,15 +10,18 @@ import pytest
 
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
+from harness.probes import codelength
 from harness.run import RunRequest, execute, plan_run
 from harness.store import Store
 from harness.suites.words import TASKS, labels, task_entry, task_names
 from harness.suites.words import scores as score_tasks
 from harness.suites.words.crossval import predict_labels, predict_scores
 from harness.suites.words.data.examples import WordExample, blank_spans
+from harness.suites.words.data.folder import open_word_data
 from harness.suites.words.labels import measure_labels
 from harness.suites.words.official import measure_official
 from harness.suites.words.scores import measure_norms, measure_similarity
+from harness.suites.words.tasks import WordTask
 from tests.test_run import Ear
 
 NOUNS = [f"n{i}" for i in range(24)]
@@ -39,6 +42,7 @@ BESIDE = {
 def _two_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labels, "REPEATS", 2)
     monkeypatch.setattr(score_tasks, "REPEATS", 2)
+    monkeypatch.setattr(codelength, "SHARES", (0.1, 0.5, 1.0))
 
 
 def code(text: str) -> np.ndarray:
@@ -66,7 +70,7 @@ class Fake:
         return layers
 
 
-def sentences(n: int = 120) -> list[WordExample]:
+def sentences(n: int = 96) -> list[WordExample]:
     rng = np.random.default_rng(1)
     made = []
     for number in range(n):
@@ -107,14 +111,14 @@ def test_controls_stand_beside_the_score() -> None:
     assert 0.3 < found["random labels"] < 0.7
     assert 0.35 < found["no context"] < 0.65
     assert 0.35 < found["majority"] < 0.55
-    assert found["codelength"] < 0.7
+    assert found["codelength"] < 0.85
     frames = {part.subset: part.answers.frame() for part in parts}
     assert set(frames["default"]["position"]) == {1, 2, 3}
     assert set(frames["default"]["layer"]) == {1}
     assert set(frames["layers"]["layer"]) == {0, 1}
     assert frames["best layer"]["layer"].isna().all()
     # Every example once in each repeat of the folds, at each position.
-    assert len(frames["default"]) == 120 * 3 * 2
+    assert len(frames["default"]) == 96 * 3 * 2
     assert not frames["default"].duplicated(["example_id", "trial", "position"]).any()
 
 
@@ -154,7 +158,7 @@ def test_norms_similarity_and_official_wic() -> None:
             word=e.word,
             scores=(float(int(e.word[1:]) % 2), 1.0 * i),
         )
-        for i, e in enumerate(sentences(120))
+        for i, e in enumerate(sentences(96))
     ]
     parts, _ = measure_norms(task_entry("SensorimotorNorms"), rated, Fake(causal=False))
     found = {part.subset: part.answers.frame() for part in parts}
@@ -196,8 +200,8 @@ def test_words_that_are_cut_off_are_counted_and_left_out() -> None:
     parts, note = measure_labels(task_entry("SubjectAnimacyAt"), long, Fake(causal=True, limit=limit))
     lost = sum(end > limit for e in long for _, end in e.spans)
     assert 0 < lost < len(long)
-    assert note.startswith(f"{lost} of 120 examples left out: the word lies behind the last token")
-    assert parts[0].answers.frame()["example_id"].nunique() == 120 - lost
+    assert note.startswith(f"{lost} of 96 examples left out: the word lies behind the last token")
+    assert parts[0].answers.frame()["example_id"].nunique() == 96 - lost
     with pytest.raises(HarnessError, match="every word lies behind the last token"):
         measure_labels(task_entry("SubjectAnimacyAt"), sentences(), Fake(causal=True, limit=3))
 
@@ -215,6 +219,21 @@ def test_names_are_one_a_task() -> None:
     assert len(set(task_names())) == len(TASKS) == 25
     with pytest.raises(HarnessError, match="did you mean WiCCosine"):
         task_entry("WiCCosin")
+
+
+def test_a_control_without_a_correlation_is_left_out_and_said(shared_data: Path) -> None:
+    """Every first token the same, as where a tokenizer begins each word with a blank: one cosine for all pairs."""
+
+    class Blank(Fake):
+        def word_vectors(self, texts, spans, *, take="mean", keep_cut=False) -> np.ndarray:
+            layers = super().word_vectors(texts, spans, take=take, keep_cut=keep_cut)
+            layers[:, [i for i in range(len(texts)) if (take if isinstance(take, str) else take[i]) == "first"]] = 1.0
+            return layers
+
+    data = open_word_data(shared_data / "probes", ["rg65"])
+    results = WordTask(task_entry("RG65"), data).run(Blank(causal=True))
+    assert [result.key.subset for result in results] == ["default", "last token", "layers"]
+    assert results[0].note.startswith("undefined, all predictions being equal: first token")
 
 
 PLACE = Placement(device="cpu", dtype="float32")
@@ -268,7 +287,6 @@ def test_a_causal_model_knows_nothing_before_the_target(shared_data: Path) -> No
     from harness.compare.estimates import contributions, estimate_task
     from harness.encoder.model import build_encoder
     from harness.recipes import Recipe
-    from harness.suites.words.data.folder import open_word_data
     from harness.suites.words.data.parse import parse
 
     folder = shared_data / "models" / "babyllama-char105"
