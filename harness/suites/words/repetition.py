@@ -43,21 +43,21 @@ def measure_repetition(
 ) -> tuple[list[Part], str]:
     """The unexplained pull for each side and number of repetitions; the first part is the mean over all k above 0.
 
-    Pairs whose longest text is not read to its end are left out.
+    The first TEXTS pairs whose longest text is read to its end; of the others it is said how many there are.
     """
     rng = np.random.default_rng(0)
-    order = rng.permutation(len(examples))[: 2 * TEXTS]
+    order = rng.permutation(len(examples) // 2 * 2)
     pairs = [(int(a), int(b)) for a, b in zip(order[::2], order[1::2], strict=True)]
     longest = [_join(examples[a].texts[0], examples[b].texts[0], TIMES[-1], "after") for a, b in pairs]
     # One token more for the beginning of the sequence.
     fits = [n < encoder.max_tokens for n in encoder.count_tokens(longest)]
-    kept = [pair for pair, fit in zip(pairs, fits, strict=True) if fit]
+    kept = [pair for pair, fit in zip(pairs, fits, strict=True) if fit][:TEXTS]
     if not kept:
         raise HarnessError(
             f"no text with eight repetitions of another fits into the {encoder.max_tokens} tokens that this base "
             "reads; leave RepeatedPassage out with --tasks"
         )
-    note = f"{len(pairs) - len(kept)} of {len(pairs)} texts left out: too long with eight repetitions"
+    note = f"{len(pairs) - sum(fits)} of {len(pairs)} texts left out: too long with eight repetitions"
     texts, passages = ([examples[pair[which]].texts[0] for pair in kept] for which in (0, 1))
     text_ND, passage_ND = encoder.encode(texts), encoder.encode(passages)
     of_text, of_passage = (np.array(encoder.count_tokens(each)) for each in (texts, passages))
@@ -79,7 +79,7 @@ def measure_repetition(
                 made = Answers([examples[a] for a, _ in kept])
                 made.add(layer=None, gold_score=1.0, predicted_score=values)
                 parts.append(Part(subset=name, metric="pull", answers=made))
-    return parts, note if len(kept) < len(pairs) else ""
+    return parts, note if sum(fits) < len(pairs) else ""
 
 
 def _join(text: str, passage: str, times: int, side: str) -> str:
