@@ -24,7 +24,7 @@ class Question:
     tasks: tuple[Task, ...]
     by_position: Figure | None
     by_layer: tuple[tuple[Task, Figure], ...]
-    forests: tuple[Markup, ...]
+    forests: tuple[tuple[Task, Markup], ...]
     beside: tuple[Beside, ...]
     rows: tuple[tuple[Row, Task, Cell], ...]
 
@@ -112,7 +112,7 @@ def _question(
         figure = place_curves([read], task.metrics[0], rows, by="layer", title=title, ident=f"{ident}l{i}")
         if figure is not None:
             layers.append((task, figure))
-    drawn = () if positions or layers else tuple(score_forest(base, t, f"{ident}f{i}") for i, t in enumerate(tasks))
+    drawn = tuple((task, score_forest(base, task, f"{ident}f{i}")) for i, task in enumerate(tasks))
     order = {row.entry.name: i for i, row in enumerate(rows)}
     table = [
         (by_name[c.base, c.variant], task, c)
@@ -126,7 +126,7 @@ def _question(
         tasks=tuple(tasks),
         by_position=positions,
         by_layer=tuple(layers),
-        forests=drawn,
+        forests=() if positions or layers else drawn,
         beside=tuple(beside[task.name[0]] for task in tasks if task.name[0] in beside),
         rows=tuple(table) if positions or layers else (),
     )
