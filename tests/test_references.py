@@ -154,6 +154,7 @@ def test_references_alone_and_beside_variants(tiny_base: Path, tiny_bert: Path) 
         find_system(store, "tiny-bert")
 
 
+@pytest.mark.slow
 def test_a_reference_makes_nobody_else_incomplete_and_moves_no_declared_verdict(tmp_path: Path) -> None:
     store = Store(tmp_path / "results.duckdb")
     for variant, skill in (("causal", 0.42), ("bidir", 0.5)):

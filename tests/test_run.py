@@ -117,6 +117,7 @@ def test_only_what_is_missing_is_measured(tiny_base: Path, store: Store) -> None
     ]
 
 
+@pytest.mark.slow
 def test_force_measures_again_what_was_named(tiny_base: Path, store: Store) -> None:
     go(request(tiny_base, "ninth"), store)
     ear = go(request(tiny_base, "ninth", force=True), store)
@@ -142,6 +143,7 @@ def test_seeds_make_systems_only_where_something_is_random(tiny_base: Path, stor
     ]
 
 
+@pytest.mark.slow
 def test_a_changed_recipe_is_a_new_system(tiny_base: Path, store: Store) -> None:
     go(request(tiny_base, "ninth"), store)
     card = Path("model_cards/ninth.md")

@@ -166,6 +166,7 @@ def test_below_the_noise_floor_is_a_tie(tmp_path: Path) -> None:
         store.add_noise_floors([replace(made, system_id="0" * 16)])
 
 
+@pytest.mark.slow
 def test_means_over_tasks(tmp_path: Path) -> None:
     """Sixteen tasks, better on all: the raw mean is that of the scores, the bound is near the count."""
     names = [f"T{i:02}" for i in range(16)]

@@ -70,6 +70,7 @@ def test_a_loss_is_named_and_nothing_else(task: FakeTask) -> None:
     assert loss.changed > 0
 
 
+@pytest.mark.slow
 def test_ten_runs_of_the_same_thing_do_not_fail() -> None:
     """Family-wise at 5 %, half a failure in ten would be expected at no loss at all; a margin leaves far fewer."""
     small = [FakeTask(task.name, task.kind, 80, task.task_type) for task in TASKS]

@@ -239,6 +239,7 @@ def test_a_control_without_a_correlation_is_left_out_and_said(shared_data: Path)
 PLACE = Placement(device="cpu", dtype="float32")
 
 
+@pytest.mark.slow
 def test_through_the_store(tiny_base: Path, shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from harness.compare import cells, current_entries
 
