@@ -15,6 +15,7 @@ from harness.suites.words import PAPER_TASKS, PaperEntry
 from harness.suites.words.figures import STEPS, figure
 
 PROBES = ("linear", "MLP")
+LADDER = ("causal", "bidir", "bidir-mntp", "bidir-simcse", "bidir-supcon")  # what the paper asks of, and the mask alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,36 @@ class Beside:
     ours: float
     low: float | None = None
     high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One task, probe, metric and position; `cells` in the order of the variants, None where one has no value."""
+
+    task: str
+    probe: str
+    metric: str
+    position: int | None
+    cells: tuple[Beside | None, ...]
+
+
+def in_lines(found: Sequence[Beside]) -> tuple[tuple[str, ...], list[Line]]:
+    """Return the variants, those of the paper first, and a line for each thing that was measured."""
+    variants = [name for name in LADDER if any(row.variant == name for row in found)]
+    variants += sorted({row.variant for row in found} - set(variants))
+    cell = {(row.task, row.probe, row.metric, row.position, row.variant): row for row in found}
+    return tuple(variants), [
+        Line(
+            task=task,
+            probe=probe,
+            metric=metric,
+            position=position,
+            cells=tuple(cell.get((task, probe, metric, position, name)) for name in variants),
+        )
+        for task, probe, metric, position in dict.fromkeys(
+            (row.task, row.probe, row.metric, row.position) for row in found
+        )
+    ]
 
 
 def beside_paper(store: Store, *, base: str, paper_base: str, variants: Sequence[str] = ()) -> list[Beside]:

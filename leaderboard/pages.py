@@ -19,6 +19,7 @@ from leaderboard import figures, text
 from leaderboard.answers import Answers, Changed, Flip, answers_of, changed, script_of
 from leaderboard.beside import read_beside, with_layers
 from leaderboard.model import Base, Row, Site, Task
+from leaderboard.published import read_published
 from leaderboard.tables import write_tables
 from leaderboard.words import make_words
 
@@ -57,7 +58,8 @@ def write_pages(
             render(pair.href, "compare.html", base=base, step=pair, flips=flips, shown=_by_turns(flips))
         places = {task: read for (key, task), read in found.places.items() if key == base.key}
         beside = read_beside(store, base, everything)
-        words.append(make_words(base, places, beside, ident=f"w{b}"))
+        study = read_published(store, base, everything)
+        words.append(make_words(base, places, beside, published=study, ident=f"w{b}"))
         every = with_layers(base, places, beside)
         for row in base.all_rows:
             count(row.entry.variant)
@@ -65,7 +67,7 @@ def write_pages(
             render(row.href, "system.html", base=base, row=row, layers=layers)
     count("tables")
     downloads = write_tables(store, site, found.places, folder / "downloads")
-    render("words.html", "words.html", words=[each for each in words if each.types or each.diagnostics])
+    render("words.html", "words.html", words=[w for w in words if w.types or w.diagnostics or w.published])
     render("methods.html", "methods.html")
     render("history.html", "history.html")
     render("downloads.html", "downloads.html", downloads=downloads)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from harness.compare import Cell, Places
+from harness.suites.words import PAPER_TYPE
 from leaderboard.beside import Beside, with_layers, without_score
 from leaderboard.figures import Figure, place_curves, score_forest
 from leaderboard.model import Base, Row, Task
+from leaderboard.published import Published
 
 # XBefore, XAt and XAfter ask one question on the sides of a word, and share a chart.
 _SIDES = ("Before", "At", "After")
@@ -44,9 +46,17 @@ class Words:
     base: Base
     types: Mapping[str, tuple[Question, ...]]
     diagnostics: tuple[Diagnostic, ...]
+    published: Published | None
 
 
-def make_words(base: Base, places: Mapping[Task, Places], beside: dict[str, Beside], *, ident: str) -> Words:
+def make_words(
+    base: Base,
+    places: Mapping[Task, Places],
+    beside: dict[str, Beside],
+    *,
+    published: Published | None = None,
+    ident: str,
+) -> Words:
     """Arrange the tasks of `places`, those whose outcomes name a layer or a position, and what is beside them."""
     read = [task for task in base.tasks if task in places]
     groups: dict[tuple[str, str], list[Task]] = {}
@@ -60,8 +70,11 @@ def make_words(base: Base, places: Mapping[Task, Places], beside: dict[str, Besi
         base=base,
         types={kind: tuple(found) for kind, found in types.items()},
         diagnostics=tuple(
-            _diagnostic(base, each, ident=f"{ident}-d{i}") for i, each in enumerate(without_score(base, beside))
+            _diagnostic(base, each, ident=f"{ident}-d{i}")
+            for i, each in enumerate(without_score(base, beside))
+            if each.task_type != PAPER_TYPE
         ),
+        published=published,
     )
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from harness.reproduce import Beside
 
 STUDIES = ("feng2025",)
-LADDER = ("causal", "bidir", "bidir-mntp", "bidir-simcse", "bidir-supcon")
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +51,7 @@ def reproduce(
 
     prepare()
     from harness.encoder.placement import Placement
-    from harness.reproduce import beside_paper
+    from harness.reproduce import LADDER, beside_paper
     from harness.run import RunRequest, execute, plan_run
     from harness.store import Store
     from harness.suites.words import paper_names
@@ -87,15 +86,13 @@ def reproduce(
 
 def _print(found: list[Beside], paper: str) -> None:
     from harness.cli.screen import out, table
+    from harness.reproduce import in_lines
 
-    variants = [name for name in LADDER if any(row.variant == name for row in found)]
-    variants += sorted({row.variant for row in found} - set(variants))
-    cell = {(row.task, row.probe, row.metric, row.position, row.variant): row for row in found}
+    variants, lines = in_lines(found)
     rows = []
-    for key in dict.fromkeys((row.task, row.probe, row.metric, row.position) for row in found):
-        task, probe, metric, position = key
-        shown = "" if position is None else f"{position:+d}" if position else "0"
-        rows.append((task, probe, metric, shown, *(_write(cell.get((*key, name))) for name in variants)))
+    for line in lines:
+        shown = "" if line.position is None else f"{line.position:+d}" if line.position else "0"
+        rows.append((line.task, line.probe, line.metric, shown, *map(_write, line.cells)))
     out.print(table(("task", "probe", "metric", "word", *variants), rows))
     print()
     print(f"Ours with its 95 % interval over target words | the paper's {paper}. Word: counted from the target.")

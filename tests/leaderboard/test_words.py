@@ -11,29 +11,35 @@ import pytest
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult
 from harness.store import Store
+from harness.suites.words import PAPER_TASKS, PAPER_TYPE
+from harness.suites.words.figures import figure
 from leaderboard import text
 from leaderboard.build import build_site
 from tests.factory import TASKS, add_system, outcomes_of, result_of
 
 PROBE = TASKS[4]
+STUDY = PAPER_TASKS[0]
 
 
-def _beside(task: str, subset: str, rows: pd.DataFrame, metric: str = "accuracy") -> TaskResult:
+def _beside(task: str, subset: str, rows: pd.DataFrame, *, task_type: str = "ProbeControl") -> TaskResult:
+    metric = "accuracy"
     key = TaskKey(task=task, split="test", subset=subset, revision="r1", metric=metric)
-    return TaskResult(key=key, task_type="ProbeControl", score=score_outcomes(metric, rows), outcomes=rows, seconds=0.1)
+    return TaskResult(key=key, task_type=task_type, score=score_outcomes(metric, rows), outcomes=rows, seconds=0.1)
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path]:
     folder = tmp_path_factory.mktemp("words")
     store = Store(folder / "r.duckdb")
-    for variant, skill in (("causal", 0.4), ("bidir", 0.7)):
+    for variant, skill in (("causal", 0.4), ("bidir", 0.7), ("bidir-mntp", 0.7)):
         names = [replace(PROBE, name=f"Animacy{side}") for side in ("Before", "After")] + [replace(PROBE, name="HasAt")]
         run = add_system(store, variant, skill=skill, tasks=names)
         plain = outcomes_of(replace(PROBE, name="AnimacyBefore"), skill=skill, seed=variant)
         layers = [plain.assign(layer=pd.array([layer] * len(plain), dtype="Int32")) for layer in (0, 1, 2)]
         store.add_result(run, _beside("AnimacyBefore", "layers", pd.concat(layers, ignore_index=True)))
         store.add_result(run, _beside("AnimacyBefore", "no context", plain))
+        if variant == "bidir-mntp":
+            store.add_result(run, _beside(STUDY.name, "linear", plain, task_type=PAPER_TYPE))
         store.add_result(run, _beside("Geometry", "anisotropy", result_of(PROBE, skill=0.5).outcomes))
         store.add_result(run, _beside("Geometry", "centred", pd.concat(layers, ignore_index=True)))
     return store, build_site(store, folder / "site", resamples=200).parent
@@ -60,3 +66,15 @@ def test_layers_and_controls_stand_beside(page: tuple[Store, Path]) -> None:
     system = (site / "systems" / "mini--bidir.html").read_text("utf-8")
     assert "AnimacyBefore: bidir by layer</title>" in system
     assert "no context" not in (site / "index.html").read_text("utf-8"), "controls are no tasks"
+
+
+def test_the_study_stands_beside_ours(page: tuple[Store, Path]) -> None:
+    """The paper's figure for the same word, probe and step, and ours with an interval; no diagnostic of its own."""
+    words = (page[1] / "words.html").read_text("utf-8")
+    before = figure(STUDY, probe="linear", metric="accuracy", model="Sheared-LLaMA-1.3B Bi+MNTP", position=-1)
+    assert before is not None
+    section = words[words.index("Beside Feng et al. 2025") :]
+    row = section[section.index('<td class="num">-1</td>') :]
+    row = row[: row.index("</tr>")]
+    assert row.endswith(f'</span><i class="ends">{before:.3f}</i></td>')
+    assert f"{STUDY.name}: controls" not in words
