@@ -17,7 +17,7 @@ from harness.cards import get_card, load_cards
 from harness.encoder.placement import Placement
 from harness.gate.declared import Single
 from harness.outcomes import TaskResult
-from harness.run import Listener, RunRequest, execute, plan_run
+from harness.run import BASELINE_VARIANT, Listener, RunRequest, execute, plan_run
 from harness.store import Store
 from harness.suites.catalog import make_task
 from harness.systems import plan_systems
@@ -89,7 +89,7 @@ def measure_one_by_one(single: Single, tasks: Sequence[str], listener: Listener)
 
 def ask(store: Store, listener: Listener) -> dict[str, pd.DataFrame]:
     """Let the suite's baseline answer into `store`; return its outcomes by task: the questions, needing no model."""
-    plan = plan_run(RunRequest(base=BASE, variants=(), suite=SUITE), store, PLACE)
+    plan = plan_run(RunRequest(base=BASE, variants=(BASELINE_VARIANT,), suite=SUITE), store, PLACE)
     execute(replace(plan, jobs=tuple(job for job in plan.jobs if job.planned is None)), store, listener, command="")
     scores = store.scores()
     return {
