@@ -123,7 +123,7 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session
 def export(session: nox.Session) -> None:
-    """Exported folders, opened where there is only sentence-transformers, give the same embeddings to 1e-6."""
+    """Exported folders, opened where there is only sentence-transformers, give the same embeddings."""
     variants = ("quick", "bidir", "random")
     session.install("-q", "sentence-transformers>=6,<7", "torch==2.13.0")
     opens = Path("tests", "export", "stranger", "open.py").absolute()

@@ -33,7 +33,8 @@ def main() -> None:
         subprocess.run([*command, "export", variant, "--out", variant], cwd=folder, check=True)
         system = find_system(store, variant)
         encoder = build_system(system, store.runs(system_id=system.system_id), base=None)
-        np.save(folder / f"{variant}.npy", encoder.encode(texts, batch_size=32))
+        np.save(folder / f"{variant}.npy", encoder.encode(texts, batch_size=1))
+        np.save(folder / f"{variant}-packed.npy", encoder.encode(texts))
 
 
 main()
