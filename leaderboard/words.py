@@ -118,9 +118,9 @@ def _question(
         title=f"{label}: score by token position",
         ident=f"{ident}p",
     )
-    every = with_layers(base, dict(found), beside)
+    mine = {task: read for task, read in with_layers(base, dict(found), beside).items() if task in tasks}
     layers = []
-    for i, (task, read) in enumerate(every.items()):
+    for i, (task, read) in enumerate(mine.items()):
         title = f"{task.label}: score by layer"
         figure = place_curves([read], task.metrics[0], rows, by="layer", title=title, ident=f"{ident}l{i}")
         if figure is not None:

@@ -55,7 +55,7 @@ def test_the_sides_of_a_question_share_a_chart(page: tuple[Store, Path]) -> None
 def test_layers_and_controls_stand_beside(page: tuple[Store, Path]) -> None:
     store, site = page
     words = (site / "words.html").read_text("utf-8")
-    assert "AnimacyBefore: score by layer</title>" in words
+    assert words.count("AnimacyBefore: score by layer</title>") == 1, "with its own question, and no other"
     assert "AnimacyBefore: controls" in words
     assert "Geometry: controls" in words
     assert "Geometry, centred: by layer</title>" in words
