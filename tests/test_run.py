@@ -105,6 +105,7 @@ def test_the_same_again_does_nothing(tiny_base: Path, store: Store) -> None:
     assert (again.stages, again.results) == ([], [])
 
 
+@pytest.mark.slow
 def test_only_what_is_missing_is_measured(tiny_base: Path, store: Store) -> None:
     go(request(tiny_base, "ninth", tasks=("SmallSTS",)), store)
     ear = go(request(tiny_base, "ninth", "tenth"), store)

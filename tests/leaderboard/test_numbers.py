@@ -107,6 +107,7 @@ def test_two_hundred_numbers_are_the_stores(store: Store, site: Path) -> None:
         assert float(shown.replace("−", "-")) == pytest.approx(scale * expected(), abs=0.51 * 10**-digits), where
 
 
+@pytest.mark.slow
 def test_stored_examples_are_the_stores(store: Store, site: Path) -> None:
     """What the scripts hold for every example is the mean over the outcomes of the variant's seeds."""
     name = "examples/MiniTopic--mini.js"

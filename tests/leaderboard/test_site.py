@@ -59,6 +59,7 @@ def digest(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
+@pytest.mark.slow
 def test_same_store_same_bytes(store: Store, site: Path) -> None:
     before = digest(site)
     (site / "made-by-harness.txt").write_text("another database")  # else the site would be left as it is
