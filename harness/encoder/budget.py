@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
+from harness.encoder.placement import cpu_workers
+from harness.encoder.workers import passes_held
 from harness.errors import HarnessError
 
-# On a CPU more tokens are slower, for the states of a pass fall out of the cache: on one core 0.83 of the matmul limit
-# with 512 to 2,048 tokens, 0.67 with 4,096, 0.60 with 16,384 (docs/decisions.md).
-CPU_TOKENS_A_THREAD = 1024
-CPU_LEAST, CPU_MOST = 2048, 16_384
+# On a CPU more tokens are slower, for the states of a pass fall out of the cache (docs/decisions.md).
+CPU_MOST = 1024
 CUDA_MOST = 32_768
 _SHARE_OF_FREE_MEMORY = 0.5
 
@@ -25,12 +25,10 @@ class TokenBudget:
     @classmethod
     def of(cls, backbone: Any, *, layers: bool) -> TokenBudget:
         """What fits `backbone` where it lies; `layers`: the states of every layer are kept, not only the last."""
-        if backbone.device.type == "cuda":
-            most = CUDA_MOST
-        else:
-            most = min(max(CPU_LEAST, CPU_TOKENS_A_THREAD * torch.get_num_threads()), CPU_MOST)
-        fitting = int(_SHARE_OF_FREE_MEMORY * free_memory(backbone.device) / bytes_a_token(backbone, layers=layers))
-        return cls(max(1, min(most, fitting)))
+        cuda = backbone.device.type == "cuda"
+        most, passes = (CUDA_MOST, 1) if cuda else (CPU_MOST, passes_held(cpu_workers()))
+        bytes_free = _SHARE_OF_FREE_MEMORY * free_memory(backbone.device) / passes
+        return cls(max(1, min(most, int(bytes_free / bytes_a_token(backbone, layers=layers)))))
 
     def halve(self, used: int) -> None:
         """Make room after a pass of `used` tokens did not fit."""

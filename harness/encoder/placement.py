@@ -51,6 +51,15 @@ def start_with_one_thread() -> None:
         os.environ["HARNESS_THREADS"] = "auto"
 
 
+def cpu_workers() -> int:
+    """How many forward passes may run side by side: one a core, or as many as the user has given torch threads."""
+    if os.environ.get("HARNESS_THREADS") == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    import torch
+
+    return torch.get_num_threads()
+
+
 def fit_threads(parameters: int) -> None:
     """Give torch every core for a model of this many parameters, if it is large and the user left it to us."""
     if os.environ.get("HARNESS_THREADS") == "auto" and parameters >= SMALL_MODEL:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,8 @@ from torch import Tensor
 
 from harness.encoder.budget import TokenBudget, too_long
 from harness.encoder.packing import attending, packed_kernel, packed_output, why_padded
+from harness.encoder.placement import cpu_workers
+from harness.encoder.workers import side_by_side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,60 +98,56 @@ class Reader:
 
         With a `batch_size` texts are read in the order given, so many at a time, padded, with the decoder's own kernel:
         the plain way, which the other is measured against. Else longest first, by the token budget, packed where that
-        is proven. On CUDA a pass that does not fit into memory is done again in halves.
+        is proven, and on a CPU so many passes side by side as there are cores. `use` is called by this thread, in the
+        order of the passes. On CUDA a pass that does not fit into memory is done again in halves.
         """
         lengths = np.array([len(text) for text in ids], dtype=np.int64)
         padded = bool(batch_size or self.padded_because)
         order = np.arange(len(ids)) if batch_size else np.argsort(-lengths, kind="stable")
-        budget = self._budget(layers)
-        began, done, tokens = time.monotonic(), 0, 0
+        way = _Way(padded=padded, layers=layers, batch_size=batch_size)
+        progress = _Progress(lengths, watch)
         self.backbone.eval()
         with ExitStack() as stack:
             if not padded:
                 stack.enter_context(attending(self.backbone, packed_kernel(self.backbone)))
-            while done < len(order):
-                size = batch_size or _fitting(lengths[order[done:]], budget.tokens, padded=padded)
-                rows = order[done : done + size]
-                if not self._fits(rows, [ids[row] for row in rows], use, padded=padded, layers=layers):
-                    if len(rows) == 1:
-                        raise too_long(int(lengths[rows[0]]))
-                    if batch_size:
-                        batch_size = len(rows) // 2
-                    else:
-                        budget.halve(int(lengths[rows].max()) * len(rows) if padded else int(lengths[rows].sum()))
-                    torch.cuda.empty_cache()
-                    if watch is not None:
-                        now = f"{batch_size} texts" if batch_size else f"{budget.tokens} tokens"
-                        watch.note(f"out of GPU memory; going on with {now} at a time")
-                    continue
-                done += len(rows)
-                tokens += int(lengths[rows].sum())
-                if watch is not None:
-                    seconds = time.monotonic() - began
-                    watch.reading(
-                        Reading(
-                            texts=done,
-                            all_texts=len(order),
-                            tokens=tokens,
-                            all_tokens=int(lengths.sum()),
-                            seconds=seconds,
-                        )
-                    )
+            while len(order):
+                order = self._read_on(ids, order, use, way, progress)
+
+    def _read_on(
+        self, ids: Sequence[np.ndarray], order: np.ndarray, use: Callable[[Pass], None], way: _Way, progress: _Progress
+    ) -> np.ndarray:
+        """Read the texts of `order` until all are read or the GPU's memory does not hold a pass; what is left."""
+        budget = self._budget(way.layers)
+        plan = way.plan(progress.lengths, order, budget.tokens)
+
+        @torch.inference_mode()  # a property of each thread
+        def read(rows: np.ndarray) -> Pass:
+            return (self._padded if way.padded else self._packed)(rows, [ids[row] for row in rows], way.layers)
+
+        done = 0
+        try:
+            with closing(side_by_side(read, plan, workers=way.workers(self.backbone.device))) as passes:
+                for one in passes:
+                    use(one)
+                    progress.add(one.rows)
+                    done += 1
+        except torch.OutOfMemoryError as error:
+            lengths = progress.lengths[plan[done]]
+            if len(lengths) == 1:
+                raise too_long(int(lengths[0])) from error
+            if way.batch_size:
+                way.batch_size = len(lengths) // 2
+            else:
+                budget.halve(int(lengths.max()) * len(lengths) if way.padded else int(lengths.sum()))
+            torch.cuda.empty_cache()
+            now = f"{way.batch_size} texts" if way.batch_size else f"{budget.tokens} tokens"
+            progress.note(f"out of GPU memory; going on with {now} at a time")
+        return np.concatenate([order[:0], *plan[done:]])
 
     def _budget(self, layers: bool) -> TokenBudget:
         if layers not in self._budgets:
             self._budgets[layers] = TokenBudget.of(self.backbone, layers=layers)
         return self._budgets[layers]
-
-    def _fits(
-        self, rows: np.ndarray, ids: Sequence[np.ndarray], use: Callable[[Pass], None], *, padded: bool, layers: bool
-    ) -> bool:
-        """Do one pass; False if the GPU's memory did not hold it."""
-        try:
-            use((self._padded if padded else self._packed)(rows, ids, layers))
-        except torch.OutOfMemoryError:
-            return False
-        return True
 
     def _packed(self, rows: np.ndarray, ids: Sequence[np.ndarray], layers: bool) -> Pass:
         lengths = np.array([len(text) for text in ids], dtype=np.int64)
@@ -178,8 +176,58 @@ class Reader:
         return Pass(rows=rows, starts=starts, lengths=lengths, states=tuple(state.flatten(0, 1) for state in states))
 
 
-def _fitting(lengths: np.ndarray, budget: int, *, padded: bool) -> int:
-    """How many of the texts of `lengths`, longest first, one pass of `budget` tokens holds; at least one."""
-    if padded:
-        return max(1, budget // int(lengths[0]))
-    return max(1, int(np.searchsorted(lengths[: budget + 1].cumsum(), budget, side="right")))
+@dataclass(kw_only=True)
+class _Way:
+    """How texts are read; after an out-of-memory with a smaller `batch_size`."""
+
+    padded: bool
+    layers: bool
+    batch_size: int | None
+
+    def workers(self, device: torch.device) -> int:
+        """How many passes run side by side: one on a GPU, and in the plain way."""
+        return 1 if self.batch_size or device.type == "cuda" else cpu_workers()
+
+    def plan(self, lengths: np.ndarray, order: np.ndarray, tokens: int) -> list[np.ndarray]:
+        """The texts of `order`, which have so many tokens by `lengths`, in passes of up to `tokens`."""
+        plan: list[np.ndarray] = []
+        ahead = lengths[order]
+        while len(ahead):
+            size = self.batch_size or self._fitting(ahead, tokens)
+            plan.append(order[len(order) - len(ahead) :][:size])
+            ahead = ahead[size:]
+        return plan
+
+    def _fitting(self, lengths: np.ndarray, tokens: int) -> int:
+        """How many of the texts of `lengths`, longest first, one pass holds; at least one."""
+        if self.padded:
+            return max(1, tokens // int(lengths[0]))
+        return max(1, int(np.searchsorted(lengths[: tokens + 1].cumsum(), tokens, side="right")))
+
+
+class _Progress:
+    """Tells a watch, if there is one, how far the texts of `lengths` are read."""
+
+    def __init__(self, lengths: np.ndarray, watch: Watch | None) -> None:
+        self.lengths = lengths
+        self._watch = watch
+        self._texts = self._tokens = 0
+        self._began = time.monotonic()
+
+    def note(self, message: str) -> None:
+        if self._watch is not None:
+            self._watch.note(message)
+
+    def add(self, rows: np.ndarray) -> None:
+        self._texts += len(rows)
+        self._tokens += int(self.lengths[rows].sum())
+        if self._watch is not None:
+            self._watch.reading(
+                Reading(
+                    texts=self._texts,
+                    all_texts=len(self.lengths),
+                    tokens=self._tokens,
+                    all_tokens=int(self.lengths.sum()),
+                    seconds=time.monotonic() - self._began,
+                )
+            )

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from harness.encoder import budget
-from harness.encoder.budget import CPU_LEAST, TokenBudget
+from harness.encoder.budget import CPU_MOST, TokenBudget
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
 from harness.encoder.reader import Reading
@@ -121,10 +121,10 @@ def test_out_of_memory_halves_the_budget_and_goes_on(encoder: Encoder, monkeypat
 
 
 def test_the_budget_follows_the_memory_that_is_free(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert TokenBudget.of(encoder.backbone, layers=False).tokens >= CPU_LEAST
+    assert TokenBudget.of(encoder.backbone, layers=False).tokens >= CPU_MOST
     monkeypatch.setattr(budget, "free_memory", lambda device: 1_000_000)
     last, every = (TokenBudget.of(encoder.backbone, layers=layers).tokens for layers in (False, True))
-    assert 1 < every < last < CPU_LEAST
+    assert 1 < every < last < CPU_MOST
 
 
 def test_a_model_that_returns_nan_is_refused_in_a_sentence(encoder: Encoder) -> None:
