@@ -1,0 +1,103 @@
+"""A record as the values of a row, and back: both ways stand side by side, in the order of the same columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from harness.outcomes import NoiseFloor, TaskKey
+from harness.records import Overlap, Run, StageRecord, System, to_json
+
+Row = Sequence[Any]
+
+SYSTEM = "system_id, base, base_revision, variant, seed, kind, card_hash, recipe, lineage, data, folder"
+STAGE = "digest, kind, manifest"
+OVERLAP = "stage, source, task, revision, how, n_texts, n_shared, note"
+RUN = "run_id, system_id, suite, dtype, device, evaluation, provenance, mask_proof, started_at, finished_at"
+KEY = "task, split, subset, revision, metric"
+NOISE = f"system_id, base_revision, {KEY}, dtype, device, scores"
+
+
+def from_system(system: System) -> list[object]:
+    """The values of SYSTEM."""
+    return [
+        *(system.system_id, system.base, system.base_revision, system.variant, system.seed, system.kind),
+        *(system.card_hash, to_json(system.recipe), to_json(system.lineage), to_json(system.data)),
+        system.folder,
+    ]
+
+
+def to_system(row: Row) -> System:
+    """The system of a row of SYSTEM; its id is made anew."""
+    _, base, revision, variant, seed, kind, card_hash, recipe, lineage, data, folder = row
+    return System(
+        base=base, base_revision=revision, variant=variant, seed=seed, kind=kind, card_hash=card_hash,
+        recipe=json.loads(recipe), lineage=json.loads(lineage), data=json.loads(data), folder=folder,
+    )  # fmt: skip
+
+
+def from_stage(stage: StageRecord) -> list[object]:
+    """The values of STAGE."""
+    return [stage.digest, stage.kind, to_json(stage.manifest)]
+
+
+def to_stage(row: Row) -> StageRecord:
+    """The stage of a row of STAGE."""
+    digest, kind, manifest = row
+    return StageRecord(digest=digest, kind=kind, manifest=json.loads(manifest))
+
+
+def from_overlap(overlap: Overlap) -> list[object]:
+    """The values of OVERLAP."""
+    return [getattr(overlap, name) for name in OVERLAP.split(", ")]
+
+
+def to_overlap(row: Row) -> Overlap:
+    """The overlap of a row of OVERLAP."""
+    return Overlap(**dict(zip(OVERLAP.split(", "), row, strict=True)))
+
+
+def from_run(run: Run) -> list[object]:
+    """The values of RUN."""
+    return [
+        *(run.run_id, run.system_id, run.suite, run.dtype, run.device, run.evaluation, to_json(run.provenance)),
+        None if run.mask_proof is None else to_json(run.mask_proof),
+        naive(run.started_at),
+        None if run.finished_at is None else naive(run.finished_at),
+    ]
+
+
+def to_run(row: Row) -> Run:
+    """The run of a row of RUN."""
+    run_id, system_id, suite, dtype, device, evaluation, provenance, proof, started, finished = row
+    return Run(
+        run_id=run_id, system_id=system_id, suite=suite, dtype=dtype, device=device, evaluation=evaluation,
+        provenance=json.loads(provenance), mask_proof=None if proof is None else json.loads(proof),
+        started_at=aware(started), finished_at=finished and aware(finished),
+    )  # fmt: skip
+
+
+def to_key(row: Row) -> TaskKey:
+    """The key of a row of KEY."""
+    return TaskKey(**dict(zip(KEY.split(", "), row, strict=True)))
+
+
+def to_noise_floor(row: Row) -> NoiseFloor:
+    """The noise floor of a row of NOISE."""
+    system_id, base_revision, *key, dtype, device, scores = row
+    return NoiseFloor(
+        system_id=system_id, base_revision=base_revision, key=to_key(key), dtype=dtype, device=device,
+        scores=json.loads(scores),
+    )  # fmt: skip
+
+
+def naive(moment: datetime) -> datetime:
+    """A moment as a column holds it: in UTC, without saying so."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def aware(moment: datetime) -> datetime:
+    """A moment as a column held it, saying that it is in UTC."""
+    return moment.replace(tzinfo=UTC)
