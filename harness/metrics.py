@@ -17,6 +17,10 @@ import pandas as pd
 from harness.errors import HarnessError, near_names
 
 TOLERANCE = 1e-6
+Kind = Literal[
+    "accuracy", "macro_f1", "v_measure", "correlation", "average_precision", "mean", "ratio", "log_ratio", "largest"
+]
+Better = Literal["higher", "lower", "neither"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +35,8 @@ class Metric:
 
     name: str
     of: Callable[[pd.DataFrame], float]
-    kind: Literal[
-        "accuracy", "macro_f1", "v_measure", "correlation", "average_precision", "mean", "ratio", "log_ratio", "largest"
-    ]
-    better: Literal["higher", "lower", "neither"] = "higher"
+    kind: Kind
+    better: Better = "higher"
     tested: bool = True
     scale: float = 100.0
     digits: int = 1
@@ -164,6 +166,24 @@ def _scores(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return rows["gold_score"].to_numpy(dtype=float), rows["predicted_score"].to_numpy(dtype=float)
 
 
+def _in_units(
+    name: str,
+    of: Callable[[pd.DataFrame], float],
+    *,
+    kind: Kind,
+    better: Better,
+    unit: str,
+    tested: bool = False,
+    digits: int = 3,
+    least_span: float = 0.01,
+) -> Metric:
+    """A metric that is no share of 1: it is read in the unit that it is stored in. Described unless it is `tested`."""
+    return Metric(
+        name=name, of=of, kind=kind, better=better, tested=tested,
+        scale=1.0, digits=digits, unit=unit, least_span=least_span,
+    )  # fmt: skip
+
+
 CUTS = (1, 2, 3, 5, 10, 20, 100, 1000)  # of a ranking; mteb's main scores use these
 _RANKINGS = [
     Metric(name=f"{name}_at_{cut}", of=of, kind="mean")
@@ -186,74 +206,17 @@ METRICS: dict[str, Metric] = {
         Metric(name="spearman", of=_spearman, kind="correlation"),
         # Of controls and diagnostics, which are described and never tested (outcomes.BESIDE_TYPES).
         Metric(name="selectivity", of=_ratio, kind="ratio", tested=False),
-        Metric(
-            name="cosine",
-            of=_ratio,
-            kind="ratio",
-            better="neither",
-            tested=False,
-            scale=1.0,
-            digits=3,
-            unit="cosine",
-            least_span=0.01,
-        ),
-        Metric(
-            name="pull",
-            of=_ratio,
-            kind="ratio",
-            better="neither",
-            tested=False,
-            scale=1.0,
-            digits=3,
-            unit="cosine",
-            least_span=0.01,
-        ),
-        Metric(
-            name="codelength",
-            of=_ratio,
-            kind="ratio",
-            better="lower",
-            tested=False,
-            scale=1.0,
-            digits=3,
-            unit="bits a label",
-            least_span=0.01,
-        ),
-        Metric(
-            name="bits_per_byte",
-            of=_ratio,
-            kind="ratio",
-            better="lower",
-            scale=1.0,
-            digits=3,
-            unit="bits a byte",
-            least_span=0.01,
-        ),
+        _in_units("cosine", _ratio, kind="ratio", better="neither", unit="cosine"),
+        _in_units("pull", _ratio, kind="ratio", better="neither", unit="cosine"),
+        _in_units("codelength", _ratio, kind="ratio", better="lower", unit="bits a label"),
+        _in_units("bits_per_byte", _ratio, kind="ratio", better="lower", unit="bits a byte", tested=True),
         # The same losses as bits_per_byte, over tokens in place of bytes: testing both would count one finding twice.
-        Metric(
-            name="perplexity",
-            of=_exp_ratio,
-            kind="log_ratio",
-            better="lower",
-            tested=False,
-            scale=1.0,
-            digits=2,
-            unit="perplexity",
-            least_span=0.1,
+        _in_units(
+            "perplexity", _exp_ratio, kind="log_ratio", better="lower", unit="perplexity", digits=2, least_span=0.1
         ),
         # More repetition than the base's is a cost, but less is no gain: random weights repeat less than it, too.
         Metric(name="distinct_2", of=_ratio, kind="ratio", better="neither", tested=False, unit="% of 2-grams"),
         Metric(name="repeated_4", of=_ratio, kind="ratio", better="neither", tested=False, unit="% of 4-grams"),
-        Metric(
-            name="largest_change",
-            of=_largest,
-            kind="largest",
-            better="lower",
-            tested=False,
-            scale=1.0,
-            digits=3,
-            unit="bits",
-            least_span=0.01,
-        ),
+        _in_units("largest_change", _largest, kind="largest", better="lower", unit="bits"),
     )
 }
