@@ -58,16 +58,14 @@ def words(
     from harness.cli.screen import out, print_json, table
     from harness.compare import cells, current_entries, declared_contrasts
     from harness.store import Store
-    from harness.suites.words import DIAGNOSTICS, TASKS
+    from harness.suites.words import DIAGNOSTICS, TASKS, task_entry
     from harness.suites.words.results import BESIDE, SCORE
 
     if show not in VIEWS:
         raise HarnessError(f"there is no view {show!r}; {near_names(show, VIEWS)}")
     view, wanted = VIEWS[show], options.names(tasks)
-    known = [entry.name for entry in TASKS]
     for name in wanted or ():
-        if name not in known:
-            raise HarnessError(f"the words suite has no task {name!r}; {near_names(name, known)}")
+        task_entry(name)  # refuses an unknown one
     shown = [e for e in TASKS if (e.kind in view.kinds if view.kinds else e.kind not in DIAGNOSTICS)]
     chosen = [entry.name for entry in shown if wanted is None or entry.name in wanted]
     store = Store(db, read_only=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.errors import HarnessError, near_names
+from harness.suites.lookup import entry_named
 
 Draw = Literal["dev", "test"]
 DRAWS: tuple[Draw, ...] = ("dev", "test")
@@ -78,10 +79,7 @@ def task_names() -> tuple[str, ...]:
 
 def task_entry(name: str) -> MiniTaskEntry:
     """The entry of the task called `name`. Raises HarnessError if there is none."""
-    for entry in TASKS:
-        if entry.name == name:
-            return entry
-    raise HarnessError(f"the mini suite has no task {name!r}; {near_names(name, task_names())}")
+    return entry_named(name, TASKS, of="the mini suite")
 
 
 def make_task(name: str, draw: Draw = "test") -> Any:

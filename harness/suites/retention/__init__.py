@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.errors import HarnessError, near_names
+from harness.suites.lookup import entry_named
 
 Measure = Literal["bits", "perplexity", "adapters_off", "distinct", "repeated"]
 TASK_TYPE = "Retention"
@@ -83,7 +83,4 @@ def task_names() -> tuple[str, ...]:
 
 def task_entry(name: str) -> RetentionEntry:
     """The entry of the task called `name`. Raises HarnessError if there is none."""
-    for entry in TASKS:
-        if entry.name == name:
-            return entry
-    raise HarnessError(f"the retention suite has no task {name!r}; {near_names(name, task_names())}")
+    return entry_named(name, TASKS, of="the retention suite")

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.errors import HarnessError, near_names
+from harness.errors import HarnessError
+from harness.suites.lookup import entry_named
 
 if TYPE_CHECKING:
     from harness.suites.words.data.folder import WordData
@@ -219,10 +220,7 @@ def paper_names() -> tuple[str, ...]:
 
 def paper_entry(name: str) -> PaperEntry:
     """The entry of the paper's task called `name`. Raises HarnessError if there is none."""
-    for entry in PAPER_TASKS:
-        if entry.name == name:
-            return entry
-    raise HarnessError(f"the paper has no task {name!r}; {near_names(name, paper_names())}")
+    return entry_named(name, PAPER_TASKS, of="the paper")
 
 
 def paper_revision(entry: PaperEntry) -> str:
@@ -239,10 +237,7 @@ def task_names() -> tuple[str, ...]:
 
 def task_entry(name: str) -> WordEntry:
     """The entry of the task called `name`. Raises HarnessError if there is none."""
-    for entry in TASKS:
-        if entry.name == name:
-            return entry
-    raise HarnessError(f"the words suite has no task {name!r}; {near_names(name, task_names())}")
+    return entry_named(name, TASKS, of="the words suite")
 
 
 def task_revision(entry: WordEntry) -> str:
