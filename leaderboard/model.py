@@ -142,11 +142,6 @@ class Base:
         return any(cell.overlap and cell.overlap.overlaps for row in self.rows for cell in row.cells)
 
     @property
-    def encoder_tasks(self) -> tuple[Task, ...]:
-        """The tasks of the ladder's charts: all but retention, which has units and a direction of its own."""
-        return tuple(task for task in self.tasks if not task.is_retention)
-
-    @property
     def columns(self) -> tuple[Task, ...]:
         """The tasks of the table; of retention bits per byte stand for all, the rest has pages."""
         return tuple(task for task in self.tasks if not task.is_retention or "bits_per_byte" in task.metrics)

@@ -28,8 +28,8 @@ class Contrast:
 class Contrasts:
     """What was declared before looking: `alpha` is the family-wise error rate of each family (contrasts.yaml).
 
-    `equivalence` and `loss` hold margins by metric, in the unit of a stored score (an accuracy of 0.01 is one
-    point); `sha256` names the text that was read.
+    `equivalence` (differences that count as none) and `loss` (those that the regression gate lets pass) hold margins
+    by metric, in the unit of a stored score (an accuracy of 0.01 is one point); `sha256` names the text that was read.
     """
 
     alpha: float
@@ -50,10 +50,6 @@ class Contrasts:
     def equivalence_margin(self, metric: str) -> float | None:
         """Return how small a difference in `metric` counts as none, as a score; None if nothing was declared."""
         return self.equivalence.get(metric)
-
-    def loss_margin(self, metric: str) -> float | None:
-        """Return how large a loss in `metric` the regression gate lets pass, as a score; None if not declared."""
-        return self.loss.get(metric)
 
     @property
     def root(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,22 +18,6 @@ from harness.errors import HarnessError
 
 Take = Literal["mean", "first", "last"]
 _CHOSEN: dict[Take, slice] = {"mean": slice(None), "first": slice(0, 1), "last": slice(-1, None)}
-
-
-def word_vectors(
-    backbone: Any,
-    tokenizer: Any,
-    texts: Sequence[str],
-    spans: Sequence[tuple[int, int]],
-    *,
-    max_length: int,
-    take: Take | Sequence[Take] = "mean",
-    keep_cut: bool = False,
-    batch_size: int | None = None,
-) -> np.ndarray:
-    """As read_words, with a decoder and a tokenizer that have no reader yet."""
-    reader = Reader(backbone, tokenizer, limit=max_length)
-    return read_words(reader, texts, spans, take=take, keep_cut=keep_cut, batch_size=batch_size)
 
 
 def read_words(

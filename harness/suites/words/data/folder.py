@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.paths import cache_folder
-from harness.suites.words.data.sources import DataSet, SourceFile, get_data_set
+from harness.suites.words.data.sources import SourceFile, get_data_set
 
 Row = tuple[str, ...]
 
@@ -122,11 +122,6 @@ def is_right(file: SourceFile, content: bytes) -> bool:
 def _original_rows(file: SourceFile, content: bytes) -> list[Row]:
     text = content.decode("utf-8", errors="replace").replace("\r", "")
     return read_rows(text, pairs=file.table.startswith("word_similarity"))
-
-
-def data_revision(sets: Sequence[DataSet]) -> str:
-    """What identifies the data of several sets."""
-    return hashlib.sha256("".join(each.revision for each in sets).encode()).hexdigest()[:12]
 
 
 def _changed(path: Path, found: str, expected: str) -> HarnessError:
