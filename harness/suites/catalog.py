@@ -85,9 +85,13 @@ def choose_suite(suite: str, tasks: Sequence[str]) -> Suite:
 
 def is_mteb(name: str) -> bool:
     """Whether a task of this name, known or not, would be one of mteb's."""
+    return name not in _own_names()
+
+
+def _own_names() -> tuple[str, ...]:
     from harness.suites import mini, retention, words
 
-    return name not in {*mini.task_names(), *retention.task_names(), *words.task_names()}
+    return (*mini.task_names(), *retention.task_names(), *words.task_names(), *words.paper_names())
 
 
 def task_info(name: str, *, text: RetentionText | None = None, choice: Choice | None = None) -> TaskInfo:
@@ -159,8 +163,7 @@ def make_task(
     from harness.suites.mteb import mteb_task, wrap
 
     if name not in mini.task_names():
-        ours = (*mini.task_names(), *retention.task_names(), *probing.task_names(), *probing.paper_names())
-        return mteb_task(name, choice, also=ours)
+        return mteb_task(name, choice, also=_own_names())
     if mini.task_entry(name).is_word_task:
         task: Task = mini.make_task(name)
         return task

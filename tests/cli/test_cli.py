@@ -113,6 +113,10 @@ def corrupt(folder: Path) -> str:
         (("run", "--variant", "bidir", "--seed", "1", "--seeds", "2"), "not both"),
         (("run", "--variant", "bidir", "--data", "mntp"), "is not STAGE=SOURCE"),
         (("run", "--variant", "bidir", "--languages", "deu"), "choose among the subsets of mteb tasks"),
+        (
+            ("run", "--variant", "bidir", "--suite", "feng2025", "--subsets", "x"),
+            "choose among the subsets of mteb tasks",
+        ),
         (("run", "--model", "./nowhere"), "no model './nowhere'"),
         (("run", "--model", "./nowhere", "--data", "mntp=x.txt"), "is for variants, and only models are asked for"),
         (("run", "--variant", "bidir", "--tasks", "SummEval"), "of type Summarization"),

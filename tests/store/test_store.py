@@ -2,17 +2,15 @@
 
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pandas as pd
 import pytest
 
 from harness.errors import HarnessError
-from harness.outcomes import OUTCOME_COLUMNS, TaskKey, TaskResult, make_outcomes
+from harness.outcomes import OUTCOME_COLUMNS
 from harness.records import Run, System
 from harness.store import Store
 from tests.factory import TASKS, FakeTask, add_system, result_of
@@ -132,23 +130,6 @@ def test_verify_names_the_tampered_result(store: Store) -> None:
     bad = {check.key.task: check for check in store.verify() if not check.ok}
     assert set(bad) == {"MiniSTS", "MiniTopic", "MiniCluster", "MiniContext"}
     assert "stored 0.99" in str(bad["MiniContext"].problem)
-
-
-def test_speed_of_a_large_result(store: Store) -> None:
-    n = 200_000
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 4, n).astype(str)
-    rows = make_outcomes(
-        {"example_id": [f"e{i}" for i in range(n)], "gold_label": labels, "predicted_label": labels}, n
-    )
-    key = TaskKey(task="big", split="test", subset="default", revision="1", metric="accuracy")
-    run = new_run(store)
-    begin = time.perf_counter()
-    store.add_result(run.run_id, TaskResult(key=key, task_type="x", score=1.0, outcomes=rows, seconds=1.0))
-    assert time.perf_counter() - begin < 5  # about 0.6 s on an idle machine
-    begin = time.perf_counter()
-    assert len(store.scores()) == 1
-    assert time.perf_counter() - begin < 0.5
 
 
 def test_store_imports_no_torch() -> None:
