@@ -9,6 +9,8 @@ import numpy as np
 from harness.encoder.instructions import task_instruction
 
 if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
     from harness.encoder.model import Encoder
 
 
@@ -45,3 +47,19 @@ class ForMteb:
         from sentence_transformers.util import pairwise_cos_sim
 
         return pairwise_cos_sim(embeddings1, embeddings2)
+
+
+def model_meta(model: SentenceTransformer, *, name: str, revision: str, max_tokens: int | None) -> Any:
+    """What mteb stores of a system (its ModelMeta), under a name and revision that no other system has."""
+    from mteb.models import ModelMeta
+
+    return ModelMeta.create_empty(
+        overwrites={
+            "name": name,
+            "revision": revision,
+            "framework": ["Sentence Transformers", "PyTorch"],
+            "embed_dim": model.get_embedding_dimension(),
+            "max_tokens": max_tokens,
+            "modalities": ["text"],
+        }
+    )

@@ -18,10 +18,11 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
 from harness.encoder.engine import Engine
-from harness.encoder.for_mteb import ForMteb
+from harness.encoder.for_mteb import ForMteb, model_meta
 from harness.encoder.language_model import LanguageModel, build_language_model
 from harness.encoder.placement import Placement, fit_threads
 from harness.encoder.sharing import SharedEmbeddings
+from harness.encoder.tokens import count_tokens
 from harness.encoder.words import Take, read_words
 from harness.errors import HarnessError
 from harness.recipes import Recipe
@@ -79,7 +80,7 @@ class Encoder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has, all of them, special ones left out."""
-        return [len(ids) for ids in self.model.tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+        return count_tokens(self.model.tokenizer, texts)
 
     def encode(
         self, texts: Sequence[str], *, batch_size: int | None = None, instruction: str | None = None
@@ -163,17 +164,8 @@ class Encoder:
 
         `batch_size` as in `encode`, whatever mteb asks for.
         """
-        from mteb.models import ModelMeta
-
-        meta = ModelMeta.create_empty(
-            overwrites={
-                "name": f"harness/{self.name}",
-                "revision": self.revision,
-                "framework": ["Sentence Transformers", "PyTorch"],
-                "embed_dim": self.model.get_embedding_dimension(),
-                "max_tokens": self.recipe.max_length,
-                "modalities": ["text"],
-            }
+        meta = model_meta(
+            self.model, name=f"harness/{self.name}", revision=self.revision, max_tokens=self.recipe.max_length
         )
         return ForMteb(self, meta, batch_size=batch_size)
 

@@ -11,8 +11,10 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
+from harness.encoder.for_mteb import model_meta
 from harness.encoder.placement import Placement, fit_threads
 from harness.encoder.reader import Reader
+from harness.encoder.tokens import count_tokens
 from harness.encoder.words import Take, read_words
 from harness.errors import HarnessError
 
@@ -30,19 +32,12 @@ class ReferenceEncoder:
 
     def for_mteb(self) -> Any:
         """The model as mteb takes it, under its name and revision."""
-        from mteb.models import ModelMeta
         from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
 
         wrapped = SentenceTransformerEncoderWrapper(self.model)
-        wrapped.mteb_model_meta = ModelMeta.create_empty(
-            overwrites={
-                "name": self.name if "/" in self.name else f"harness/{self.name}",
-                "revision": self.revision,
-                "framework": ["Sentence Transformers", "PyTorch"],
-                "embed_dim": self.model.get_embedding_dimension(),
-                "max_tokens": self.model.max_seq_length,
-                "modalities": ["text"],
-            }
+        name = self.name if "/" in self.name else f"harness/{self.name}"
+        wrapped.mteb_model_meta = model_meta(
+            self.model, name=name, revision=self.revision, max_tokens=self.model.max_seq_length
         )
         return wrapped
 
@@ -53,7 +48,7 @@ class ReferenceEncoder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has, all of them, special ones left out."""
-        return [len(ids) for ids in self.model.tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+        return count_tokens(self.model.tokenizer, texts)
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Embeddings of `texts`, (N, D) float32, in their order."""

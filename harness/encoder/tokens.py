@@ -58,6 +58,11 @@ def tokenise(
     )
 
 
+def count_tokens(tokenizer: Any, texts: Sequence[str]) -> list[int]:
+    """How many tokens each text has, all of them, special ones left out."""
+    return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+
+
 def _tokenise(tokenizer: Any, texts: Sequence[str], limit: int | None, instruction: str, offsets: bool) -> Tokens:
     whole = [f"{instruction} {text}" for text in texts] if instruction else list(texts)
     ask = {"return_special_tokens_mask": True, "return_offsets_mapping": offsets, "verbose": False}
