@@ -1,16 +1,18 @@
 """How fast are texts embedded, against sentence-transformers and llm2vec on the same checkpoint?
 
     python benchmarks/encode.py --llm2vec .nox/peers/bin/python        # 1,000 texts, 6 layers × 288, float32
+    python benchmarks/encode.py --tasks STSBenchmark,Banking77Classification --documents FILE --vocabulary 32000
     python benchmarks/encode.py --shape llama-3.2-1b --device cuda     # bfloat16; also llama-2-7b
     python benchmarks/encode.py --small                                # the same path in seconds
 
-The checkpoint is random, its tokenizer that of the embedded base, its attention bidirectional. The texts are
-generated English with a median of 26 tokens and a 90th percentile of 164; give real ones, and a tokenizer that fits,
-with --texts-file and --tokenizer. Both peers encode in batches of 32, as they do by default; llm2vec runs in an
-environment of its own (`nox -s peers` makes one) and is left out where none is named. All sides are measured in turns,
-`--rounds` times, and the quickest round of each counts. The limit is the time that the model's matrix products take at
-the rate of the machine's best square product, measured before and after each round. Seconds are wall time, tokenising
-included; `--clock cpu --threads 1` counts the seconds of the CPU instead, for a machine that is busy with other things.
+The checkpoint is random, its attention bidirectional. The texts are generated English with a median of 26 tokens and
+a 90th percentile of 164, or real ones: the same number of each of the mteb `--tasks` (their data must be at hand) and
+of a file of `--documents`, from which `--vocabulary` learns a tokenizer too. Both peers encode in batches of 32, as
+they do by default; llm2vec runs in an environment of its own (`nox -s peers` makes one), or is left out without it.
+All sides are measured in turns, `--rounds` times, and the quickest round of each counts. The limit is the time that the
+model's matrix products take at the rate of the machine's best square product, measured before each side's turn.
+Seconds are wall time, tokenising included; `--clock cpu --threads 1` counts the seconds of the CPU instead, for a
+machine that is busy with other things.
 """
 
 from __future__ import annotations
@@ -21,11 +23,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from machine import CLOCKS, described, matmul_rate, wait
-from material import LIMIT, SHAPES, operations, padding_factor, shape_of, write_checkpoint, write_texts
+from material import LIMIT, SHAPES, operations, shape_of, write_checkpoint
+from texts import generated_texts, padding_factor, real_texts, write_tokenizer
 
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import DTYPES, Placement
@@ -44,14 +48,15 @@ def main() -> None:
     shape = shape_of(asked.shape, asked.layers)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_checkpoint(folder / "base", shape, device=place.device, dtype=dtype, tokenizer=asked.tokenizer)
+        tokenizer = asked.tokenizer
+        if asked.vocabulary:
+            tokenizer = write_tokenizer(folder / "tokenizer", asked.documents, asked.vocabulary)
+        write_checkpoint(folder / "base", shape, device=place.device, dtype=dtype, tokenizer=tokenizer)
         recipe = Recipe(attention="bidirectional", max_length=LIMIT)
         encoder = build_encoder(folder / "base", recipe, seed=None, place=place, name=asked.shape, revision="random")
         torch.set_num_threads(asked.threads)
         encoder.prove().require()
-        texts = write_texts(asked.texts, encoder.model.tokenizer)
-        if asked.texts_file:
-            texts = [line for line in asked.texts_file.read_text(encoding="utf-8").splitlines() if line][: asked.texts]
+        texts = choose_texts(asked, encoder.model.tokenizer)
         (folder / "texts.json").write_text(json.dumps(texts))
         measured = measure(asked, encoder, texts, folder)
     lengths = np.minimum([len(ids) for ids in encoder.model.tokenizer(texts)["input_ids"]], LIMIT)
@@ -59,12 +64,22 @@ def main() -> None:
     report(asked, place, encoder, lengths, measured, operations(shape, lengths))
 
 
+def choose_texts(asked: argparse.Namespace, tokenizer: Any) -> list[str]:
+    if not asked.tasks and not asked.documents:
+        return generated_texts(asked.texts, tokenizer, limit=LIMIT)
+    tasks, languages = ([word for word in words.split(",") if word] for words in (asked.tasks, asked.languages))
+    return real_texts(asked.texts, tasks=tasks, languages=languages, documents=asked.documents)
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=sorted(SHAPES), default="small")
     parser.add_argument("--layers", type=int, help="so many layers of the shape, for a machine that is too small")
     parser.add_argument("--texts", type=int, default=1_000)
-    parser.add_argument("--texts-file", type=Path, help="texts of your own, one a line")
+    parser.add_argument("--tasks", default="", help="real texts: names of mteb tasks, by comma")
+    parser.add_argument("--languages", default="eng,spa,ara", help="of the tasks that have several")
+    parser.add_argument("--documents", type=Path, help="one more source: a .txt, .jsonl or .parquet with a column text")
+    parser.add_argument("--vocabulary", type=int, help="learn a tokenizer of so many tokens from the documents")
     parser.add_argument("--tokenizer", type=Path, help="a folder with a tokenizer in place of the embedded base's")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="auto")
@@ -74,6 +89,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--llm2vec", metavar="PYTHON", help="an interpreter that has llm2vec 0.2.3")
     parser.add_argument("--small", action="store_true", help="40 texts, one round")
     asked = parser.parse_args()
+    if asked.vocabulary and not asked.documents:
+        parser.error("--vocabulary needs --documents to learn from")
     if asked.small:
         asked.texts, asked.rounds = 40, 1
     return asked

@@ -1,22 +1,17 @@
-"""What the encoder benchmarks read: random Llamas of known shapes, and texts of a realistic length mix."""
+"""Random Llamas of known shapes, for the encoder benchmarks."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from harness.mini import checkpoint_folder
-from harness.mini.corpus import pretraining_documents
 
 LIMIT = 512
-# Lengths in tokens: log-normal, median 26, 90th percentile 164, as a mix of captions, questions and paragraphs has it.
-MEDIAN, P90 = 26, 164
-_SIGMA = np.log(P90 / MEDIAN) / 1.2816
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,27 +61,6 @@ def write_checkpoint(
         model = LlamaForCausalLM(config).to(dtype)
     model.save_pretrained(folder)
     words.save_pretrained(folder)
-
-
-def write_texts(n: int, tokenizer: PreTrainedTokenizerFast, *, seed: int = 0) -> list[str]:
-    """`n` texts of the embedded English, cut out of its documents at the lengths above (in tokens, at most LIMIT)."""
-    draw = np.random.default_rng(seed)
-    lengths = np.clip(np.round(np.exp(draw.normal(np.log(MEDIAN), _SIGMA, n))), 2, LIMIT - 1).astype(int)
-    whole = " ".join(pretraining_documents(seed, 4_000))
-    offsets = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True, verbose=False)["offset_mapping"]
-    starts = random.Random(seed)
-    texts = []
-    for length in lengths:
-        first = starts.randrange(len(offsets) - length)
-        texts.append(whole[offsets[first][0] : offsets[first + length - 1][1]].strip())
-    return texts
-
-
-def padding_factor(texts: list[str], lengths: np.ndarray, *, batch_size: int = 32) -> float:
-    """Tokens that batches of texts sorted by characters hold, padding included, for every token that is text."""
-    order = np.argsort([-len(text) for text in texts], kind="stable")
-    batches = [lengths[order[first : first + batch_size]] for first in range(0, len(order), batch_size)]
-    return float(sum(batch.max() * len(batch) for batch in batches) / lengths.sum())
 
 
 def operations(shape: Shape, lengths: np.ndarray) -> float:
