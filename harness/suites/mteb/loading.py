@@ -61,11 +61,13 @@ class Choice:
 
 
 def load(task: Any) -> None:
-    """Load the data of mteb's `task` and mark it loaded, so that mteb leaves it in place for reading the gold.
+    """Load the data of mteb's `task`, its columns read once, so that mteb leaves it in place for reading the gold.
 
     Raises HarnessError if it cannot be had, or if another revision than the pinned one would be read.
     """
     from datasets.exceptions import DatasetNotFoundError
+
+    from harness.suites.mteb.columns import read_once
 
     name = task.metadata.name
     _check_cached_revision(task)
@@ -76,6 +78,7 @@ def load(task: Any) -> None:
             f"the data of {name} could not be had ({type(error).__name__}); connect to the hub, or point "
             "HF_DATASETS_CACHE at a prepared copy and set HF_HUB_OFFLINE=1"
         ) from error
+    task.dataset = read_once(task.dataset)
 
 
 def _check_cached_revision(task: Any) -> None:
