@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from machine import CLOCKS, described, matmul_rate, wait
 from material import LIMIT, SHAPES, operations, shape_of, write_checkpoint
-from texts import generated_texts, padding_factor, real_texts, write_tokenizer
+from texts import add_tokenizer_options, chosen_tokenizer, generated_texts, padding_factor, real_texts
 
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import DTYPES, Placement
@@ -48,9 +48,7 @@ def main() -> None:
     shape = shape_of(asked.shape, asked.layers)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tokenizer = asked.tokenizer
-        if asked.vocabulary:
-            tokenizer = write_tokenizer(folder / "tokenizer", asked.documents, asked.vocabulary)
+        tokenizer = chosen_tokenizer(asked, folder / "tokenizer")
         write_checkpoint(folder / "base", shape, device=place.device, dtype=dtype, tokenizer=tokenizer)
         recipe = Recipe(attention="bidirectional", max_length=LIMIT)
         encoder = build_encoder(folder / "base", recipe, seed=None, place=place, name=asked.shape, revision="random")
@@ -78,9 +76,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--texts", type=int, default=1_000)
     parser.add_argument("--tasks", default="", help="real texts: names of mteb tasks, by comma")
     parser.add_argument("--languages", default="eng,spa,ara", help="of the tasks that have several")
-    parser.add_argument("--documents", type=Path, help="one more source: a .txt, .jsonl or .parquet with a column text")
-    parser.add_argument("--vocabulary", type=int, help="learn a tokenizer of so many tokens from the documents")
-    parser.add_argument("--tokenizer", type=Path, help="a folder with a tokenizer in place of the embedded base's")
+    add_tokenizer_options(parser)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto", choices=("auto", *DTYPES))
@@ -89,8 +85,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--llm2vec", metavar="PYTHON", help="an interpreter that has llm2vec 0.2.3")
     parser.add_argument("--small", action="store_true", help="40 texts, one round")
     asked = parser.parse_args()
-    if asked.vocabulary and not asked.documents:
-        parser.error("--vocabulary needs --documents to learn from")
     if asked.small:
         asked.texts, asked.rounds = 40, 1
     return asked

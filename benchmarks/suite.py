@@ -1,6 +1,7 @@
 """What does the whole ladder on a suite of mteb tasks cost, against mteb once for each variant?
 
     python benchmarks/suite.py                              # the 8 variants on a random Llama of 6 layers × 288
+    python benchmarks/suite.py --documents FILE --vocabulary 32000       # with a tokenizer learnt from the documents
     python benchmarks/suite.py --shape llama-3.2-1b --device cuda        # bfloat16; also llama-2-7b
     python benchmarks/suite.py --variants causal,bidir --tasks STSBenchmark --layers 1
 
@@ -27,6 +28,7 @@ import torch
 import yaml
 from machine import CLOCKS, described
 from material import SHAPES, shape_of, write_checkpoint
+from texts import add_tokenizer_options, chosen_tokenizer
 
 from harness.bases import resolve_base
 from harness.cards import card_folders, load_cards
@@ -49,6 +51,7 @@ mteb.evaluate(model, mteb.get_tasks(tasks=names, languages=["eng"]), cache=None,
 def main() -> None:
     """Make the systems, measure both sides and print the table."""
     asked = arguments()
+    asked.tokenizer, asked.documents = (path and path.resolve() for path in (asked.tokenizer, asked.documents))
     place = Placement.choose(asked.device, asked.dtype)
     home = Path.cwd()
     with tempfile.TemporaryDirectory() as name:
@@ -70,6 +73,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, help="so many layers of the shape, for a machine that is too small")
     parser.add_argument("--variants", default=",".join(load_cards()))
     parser.add_argument("--tasks", default=TASKS)
+    add_tokenizer_options(parser)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto", choices=("auto", *DTYPES))
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of a CPU")
@@ -80,7 +84,8 @@ def arguments() -> argparse.Namespace:
 def make_systems(asked: argparse.Namespace, place: Placement) -> dict[str, Path]:
     """The base, cards of two steps a stage in the working directory, and each variant as a folder for mteb."""
     shape = shape_of(asked.shape, asked.layers)
-    write_checkpoint(Path("base"), shape, device=place.device, dtype=getattr(torch, place.dtype))
+    tokenizer = chosen_tokenizer(asked, Path("tokenizer"))
+    write_checkpoint(Path("base"), shape, device=place.device, dtype=getattr(torch, place.dtype), tokenizer=tokenizer)
     Path("model_cards").mkdir()
     for path in (path for folder in card_folders() for path in folder.glob("*.md")):
         _, front, prose = path.read_text(encoding="utf-8").split("---\n", 2)

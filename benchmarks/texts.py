@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,23 @@ def task_texts(name: str, languages: Sequence[str]) -> list[str]:
     ]
     cells = [cell for split in splits for column in _COLUMNS if column in split.column_names for cell in split[column]]
     return sorted({text for cell in cells for text in ([cell] if isinstance(cell, str) else cell) if text.strip()})
+
+
+def add_tokenizer_options(parser: argparse.ArgumentParser) -> None:
+    """How a benchmark is told which tokenizer its checkpoint has."""
+    parser.add_argument("--tokenizer", type=Path, help="a folder with a tokenizer in place of the embedded base's")
+    parser.add_argument("--documents", type=Path, help="real texts: a .txt, .jsonl or .parquet with a column text")
+    parser.add_argument("--vocabulary", type=int, help="learn a tokenizer of so many tokens from the documents")
+
+
+def chosen_tokenizer(asked: argparse.Namespace, folder: Path) -> Path | None:
+    """The folder of the tokenizer that was asked for, made in `folder` where it is to be learnt; None: the embedded."""
+    if not asked.vocabulary:
+        tokenizer: Path | None = asked.tokenizer
+        return tokenizer
+    if not asked.documents:
+        sys.exit("--vocabulary needs --documents to learn from")
+    return write_tokenizer(folder, asked.documents, asked.vocabulary)
 
 
 def write_tokenizer(folder: Path, documents: Path, size: int) -> Path:
