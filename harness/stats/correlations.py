@@ -6,7 +6,7 @@ contrast of systems (a difference, a mean over seeds) is a contrast of the colum
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from harness.stats.bca import bca
 from harness.stats.contributions import correlation_contributions
 from harness.stats.estimate import Estimate
 from harness.stats.influence import Kind
-from harness.stats.midranks import Presorted, presort
+from harness.stats.midranks import IntArray, Presorted, presort, sum_cubes
 from harness.stats.units import (
     MIN_UNITS,
     FloatArray,
@@ -26,6 +26,7 @@ from harness.stats.units import (
     partition,
 )
 
+_CELLS_AT_ONCE = 1 << 17  # examples × resamples whose ranks fit into the cache of a core
 _Correlate = Callable[[FloatArray], FloatArray]  # weights (n, resamples) -> correlations (resamples, k)
 
 
@@ -113,31 +114,33 @@ def resample_correlations(
 def _spearman(gold: FloatArray, predicted_nk: FloatArray) -> _Correlate:
     truth = presort(gold)
     columns = [presort(column) for column in predicted_nk.T]
+    few = max(1, _CELLS_AT_ONCE // len(gold))
 
     def correlate(weight_nb: FloatArray) -> FloatArray:
-        total = weight_nb.sum(axis=0)
-        middle = (total + 1) / 2  # the mean rank, with or without ties
-        copies = truth.group_sums(weight_nb)
-        centred = truth.mid_ranks(copies) - middle
-        truth_ss = np.einsum("gb,gb,gb->b", copies, centred, centred)
-        weighted_nb = weight_nb * centred[truth.group]
-        return np.stack([_rank_correlation(c, weight_nb, weighted_nb, truth_ss, middle) for c in columns], axis=1)
+        starts = range(0, weight_nb.shape[1], few)
+        pieces = [np.ascontiguousarray(weight_nb[:, at : at + few].T, dtype=np.int32) for at in starts]
+        return np.concatenate([_rank_correlations(truth, columns, piece) for piece in pieces])
 
     return correlate
 
 
-def _rank_correlation(
-    column: Presorted,
-    weight_nb: FloatArray,
-    weighted_nb: FloatArray,
-    truth_ss: FloatArray,
-    middle: FloatArray,
-) -> FloatArray:
-    copies = column.group_sums(weight_nb)
-    centred = column.mid_ranks(copies) - middle
-    cross = np.einsum("gb,gb->b", centred, column.group_sums(weighted_nb))
-    column_ss = np.einsum("gb,gb,gb->b", copies, centred, centred)
-    return _ratio(cross, truth_ss, column_ss)
+def _rank_correlations(truth: Presorted, columns: Sequence[Presorted], copies_bn: IntArray) -> FloatArray:
+    """Spearman's coefficients (b, k) of resamples that hold each example `copies_bn` times.
+
+    Up to the quotient the numbers are integers, or quarters of them, below 2^53: exact, whatever the order of the sums.
+    """
+    cubes = sum_cubes(copies_bn)
+    sums = truth.cumulate(copies_bn)
+    truth_ss = truth.spread(sums, copies_bn, cubes)
+    # twice the centred rank: the mean of all is (N + 1) / 2, with or without ties
+    pull_bn = copies_bn * (truth.doubled_ranks(sums, copies_bn) - sums[:, -1:]).astype(np.float64)
+    found = np.empty((len(copies_bn), len(columns)))
+    for k, column in enumerate(columns):
+        sums = column.cumulate(copies_bn)
+        ranks = column.doubled_ranks(sums, copies_bn).astype(np.float64)
+        cross = np.vecdot(ranks, pull_bn) / 4  # pull sums to 0, so these ranks need no centring
+        found[:, k] = _ratio(cross, truth_ss, column.spread(sums, copies_bn, cubes))
+    return found
 
 
 def _pearson(gold: FloatArray, predicted_nk: FloatArray) -> _Correlate:

@@ -24,7 +24,8 @@ def world(n: int = 80, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     [(_spearman, stats.spearmanr), (_pearson, stats.pearsonr)],
     ids=["spearman", "pearson"],
 )
-def test_resamples_are_exact_with_ties(prepare, oracle) -> None:  # type: ignore[no-untyped-def]
+def test_resamples_are_exact_with_ties(prepare, oracle, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("harness.stats.correlations._CELLS_AT_ONCE", 80 * 4)  # four resamples at once, then two
     gold, predicted = world()
     counts = np.random.default_rng(1).multinomial(80, np.full(80, 1 / 80), size=6).T.astype(float)
     found = prepare(gold, predicted)(counts)
