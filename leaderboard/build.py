@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.compare import Progress, current_entries
+from harness.compare import Analysis, Progress, current_entries
 from harness.errors import HarnessError
 from harness.paths import whole_folder
 from harness.store import Store
 from leaderboard.pages import write_pages
-from leaderboard.views import make_site
+from leaderboard.views import analyse_base, make_site
 
 _MARKER = "made-by-harness.txt"  # written last: its presence means a complete site that may be replaced
 
@@ -25,23 +25,51 @@ def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: Pr
     site is made beside `out` and swapped in when complete: a kill leaves the old one. Raises HarnessError if the
     store has no scores, or `out` holds anything else.
     """
-    _check_replaceable(out)
-    scores = store.scores()
-    entries = current_entries(store, scores=scores)
-    if not entries:
-        raise HarnessError(f"{store.path} holds no scores yet; `harness run --variant bidir-supcon` makes some")
-    stamp = _stamp(store, scores, resamples)
-    marker = out / _MARKER
-    if marker.is_file() and marker.read_text(encoding="utf-8") == stamp:
-        return out / "index.html"
-    site = make_site(store, entries, scores, resamples=resamples, progress=progress)
-    try:
-        with whole_folder(out) as fresh:
-            write_pages(store, site, scores, fresh, progress=progress)
-            (fresh / _MARKER).write_text(stamp, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise HarnessError(f"cannot write the site to {out}: {error.strerror or error}") from None
-    return out / "index.html"
+    return Draft(store, out, resamples=resamples).write(progress)
+
+
+class Draft:
+    """A site of the store as it is now, not written yet: who needs one of its analyses before, takes it from here."""
+
+    def __init__(self, store: Store, out: Path, *, resamples: int = 10_000) -> None:
+        self._store, self._out, self._resamples = store, out, resamples
+        self._scores = store.scores()
+        self._entries = current_entries(store, scores=self._scores)
+        self._stamp = _stamp(store, self._scores, resamples)
+        self._known: dict[str, Analysis] = {}
+
+    def analysis(self, base: str, progress: Progress | None = None) -> Analysis | None:
+        """Analyse `base`, as `write` then need not; None if the site stands already, or the store has no such base."""
+        if self._stands or base not in {entry.base for entry in self._entries}:
+            return None
+        self._known[base] = analyse_base(
+            self._store, base, self._entries, self._scores, resamples=self._resamples, progress=progress
+        )
+        return self._known[base]
+
+    def write(self, progress: Progress | None = None) -> Path:
+        """Write what is not there yet, and return the path of index.html; errors as of `build_site`."""
+        _check_replaceable(self._out)
+        if not self._entries:
+            path = self._store.path
+            raise HarnessError(f"{path} holds no scores yet; `harness run --variant bidir-supcon` makes some")
+        if self._stands:
+            return self._out / "index.html"
+        site = make_site(
+            self._store, self._entries, self._scores, known=self._known, resamples=self._resamples, progress=progress
+        )
+        try:
+            with whole_folder(self._out) as fresh:
+                write_pages(self._store, site, self._scores, fresh, progress=progress)
+                (fresh / _MARKER).write_text(self._stamp, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise HarnessError(f"cannot write the site to {self._out}: {error.strerror or error}") from None
+        return self._out / "index.html"
+
+    @property
+    def _stands(self) -> bool:
+        marker = self._out / _MARKER
+        return marker.is_file() and marker.read_text(encoding="utf-8") == self._stamp
 
 
 def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:

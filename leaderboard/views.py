@@ -51,10 +51,37 @@ class _Kept:
     hrefs: Mapping[str, str]  # an entry's or a pair's file name, by its plain name
 
 
+def analyse_base(
+    store: Store,
+    name: str,
+    entries: Sequence[Entry],
+    scores: pd.DataFrame,
+    *,
+    resamples: int,
+    progress: Progress | None,
+) -> Analysis:
+    """Analyse one base, every two of its variants; `entries` of other bases do not count."""
+    here = _of_base(entries, name)
+    return analyse(
+        store,
+        entries=here,
+        pairs=_pairs(here, declared_contrasts()),
+        scores=_asked(here, scores),
+        resamples=resamples,
+        progress=progress,
+    )
+
+
 def make_site(
-    store: Store, entries: Sequence[Entry], scores: pd.DataFrame, *, resamples: int, progress: Progress | None
+    store: Store,
+    entries: Sequence[Entry],
+    scores: pd.DataFrame,
+    *,
+    known: Mapping[str, Analysis],
+    resamples: int,
+    progress: Progress | None,
 ) -> Site:
-    """Analyse every base and arrange the results; `entries` are not empty."""
+    """Analyse every base that is not `known` and arrange the results; `entries` are not empty."""
     contrasts = declared_contrasts()
     names = sorted({entry.base for entry in entries if entry.base}) + _without_base(entries, scores)
     systems = store.systems()
@@ -71,16 +98,10 @@ def make_site(
     calibration = store.calibration()
     bases = []
     for i, name in enumerate(names):
-        here = [entry for entry in entries if entry.base in ("", name)]
+        here = _of_base(entries, name)
         rows = _asked(here, scores)
-        analysis = analyse(
-            store,
-            entries=here,
-            pairs=_pairs(here, contrasts),
-            scores=rows,
-            resamples=resamples,
-            progress=_part(progress, i, len(names), name),
-        )
+        part = _part(progress, i, len(names), name)
+        analysis = known.get(name) or analyse_base(store, name, entries, scores, resamples=resamples, progress=part)
         encoder = [task for task in analysis.tasks if not kept.tasks[task].is_retention]
         ranks = make_ranks(
             analysis,
@@ -102,6 +123,11 @@ def make_site(
         calibration=None if calibration is None else Report.from_json(calibration[0]),
         calibrated="" if calibration is None else f"{calibration[1]:%Y-%m-%d}",
     )
+
+
+def _of_base(entries: Sequence[Entry], name: str) -> list[Entry]:
+    """Return the entries of a base, and the references."""
+    return [entry for entry in entries if entry.base in ("", name)]
 
 
 def _part(progress: Progress | None, at: int, n: int, base: str) -> Progress | None:

@@ -12,7 +12,7 @@ from harness.cli import options
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.compare import Comparison, Entry, Flips, TaskComparison, TaskName
+    from harness.compare import Analysis, Comparison, Entry, Flips, TaskComparison, TaskName
     from harness.store import Store
 
 
@@ -62,14 +62,25 @@ def compare(
         raise typer.Exit(1)
 
 
-def report(store: Store, *, base: str, variants: Sequence[str], tasks: Sequence[str], as_json: bool) -> None:
-    """Say what was found: each of `variants` against the base's causal row, in words and numbers."""
+def report(
+    store: Store,
+    *,
+    base: str,
+    variants: Sequence[str],
+    tasks: Sequence[str],
+    as_json: bool,
+    known: Analysis | None = None,
+) -> None:
+    """Say what was found: each of `variants` against the base's causal row, in words and numbers.
+
+    `known` is an analysis of the base, if one was made a moment ago.
+    """
     from harness.cli.screen import out, print_json
     from harness.compare import compare_each
     from harness.run import BASELINE_VARIANT
 
     others = [name for name in variants if name != BASELINE_VARIANT]
-    comparisons = compare_each(store, base=base, variants=others, against=BASELINE_VARIANT, tasks=tasks)
+    comparisons = compare_each(store, base=base, variants=others, against=BASELINE_VARIANT, tasks=tasks, known=known)
     if as_json:
         print_json([_as_dict(comparison) for comparison in comparisons])
         return

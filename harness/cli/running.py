@@ -172,8 +172,9 @@ def _shown_elsewhere(plan: RunPlan) -> str:
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:
     from harness.cli.comparing import report, report_references
     from harness.cli.screen import CountScreen
-    from leaderboard.build import build_site
+    from leaderboard.build import Draft
 
+    draft = Draft(store, site)
     if shown_by := _shown_elsewhere(plan):
         print(f"Measured; {shown_by}")
         if store.scores().empty:  # a page is of scores
@@ -182,8 +183,10 @@ def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], 
         report_references(store, names=plan.references, tasks=plan.suite.tasks, as_json=as_json)
     else:
         named = (*variants, *plan.references)
-        report(store, base=plan.base.name, variants=named, tasks=plan.suite.tasks, as_json=as_json)
+        with CountScreen() as screen:
+            known = draft.analysis(plan.base.name, progress=screen.count)
+        report(store, base=plan.base.name, variants=named, tasks=plan.suite.tasks, as_json=as_json, known=known)
     with CountScreen() as screen:
-        page = build_site(store, site, progress=screen.count)
+        page = draft.write(screen.count)
     if not as_json:
         print(f"\nThe page: {page}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from harness.compare.basis import Basis, Material
 from harness.compare.contrasts import Contrasts, declared_contrasts
 from harness.compare.entries import Entry, current_entries, find_entry
 from harness.compare.families import Decisions, decide_families, explore, judge
@@ -27,7 +28,8 @@ Progress = Callable[[int, int, str], None]  # done, total, what comes next
 class Analysis:
     """Everything the page and the terminal say: `scores` by entry name and task, one Comparison a pair.
 
-    `decisions` hold the families by base, `panels` what they were tested on: the material of ranks.
+    `decisions` hold the families by base, `panels` what they were tested on: the material of ranks. `basis` lets it
+    stand in for another analysis of the same results.
     """
 
     tasks: tuple[TaskName, ...]
@@ -36,6 +38,7 @@ class Analysis:
     problems: tuple[str, ...]
     decisions: Mapping[str, Decisions]
     panels: tuple[Panel, ...]
+    basis: Basis
 
 
 def compare(
@@ -79,8 +82,9 @@ def compare_each(
     tasks: Iterable[str] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    known: Analysis | None = None,
 ) -> list[Comparison]:
-    """Compare each of `variants` with `against` as `compare` does, reading the store once."""
+    """Compare each of `variants` with `against` as `compare` does, reading the store once; `known` as for `analyse`."""
     if not variants:
         return []
     scores = store.scores()
@@ -100,6 +104,7 @@ def compare_each(
         strict=True,
         resamples=resamples,
         seed=seed,
+        known=known,
     )
     for comparison in analysis.comparisons:
         if not comparison.tasks:
@@ -121,13 +126,15 @@ def analyse(
     resamples: int = RESAMPLES,
     seed: int = 0,
     progress: Progress | None = None,
+    known: Analysis | None = None,
 ) -> Analysis:
     """Estimate all `entries` and `pairs` (variant, against), then decide them in their families.
 
     The families hold all variants among `family` (None: `entries`) on each base, and all references with them, on all
     tasks of the store, so that a verdict does not move with what is asked for; `tasks` narrows the estimates only. What
     cannot be compared raises HarnessError if `strict` and a pair is concerned; else its sentence is kept in `problems`.
-    The random numbers depend on `seed`, the task and the family alone.
+    The random numbers depend on `seed`, the task and the family alone, so an analysis made a moment ago (`known`) is
+    not made again if it was of the same results and families, and of all that is asked for here.
     """
     contrasts = declared_contrasts()
     members = list({e.name: e for e in (*entries, *(entries if family is None else family))}.values())
@@ -139,15 +146,27 @@ def analyse(
     barred = {problem.pair for problem in problems}
     wanted = [(a.name, b.name) for a, b in pairs if (a.name, b.name) not in barred]
     asked = {entry.name for entry in entries}
+    families = _families(members, contrasts)
+    floors = _floors(store)
+    material = Material(
+        results=tuple(rows["result"].tolist()),
+        place=place,
+        families=families,
+        floors=floors,
+        declaration=contrasts.sha256,
+        seed=seed,
+        resamples=resamples,
+    )
+    same = known if known is not None and known.basis.covers(material, asked, wanted) else None
+    every: dict[TaskName, OneTask] = {}
     found: dict[TaskName, OneTask] = {}
-    panels: list[Panel] = []
     groups = [((str(n[0]), str(n[1]), str(n[2])), g) for n, g in rows.groupby(["task", "split", "subset"])]
     for i, (name, group) in enumerate(groups):
         _refuse(problems, asked, strict=strict)
         if progress is not None:
             progress(i, len(groups), name[0])
         here = shown is None or name[0] in shown
-        task = analyse_task(
+        every[name] = same.basis.every[name] if same else analyse_task(
             name,
             _cells(group, place),
             store.outcomes(results=group["result"]),
@@ -155,16 +174,15 @@ def analyse(
             pairs=wanted if here else (),
             rng_seed=[seed, zlib.crc32("\0".join(name).encode())],
             resamples=resamples,
-        )
-        panels += task.panels
+        )  # fmt: skip
         if here and any(entry in asked for entry in _present(group, place)):
-            found[name] = task
-            problems += task.problems
+            found[name] = every[name]
+            problems += [each for each in every[name].problems if each.pair is None or each.pair in wanted]
     _refuse(problems, asked, strict=strict)
     if progress is not None:
         progress(len(groups), len(groups), "")
-    floors = _floors(store)
-    decisions = {
+    panels = [panel for task in every.values() for panel in task.panels]
+    decisions = same.decisions if same else {
         base: decide_families(
             panels,
             [entry.name for entry in of_base],
@@ -174,11 +192,16 @@ def analyse(
             seed=seed,
             resamples=resamples,
         )
-        for base, of_base in _families(members, contrasts).items()
-    }
+        for base, of_base in families.items()
+    }  # fmt: skip
     return Analysis(
         tasks=tuple(found),
-        scores={(entry, name): score for name, task in found.items() for entry, score in task.scores.items()},
+        scores={
+            (entry, name): score
+            for name, task in found.items()
+            for entry, score in task.scores.items()
+            if entry in asked
+        },
         comparisons=tuple(
             _comparison(pair, found, problems, decisions, floors, contrasts, seed=seed, resamples=resamples)
             for pair in pairs
@@ -186,6 +209,13 @@ def analyse(
         problems=tuple(dict.fromkeys(problem.sentence for problem in problems)),
         decisions=decisions,
         panels=tuple(panels),
+        basis=Basis(
+            material=material,
+            entries=frozenset(asked),
+            pairs=frozenset(wanted),
+            tasks=None if shown is None else frozenset(shown),
+            every=every,
+        ),
     )
 
 

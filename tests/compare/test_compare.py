@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from harness.compare import (
+    Analysis,
     analyse,
     compare,
+    compare_each,
     current_entries,
     declared_contrasts,
     scope,
@@ -89,6 +91,55 @@ def test_a_result_does_not_depend_on_what_else_is_analysed(store: Store) -> None
         assert (a.p, a.p_adjusted, a.p_holm, a.verdict) == (b.p, b.p_adjusted, b.p_holm, b.verdict)
         if a.interval is not None and b.interval is not None:
             assert (a.interval.low, a.interval.high) == pytest.approx((b.interval.low, b.interval.high))
+
+
+def test_an_analysis_made_a_moment_ago_stands_in(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal and the page share one analysis: same numbers, nothing read again."""
+    known = analyse_all(store)
+
+    def shown(known: Analysis | None) -> list[Comparison]:
+        names, tasks = ["bidir-supcon", "bidir"], ["MiniSTS", "MiniContext"]
+        return compare_each(
+            store, base="mini", variants=names, against="causal", tasks=tasks, resamples=FEW, known=known
+        )
+
+    own = shown(None)
+    monkeypatch.setattr(Store, "outcomes", lambda *_, **__: pytest.fail("outcomes were read again"))
+    for a, b in zip(shown(known), own, strict=True):
+        assert sentence(a) == sentence(b)
+        assert {t.key.task for t in a.tasks} == {"MiniSTS", "MiniContext"}
+        assert a.across is not None
+        assert b.across is not None
+        assert a.across.raw.value == pytest.approx(b.across.raw.value, abs=1e-12)
+        for x, y in zip(a.tasks, b.tasks, strict=True):
+            assert (x.score, x.p_adjusted, x.verdict, x.family) == (y.score, y.p_adjusted, y.verdict, y.family)
+            assert x.interval is not None
+            assert y.interval is not None
+            assert (x.interval.low, x.interval.high) == pytest.approx((y.interval.low, y.interval.high), abs=1e-12)
+
+
+def test_an_analysis_of_other_results_stands_in_for_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.duckdb")
+    for variant in ("causal", "bidir"):
+        add_system(store, variant, tasks=TASKS[:1])
+    known = analyse_all(store)
+    for change in ({"variant": "bidir"}, {"variant": "bidir-supcon", "seed": 0}):
+        add_system(store, **change, tasks=TASKS[:1])  # measured again; another member of the families
+        found, own = (
+            compare_each(store, base="mini", variants=["bidir"], against="causal", resamples=FEW, known=each)
+            for each in (known, None)
+        )
+        assert found == own
+        assert analyse_all(store).basis.material != known.basis.material
+        known = analyse_all(store)
+
+
+def analyse_all(store: Store) -> Analysis:
+    """Every two entries."""
+    entries = current_entries(store)
+    return analyse(
+        store, entries=entries, pairs=[(a, b) for a in entries for b in entries if a is not b], resamples=FEW
+    )
 
 
 def test_same_answers_are_undecided_everywhere(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.records import Overlap, Run, System
 from harness.store import Store
 from leaderboard import text
-from leaderboard.build import build_site
+from leaderboard.build import Draft, build_site
 from leaderboard.signatures import signature
 from tests.factory import SKILL, TASKS, add_system
 
@@ -219,12 +219,24 @@ def test_failure_leaves_the_old_site(store: Store, tmp_path: Path, monkeypatch: 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r.duckdb", "site"]
 
 
+def test_an_analysis_taken_from_the_draft_is_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path / "r.duckdb")
+    for variant in ("causal", "bidir"):
+        add_system(store, variant, tasks=TASKS[:1])
+    plain = digest(build_site(store, tmp_path / "plain", resamples=FEW).parent)
+    draft = Draft(store, tmp_path / "site", resamples=FEW)
+    assert draft.analysis("mini") is not None
+    monkeypatch.setattr("harness.compare.analysis.analyse_task", lambda *_, **__: pytest.fail("analysed twice"))
+    assert digest(draft.write().parent) == plain
+
+
 def test_a_site_is_made_again_only_when_the_store_changed(tmp_path: Path) -> None:
     store = Store(tmp_path / "r.duckdb")
     add_system(store, "causal", tasks=TASKS[:1])
     index = build_site(store, tmp_path / "site", resamples=FEW)
     made = index.stat().st_mtime_ns
     assert build_site(store, tmp_path / "site", resamples=FEW).stat().st_mtime_ns == made
+    assert Draft(store, tmp_path / "site", resamples=FEW).analysis("mini") is None
     add_system(store, "bidir", tasks=TASKS[:1])
     assert build_site(store, tmp_path / "site", resamples=FEW).stat().st_mtime_ns != made
     assert "bidir" in index.read_text("utf-8")
