@@ -72,7 +72,7 @@ def test_the_readme_names_every_variant_and_the_tree_every_room() -> None:
     for variant in load_cards():
         assert f"`{variant}`" in README
     for name in re.findall(r"^ {4}([\w./-]+/?) +\S", README.split("## The tree")[1], flags=re.M):
-        assert list(ROOT.glob(f"**/{name}".replace("**/harness/", "harness/"))), f"the tree names {name}"
+        assert (ROOT / name).exists(), f"the tree names {name}"
 
 
 def test_the_two_lines_stand_in_the_readme_as_one_line_each() -> None:
