@@ -153,6 +153,17 @@ def test_escaping() -> None:
     assert yaml.safe_load("\n".join(line[4:] for line in code(yaml.safe_dump({"a": HOSTILE})).splitlines()))["a"]
 
 
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store with two bases, two seeds and a baseline."""
+    store, one = Store(tmp_path_factory.mktemp("crowded") / "r.duckdb"), TASKS[:1]
+    for variant, base, of in (("bidir", "mini", None), ("bidir-mntp", "mini", 0), ("bidir-mntp", "mini", 1),
+                              ("causal", "mini", None), ("causal", "other", None)):  # fmt: skip
+        add_system(store, variant, base=base, seed=of, tasks=one)
+    add_system(store, "bag-of-words", base="", kind="baseline", tasks=one, proof=None)
+    return store
+
+
 @pytest.mark.parametrize(
     ("name", "seed", "sentence"),
     [
@@ -166,14 +177,9 @@ def test_escaping() -> None:
         ("bag-of-words", None, "baseline without weights"),
     ],
 )
-def test_names_that_mean_nothing_or_too_much(store: Store, name: str, seed: int | None, sentence: str) -> None:
-    one = TASKS[:1]
-    for variant, base, of in (("bidir", "mini", None), ("bidir-mntp", "mini", 0), ("bidir-mntp", "mini", 1),
-                              ("causal", "mini", None), ("causal", "other", None)):  # fmt: skip
-        add_system(store, variant, base=base, seed=of, tasks=one)
-    add_system(store, "bag-of-words", base="", kind="baseline", tasks=one, proof=None)
+def test_names_that_mean_nothing_or_too_much(crowded: Store, name: str, seed: int | None, sentence: str) -> None:
     with pytest.raises(HarnessError, match=re.escape(sentence)):
-        find_system(store, name, seed=seed)
+        find_system(crowded, name, seed=seed)
 
 
 def test_a_system_is_found_by_the_beginning_of_its_id(store: Store) -> None:
