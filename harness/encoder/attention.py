@@ -27,6 +27,7 @@ BATCHES = (1, 8)
 # Padding changes the order of floating-point sums and nothing else; measured 3e-6 in float32 at a scale of 1.
 PADDING_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 1e-1, torch.float16: 2e-2}
 _LENGTH = 12
+_NOT_A_NUMBER = "a hidden state is NaN"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +70,12 @@ class MaskProof:
         """Return self, or raise ProofError with the first failed check."""
         for check in self.checks:
             if not check.ok:
+                mend = "try another --device or the library versions that `harness doctor` names"
+                if check.reason == _NOT_A_NUMBER:
+                    mend = "check the weights of the checkpoint, or take --dtype float32"
                 raise ProofError(
                     f"the mask proof failed: the card says {self.attention}, but {check.reason} (kernel "
-                    f"{check.kernel}, batch {check.batch}, padding {check.padding}); try another --device or the "
-                    "library versions that `harness doctor` names"
+                    f"{check.kernel}, batch {check.batch}, padding {check.padding}); {mend}"
                 )
         if not self.checks:
             raise ProofError("the mask proof has no check to stand on; name at least one kernel, batch and padding")
@@ -172,7 +175,7 @@ def _check(
 def _reason(attention: Attention, leak: float, reached: float, shift: float, model: Any) -> str:
     tolerance = PADDING_TOLERANCE.get(model.dtype, 1e-4)
     if not (leak == leak and shift == shift):
-        return "a hidden state is NaN"
+        return _NOT_A_NUMBER
     if attention == "causal" and leak > 0:
         return f"a later token changed an earlier state by {leak:.2g}"
     if attention == "bidirectional" and reached < 1:

@@ -122,3 +122,5 @@ def test_nan_is_caught(tiny_base: Path) -> None:
         model.layers[0].mlp.down_proj.weight[0, 0] = float("nan")
     proof = prove_mask(model, attention="causal", pad_id=PAD)
     assert "NaN" in proof.checks[0].reason
+    with pytest.raises(ProofError, match=r"a hidden state is NaN .* check the weights of the checkpoint"):
+        proof.require()
