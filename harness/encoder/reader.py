@@ -131,6 +131,7 @@ class Reader:
                     use(one)
                     progress.add(one.rows)
                     done += 1
+                    del one  # or its states would lie beside the next pass
         except torch.OutOfMemoryError as error:
             lengths = progress.lengths[plan[done]]
             if len(lengths) == 1:
