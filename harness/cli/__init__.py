@@ -37,6 +37,9 @@ for room in (fetching, probing, reproducing):
     room.register(app)
 
 
+_INTERRUPTED = 130  # what typer makes of Ctrl-C
+
+
 def main() -> None:
     """Entry point: a HarnessError is a sentence on stderr and an exit code, never a traceback."""
     try:
@@ -44,11 +47,13 @@ def main() -> None:
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        print(
-            "\nharness: stopped; what was finished is stored, and the same command goes on from there", file=sys.stderr
-        )
-        raise SystemExit(130) from None
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            print(
+                "\nharness: stopped; what was finished is stored, and the same command goes on from there",
+                file=sys.stderr,
+            )
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None

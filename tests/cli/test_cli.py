@@ -223,3 +223,13 @@ def test_questions_to_the_store(harness) -> None:
         2,
         "harness: the database is only read here, and DROP is not reading; give a SELECT",
     )
+
+
+def test_ctrl_c_says_what_became_of_the_work(harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.suites.catalog.suites", pressed)
+    code, _, error = harness("ls", "suites")
+    assert code == 130
+    assert error == "\nharness: stopped; what was finished is stored, and the same command goes on from there\n"
