@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -11,7 +12,19 @@ from harness.encoder.instructions import task_instruction
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-    from harness.encoder.model import Encoder
+    from harness.recipes import Recipe
+
+
+class SharingEncoder(Protocol):
+    """What is needed of an encoder here (harness.encoder.model.Encoder)."""
+
+    recipe: Recipe
+
+    def encode(
+        self, texts: Sequence[str], *, batch_size: int | None = None, instruction: str | None = None
+    ) -> np.ndarray: ...
+
+    def encode_shared(self, texts: Sequence[str], *, instruction: str | None = None) -> np.ndarray: ...
 
 
 class ForMteb:
@@ -20,7 +33,7 @@ class ForMteb:
     mteb's batch size is not heeded: the engine reads by tokens. `batch_size` makes it read plainly, so many at a time.
     """
 
-    def __init__(self, encoder: Encoder, meta: Any, *, batch_size: int | None = None) -> None:
+    def __init__(self, encoder: SharingEncoder, meta: Any, *, batch_size: int | None = None) -> None:
         self.encoder = encoder
         self.mteb_model_meta = meta
         self._batch_size = batch_size
