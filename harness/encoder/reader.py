@@ -20,6 +20,7 @@ from torch import Tensor
 
 from harness.encoder.budget import TokenBudget, too_long
 from harness.encoder.packing import attending, packed_kernel, packed_output, why_padded
+from harness.encoder.passes import SIDE_BY_SIDE, packed_sizes, padded_sizes
 from harness.encoder.placement import cpu_workers
 from harness.encoder.workers import side_by_side
 
@@ -104,7 +105,7 @@ class Reader:
         lengths = np.array([len(text) for text in ids], dtype=np.int64)
         padded = bool(batch_size or self.padded_because)
         order = np.arange(len(ids)) if batch_size else np.argsort(-lengths, kind="stable")
-        way = _Way(padded=padded, layers=layers, batch_size=batch_size)
+        way = _Way(device=self.backbone.device, padded=padded, layers=layers, batch_size=batch_size)
         progress = _Progress(lengths, watch)
         self.backbone.eval()
         with ExitStack() as stack:
@@ -126,7 +127,7 @@ class Reader:
 
         done = 0
         try:
-            with closing(side_by_side(read, plan, workers=way.workers(self.backbone.device))) as passes:
+            with closing(side_by_side(read, plan, workers=way.workers())) as passes:
                 for one in passes:
                     use(one)
                     progress.add(one.rows)
@@ -181,29 +182,25 @@ class Reader:
 class _Way:
     """How texts are read; after an out-of-memory with a smaller `batch_size`."""
 
+    device: torch.device
     padded: bool
     layers: bool
     batch_size: int | None
 
-    def workers(self, device: torch.device) -> int:
+    def workers(self) -> int:
         """How many passes run side by side: one on a GPU, and in the plain way."""
-        return 1 if self.batch_size or device.type == "cuda" else cpu_workers()
+        return 1 if self.batch_size or self.device.type == "cuda" else cpu_workers()
 
     def plan(self, lengths: np.ndarray, order: np.ndarray, tokens: int) -> list[np.ndarray]:
         """The texts of `order`, which have so many tokens by `lengths`, in passes of up to `tokens`."""
-        plan: list[np.ndarray] = []
+        if self.batch_size:
+            return np.split(order, range(self.batch_size, len(order), self.batch_size))
         ahead = lengths[order]
-        while len(ahead):
-            size = self.batch_size or self._fitting(ahead, tokens)
-            plan.append(order[len(order) - len(ahead) :][:size])
-            ahead = ahead[size:]
-        return plan
-
-    def _fitting(self, lengths: np.ndarray, tokens: int) -> int:
-        """How many of the texts of `lengths`, longest first, one pass holds; at least one."""
         if self.padded:
-            return max(1, tokens // int(lengths[0]))
-        return max(1, int(np.searchsorted(lengths[: tokens + 1].cumsum(), tokens, side="right")))
+            sizes = padded_sizes(ahead, tokens)
+        else:
+            sizes = packed_sizes(ahead, tokens, side_by_side=1 if self.device.type == "cuda" else SIDE_BY_SIDE)
+        return np.split(order, np.cumsum(sizes)[:-1])
 
 
 class _Progress:

@@ -83,7 +83,7 @@ def test_passes_hold_the_budget_longest_first(encoder: Encoder, monkeypatch: pyt
     shapes = counted(encoder, monkeypatch)
     encoder.engine.reader._budgets[False] = TokenBudget(12)
     np.testing.assert_allclose(encoder.encode(TEXTS), wanted, atol=1e-6)
-    assert shapes == [(1, 11), (1, 11), (1, 3)]  # 11 · 7 and 4 · 3
+    assert shapes == [(1, 11), (1, 7), (1, 7)]  # 11 · 7 · 4 and 3
     encoder.engine.reader._budgets[False] = TokenBudget(1)
     np.testing.assert_allclose(encoder.encode(TEXTS), wanted, atol=1e-6)
 

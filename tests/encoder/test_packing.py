@@ -69,7 +69,9 @@ def states(reader: Reader, ids: list[np.ndarray], **how: Any) -> tuple[list[np.n
 
 
 def gap(first: list[np.ndarray], second: list[np.ndarray]) -> float:
-    return max(float(np.abs(a - b).max()) for a, b in zip(first, second, strict=True))
+    """The largest difference, as a share of the largest state."""
+    scale = max(float(np.abs(a).max()) for a in first)
+    return max(float(np.abs(a - b).max()) for a, b in zip(first, second, strict=True)) / scale
 
 
 @pytest.mark.parametrize("attention", ["causal", "bidirectional"])
