@@ -62,6 +62,8 @@ def train_lineage(
             with ranks.one_at_a_time(lambda lock=lock: lock):  # type: ignore[misc]
                 if not ranks.agree(is_trained(planned)):
                     _make(base, planned, folder, device, on_stage if ranks.first else None)
+                if ranks.first:  # also what a run left that was killed as the stage stood already
+                    shutil.rmtree(_scratch(folder), ignore_errors=True)
         except Timeout:
             raise HarnessError(
                 f"another process has held the stage {folder.name} for six hours; end it and run again"
@@ -78,12 +80,16 @@ def _make(base: Base, planned: PlannedStage, folder: Path, device: str, on_stage
         adapter, made = find_adapter(planned.stage, base).folder, {"data": {"declared": list(planned.stage.data)}}
         _write(base, planned, folder, adapter, made | {"device": "cpu", "seconds": _since(started)})
         return
-    scratch = folder.with_name(f"{folder.name}.part")
+    scratch = _scratch(folder)
     made = _train(base, planned, scratch, device, on_stage)
     if Ranks.here().first:
         noted = made | {"device": device, "seconds": _since(started)}
         _write(base, planned, folder, scratch / ADAPTER, noted, texts=scratch / TEXTS)
-        shutil.rmtree(scratch)
+
+
+def _scratch(folder: Path) -> Path:
+    """Where a stage is trained: beside its folder, whatever process goes on with it."""
+    return folder.with_name(f"{folder.name}.part")
 
 
 def _train(base: Base, planned: PlannedStage, scratch: Path, device: str, on_stage: OnStage | None) -> dict[str, Any]:

@@ -203,6 +203,10 @@ def test_a_stage_cut_off_goes_on_to_the_same_weights(base: Base, kind: str, monk
     assert (steps[0].first, steps[0].done) == (12, 13)
     resumed = manifest()
     assert not list(cache_folder().glob("stages/*.part"))
+    left = stage_folder(planned).with_suffix(".part") / "checkpoint-18"  # a kill before the checkpoints were removed
+    left.mkdir(parents=True)
+    train_lineage(base, (planned,), device="cpu")
+    assert not left.parent.exists()
     monkeypatch.setenv("HARNESS_CACHE", str(Path("another").absolute()))
     train_lineage(base, (planned,), device="cpu")
     assert resumed["weights_sha256"] == manifest()["weights_sha256"]
