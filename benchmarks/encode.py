@@ -3,12 +3,14 @@
     python benchmarks/encode.py --llm2vec .nox/peers/bin/python        # 1,000 texts, 6 layers × 288, float32
     python benchmarks/encode.py --tasks STSBenchmark,Banking77Classification --documents FILE --vocabulary 32000
     python benchmarks/encode.py --shape llama-3.2-1b --device cuda     # bfloat16; also llama-2-7b
+    python benchmarks/encode.py --profile                              # and what our own time goes into
     python benchmarks/encode.py --small                                # the same path in seconds
 
 The checkpoint is random, its attention bidirectional. The texts are generated English with a median of 26 tokens and
-a 90th percentile of 164, or real ones: the same number of each of the mteb `--tasks` (their data must be at hand) and
-of a file of `--documents`, from which `--vocabulary` learns a tokenizer too. Both peers encode in batches of 32, as
-they do by default; llm2vec runs in an environment of its own (`nox -s peers` makes one), or is left out without it.
+a 90th percentile of 164, or real ones: the same number of each of the mteb `--tasks` (their data must be at hand) and,
+`--with-documents`, of a file of `--documents`, from which `--vocabulary` learns a tokenizer. Both peers encode in
+batches of 32, as they do by default; llm2vec runs in an environment of its own (`nox -s peers` makes one), or is left
+out without it.
 All sides are measured in turns, `--rounds` times, and the quickest round of each counts. The limit is the time that the
 model's matrix products take at the rate of the machine's best square product, measured before each side's turn.
 Seconds are wall time, tokenising included; `--clock cpu --threads 1` counts the seconds of the CPU instead, for a
@@ -36,6 +38,7 @@ from harness.encoder.placement import DTYPES, Placement
 from harness.recipes import Recipe
 
 ROOT = Path(__file__).parents[1]
+PRODUCTS = frozenset({"aten::mm", "aten::addmm", "aten::bmm"})
 OURS, PLAIN, LLM2VEC = "harness", "sentence-transformers", "llm2vec 0.2.3"
 
 
@@ -43,6 +46,8 @@ def main() -> None:
     """Measure all sides and print the table."""
     asked = arguments()
     place = Placement.choose(asked.device, asked.dtype)
+    if asked.profile and place.device != "cpu":
+        sys.exit("--profile knows the operations of a CPU only; take --device cpu")
     dtype = getattr(torch, place.dtype)
     torch.set_num_threads(asked.threads)
     shape = shape_of(asked.shape, asked.layers)
@@ -57,16 +62,18 @@ def main() -> None:
         texts = choose_texts(asked, encoder.model.tokenizer)
         (folder / "texts.json").write_text(json.dumps(texts))
         measured = measure(asked, encoder, texts, folder)
+        if asked.profile:
+            print_profile(encoder, texts)
     lengths = np.minimum([len(ids) for ids in encoder.model.tokenizer(texts)["input_ids"]], LIMIT)
     print(f"padding in batches of 32 sorted by characters: {padding_factor(texts, lengths):.2f} tokens for one")
     report(asked, place, encoder, lengths, measured, operations(shape, lengths))
 
 
 def choose_texts(asked: argparse.Namespace, tokenizer: Any) -> list[str]:
-    if not asked.tasks and not asked.documents:
+    if not asked.tasks and not asked.with_documents:
         return generated_texts(asked.texts, tokenizer, limit=LIMIT)
     tasks, languages = ([word for word in words.split(",") if word] for words in (asked.tasks, asked.languages))
-    return real_texts(asked.texts, tasks=tasks, languages=languages, documents=asked.documents)
+    return real_texts(asked.texts, tasks=tasks, languages=languages, documents=asked.with_documents and asked.documents)
 
 
 def arguments() -> argparse.Namespace:
@@ -75,6 +82,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, help="so many layers of the shape, for a machine that is too small")
     parser.add_argument("--texts", type=int, default=1_000)
     parser.add_argument("--tasks", default="", help="real texts: names of mteb tasks, by comma")
+    parser.add_argument("--with-documents", action="store_true", help="real texts: the documents are one source more")
     parser.add_argument("--languages", default="eng,spa,ara", help="of the tasks that have several")
     add_tokenizer_options(parser)
     parser.add_argument("--rounds", type=int, default=3)
@@ -83,8 +91,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of a CPU")
     parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
     parser.add_argument("--llm2vec", metavar="PYTHON", help="an interpreter that has llm2vec 0.2.3")
+    parser.add_argument("--profile", action="store_true", help="also say what our own time goes into, on one thread")
     parser.add_argument("--small", action="store_true", help="40 texts, one round")
     asked = parser.parse_args()
+    if asked.with_documents and not asked.documents:
+        parser.error("--with-documents needs --documents")
     if asked.small:
         asked.texts, asked.rounds = 40, 1
     return asked
@@ -126,6 +137,20 @@ def measure(asked: argparse.Namespace, encoder: Encoder, texts: list[str], folde
             measured.embeddings[LLM2VEC] = np.load(folder / "theirs.npy")
     measured.rate = max(measured.rate, matmul_rate(device, encoder.backbone.dtype, clock=asked.clock))
     return measured
+
+
+def print_profile(encoder: Encoder, texts: list[str]) -> None:
+    """The shares of the time of all operations on one thread, by torch's profiler."""
+    torch.set_num_threads(1)
+    with torch.profiler.profile() as profiler:
+        encoder.encode(texts)
+    seconds = dict.fromkeys(("matrix products", "attention", "all else"), 0.0)
+    for operation in profiler.key_averages():
+        products, attention = operation.key in PRODUCTS, "scaled_dot_product" in operation.key
+        kind = "matrix products" if products else "attention" if attention else "all else"
+        seconds[kind] += operation.self_cpu_time_total
+    shares = ", ".join(f"{kind} {spent / sum(seconds.values()):.0%}" for kind, spent in seconds.items())
+    print(f"our operations on one thread: {shares}".replace("%", " %"))
 
 
 def their_checkpoint(folder: Path) -> None:

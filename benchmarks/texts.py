@@ -67,7 +67,7 @@ def task_texts(name: str, languages: Sequence[str]) -> list[str]:
 def add_tokenizer_options(parser: argparse.ArgumentParser) -> None:
     """How a benchmark is told which tokenizer its checkpoint has."""
     parser.add_argument("--tokenizer", type=Path, help="a folder with a tokenizer in place of the embedded base's")
-    parser.add_argument("--documents", type=Path, help="real texts: a .txt, .jsonl or .parquet with a column text")
+    parser.add_argument("--documents", type=Path, help="a .txt, .jsonl or .parquet with a column text")
     parser.add_argument("--vocabulary", type=int, help="learn a tokenizer of so many tokens from the documents")
 
 
