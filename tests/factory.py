@@ -140,6 +140,9 @@ def add_system(
 @contextmanager
 def one_transaction(store: Store) -> Iterator[None]:
     """Let the store's writes share one transaction: a test that only needs results need not open 8 times."""
+    if "_writing" in vars(store):
+        yield
+        return
     with writing(store.path, wait_s=60, on_wait=None) as connection:
         store._writing = lambda: nullcontext(connection)  # type: ignore[method-assign]
         try:
@@ -170,8 +173,9 @@ def fill(
 ) -> Store:
     """A store with the ladder on one base; variants with randomness get `seeds` seeds."""
     store = Store(path)
-    for variant in variants:
-        n = seeds if variant.startswith("bidir-") else 1  # a control needs no second seed in a test
-        for seed in [None] if variant in UNTRAINED else range(n):
-            add_system(store, variant, base=base, seed=seed, skill=SKILL.get(variant, 0.5), tasks=tasks)
+    with one_transaction(store):
+        for variant in variants:
+            n = seeds if variant.startswith("bidir-") else 1  # a control needs no second seed in a test
+            for seed in [None] if variant in UNTRAINED else range(n):
+                add_system(store, variant, base=base, seed=seed, skill=SKILL.get(variant, 0.5), tasks=tasks)
     return store

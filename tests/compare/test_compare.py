@@ -23,7 +23,7 @@ from harness.compare.results import Comparison
 from harness.errors import HarnessError
 from harness.records import Run
 from harness.store import Store
-from tests.factory import TASKS, FakeTask, add_system, ladder_store, result_of
+from tests.factory import TASKS, FakeTask, add_system, ladder_store, one_transaction, result_of
 
 FEW = 300
 
@@ -145,10 +145,11 @@ def analyse_all(store: Store) -> Analysis:
 def test_same_answers_are_undecided_everywhere(tmp_path: Path) -> None:
     """Identical systems: no difference, never a verdict, and no interval of width 0 is claimed."""
     store = Store(tmp_path / "r.duckdb")
-    for variant in ("causal", "bidir"):
-        run_id = add_system(store, variant, tasks=[])
-        for task in TASKS:
-            store.add_result(run_id, result_of(task, skill=0.6, seed="same"))
+    with one_transaction(store):
+        for variant in ("causal", "bidir"):
+            run_id = add_system(store, variant, tasks=[])
+            for task in TASKS:
+                store.add_result(run_id, result_of(task, skill=0.6, seed="same"))
     found = compare(store, base="mini", variant="bidir", against="causal", resamples=FEW)
     assert {t.verdict for t in found.tasks} == {"undecided", "descriptive"}
     assert all(t.interval is None and t.mde is None and t.difference == 0 for t in found.tasks)
@@ -157,10 +158,11 @@ def test_same_answers_are_undecided_everywhere(tmp_path: Path) -> None:
 def test_three_seeds_equal_to_the_baseline_are_undecided(tmp_path: Path) -> None:
     """A mean over three seeds is not exactly a third plus a third plus a third."""
     store = Store(tmp_path / "r.duckdb")
-    for variant, seed in (("causal", None), ("bidir-supcon", 0), ("bidir-supcon", 1), ("bidir-supcon", 2)):
-        run_id = add_system(store, variant, seed=seed, tasks=[])
-        for task in TASKS:
-            store.add_result(run_id, result_of(task, skill=0.6, seed="same"))
+    with one_transaction(store):
+        for variant, seed in (("causal", None), ("bidir-supcon", 0), ("bidir-supcon", 1), ("bidir-supcon", 2)):
+            run_id = add_system(store, variant, seed=seed, tasks=[])
+            for task in TASKS:
+                store.add_result(run_id, result_of(task, skill=0.6, seed="same"))
     found = compare(store, base="mini", variant="bidir-supcon", against="causal", resamples=FEW)
     assert {t.verdict for t in found.tasks} == {"undecided", "descriptive"}
     assert all(t.interval is None for t in found.tasks if t.verdict == "undecided")

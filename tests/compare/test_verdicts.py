@@ -59,9 +59,9 @@ def result(task: str, metric: str, columns: dict[str, object], n: int) -> TaskRe
 
 def store_of(path: Path, results: dict[tuple[str, int | None], list[TaskResult]]) -> Store:
     store = Store(path / "r.duckdb")
-    for (variant, seed), found in results.items():
-        run_id = add_system(store, variant, seed=seed, tasks=[])
-        with one_transaction(store):
+    with one_transaction(store):
+        for (variant, seed), found in results.items():
+            run_id = add_system(store, variant, seed=seed, tasks=[])
             for each in found:
                 store.add_result(run_id, each)
     return store
