@@ -73,7 +73,8 @@ def choose_texts(asked: argparse.Namespace, tokenizer: Any) -> list[str]:
     if not asked.tasks and not asked.with_documents:
         return generated_texts(asked.texts, tokenizer, limit=LIMIT)
     tasks, languages = ([word for word in words.split(",") if word] for words in (asked.tasks, asked.languages))
-    return real_texts(asked.texts, tasks=tasks, languages=languages, documents=asked.with_documents and asked.documents)
+    documents = asked.documents if asked.with_documents else None
+    return real_texts(asked.texts, tasks=tasks, languages=languages, documents=documents)
 
 
 def arguments() -> argparse.Namespace:
@@ -96,6 +97,8 @@ def arguments() -> argparse.Namespace:
     asked = parser.parse_args()
     if asked.with_documents and not asked.documents:
         parser.error("--with-documents needs --documents")
+    if asked.documents and not (asked.with_documents or asked.vocabulary):
+        parser.error("--documents are for --vocabulary, --with-documents or both")
     if asked.small:
         asked.texts, asked.rounds = 40, 1
     return asked

@@ -26,9 +26,10 @@ def test_encoding_benchmark_prints_its_table() -> None:
 @pytest.mark.slow
 def test_encoding_benchmark_says_what_its_time_goes_into() -> None:
     (said,) = rows_of("encode.py", "--small", "--clock", "cpu", "--threads", "1", "--profile", begin="our operations")
-    shares = [int(part.split()[-2]) for part in said.split(",")]
-    assert len(shares) == 3
-    assert 98 <= sum(shares) <= 102
+    products, attention, rest = (int(part.split()[-2]) for part in said.split(","))
+    assert min(products, attention, rest) > 0
+    assert products > attention
+    assert 98 <= products + attention + rest <= 102
 
 
 @pytest.mark.slow

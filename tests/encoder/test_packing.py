@@ -24,6 +24,9 @@ from harness.encoder.reader import Pass, Reader
 from harness.errors import HarnessError, ProofError
 from harness.recipes import Attention, Recipe
 
+# Two threads add in another order, and the states of these wide draws are large
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SMALL = {
     "vocab_size": 80,
     "hidden_size": 32,
@@ -69,9 +72,7 @@ def states(reader: Reader, ids: list[np.ndarray], **how: Any) -> tuple[list[np.n
 
 
 def gap(first: list[np.ndarray], second: list[np.ndarray]) -> float:
-    """The largest difference, as a share of the largest state."""
-    scale = max(float(np.abs(a).max()) for a in first)
-    return max(float(np.abs(a - b).max()) for a, b in zip(first, second, strict=True)) / scale
+    return max(float(np.abs(a - b).max()) for a, b in zip(first, second, strict=True))
 
 
 @pytest.mark.parametrize("attention", ["causal", "bidirectional"])

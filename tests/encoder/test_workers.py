@@ -60,6 +60,7 @@ def test_an_error_ends_it_and_torch_has_its_threads_back(workers: int) -> None:
         torch.set_num_threads(before)
 
 
+@pytest.mark.usefixtures("one_thread")  # with more, one pass alone would have them all
 def test_embeddings_and_word_vectors_are_the_same_side_by_side(
     tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,7 +69,6 @@ def test_embeddings_and_word_vectors_are_the_same_side_by_side(
     encoder = build_encoder(tiny_base, recipe, seed=None, place=place, name="tiny", revision="1")
     spans = [(0, 3)] * len(TEXTS)
     seen: list[set[int]] = []
-    threads = torch.get_num_threads()
 
     def read(workers: int) -> tuple[np.ndarray, np.ndarray]:
         monkeypatch.setattr(reader, "cpu_workers", lambda: workers)
@@ -86,11 +86,7 @@ def test_embeddings_and_word_vectors_are_the_same_side_by_side(
         seen.append(used)
         return found
 
-    torch.set_num_threads(1)  # with more, one pass alone would have them all
-    try:
-        alone, beside = read(1), read(3)
-    finally:
-        torch.set_num_threads(threads)
+    alone, beside = read(1), read(3)
     for one, other in zip(alone, beside, strict=True):
         np.testing.assert_array_equal(one, other)
     assert seen[0] == {threading.get_ident()}
