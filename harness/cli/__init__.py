@@ -1,43 +1,78 @@
-"""The command line: parse, call, print. Everything heavy is imported inside the command that needs it."""
+"""The command line, one file a command: parse, call, print. Heavy imports stay inside the command that needs them."""
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import sys
+from collections.abc import Callable
 
 import typer
 
 from harness.cli import (
-    calibrating,
-    comparing,
-    exporting,
-    fetching,
-    gating,
-    listing,
-    probing,
-    querying,
-    ranking,
-    reproducing,
-    running,
-    upkeep,
+    calibrate,
+    compare,
+    data,
+    doctor,
+    export,
+    ls,
+    noise,
+    power,
+    rank,
+    regress,
+    reproduce,
+    run,
+    show,
+    site,
+    sql,
+    train,
+    verify,
+    words,
 )
 from harness.errors import HarnessError
 
+_INTERRUPTED = 130  # what typer makes of Ctrl-C
+# In the order in which `harness --help` lists them.
+COMMANDS: tuple[Callable[..., None], ...] = (
+    run.run,
+    train.train,
+    ls.ls,
+    show.show,
+    compare.compare,
+    rank.rank,
+    power.power,
+    words.words,
+    sql.sql,
+    noise.noise,
+    export.export,
+    site.site,
+    reproduce.reproduce,
+    verify.verify,
+    regress.regress,
+    calibrate.calibrate,
+    doctor.doctor,
+)
+
+
+def _help(command: Callable[..., None]) -> str:
+    """The command's docstring with each paragraph on one line, so that the terminal alone decides where lines end."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(command.__doc__ or ""))
+
+
 app = typer.Typer(
     name="harness",
-    help="What does each step of turning a causal language model into a text encoder buy?",
+    help="Measure what each step of turning a causal language model into a text encoder buys.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for room in (running, listing, comparing, ranking, querying, exporting, upkeep, calibrating, gating):
-    room.register(app)
-for room in (fetching, probing, reproducing):
-    room.register(app)
-
-
-_INTERRUPTED = 130  # what typer makes of Ctrl-C
+for _command in COMMANDS:
+    app.command(help=_help(_command))(_command)
+_data = typer.Typer(help="Fetch data sets that do not come from the hub.", no_args_is_help=True)
+_data.command(help=_help(data.fetch))(data.fetch)
+app.add_typer(_data, name="data")
 
 
 def main() -> None:
@@ -50,7 +85,7 @@ def main() -> None:
     except SystemExit as end:
         if end.code == _INTERRUPTED:
             print(
-                "\nharness: stopped; what was finished is stored, and the same command goes on from there",
+                "\nharness: stopped; finished results are stored, and the same command continues from there",
                 file=sys.stderr,
             )
         raise

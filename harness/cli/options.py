@@ -19,6 +19,7 @@ Dtype = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Nothing of how it goes: results on stdout, errors on stderr.")
 ]
+Tasks = Annotated[str | None, typer.Option("--tasks", help="Only these tasks, comma-separated.")]
 SuiteName = Annotated[str, typer.Option("--suite", help="A suite of `harness ls suites`.")]
 Site = Annotated[Path, typer.Option("--out", help="Folder of the page.")]
 Data = Annotated[

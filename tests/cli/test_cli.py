@@ -232,4 +232,4 @@ def test_ctrl_c_says_what_became_of_the_work(harness, monkeypatch: pytest.Monkey
     monkeypatch.setattr("harness.suites.catalog.suites", pressed)
     code, _, error = harness("ls", "suites")
     assert code == 130
-    assert error == "\nharness: stopped; what was finished is stored, and the same command goes on from there\n"
+    assert error == "\nharness: stopped; finished results are stored, and the same command continues from there\n"

@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from harness.stats.cases import Rate
 
 
-def register(app: typer.Typer) -> None:
-    app.command("calibrate")(calibrate)
-
-
 def calibrate(
     quick: Annotated[
         bool, typer.Option("--quick", help="A representative part of the cells, as many replicates each.")

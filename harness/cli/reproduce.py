@@ -18,17 +18,13 @@ if TYPE_CHECKING:
 STUDIES = ("feng2025",)
 
 
-def register(app: typer.Typer) -> None:
-    app.command("reproduce")(reproduce)
-
-
 def reproduce(
     study: Annotated[str, typer.Argument(help="feng2025: the probing study that this project re-creates.")],
     base: options.BaseName = "princeton-nlp/Sheared-LLaMA-1.3B",
     variant: Annotated[
         list[str] | None, typer.Option("--variant", help="Only this variant; repeatable (default: the paper's ladder).")
     ] = None,
-    tasks: Annotated[str | None, typer.Option("--tasks", help="Only these tasks, comma-separated.")] = None,
+    tasks: options.Tasks = None,
     beside: Annotated[
         str | None,
         typer.Option("--beside", help="The paper's base to set beside: Sheared-LLaMA-1.3B or Llama-2-7B."),

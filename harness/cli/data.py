@@ -9,15 +9,9 @@ import typer
 
 from harness.errors import HarnessError, near_names
 
-app = typer.Typer(help="Fetch data sets that do not come from the hub.", no_args_is_help=True)
 KNOWN = ("words",)
 
 
-def register(whole: typer.Typer) -> None:
-    whole.add_typer(app, name="data")
-
-
-@app.command("fetch")
 def fetch(
     name: Annotated[str, typer.Argument(help="words: the data of the words suite.")],
     out: Annotated[

@@ -12,10 +12,6 @@ from harness.cli import options
 FORMATS = ("model", "mteb", "parquet")
 
 
-def register(app: typer.Typer) -> None:
-    app.command("export")(export)
-
-
 def export(
     system: Annotated[
         str | None,

@@ -1,9 +1,10 @@
-"""`harness run` and `harness train`."""
+"""`harness run`: make variants, measure them, compare them, and write the page."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,13 +14,9 @@ from harness.cli import options
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
+    from harness.compare import Analysis
     from harness.run import RunPlan
     from harness.store import Store
-
-
-def register(app: typer.Typer) -> None:
-    app.command("run")(run)
-    app.command("train")(train)
 
 
 def run(
@@ -107,34 +104,6 @@ def run(
     _finish(plan, store, site, variants, as_json=as_json)
 
 
-def train(
-    variant: Annotated[str, typer.Option("--variant", help="A variant of `harness ls variants`.")],
-    base: options.BaseName = "mini",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Training seed.")] = 0,
-    data: options.Data = None,
-    device: options.Device = "auto",
-    quiet: options.Quiet = False,
-) -> None:
-    """Train a variant without measuring it; print the folder that holds the encoder.
-
-    The folder lies in the cache. `harness export` writes a measured system to a folder of its own, with its card.
-    """
-    from harness.bases import resolve_base
-    from harness.cli.screen import RunScreen, prepare
-    from harness.encoder.placement import Placement
-    from harness.run import train_variant
-    from harness.training.ranks import Ranks
-
-    prepare()
-    place = Placement.choose(device, "float32")
-    with RunScreen(0, quiet=quiet) as screen:
-        folder = train_variant(
-            variant, resolve_base(base), seed=seed, place=place, listener=screen, data=options.stage_data(data)
-        )
-    if Ranks.here().first:
-        print(folder)
-
-
 def _seeds(seed: int | None, seeds: int | None) -> tuple[int, ...]:
     if seed is not None and seeds is not None:
         raise HarnessError("give --seed K for one seed or --seeds N for the first N, not both")
@@ -170,7 +139,6 @@ def _shown_elsewhere(plan: RunPlan) -> str:
 
 
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:
-    from harness.cli.comparing import report, report_references
     from harness.cli.screen import CountScreen
     from leaderboard.build import Draft
 
@@ -180,13 +148,80 @@ def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], 
         if store.scores().empty:  # a page is of scores
             return
     elif plan.base is None:
-        report_references(store, names=plan.references, tasks=plan.suite.tasks, as_json=as_json)
+        _report_references(store, names=plan.references, tasks=plan.suite.tasks, as_json=as_json)
     else:
         named = (*variants, *plan.references)
         with CountScreen() as screen:
             known = draft.analysis(plan.base.name, progress=screen.count)
-        report(store, base=plan.base.name, variants=named, tasks=plan.suite.tasks, as_json=as_json, known=known)
+        _report(store, base=plan.base.name, variants=named, tasks=plan.suite.tasks, as_json=as_json, known=known)
     with CountScreen() as screen:
         page = draft.write(screen.count)
     if not as_json:
         print(f"\nThe page: {page}")
+
+
+def _report(
+    store: Store,
+    *,
+    base: str,
+    variants: Sequence[str],
+    tasks: Sequence[str],
+    as_json: bool,
+    known: Analysis | None = None,
+) -> None:
+    """Say what was found: each of `variants` against the base's causal row, in words and numbers.
+
+    `known` is an analysis of the base, if one was made a moment ago.
+    """
+    from harness.cli.comparison import comparison_as_json, overview, print_comparison
+    from harness.cli.screen import out, print_json
+    from harness.compare import compare_each
+    from harness.run import BASELINE_VARIANT
+
+    others = [name for name in variants if name != BASELINE_VARIANT]
+    comparisons = compare_each(store, base=base, variants=others, against=BASELINE_VARIANT, tasks=tasks, known=known)
+    if as_json:
+        print_json([comparison_as_json(comparison) for comparison in comparisons])
+        return
+    if len(comparisons) == 1:
+        print_comparison(comparisons[0])
+    elif comparisons:
+        from harness.compare import sentence
+
+        out.print(overview(comparisons))
+        out.print()
+        for comparison in comparisons:
+            print(sentence(comparison))
+    else:
+        print(f"Measured {BASELINE_VARIANT} on base {base}; name another variant to compare it with.")
+
+
+def _report_references(store: Store, *, names: Sequence[str], tasks: Sequence[str], as_json: bool) -> None:
+    """Say what reference models score, where no base was measured along."""
+    from harness.cli.screen import out, print_json, table
+    from harness.compare import task_label
+    from harness.metrics import get_metric
+
+    scores = store.scores()
+    rows = scores[scores["kind"].eq("reference") & scores["variant"].isin(names) & scores["task"].isin(tasks)]
+    if as_json:
+        columns = ["variant", "task", "split", "subset", "revision", "metric", "score", "n_examples", "n_trials"]
+        print_json(rows[columns].rename(columns={"variant": "model"}).to_dict("records"))
+        return
+    parts = [(str(t), str(s), str(u)) for t, s, u in zip(rows["task"], rows["split"], rows["subset"], strict=True)]
+    every = tuple(dict.fromkeys(parts))
+    cells = {
+        (part, row["variant"]): (row["metric"], get_metric(row["metric"]).write(row["score"], more_digits=1))
+        for part, row in zip(parts, rows.to_dict("records"), strict=True)
+    }
+    found = [
+        (
+            task_label(part, every),
+            next(metric for (of, _), (metric, _) in cells.items() if of == part),
+            *(cells.get((part, name), ("", None))[1] for name in names),
+        )
+        for part in every
+    ]
+    out.print(
+        table(("task", "metric", *(f"{name} (reference)" for name in names)), found, right=range(2, 2 + len(names)))
+    )

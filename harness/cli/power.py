@@ -1,72 +1,13 @@
-"""`harness rank` and `harness power`: who stands where, and what would decide more."""
+"""`harness power`: how many examples or seeds would decide a comparison."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli import options
-
-if TYPE_CHECKING:
-    from harness.compare import Place, Ranking
-
-
-def register(app: typer.Typer) -> None:
-    app.command("rank")(rank)
-    app.command("power")(power)
-
-
-def rank(
-    base: options.BaseName = "mini",
-    suite: Annotated[str | None, typer.Option("--suite", help="Only the tasks measured as part of this suite.")] = None,
-    tasks: Annotated[str | None, typer.Option("--tasks", help="Only these tasks, comma-separated.")] = None,
-    db: options.Db = options.DB,
-    as_json: options.Json = False,
-) -> None:
-    """Rank the variants of a base and the reference models, for each task and by the mean over tasks.
-
-    A variant has every rank that the simultaneous tests of all pairs leave open (all sets hold at once, at 95 %), and
-    variants that share a letter were not shown to differ. Without a mask proof or with a task missing there is no
-    rank, and the reason is given.
-    """
-    from harness.cli.screen import out, print_json, table
-    from harness.compare import rank as rank_entries
-    from harness.store import Store
-
-    found = rank_entries(Store(db, read_only=True), base=base, suite=suite, tasks=options.names(tasks))
-    if as_json:
-        print_json(asdict(found))
-        return
-    everywhere = ([found.overall] if found.overall else []) + list(found.tasks)
-    places = [{place.variant: place for place in each.places} for each in everywhere]
-    variants = list(places[0]) if places else []
-    rows = [
-        (
-            f"mean of {found.n_tasks} tasks" if each.task is None else each.task[0],
-            *(f"{_write(each, of[name].score)}  {_ranks(of[name])}" for name in variants),
-        )
-        for each, of in zip(everywhere, places, strict=True)
-    ]
-    if variants:
-        headers = [f"{name} (reference)" if name in found.references else name for name in variants]
-        out.print(table(("task", *headers), rows))
-    print()
-    print("Score, the ranks that the tests leave open, letters: who shares one was not shown to differ.")
-    for variant, why in found.unranked.items():
-        print(f"Unranked: {variant}, {why}.")
-
-
-def _write(ranking: Ranking, score: float) -> str:
-    from harness.metrics import get_metric
-
-    return get_metric(ranking.metric or "accuracy").write(score)
-
-
-def _ranks(place: Place) -> str:
-    low, high = place.ranks.low, place.ranks.high
-    return f"{low if low == high else f'{low}–{high}'} {place.letters}"
 
 
 def power(

@@ -16,17 +16,13 @@ if TYPE_CHECKING:
 VERDICTS = {"identical": "identical", "held": "held", "unclear": "unclear", "loss": "LOSS"}
 
 
-def register(app: typer.Typer) -> None:
-    app.command("regress")(regress)
-
-
 def regress(
     variant: Annotated[
         list[str] | None,
         typer.Option("--variant", help="A variant that has a reference; repeatable (default: those of gate.yaml)."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All variants that have a reference.")] = False,
-    tasks: Annotated[str | None, typer.Option("--tasks", help="Only these tasks, comma-separated.")] = None,
+    tasks: options.Tasks = None,
     update: Annotated[
         bool, typer.Option("--update", help="Measure, and make the results the new reference of these variants.")
     ] = False,

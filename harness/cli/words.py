@@ -35,13 +35,9 @@ VIEWS = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    app.command("words")(words)
-
-
 def words(
     base: options.BaseName = "mini",
-    tasks: Annotated[str | None, typer.Option("--tasks", help="Only these tasks, comma-separated.")] = None,
+    tasks: options.Tasks = None,
     variant: Annotated[
         list[str] | None, typer.Option("--variant", help="Only this variant; repeatable (default: all measured).")
     ] = None,

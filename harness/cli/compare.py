@@ -1,0 +1,77 @@
+"""`harness compare`: compare two variants task by task."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.compare import Flips
+
+
+def compare(
+    variant: Annotated[str, typer.Argument(metavar="A", help="A variant of the database.")],
+    against: Annotated[str, typer.Argument(metavar="B", help="The variant it is compared with.")],
+    base: options.BaseName = "mini",
+    tasks: options.Tasks = None,
+    flips: Annotated[
+        int, typer.Option("--flips", min=0, help="List up to N examples a task that the two answer differently.")
+    ] = 0,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 1 if A is worse than B on some task, with 0 if on none.")
+    ] = False,
+    db: options.Db = options.DB,
+    as_json: options.Json = False,
+) -> None:
+    """Compare two variants task by task: A minus B, with intervals, adjusted p values and verdicts.
+
+    P values are adjusted over the family that was declared for the pair, on all tasks of the base, whatever is shown:
+    --tasks does not move a verdict. --base takes the name under which the database keeps the base (`harness ls
+    systems`). The exit code is 0 whatever the verdicts, unless --exit-code asks for them; bad input ends with 2.
+    """
+    from harness.cli.comparison import comparison_as_json, print_comparison
+    from harness.cli.screen import print_json
+    from harness.compare import compare as compare_entries
+    from harness.compare import flips as find_flips
+    from harness.compare import task_name
+    from harness.store import Store
+
+    store = Store(db, read_only=True)
+    comparison = compare_entries(store, base=base, variant=variant, against=against, tasks=options.names(tasks))
+    flipped: list[Flips] = []
+    if flips:
+        names = [task_name(task.key) for task in comparison.tasks]
+        flipped = find_flips(store, base=base, variant=variant, against=against, tasks=names, most=flips)
+    if as_json:
+        print_json(comparison_as_json(comparison) | ({"flips": [asdict(each) for each in flipped]} if flips else {}))
+    else:
+        print_comparison(comparison)
+        for each in flipped:
+            _print_flips(each, variant, against)
+    if exit_code and any(task.verdict == "worse" for task in comparison.tasks):
+        raise typer.Exit(1)
+
+
+def _print_flips(found: Flips, variant: str, against: str) -> None:
+    from harness.cli.screen import out, table
+
+    def named(name: str, seed: int | None) -> str:
+        return name if seed is None else f"{name} (seed {seed})"
+
+    who = f"{named(variant, found.seed)} against {named(against, found.seed_against)}"
+    if found.gained is None:
+        heading = f"{found.task[0]}, {who}: the largest changes"
+    else:
+        heading = (
+            f"{found.task[0]}, {who}: {found.gained} answers that only {variant} has right, {found.lost} only {against}"
+        )
+    print(f"\n{heading}")
+    rows = [
+        (each.example_id, each.trial, each.position, each.gold, each.predicted_against, each.predicted)
+        for each in found.shown
+    ]
+    out.print(table(("example", "trial", "position", "gold", against, variant), rows, right=(1, 2)))

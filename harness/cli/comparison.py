@@ -1,0 +1,128 @@
+"""Comparisons on the terminal: tables and sentences that `harness compare` and `harness run` print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from harness.compare import Comparison, Entry, TaskComparison, TaskName
+
+
+def print_comparison(comparison: Comparison) -> None:
+    from harness.cli.screen import out
+    from harness.compare import overall, scope, sentence
+
+    out.print(_details(comparison))
+    out.print()
+    for line in (sentence(comparison), overall(comparison), scope(comparison), *comparison.problems):
+        if line:
+            print(line)
+
+
+def _details(comparison: Comparison) -> Table:
+    from harness.cli.screen import table
+    from harness.compare import task_name
+
+    names = (_who(comparison.against), _who(comparison.variant))
+    headers = ("task", "examples", "seeds", *names, "difference", "95 % interval", "p (adj.)", "MDE", "verdict")
+    labels = _labels([comparison])
+    rows = [
+        (
+            labels[task_name(task.key)],
+            task.n_examples,
+            task.n_seeds if any(seed is not None for seed in (*task.seeds, *task.seeds_against)) else None,
+            _score(task, task.score_against),
+            _score(task, task.score),
+            _signed(task, task.difference),
+            _interval(task),
+            "–" if task.p_adjusted is None else f"{task.p_adjusted:.4f}",
+            None if task.mde is None else _score(task, task.mde),
+            _verdict(task),
+        )
+        for task in comparison.tasks
+    ]
+    return table(headers, rows, right=range(1, 9))
+
+
+def overview(comparisons: Sequence[Comparison]) -> Table:
+    """One row a task, one column a variant: the difference from the baseline, a mark where the test is sure."""
+    from harness.cli.screen import table
+    from harness.compare import task_name
+
+    marks = {"better": " ▲", "worse": " ▼", "equivalent": " ="}
+    labels = _labels(comparisons)
+    cells = {
+        (comparison.variant.variant, labels[task_name(task.key)]): _signed(task, task.difference)
+        + marks.get(task.verdict, "  ")
+        for comparison in comparisons
+        for task in comparison.tasks
+    }
+    base_scores = {
+        labels[task_name(task.key)]: _score(task, task.score_against) for each in comparisons for task in each.tasks
+    }
+    names = [comparison.variant.variant for comparison in comparisons]
+    rows = [(task, score, *(cells.get((name, task)) for name in names)) for task, score in base_scores.items()]
+    headers = ("task", _who(comparisons[0].against), *(_who(comparison.variant) for comparison in comparisons))
+    return table(headers, rows, right=range(1, len(names) + 2))
+
+
+def _who(entry: Entry) -> str:
+    return f"{entry.variant} (reference)" if entry.is_reference else entry.variant
+
+
+def _labels(comparisons: Sequence[Comparison]) -> dict[TaskName, str]:
+    """What each task is called here: its name, and split or subset only where several share it."""
+    from harness.compare import task_label, task_name
+
+    names = tuple(dict.fromkeys(task_name(task.key) for comparison in comparisons for task in comparison.tasks))
+    return {name: task_label(name, names) for name in names}
+
+
+def _score(task: TaskComparison, score: float) -> str:
+    from harness.metrics import get_metric
+
+    return get_metric(task.key.metric).write(score)
+
+
+def _signed(task: TaskComparison, difference: float) -> str:
+    from harness.metrics import get_metric
+
+    return get_metric(task.key.metric).write_change(difference)
+
+
+def _verdict(task: TaskComparison) -> str:
+    if task.tie and task.verdict == "undecided":
+        return "undecided: within the noise floor"
+    return f"{task.verdict}, within the margin" if task.negligible else task.verdict
+
+
+def _interval(task: TaskComparison) -> str:
+    if task.interval is None:
+        return "–"
+    return f"{_signed(task, task.interval.low)} … {_signed(task, task.interval.high)}"
+
+
+def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from harness.compare import overall, scope, sentence
+
+    return {
+        "base": comparison.variant.base,
+        "variant": comparison.variant.variant,
+        "against": comparison.against.variant,
+        "references": [e.variant for e in (comparison.variant, comparison.against) if e.is_reference],
+        "alpha": comparison.alpha,
+        "family": comparison.family,
+        "contrasts_sha256": comparison.declaration,
+        "sentence": sentence(comparison),
+        "overall": overall(comparison),
+        "scope": scope(comparison),
+        "tasks": [asdict(task) for task in comparison.tasks],
+        "across_tasks": None if comparison.across is None else asdict(comparison.across),
+        "replicability": None if comparison.replicability is None else asdict(comparison.replicability),
+        "problems": list(comparison.problems),
+    }

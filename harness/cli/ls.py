@@ -1,0 +1,126 @@
+"""`harness ls`: list variants, bases, suites, tasks, runs or systems."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+from harness.errors import HarnessError, near_names
+
+KINDS = ("variants", "bases", "suites", "tasks", "runs", "systems")
+
+
+def ls(
+    what: Annotated[str, typer.Argument(help=" | ".join(KINDS), metavar="KIND")],
+    suite: options.SuiteName = "mini",
+    db: options.Db = options.DB,
+    as_json: options.Json = False,
+) -> None:
+    """List variants, bases, suites, tasks, or the runs and systems of the database."""
+    listers = {"variants": _variants, "bases": _bases, "suites": _suites, "tasks": lambda: _tasks(suite)}
+    if what in listers:
+        headers, rows = listers[what]()
+    elif what in {"runs", "systems"}:
+        headers, rows = _runs(db) if what == "runs" else _systems(db)
+    else:
+        raise HarnessError(f"cannot list {what!r}; {near_names(what, KINDS)}")
+    _print(headers, rows, as_json=as_json)
+
+
+Listing = tuple[tuple[str, ...], list[tuple[object, ...]]]
+
+
+def _variants() -> Listing:
+    from harness.cards import load_cards
+
+    rows: list[tuple[object, ...]] = [
+        (
+            card.variant,
+            card.attention,
+            " + ".join(stage.kind for stage in card.stages) or "none",
+            card.step_from,
+            card.title,
+        )
+        for card in load_cards().values()
+    ]
+    return ("variant", "attention", "training", "one step from", "what it is"), rows
+
+
+def _bases() -> Listing:
+    from harness.bases import embedded_bases
+
+    rows: list[tuple[object, ...]] = list(embedded_bases().items())
+    rows.append(("FOLDER", "a Hugging Face checkpoint folder in safetensors: Llama, Mistral, Qwen or Gemma"))
+    rows.append(("ORG/NAME", "a hub id, with @revision to pin a commit"))
+    return ("base", "what it is"), rows
+
+
+def _suites() -> Listing:
+    from harness.suites.catalog import suites
+
+    return ("suite", "tasks", "what it is"), [(each.name, len(each.tasks), each.about) for each in suites().values()]
+
+
+def _tasks(suite: str) -> Listing:
+    from harness.suites.catalog import get_suite, task_info
+
+    infos = [task_info(name) for name in get_suite(suite).tasks]
+    return ("task", "type", "metric", "revision", "what it is"), [
+        (info.name, info.task_type, info.metric, info.revision, info.about) for info in infos
+    ]
+
+
+def _runs(db: options.Db) -> Listing:
+    from harness.store import Store
+
+    store = Store(db, read_only=True)
+    systems = {system.system_id: system for system in store.systems()}
+    counts = store.scores(current=False, beside=True)["run_id"].value_counts()
+    rows: list[tuple[object, ...]] = []
+    for run in store.runs():
+        system = systems[run.system_id]
+        state = "finished" if run.finished_at else "stopped"
+        started = f"{run.started_at:%Y-%m-%d %H:%M}"
+        rows.append(
+            (
+                run.run_id,
+                system.base,
+                system.variant,
+                system.seed,
+                run.suite,
+                int(counts.get(run.run_id, 0)),
+                run.device,
+                run.dtype,
+                started,
+                state,
+            )
+        )
+    return ("run", "base", "variant", "seed", "suite", "results", "device", "dtype", "started", "state"), rows
+
+
+def _systems(db: options.Db) -> Listing:
+    from harness.contamination import summary
+    from harness.store import Store
+
+    store = Store(db, read_only=True)
+    scores, overlaps = store.scores(), store.overlaps()
+    rows: list[tuple[object, ...]] = []
+    for each in store.systems():
+        own = scores[scores["system_id"] == each.system_id]
+        measured = set(zip(own["task"], own["revision"], strict=True))
+        seen = [overlap for overlap in overlaps if overlap.stage in each.stage_digests]
+        unknown = "not known: a reference" if each.kind == "reference" else None
+        overlap = unknown or summary(each.stage_digests, seen, measured)
+        rows.append((each.system_id, each.base, each.variant, each.seed, each.kind, len(own), overlap, each.folder))
+    return ("system", "base", "variant", "seed", "kind", "results", "training data overlaps", "folder"), rows
+
+
+def _print(headers: tuple[str, ...], rows: list[tuple[object, ...]], *, as_json: bool) -> None:
+    from harness.cli.screen import out, print_json, table
+
+    if as_json:
+        print_json([dict(zip(headers, row, strict=True)) for row in rows])
+    else:
+        out.print(table(headers, rows))

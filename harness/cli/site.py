@@ -1,0 +1,37 @@
+"""`harness site`: write the pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+
+
+def site(
+    db: options.Db = options.DB,
+    out: options.Site = options.SITE,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Then serve it on this machine until Ctrl-C; it opens without, too.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="The port of --serve (0: any free one).")
+    ] = 8321,
+) -> None:
+    """Write the page: static files that open in a browser without a server."""
+    from harness.cli.screen import CountScreen
+    from harness.store import Store
+    from leaderboard.build import build_site
+    from leaderboard.serve import make_server
+
+    with CountScreen() as screen:
+        page = build_site(Store(db, read_only=True), out, progress=screen.count)
+    print(page)
+    if serve:
+        with make_server(page.parent, port=port) as server:
+            print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)", flush=True)
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                print()

@@ -1,0 +1,37 @@
+"""`harness train`: train a variant without measuring it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+
+
+def train(
+    variant: Annotated[str, typer.Option("--variant", help="A variant of `harness ls variants`.")],
+    base: options.BaseName = "mini",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Training seed.")] = 0,
+    data: options.Data = None,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a variant without measuring it; print the folder that holds the encoder.
+
+    The folder lies in the cache. `harness export` writes a measured system to a folder of its own, with its card.
+    """
+    from harness.bases import resolve_base
+    from harness.cli.screen import RunScreen, prepare
+    from harness.encoder.placement import Placement
+    from harness.run import train_variant
+    from harness.training.ranks import Ranks
+
+    prepare()
+    place = Placement.choose(device, "float32")
+    with RunScreen(0, quiet=quiet) as screen:
+        folder = train_variant(
+            variant, resolve_base(base), seed=seed, place=place, listener=screen, data=options.stage_data(data)
+        )
+    if Ranks.here().first:
+        print(folder)
