@@ -25,6 +25,7 @@ class Card(Strict):
     variant: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     title: str = Field(min_length=1, max_length=200)
     step_from: str | None = Field(None, description="the variant this one adds one step to")
+    change: str | None = Field(None, min_length=1, max_length=200, description="what that step changes, in a few words")
     attention: Attention
     weights: Literal["pretrained", "random"] = "pretrained"
     pooling: Literal["mean"] = "mean"
@@ -143,10 +144,13 @@ def card_folders() -> list[Path]:
     return [package] if not here.is_dir() or here.resolve() == package.resolve() else [package, here]
 
 
-def load_cards() -> dict[str, Card]:
-    """All cards by variant name: the ladder step by step, then the controls (cards with the tag `control`)."""
+def load_cards(*, packaged: bool = False) -> dict[str, Card]:
+    """All cards by variant name: the ladder step by step, then the controls (cards with the tag `control`).
+
+    With `packaged` the cards in the working directory do not count.
+    """
     paths: dict[str, Path] = {}
-    for folder in card_folders():
+    for folder in card_folders()[: 1 if packaged else None]:
         paths |= {path.stem: path for path in sorted(folder.glob("*.md"))}
     if not paths:
         raise HarnessError(f"no model card in {card_folders()[-1]}; add <variant>.md")
@@ -157,6 +161,11 @@ def load_cards() -> dict[str, Card]:
                 f"{paths[card.variant]}: step_from {card.step_from!r} is no card; {near_names(card.step_from, cards)}"
             )
     return dict(sorted(cards.items(), key=lambda item: ("control" in item[1].tags, _depth(item[1], cards), item[0])))
+
+
+def ladder(cards: dict[str, Card]) -> list[Card]:
+    """Return the steps of the ladder in order: the cards that add a step to another one and are no controls."""
+    return [card for card in cards.values() if card.step_from is not None and "control" not in card.tags]
 
 
 def get_card(variant: str, cards: dict[str, Card]) -> Card:

@@ -1,4 +1,4 @@
-"""Feng et al. 2025 beside this installation: each published figure, and ours with its interval."""
+"""Feng et al. 2025 next to this installation: each published figure, and ours with its interval."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.compare import cells, current_entries
+from harness.compare import cells, current_entries, declared_contrasts
 from harness.errors import HarnessError
 from harness.store import Store
 from harness.suites.words import PAPER_TASKS, PaperEntry
 from harness.suites.words.figures import STEPS, figure
 
 PROBES = ("linear", "MLP")
-LADDER = ("causal", "bidir", "bidir-mntp", "bidir-simcse", "bidir-supcon")  # what the paper asks of, and the mask alone
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beside:
+class PaperFigure:
     """One measured value and the published one (None: the paper has none) of a task, a probe and a metric.
 
     `low` and `high` are the ends of the 95 % interval over target words for these checkpoints, None where there is none
@@ -45,13 +44,12 @@ class Line:
     probe: str
     metric: str
     position: int | None
-    cells: tuple[Beside | None, ...]
+    cells: tuple[PaperFigure | None, ...]
 
 
-def in_lines(found: Sequence[Beside]) -> tuple[tuple[str, ...], list[Line]]:
-    """Return the variants, those of the paper first, and a line for each thing that was measured."""
-    variants = [name for name in LADDER if any(row.variant == name for row in found)]
-    variants += sorted({row.variant for row in found} - set(variants))
+def in_lines(found: Sequence[PaperFigure]) -> tuple[tuple[str, ...], list[Line]]:
+    """Return the variants in declared order, and a line for each thing that was measured."""
+    variants = declared_contrasts().order({row.variant for row in found})
     cell = {(row.task, row.probe, row.metric, row.position, row.variant): row for row in found}
     return tuple(variants), [
         Line(
@@ -67,7 +65,7 @@ def in_lines(found: Sequence[Beside]) -> tuple[tuple[str, ...], list[Line]]:
     ]
 
 
-def beside_paper(store: Store, *, base: str, paper_base: str, variants: Sequence[str] = ()) -> list[Beside]:
+def compare_with_paper(store: Store, *, base: str, paper_base: str, variants: Sequence[str] = ()) -> list[PaperFigure]:
     """Everything that the store has of the paper's tasks on `base`, in the paper's order, ladder order within.
 
     `paper_base` is the base of the paper whose figures are taken. Raises HarnessError if there is nothing.
@@ -75,7 +73,7 @@ def beside_paper(store: Store, *, base: str, paper_base: str, variants: Sequence
     scores = store.scores(beside=True)
     scores = scores[scores["base"] == base]
     entries = [e for e in current_entries(store, scores=scores) if not variants or e.variant in variants]
-    made: list[Beside] = []
+    made: list[PaperFigure] = []
     for entry in PAPER_TASKS:
         context = len(entry.positions) > 1
         for probe in PROBES:
@@ -90,13 +88,13 @@ def beside_paper(store: Store, *, base: str, paper_base: str, variants: Sequence
             for cell in found:
                 metric = "accuracy" if cell.metric == "accuracy" else "Pearson"
                 where = (entry, probe, cell.variant, paper_base)
-                ours = _beside(where, metric, cell.value, position=cell.position)
-                made.append(Beside(**{**ours.__dict__, "low": cell.low, "high": cell.high}))
+                ours = _next_to_paper(where, metric, cell.value, position=cell.position)
+                made.append(PaperFigure(**{**ours.__dict__, "low": cell.low, "high": cell.high}))
                 if metric == "Pearson":
                     systems = {s.system_id for e in entries if e.variant == cell.variant for s in e.systems}
                     rows = scores[scores["system_id"].isin(systems) & (scores["task"] == entry.name)]
                     outcomes = store.outcomes(results=rows["result"][rows["subset"] == probe])
-                    made += [_beside(where, name, value) for name, value in other_metrics(outcomes).items()]
+                    made += [_next_to_paper(where, name, value) for name, value in other_metrics(outcomes).items()]
     if not made:
         raise HarnessError(
             f"the store has none of the paper's tasks on base {base}; measure them with "
@@ -105,12 +103,12 @@ def beside_paper(store: Store, *, base: str, paper_base: str, variants: Sequence
     return made
 
 
-def _beside(
+def _next_to_paper(
     where: tuple[PaperEntry, str, str, str], metric: str, value: float, *, position: int | None = None
-) -> Beside:
+) -> PaperFigure:
     entry, probe, variant, paper_base = where
     model = f"{paper_base}{STEPS[variant]}" if variant in STEPS else ""
-    return Beside(
+    return PaperFigure(
         task=entry.name.removeprefix("Feng2025"),
         probe=probe,
         metric=metric,

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.compare import Comparison, Contrast, Contrasts, Entry, Place, Ranks, TaskComparison, TaskName, TaskScore
+from harness.compare import (
+    Comparison,
+    Contrasts,
+    Entry,
+    Place,
+    Ranks,
+    TaskComparison,
+    TaskName,
+    TaskScore,
+    VariantContrast,
+)
 from harness.contamination import TaskOverlap
 from harness.records import Run, StageRecord, System
 from harness.stats import Report
@@ -85,7 +95,7 @@ class Row:
 class Step:
     """A declared contrast that the store can answer."""
 
-    contrast: Contrast
+    contrast: VariantContrast
     comparison: Comparison
     sentence: str
     scope: str

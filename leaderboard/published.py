@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.reproduce import Line, beside_paper, in_lines
+from harness.reproduce import Line, compare_with_paper, in_lines
 from harness.store import Store
 from harness.suites.words import PAPER_TYPE
 from harness.suites.words.figures import paper_base
@@ -28,5 +28,5 @@ def read_published(store: Store, base: Base, everything: pd.DataFrame) -> Publis
     if not base.name or mine.empty:
         return None
     paper = paper_base(base.name, None)
-    variants, lines = in_lines(beside_paper(store, base=base.name, paper_base=paper))
+    variants, lines = in_lines(compare_with_paper(store, base=base.name, paper_base=paper))
     return Published(paper=paper, variants=variants, lines=tuple(lines))

@@ -10,13 +10,13 @@ import pandas as pd
 
 from harness.compare import (
     Analysis,
-    Contrast,
     Contrasts,
     Entry,
     Progress,
     Ranks,
     TaskComparison,
     TaskName,
+    VariantContrast,
     analyse,
     declared_contrasts,
     make_ranks,
@@ -199,7 +199,7 @@ def _base(name: str, key: str, entries: Sequence[Entry], analysis: Analysis, ran
 
     def step(pair: tuple[str, str]) -> Step:
         found = compared[pair]
-        contrast = declared.get(pair) or Contrast(variant=pair[0], against=pair[1], change=_UNDECLARED)
+        contrast = declared.get(pair) or VariantContrast(variant=pair[0], against=pair[1], change=_UNDECLARED)
         href = f"compare/{kept.hrefs[_pair_name(found.variant, found.against)]}.html"
         return Step(
             contrast=contrast,
@@ -211,7 +211,7 @@ def _base(name: str, key: str, entries: Sequence[Entry], analysis: Analysis, ran
             declared=pair in declared,
         )
 
-    def steps(of: Sequence[Contrast]) -> tuple[Step, ...]:
+    def steps(of: Sequence[VariantContrast]) -> tuple[Step, ...]:
         return tuple(step((c.variant, c.against)) for c in of if (c.variant, c.against) in compared)
 
     rows = _Rows(analysis=analysis, ranks=ranks, kept=kept, columns=columns, entries=entries)

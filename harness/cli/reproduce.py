@@ -13,7 +13,7 @@ from harness.cli import options
 from harness.errors import HarnessError, near_names
 
 if TYPE_CHECKING:
-    from harness.reproduce import Beside
+    from harness.reproduce import PaperFigure
 
 STUDIES = ("feng2025",)
 
@@ -22,7 +22,8 @@ def reproduce(
     study: Annotated[str, typer.Argument(help="feng2025: the probing study that this project re-creates.")],
     base: options.BaseName = "princeton-nlp/Sheared-LLaMA-1.3B",
     variant: Annotated[
-        list[str] | None, typer.Option("--variant", help="Only this variant; repeatable (default: the paper's ladder).")
+        list[str] | None,
+        typer.Option("--variant", help="Only this variant; repeatable (default: those of the ladder)."),
     ] = None,
     tasks: options.Tasks = None,
     beside: Annotated[
@@ -46,8 +47,9 @@ def reproduce(
     from harness.cli.screen import RunScreen, err, prepare, print_json
 
     prepare()
+    from harness.compare import declared_contrasts
     from harness.encoder.placement import Placement
-    from harness.reproduce import LADDER, beside_paper
+    from harness.reproduce import compare_with_paper
     from harness.run import RunRequest, execute, plan_run
     from harness.store import Store
     from harness.suites.words import paper_names
@@ -59,7 +61,7 @@ def reproduce(
             raise HarnessError(f"the study has no task {name!r}; {near_names(name, paper_names())}")
     request = RunRequest(
         base=base,
-        variants=tuple(variant or LADDER),
+        variants=tuple(variant or declared_contrasts().rungs),
         suite="feng2025",
         tasks=wanted,
         data=tuple(options.stage_data(data).items()),
@@ -73,14 +75,14 @@ def reproduce(
         with RunScreen(0) as screen:
             screen.note(f"base {plan.base.name}: {sum(len(job.missing) for job in plan.jobs)} results to measure")
             execute(plan, store, screen, command=shlex.join(["harness", *sys.argv[1:]]))
-    found = beside_paper(store, base=plan.base.name, paper_base=paper, variants=request.variants)
+    found = compare_with_paper(store, base=plan.base.name, paper_base=paper, variants=request.variants)
     if as_json:
         print_json([asdict(row) for row in found])
         return
     _print(found, paper)
 
 
-def _print(found: list[Beside], paper: str) -> None:
+def _print(found: list[PaperFigure], paper: str) -> None:
     from harness.cli.screen import out, table
     from harness.reproduce import in_lines
 
@@ -95,7 +97,7 @@ def _print(found: list[Beside], paper: str) -> None:
     print("The paper has no row for the mask alone (bidir); its figures carry no interval.")
 
 
-def _write(row: Beside | None) -> str:
+def _write(row: PaperFigure | None) -> str:
     if row is None:
         return "–"
     ends = "" if row.low is None or row.high is None else f" ({row.low:.3f}–{row.high:.3f})"

@@ -2,7 +2,7 @@
 
 from harness.compare.analysis import Analysis, Progress, analyse, compare, compare_each
 from harness.compare.cells import Cell, cells
-from harness.compare.contrasts import Contrast, Contrasts, declared_contrasts
+from harness.compare.contrasts import Contrasts, VariantContrast, declared_contrasts
 from harness.compare.deciding import Needs, needs
 from harness.compare.entries import Entry, current_entries, find_entry
 from harness.compare.flips import Flip, Flips, flips
@@ -23,7 +23,6 @@ __all__ = [
     "Analysis",
     "Cell",
     "Comparison",
-    "Contrast",
     "Contrasts",
     "Entry",
     "Family",
@@ -38,6 +37,7 @@ __all__ = [
     "TaskComparison",
     "TaskName",
     "TaskScore",
+    "VariantContrast",
     "Verdict",
     "analyse",
     "cells",

@@ -1,9 +1,9 @@
-"""The declared contrasts: contrasts.yaml, read and checked."""
+"""The declared contrasts: the steps of the packaged model cards, and contrasts.yaml, read and checked."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -11,12 +11,13 @@ from typing import Any
 
 import yaml
 
+from harness.cards import ladder, load_cards
 from harness.errors import HarnessError
 from harness.metrics import get_metric
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contrast:
+class VariantContrast:
     """A comparison of two variants on the same base; `change` says what tells them apart."""
 
     variant: str
@@ -29,19 +30,20 @@ class Contrasts:
     """What was declared before looking: `alpha` is the family-wise error rate of each family (contrasts.yaml).
 
     `equivalence` (differences that count as none) and `loss` (those that the regression gate lets pass) hold margins
-    by metric, in the unit of a stored score (an accuracy of 0.01 is one point); `sha256` names the text that was read.
+    by metric, in the unit of a stored score (an accuracy of 0.01 is one point). `sha256` is of the text that was
+    read and of the steps of the ladder.
     """
 
     alpha: float
-    headline: Contrast
-    ladder: tuple[Contrast, ...]
-    controls: tuple[Contrast, ...]
+    headline: VariantContrast
+    ladder: tuple[VariantContrast, ...]
+    controls: tuple[VariantContrast, ...]
     equivalence: Mapping[str, float] = field(default_factory=dict)
     loss: Mapping[str, float] = field(default_factory=dict)
     sha256: str = ""
 
     @property
-    def declared(self) -> tuple[Contrast, ...]:
+    def declared(self) -> tuple[VariantContrast, ...]:
         """The first family: the headline, the steps of the ladder, the controls."""
         steps = (*self.ladder, *self.controls)
         named = {(step.variant, step.against) for step in steps}
@@ -53,8 +55,13 @@ class Contrasts:
 
     @property
     def root(self) -> str:
-        """The variant at the foot of the ladder."""
+        """The causal base: the variant that the ladder starts from."""
         return self.ladder[0].against
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """The variants of the ladder, the causal base first."""
+        return (self.root, *dict.fromkeys(step.variant for step in self.ladder))
 
     def order(self, variants: Iterable[str]) -> list[str]:
         """Sort variants as declared, ladder first, then controls; the undeclared come last by name."""
@@ -63,43 +70,57 @@ class Contrasts:
         place = {name: i for i, name in reversed(list(enumerate(declared)))}
         return sorted(set(variants), key=lambda name: (place.get(name, len(declared)), name))
 
-    def headline_among(self, present: Collection[str]) -> Contrast | None:
+    def headline_among(self, present: Collection[str]) -> VariantContrast | None:
         """Return the declared headline, or the highest step among `present` variants against the root."""
         if {self.headline.variant, self.headline.against} <= set(present):
             return self.headline
         reached = [step.variant for step in (*self.controls, *self.ladder) if step.variant in present]
         if self.root not in present or not reached:
             return None
-        return Contrast(variant=reached[-1], against=self.root)
+        return VariantContrast(variant=reached[-1], against=self.root)
 
 
 @cache
 def declared_contrasts() -> Contrasts:
-    """Return the packaged contrasts."""
-    return parse_contrasts((files("harness.compare") / "contrasts.yaml").read_text("utf-8"))
+    """Return the packaged contrasts.
+
+    Cards in the working directory declare nothing: a variant of your own does not change the family of the others.
+    """
+    steps = [
+        VariantContrast(variant=card.variant, against=str(card.step_from), change=card.change or card.title)
+        for card in ladder(load_cards(packaged=True))
+    ]
+    return parse_contrasts((files("harness.compare") / "contrasts.yaml").read_text("utf-8"), steps=steps)
 
 
-def parse_contrasts(text: str) -> Contrasts:
-    """Read contrasts from YAML; raise HarnessError for a field that is missing, unknown or wrong."""
+def parse_contrasts(text: str, *, steps: Sequence[VariantContrast]) -> Contrasts:
+    """Read contrasts from YAML; `steps` are those of the ladder.
+
+    Raises HarnessError for a field that is missing, unknown or wrong, and for a ladder without a step.
+    """
     data = yaml.safe_load(text)
     try:
         margins = dict(data.pop("margins", {}))
         contrasts = Contrasts(
             **{
                 **data,
-                "headline": Contrast(**data["headline"]),
-                "ladder": tuple(Contrast(**step) for step in data["ladder"]),
-                "controls": tuple(Contrast(**step) for step in data["controls"]),
+                "headline": VariantContrast(**data["headline"]),
+                "ladder": tuple(steps),
+                "controls": tuple(VariantContrast(**control) for control in data["controls"]),
                 "equivalence": _margins(margins.pop("equivalence", {})),
                 "loss": _margins(margins.pop("loss", {})),
-                "sha256": hashlib.sha256(text.encode()).hexdigest(),
+                "sha256": hashlib.sha256(
+                    text.encode() + repr([(s.variant, s.against) for s in steps]).encode()
+                ).hexdigest(),
                 **margins,
             }
         )
     except (TypeError, KeyError) as error:
         raise HarnessError(f"contrasts.yaml has an unknown or missing field: {error}") from None
-    if not 0 < contrasts.alpha < 1 or not contrasts.ladder:
-        raise HarnessError("contrasts.yaml needs an alpha between 0 and 1 and at least one step of the ladder")
+    if not 0 < contrasts.alpha < 1:
+        raise HarnessError(f"contrasts.yaml: alpha has to be a number between 0 and 1, not {contrasts.alpha!r}")
+    if not contrasts.ladder:
+        raise HarnessError("no model card of the package names another one as step_from; the ladder needs a step")
     return contrasts
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.cards import load_cards
 from harness.compare import (
     Analysis,
     analyse,
@@ -24,6 +25,7 @@ from harness.errors import HarnessError
 from harness.records import Run
 from harness.store import Store
 from tests.factory import TASKS, FakeTask, add_system, ladder_store, one_transaction, result_of
+from tests.test_cards import write_card
 
 FEW = 300
 
@@ -249,7 +251,19 @@ def test_task_labels() -> None:
 
 
 def test_declared_contrasts() -> None:
+    """The family of the declared claims is exactly this one, in this order: it was declared before any result."""
     contrasts = declared_contrasts()
+    assert [f"{c.variant} - {c.against}: {c.change}" for c in contrasts.declared] == [
+        "bidir-supcon - causal: ",
+        "bidir - causal: attention made bidirectional, nothing trained",
+        "bidir-mntp - bidir: masked next-token prediction (MNTP)",
+        "bidir-simcse - bidir-mntp: unsupervised SimCSE",
+        "bidir-supcon - bidir-mntp: supervised contrastive training",
+        "causal-simcse - causal: SimCSE without the change of attention",
+        "causal-supcon - causal: supervised contrastive training without the change of attention",
+        "bidir - random: pretrained weights in place of random ones",
+    ]
+    assert contrasts.rungs == ("causal", "bidir", "bidir-mntp", "bidir-simcse", "bidir-supcon")
     steps = [(c.against, c.variant) for c in contrasts.ladder]
     assert steps[0] == ("causal", "bidir")
     for i, (against, _) in enumerate(steps[1:], 1):
@@ -259,8 +273,23 @@ def test_declared_contrasts() -> None:
     assert found is not None
     assert (found.variant, found.against) == ("bidir-mntp", "causal")
     assert contrasts.headline_among(["bidir"]) is None
+    text = "alpha: 0.05\nheadline: {variant: a, against: b}\ncontrols: []"
     with pytest.raises(HarnessError, match="unknown or missing"):
-        parse_contrasts("alpha: 0.05\nladder: []\nfoo: 1\nheadline: {variant: a, against: b}\ncontrols: []")
+        parse_contrasts(f"{text}\nfoo: 1", steps=contrasts.ladder)
+    with pytest.raises(HarnessError, match="the ladder needs a step"):
+        parse_contrasts(text, steps=())
+    assert (
+        parse_contrasts(text, steps=contrasts.ladder).sha256 != parse_contrasts(text, steps=contrasts.ladder[:1]).sha256
+    )
+
+
+def test_a_card_of_ones_own_declares_nothing() -> None:
+    """The family of the others stays as it is: their p values do not depend on the working directory."""
+    before = declared_contrasts()
+    write_card(Path("model_cards"), "ninth", "step_from: causal\n")
+    assert "ninth" in load_cards()
+    declared_contrasts.cache_clear()
+    assert declared_contrasts() == before
 
 
 def test_runs_under_way_count(store: Store) -> None:

@@ -21,7 +21,7 @@ from harness.compare import (
     scope,
     sentence,
 )
-from harness.compare.contrasts import parse_contrasts
+from harness.compare.contrasts import VariantContrast, parse_contrasts
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
 from harness.outcomes import NoiseFloor, TaskKey, TaskResult, make_outcomes
@@ -297,15 +297,16 @@ def test_margins_are_points_and_the_file_has_a_name() -> None:
     assert contrasts.loss["bits_per_byte"] == 0.01
     assert contrasts.equivalence_margin("v_measure") is None
     assert len(contrasts.sha256) == 64
-    text = "alpha: 0.05\nladder: [{variant: a, against: b}]\nheadline: {variant: a, against: b}\ncontrols: []\n"
-    assert parse_contrasts(text).declared == (contrasts.headline.__class__(variant="a", against="b"),)
+    text = "alpha: 0.05\nheadline: {variant: a, against: b}\ncontrols: []\n"
+    steps = [VariantContrast(variant="a", against="b")]
+    assert parse_contrasts(text, steps=steps).declared == tuple(steps)
     for bad, words in (
         ("margins: {equivalence: {accuracy: 0}}", "the margin of accuracy has to be a number above 0"),
         ("margins: {equivalence: {acuracy: 1}}", "did you mean accuracy"),
         ("margins: {tolerance: {accuracy: 1}}", "unknown or missing field"),
     ):
         with pytest.raises(HarnessError, match=words):
-            parse_contrasts(text + bad)
+            parse_contrasts(text + bad, steps=steps)
 
 
 def test_a_query_reads_and_never_writes(store: Store) -> None:

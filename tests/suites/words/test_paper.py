@@ -11,7 +11,7 @@ import pytest
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.probes.mlp import MlpRecipe
-from harness.reproduce import beside_paper, other_metrics
+from harness.reproduce import compare_with_paper, other_metrics
 from harness.run import RunRequest, execute, plan_run
 from harness.store import Store
 from harness.suites.words import PAPER_TASKS, paper, paper_entry
@@ -87,7 +87,7 @@ def test_a_study_is_measured_and_set_beside_its_figures(
     execute(plan, store, Ear(), command="test")
     assert store.scores().empty
     assert all(check.ok for check in store.verify())
-    found = beside_paper(store, base=plan.base.name, paper_base="Llama-2-7B")
+    found = compare_with_paper(store, base=plan.base.name, paper_base="Llama-2-7B")
     assert len(found) == 2 * 4
     (row,) = [r for r in found if r.metric == "Pearson" and r.probe == "linear"]
     asked = {"probe": "linear", "metric": "Pearson", "model": "Llama-2-7B"}
@@ -99,5 +99,5 @@ def test_a_study_is_measured_and_set_beside_its_figures(
     outcomes = outcomes.assign(predicted_score=outcomes["gold_score"])
     assert other_metrics(outcomes) == pytest.approx({"Spearman": 1.0, "MSE": 0.0, "R2": 1.0})
     with pytest.raises(HarnessError, match="none of the paper's tasks on base elsewhere"):
-        beside_paper(store, base="elsewhere", paper_base="Llama-2-7B")
+        compare_with_paper(store, base="elsewhere", paper_base="Llama-2-7B")
     assert np.isfinite([r.ours for r in found]).all()
