@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.calibration.report import CalibrationReport
 from harness.compare import (
     Comparison,
     Contrasts,
@@ -18,7 +19,6 @@ from harness.compare import (
 )
 from harness.contamination import TaskOverlap
 from harness.records import Run, StageRecord, System
-from harness.stats import Report
 from harness.suites.retention import TASK_TYPE as RETENTION
 from leaderboard.history import Past
 from leaderboard.signatures import Signature
@@ -191,5 +191,5 @@ class Site:
     stages: Mapping[str, StageRecord]
     undeclared: int  # runs that were measured before this declaration, or under another
     newest: str  # date of the newest score: the site's own date would change its bytes
-    calibration: Report | None  # the last report of `harness calibrate`
+    calibration: CalibrationReport | None  # the last report of `harness calibrate`
     calibrated: str  # its date, or empty

@@ -6,9 +6,10 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 
+from harness.calibration.report import Rate
 from harness.compare import TaskScore
 from harness.metrics import get_metric
-from harness.stats import DrawSpread, Interval, Rate
+from harness.stats import DrawSpread, Interval
 
 NONE = "–"
 _SLUG_LENGTH = 60

@@ -8,6 +8,7 @@ from itertools import combinations
 
 import pandas as pd
 
+from harness.calibration.report import CalibrationReport
 from harness.compare import (
     Analysis,
     Contrasts,
@@ -28,7 +29,6 @@ from harness.compare import (
 )
 from harness.contamination import TaskOverlap, by_task
 from harness.records import Overlap, Run, System
-from harness.stats import Report
 from harness.store import Store
 from leaderboard import text
 from leaderboard.history import make_history
@@ -120,7 +120,7 @@ def make_site(
         stages=store.stages(),
         undeclared=sum(run.provenance.get("contrasts") != contrasts.sha256 for run in kept.runs.values()),
         newest=f"{scores['measured_at'].max():%Y-%m-%d %H:%M} UTC",
-        calibration=None if calibration is None else Report.from_json(calibration[0]),
+        calibration=None if calibration is None else CalibrationReport.from_json(calibration[0]),
         calibrated="" if calibration is None else f"{calibration[1]:%Y-%m-%d}",
     )
 

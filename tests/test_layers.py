@@ -20,7 +20,14 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("harness.suites", "harness.store"),
     ("harness.systems", "harness.compare"),
     (
-        *("harness.noise", "harness.run", "harness.doctor", "harness.export", "harness.reference", "harness.calibrate"),
+        *(
+            "harness.noise",
+            "harness.run",
+            "harness.doctor",
+            "harness.export",
+            "harness.reference",
+            "harness.calibration",
+        ),
         *("harness.interchange", "harness.reproduce"),
     ),
     ("harness.gate",),
@@ -31,6 +38,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
 # What a room may not import from outside: statistics know no torch, mteb or DuckDB; only the store speaks SQL.
 FORBIDDEN = {
     "harness.stats": {"torch", "mteb", "duckdb", "pandas", "transformers", "sentence_transformers"},
+    "harness.calibration": {"torch", "mteb", "duckdb"},
     "leaderboard": {"torch", "mteb", "duckdb", "transformers", "sentence_transformers"},
     "harness.compare": {"torch", "mteb", "duckdb"},
     "harness.mini": {"mteb", "duckdb", "sentence_transformers"},

@@ -9,8 +9,7 @@ import typer
 from harness.cli import options
 
 if TYPE_CHECKING:
-    from harness.stats import Cell, Report
-    from harness.stats.cases import Rate
+    from harness.calibration.report import CalibrationCell, CalibrationReport, Rate
 
 
 def calibrate(
@@ -25,7 +24,7 @@ def calibrate(
     On synthetic outcomes and on those in the database, where the report is stored for the page. Exit code 1 if a
     method leaves the bounds where it claims validity: type-I error 3.5 to 6.5 %, coverage 93 to 97 %.
     """
-    from harness.calibrate import run_calibration
+    from harness.calibration.run import run_calibration
     from harness.cli.screen import CountScreen, err, out, print_json
     from harness.store import Store
 
@@ -43,7 +42,7 @@ def calibrate(
         raise typer.Exit(1)
 
 
-def _table(report: Report) -> object:
+def _table(report: CalibrationReport) -> object:
     from harness.cli.screen import table
 
     headers = ("method", "design", "type I", "coverage", "power", "effect", "claimed")
@@ -66,13 +65,13 @@ def _rate(rate: Rate | None) -> str:
     return "–" if rate is None else f"{100 * rate.value:.1f} ± {100 * rate.se:.1f}"
 
 
-def _claim(cell: Cell) -> str:
+def _claim(cell: CalibrationCell) -> str:
     if not cell.claimed:
         return f"no: {cell.why}"
     return "yes" if cell.kept else "yes, and OUT OF BOUNDS"
 
 
-def _sentence(report: Report) -> str:
+def _sentence(report: CalibrationReport) -> str:
     claimed = [cell for cell in report.cells if cell.claimed]
     kept = len(claimed) - len(report.broken)
     return (

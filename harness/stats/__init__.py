@@ -6,12 +6,10 @@ resampled, flipped and counted for the degrees of freedom. What cannot be estima
 The way through: answers ─▶ `mean_contributions` / `correlation_contributions` (what each unit adds) and
 `make_contrast` (which columns, which seeds) ─▶ `mean_effects`, `correlation_effects` (one task) ─▶
 `joint_statistics`, `max_t` (a family) ─▶ `decide` (verdicts) ─▶ `rank_sets`, `compact_letters`. Over tasks:
-`across_tasks`, `replicability`. Does it hold: `calibrate`.
+`across_tasks`, `replicability`. Does it hold: `harness.calibration`.
 """
 
 from harness.stats.across import ENOUGH_TASKS, AcrossTasks, across_tasks
-from harness.stats.calibration import Cell, Report, calibrate
-from harness.stats.cases import Case, Rate
 from harness.stats.conjunction import Replicability, one_sided, partial_conjunction_p, replicability
 from harness.stats.contrast import Contrast, make_contrast
 from harness.stats.contributions import (
@@ -27,15 +25,11 @@ from harness.stats.effects import correlation_effects, crossed_effect, mean_effe
 from harness.stats.equivalence import Equivalence, NonInferiority, equivalence_test, non_inferiority_test
 from harness.stats.estimate import Components, Estimate, Interval
 from harness.stats.families import benjamini_hochberg, holm
-from harness.stats.grid import synthetic_grid
-from harness.stats.hierarchical import hierarchical_interval
 from harness.stats.joint import JointStatistics, JointTask, joint_statistics
 from harness.stats.letters import compact_letters
 from harness.stats.maxt import max_t
 from harness.stats.mcnemar import McNemar, mcnemar_test
 from harness.stats.means import mean_estimates, weighted_mean
-from harness.stats.multibootstrap import MultiBootstrap, multi_bootstrap
-from harness.stats.outcome_cases import outcome_cases
 from harness.stats.power import examples_needed, minimum_detectable_effect, power_of, seeds_needed
 from harness.stats.ranks import RankSet, rank_sets
 from harness.stats.signflip import SignFlip, sign_flip_test
@@ -45,8 +39,6 @@ from harness.stats.welch import Welch, welch_test
 __all__ = [
     "ENOUGH_TASKS",
     "AcrossTasks",
-    "Case",
-    "Cell",
     "Components",
     "Contrast",
     "Contributions",
@@ -58,18 +50,14 @@ __all__ = [
     "JointStatistics",
     "JointTask",
     "McNemar",
-    "MultiBootstrap",
     "NonInferiority",
     "RankSet",
-    "Rate",
     "Replicability",
-    "Report",
     "SignFlip",
     "Verdict",
     "Welch",
     "across_tasks",
     "benjamini_hochberg",
-    "calibrate",
     "compact_letters",
     "correlation_contributions",
     "correlation_effects",
@@ -79,7 +67,6 @@ __all__ = [
     "equivalence_test",
     "examples_needed",
     "fully_crossed",
-    "hierarchical_interval",
     "holm",
     "joint_statistics",
     "make_contrast",
@@ -89,10 +76,8 @@ __all__ = [
     "mean_effects",
     "mean_estimates",
     "minimum_detectable_effect",
-    "multi_bootstrap",
     "non_inferiority_test",
     "one_sided",
-    "outcome_cases",
     "partial_conjunction_p",
     "power_of",
     "rank_sets",
@@ -101,7 +86,6 @@ __all__ = [
     "seeds_needed",
     "sign_flip_test",
     "smooth_effects",
-    "synthetic_grid",
     "task_contributions",
     "weighted_mean",
     "welch_test",

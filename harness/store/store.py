@@ -147,7 +147,7 @@ class Store(StoreReader):
                 )
 
     def add_calibration(self, report: Mapping[str, Any]) -> None:
-        """Store a report of `harness calibrate` (harness.stats.Report.to_json)."""
+        """Store a report of `harness calibrate` (CalibrationReport.to_json)."""
         with self._writing() as connection:
             connection.execute("INSERT INTO calibration VALUES (?, ?)", [to_json(report), columns.naive(now())])
 

@@ -18,11 +18,11 @@ from harness.stats.units import FloatArray
 
 Outcome = Literal["accuracy", "score", "spearman"]
 _NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
-_POPULATION = 100_000
+_LARGE = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class World:
+class Population:
     """Two systems on one task; standard deviations are latent. `units` below `examples` makes clusters.
 
     `system` is the standard deviation of system × unit, `noise` that of seed × example: with one seed the two
@@ -53,53 +53,55 @@ class Sample:
     unit: np.ndarray
 
 
-def sample(world: World, *, shift: float = 0.0, rng: np.random.Generator) -> Sample:
+def sample(population: Population, *, shift: float = 0.0, rng: np.random.Generator) -> Sample:
     """Draw one data set; `shift` is added to the first system's skill (`truth` says what that is worth)."""
-    unit = np.arange(world.examples) % world.units
-    gold = _gold(world, rng) if world.outcome == "spearman" else None
-    shared = rng.normal(0, world.shared, world.units)[unit][:, None, None]
+    unit = np.arange(population.examples) % population.units
+    gold = _gold(population, rng) if population.outcome == "spearman" else None
+    shared = rng.normal(0, population.shared, population.units)[unit][:, None, None]
     sides = []
     for extra in (shift, 0.0):
-        skill = world.level + extra + rng.normal(0, world.seed, world.seeds)[None, :, None]
-        latent = shared + rng.normal(0, world.system, world.units)[unit][:, None, None]
+        skill = population.level + extra + rng.normal(0, population.seed, population.seeds)[None, :, None]
+        latent = shared + rng.normal(0, population.system, population.units)[unit][:, None, None]
         latent = latent + (skill if gold is None else skill * gold[:, None, None])
-        if world.draws > 1:
-            latent = latent + rng.normal(0, world.draw, world.draws)
-        latent = latent + rng.normal(0, world.noise, (world.examples, world.seeds, world.draws))
-        sides.append((latent > 0).astype(np.float64) if world.outcome == "accuracy" else latent)
+        if population.draws > 1:
+            latent = latent + rng.normal(0, population.draw, population.draws)
+        latent = latent + rng.normal(0, population.noise, (population.examples, population.seeds, population.draws))
+        sides.append((latent > 0).astype(np.float64) if population.outcome == "accuracy" else latent)
     return Sample(first=sides[0], second=sides[1], gold=gold, unit=unit)
 
 
-def truth(world: World, *, shift: float) -> float:
+def truth(population: Population, *, shift: float) -> float:
     """Return the true difference of the two systems over examples, seeds and draws."""
-    if world.outcome == "score":
+    if population.outcome == "score":
         return shift
-    if world.outcome == "accuracy":
-        spread = np.sqrt(world.shared**2 + world.system**2 + world.seed**2 + world.draw**2 + world.noise**2)
-        return float(stats.norm.cdf((world.level + shift) / spread) - stats.norm.cdf(world.level / spread))
+    if population.outcome == "accuracy":
+        spread = np.sqrt(
+            population.shared**2 + population.system**2 + population.seed**2 + population.draw**2 + population.noise**2
+        )
+        return float(stats.norm.cdf((population.level + shift) / spread) - stats.norm.cdf(population.level / spread))
     if shift == 0:
         return 0.0
     rng = np.random.default_rng(0)
-    gold = _gold(world, rng, n=_POPULATION)
-    rest = rng.normal(0, np.sqrt(world.shared**2 + world.system**2 + world.noise**2), _POPULATION)
+    gold = _gold(population, rng, n=_LARGE)
+    rest = rng.normal(0, np.sqrt(population.shared**2 + population.system**2 + population.noise**2), _LARGE)
     weights = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
-    nodes = zip(_NODES * world.seed, weights, strict=True) if world.seed > 0 else [(0.0, 1.0)]
+    nodes = zip(_NODES * population.seed, weights, strict=True) if population.seed > 0 else [(0.0, 1.0)]
     return float(
         sum(
-            w * (_rho(gold, world.level + shift + node, rest) - _rho(gold, world.level + node, rest))
+            w * (_rho(gold, population.level + shift + node, rest) - _rho(gold, population.level + node, rest))
             for node, w in nodes
         )
     )
 
 
-def shift_for(world: World, effect: float) -> float:
+def shift_for(population: Population, effect: float) -> float:
     """Return the shift of skill that makes a true difference of `effect`, by bisection."""
     low, high = 0.0, 0.5
-    while truth(world, shift=high) < effect and high < 64:
+    while truth(population, shift=high) < effect and high < 64:
         low, high = high, 2 * high
-    for _ in range(10 if world.outcome == "spearman" else 40):
+    for _ in range(10 if population.outcome == "spearman" else 40):
         middle = (low + high) / 2
-        low, high = (middle, high) if truth(world, shift=middle) < effect else (low, middle)
+        low, high = (middle, high) if truth(population, shift=middle) < effect else (low, middle)
     return (low + high) / 2
 
 
@@ -107,6 +109,6 @@ def _rho(gold: FloatArray, slope: float, rest: FloatArray) -> float:
     return mid_rank_correlation(gold, slope * gold + rest)
 
 
-def _gold(world: World, rng: np.random.Generator, *, n: int | None = None) -> FloatArray:
-    gold = rng.normal(size=world.examples if n is None else n)
-    return np.round(gold * 1.5) / 1.5 if world.ties else gold
+def _gold(population: Population, rng: np.random.Generator, *, n: int | None = None) -> FloatArray:
+    gold = rng.normal(size=population.examples if n is None else n)
+    return np.round(gold * 1.5) / 1.5 if population.ties else gold

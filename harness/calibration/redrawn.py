@@ -8,23 +8,24 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from harness.calibration.cases import EFFECT, CalibrationCase, error_rates
+from harness.calibration.population import Sample
+from harness.calibration.replicates import Replicates, one_seed_correlations, one_seed_means, pair_of, replicates_of
+from harness.calibration.report import ErrorRates
 from harness.errors import HarnessError
-from harness.stats.cases import Case, Measured, hits, rejections
 from harness.stats.contrast import make_contrast
 from harness.stats.contributions import Contributions, correlation_contributions, mean_contributions
 from harness.stats.crossed import spread
 from harness.stats.effects import crossed_effect, layouts
 from harness.stats.midranks import mid_rank_correlation
-from harness.stats.trials import Trials, one_seed_correlations, one_seed_means, pair_of, trials_of
 from harness.stats.units import FloatArray, finite, partition
-from harness.stats.worlds import Sample
 
 # by the synthetic cells: with fewer the p values of right and wrong are too coarse for 5 %, on the safe side
 ENOUGH_UNITS = 50
 ENOUGH_MOVING = 80
 
 
-def outcome_cases(
+def redrawn_cases(
     name: str,
     first: ArrayLike,
     second: ArrayLike,
@@ -32,7 +33,7 @@ def outcome_cases(
     metric: Literal["accuracy", "spearman"],
     gold: ArrayLike | None = None,
     units: ArrayLike | None = None,
-) -> list[Case]:
+) -> list[CalibrationCase]:
     """Return the cells for two systems on one measured task.
 
     `first` and `second` (n, seeds) hold right and wrong, or predicted scores with `gold` (n,). One cell for
@@ -50,7 +51,7 @@ def outcome_cases(
     why = f"{unit.count} units" if unit.count < ENOUGH_UNITS else ""
     if truth is None and unit.count == len(a) and moving < ENOUGH_MOVING:
         why = f"the two differ on {moving} examples: p is coarse, on the safe side"
-    made: list[Case] = [
+    made: list[CalibrationCase] = [
         RedrawnCase(
             method="sign flips, bootstrap-t" if truth is None else "resampling of pairs, BCa",
             design=f"outcomes of {name}, one seed",
@@ -58,7 +59,6 @@ def outcome_cases(
             second=b[:, 0],
             gold=truth,
             unit=unit.code,
-            claimed=not why,
             why=why,
             times=4 if truth is None else 1,
         )
@@ -76,7 +76,6 @@ def outcome_cases(
                 method="seeds × examples",
                 design=f"outcomes of {name}, {seeds} seeds",
                 table=table,
-                claimed=seeds >= 5,
                 why="" if seeds >= 5 else "fewer than 5 seeds",
             )
         )
@@ -84,35 +83,29 @@ def outcome_cases(
 
 
 @dataclass(frozen=True, kw_only=True)
-class RedrawnCase:
+class RedrawnCase(CalibrationCase):
     """One seed. A/A: units redrawn, the two systems swapped at random on each. Effect: redrawn as they are,
     so that the difference in the data is the truth. `times` as many replicates as asked for, where they are cheap:
     p of right and wrong is coarse and its level somewhat below 5 %, so few replicates do not tell it from 3.5 %.
     """
 
-    method: str
-    design: str
     first: FloatArray
     second: FloatArray
     gold: FloatArray | None
     unit: np.ndarray
-    claimed: bool = True
-    why: str = ""
     times: int = 1
 
-    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> Measured:
+    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
         """Run the cell."""
         count = self.times * replicates
 
-        def run(*, swap: bool) -> Trials:
+        def run(*, swap: bool) -> Replicates:
             runner = one_seed_means if self.gold is None else one_seed_correlations
             return runner(lambda r: self._redraw(r, swap=swap), replicates=count, resamples=resamples, rng=rng)
 
         null, moved = run(swap=True), run(swap=False)
         effect = self._difference()
-        return Measured(
-            type_one=rejections(null.p), coverage=hits(moved, effect), power=rejections(moved.p), effect=effect
-        )
+        return error_rates(null, moved, effect=effect)
 
     def _difference(self) -> float:
         if self.gold is None:
@@ -146,18 +139,14 @@ class RedrawnCase:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RedrawnSeedsCase:
+class RedrawnSeedsCase(CalibrationCase):
     """Seeds: units are redrawn, seed effects are normal with the variance found, seed × unit parts keep their
     size and change sign with the seed. The truth is 0, or what is added.
     """
 
-    method: str
-    design: str
     table: Contributions
-    claimed: bool = True
-    why: str = ""
 
-    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> Measured:
+    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
         """Run the cell; nothing is resampled within a replicate."""
         seeds = self.table.value_kd.shape[0] // 2
         groups = layouts(self.table, pair_of(seeds, paired=True))
@@ -167,7 +156,7 @@ class RedrawnSeedsCase:
         item = part_us.mean(axis=1, keepdims=True)
         se = float(np.sqrt(found.variance))
 
-        def run(effect: float) -> Trials:
+        def run(effect: float) -> Replicates:
             estimates = []
             contrast = make_contrast(dict(zip(range(seeds), range(seeds), strict=True)), columns=seeds)
             for _ in range(replicates):
@@ -175,9 +164,7 @@ class RedrawnSeedsCase:
                 flips = rng.choice([-1.0, 1.0], seeds)
                 values = item[rows] + (part_us - item)[rows] * flips + rng.normal(0, seed_sd, seeds) + effect
                 estimates.append(crossed_effect(mean_contributions(values), contrast))
-            return trials_of(estimates)
+            return replicates_of(estimates)
 
-        null, moved = run(0.0), run(2.8 * se)
-        return Measured(
-            type_one=rejections(null.p), coverage=hits(moved, 2.8 * se), power=rejections(moved.p), effect=2.8 * se
-        )
+        null, moved = run(0.0), run(EFFECT * se)
+        return error_rates(null, moved, effect=EFFECT * se)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from harness.calibration.cases import CalibrationCase
+from harness.calibration.grid import synthetic_grid
+from harness.calibration.redrawn import redrawn_cases
+from harness.calibration.report import CalibrationCell, CalibrationReport
 from harness.compare.aligned import Aligned, align
 from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import Entry, current_entries
-from harness.stats import Case, Report, calibrate, outcome_cases, synthetic_grid
 from harness.store import Store
 
 REPLICATES = 2_000
@@ -21,19 +25,52 @@ _QUICK_PAIRS = 300  # examples of a correlation in a quick calibration: each rep
 
 def run_calibration(
     store: Store, *, quick: bool, seed: int = 0, progress: Callable[[int, int, str], None] | None = None
-) -> Report:
+) -> CalibrationReport:
     """Calibrate every method on the synthetic grid and on the outcomes in `store`, and store the report there."""
     store.ready()
     cases = synthetic_grid(quick=quick)
     cases += store_cases(store, quick=quick)
-    report = calibrate(
-        cases, rng=np.random.default_rng(seed), replicates=REPLICATES, resamples=RESAMPLES, progress=progress
-    )
+    report = calibrate(cases, rng=np.random.default_rng(seed), progress=progress)
     store.add_calibration(report.to_json())
     return report
 
 
-def store_cases(store: Store, *, quick: bool) -> list[Case]:
+def calibrate(
+    cases: Sequence[CalibrationCase],
+    *,
+    rng: np.random.Generator,
+    replicates: int = REPLICATES,
+    resamples: int = RESAMPLES,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> CalibrationReport:
+    """Run `cases` with `replicates` data sets each, without an effect and with one.
+
+    `resamples` are those within a replicate. Each case has a random stream of its own, so a cell does not
+    change with the cells before it. `progress` is called with how many are done, of how many, and what is next.
+    """
+    began = time.perf_counter()
+    cells = []
+    for i, (case, own) in enumerate(zip(cases, rng.spawn(len(cases)), strict=True)):
+        if progress is not None:
+            progress(i, len(cases), f"{case.method}: {case.design}")
+        start = time.perf_counter()
+        found = case.measure(replicates=replicates, resamples=resamples, rng=own)
+        cells.append(
+            CalibrationCell(
+                **vars(found),
+                method=case.method,
+                design=case.design,
+                claimed=case.claimed,
+                why=case.why,
+                seconds=time.perf_counter() - start,
+            )
+        )
+    return CalibrationReport(
+        cells=tuple(cells), replicates=replicates, resamples=resamples, seconds=time.perf_counter() - began
+    )
+
+
+def store_cases(store: Store, *, quick: bool) -> list[CalibrationCase]:
     """Return cells on measured outcomes: each declared step of the ladder on each base (`quick`: the headline alone).
 
     Tasks scored by accuracy or Spearman; of several draws the first, of units of unequal size none (a replicate
@@ -41,7 +78,7 @@ def store_cases(store: Store, *, quick: bool) -> list[Case]:
     """
     scores = store.scores()
     entries = [entry for entry in current_entries(store, scores=scores) if entry.kind == "variant"]
-    cases: list[Case] = []
+    cases: list[CalibrationCase] = []
     for base in sorted({entry.base for entry in entries}):
         here = {entry.variant: entry for entry in entries if entry.base == base}
         for first, second in _pairs(here, quick=quick):
@@ -74,7 +111,7 @@ def _cases(
     label: str,
     metric: Literal["accuracy", "spearman"],
     quick: bool,
-) -> Sequence[Case]:
+) -> Sequence[CalibrationCase]:
     outcomes = store.outcomes(results=columns)
     groups = align(outcomes[outcomes["trial"].eq(outcomes["trial"].min())], metric=metric)
     if len(groups) != 1:
@@ -89,7 +126,7 @@ def _cases(
     if rows is None:
         return []
     values = data.correct_nk if metric == "accuracy" else data.answer_nk
-    return outcome_cases(
+    return redrawn_cases(
         label,
         values[rows][:, chosen[0]],
         values[rows][:, chosen[1]],

@@ -10,29 +10,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import calibrate as room
-from harness.calibrate import store_cases
+from harness.calibration import run as room
+from harness.calibration.cases import CalibrationCase
+from harness.calibration.report import CalibrationReport, ErrorRates, Rate
+from harness.calibration.run import store_cases
 from harness.cli import main
-from harness.stats import Rate, Report
-from harness.stats.cases import Measured
 from harness.store import Store
 from leaderboard.build import build_site
 from tests.factory import TASKS, FakeTask, add_system
 
 
-@dataclass(frozen=True)
-class Fixed:
+@dataclass(frozen=True, kw_only=True)
+class Fixed(CalibrationCase):
     """A case whose error rate is known."""
 
     error: float
-    claimed: bool = True
     method: str = "a method"
     design: str = "<b>a design</b>"
-    why: str = ""
 
-    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> Measured:
+    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
         rate = Rate(value=self.error, se=0.005, replicates=replicates)
-        return Measured(type_one=rate, coverage=None, power=rate, effect=0.1)
+        return ErrorRates(type_one=rate, coverage=None, power=rate, effect=0.1)
 
 
 def call(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -45,8 +43,8 @@ def call(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
 @pytest.mark.parametrize(
     ("cases", "code", "said"),
     [
-        ([Fixed(0.05), Fixed(0.2, claimed=False, why="too few")], 0, "1 of 1 cells"),
-        ([Fixed(0.05), Fixed(0.07)], 1, "1 of 2 cells"),
+        ([Fixed(error=0.05), Fixed(error=0.2, why="too few")], 0, "1 of 1 cells"),
+        ([Fixed(error=0.05), Fixed(error=0.07)], 1, "1 of 2 cells"),
     ],
     ids=["kept", "broken"],
 )
@@ -62,7 +60,7 @@ def test_exit_code_table_and_stored_report(
     assert ("OUT OF BOUNDS" in shown) == bool(code)
     stored = Store("results.duckdb").calibration()
     assert stored is not None
-    report = Report.from_json(stored[0])
+    report = CalibrationReport.from_json(stored[0])
     assert report.replicates == 2_000
     assert [cell.type_one.value for cell in report.cells if cell.type_one] == [case.error for case in cases]
     assert call("--json", monkeypatch=monkeypatch) == code
@@ -75,7 +73,7 @@ def test_the_page_shows_the_last_report(tmp_path: Path, monkeypatch: pytest.Monk
     methods = build_site(store, tmp_path / "site", resamples=200).with_name("methods.html")
     assert "No calibration is stored" in methods.read_text("utf-8")
     for error in (0.05, 0.09):
-        monkeypatch.setattr(room, "synthetic_grid", lambda *, quick, error=error: [Fixed(error)])
+        monkeypatch.setattr(room, "synthetic_grid", lambda *, quick, error=error: [Fixed(error=error)])
         room.run_calibration(store, quick=True)
     build_site(store, tmp_path / "site", resamples=200)
     page = methods.read_text("utf-8")

@@ -5,110 +5,87 @@ The injected effect is 2.8 standard errors, what a two-sided test at 5 % should 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
+from harness.calibration.population import Population, Sample, sample, shift_for, truth
+from harness.calibration.replicates import Replicates, families, hierarchical, over_tasks
+from harness.calibration.report import ErrorRates, Rate
 from harness.stats.contrast import make_contrast
 from harness.stats.contributions import mean_contributions
 from harness.stats.equivalence import equivalence_test, non_inferiority_test
 from harness.stats.joint import JointTask
-from harness.stats.trials import Trials, families, hierarchical, over_tasks
 from harness.stats.units import FloatArray
-from harness.stats.worlds import Sample, World, sample, shift_for, truth
 
 ALPHA = 0.05
-_SIZES = 2.8  # effect in standard errors
+EFFECT = 2.8  # in standard errors
 _PILOT = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rate:
-    """A share of replicates with its Monte-Carlo standard error."""
-
-    value: float
-    se: float
-    replicates: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """Error rates of one cell. `type_one` is the family-wise error where the method adjusts for a family."""
-
-    type_one: Rate | None
-    coverage: Rate | None
-    power: Rate | None
-    effect: float | None
-
-
-class Case(Protocol):
-    """One cell of the grid. `claimed` says whether the method claims validity there, `why` why not."""
-
-    @property
-    def method(self) -> str: ...
-    @property
-    def design(self) -> str: ...
-    @property
-    def claimed(self) -> bool: ...
-    @property
-    def why(self) -> str: ...
-
-    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> Measured:
-        """Run the cell."""
-
-
-Runner = Callable[..., Trials]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskCase:
-    """A pair of systems on one simulated task; `times` as many replicates as asked for, where they are cheap."""
+class CalibrationCase(ABC):
+    """One cell of the grid: a method on a design. `why` says why the method claims no validity there."""
 
     method: str
     design: str
-    runner: Runner
-    world: World
-    claimed: bool = True
     why: str = ""
-    times: int = 1
 
-    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> Measured:
+    @property
+    def claimed(self) -> bool:
+        """Whether the method claims validity there."""
+        return not self.why
+
+    @abstractmethod
+    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
         """Run the cell."""
 
-        def run(shift: float, count: int) -> Trials:
+
+Runner = Callable[..., Replicates]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskCase(CalibrationCase):
+    """A pair of systems on one simulated task; `times` as many replicates as asked for, where they are cheap."""
+
+    runner: Runner
+    population: Population
+    times: int = 1
+
+    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
+        """Run the cell."""
+
+        def run(shift: float, count: int) -> Replicates:
             return self.runner(
-                lambda r: sample(self.world, shift=shift, rng=r), replicates=count, resamples=resamples, rng=rng
+                lambda r: sample(self.population, shift=shift, rng=r), replicates=count, resamples=resamples, rng=rng
             )
 
         null = run(0.0, self.times * replicates)
-        shift = shift_for(self.world, _SIZES * half_width(null) / 2)
-        effect = truth(self.world, shift=shift)
+        shift = shift_for(self.population, EFFECT * half_width(null) / 2)
+        effect = truth(self.population, shift=shift)
         moved = run(shift, self.times * replicates)
-        return Measured(
-            type_one=rejections(null.p), coverage=hits(moved, effect), power=rejections(moved.p), effect=effect
-        )
+        return error_rates(null, moved, effect=effect)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MarginCase:
+class MarginCase(CalibrationCase):
     """Equivalence, or the gate's one-sided test of a loss, at the edge of the margin and at no difference."""
 
-    method: str
-    design: str
     runner: Runner
-    world: World
+    population: Population
     gate: bool
-    claimed: bool = True
-    why: str = ""
 
-    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> Measured:
+    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
         """Run the cell: type I at a difference of exactly the margin; power at 0, or for the gate at twice it."""
 
         def p_values(shift: float, sign: float) -> FloatArray:
             run = self.runner(
-                lambda r: sample(self.world, shift=shift, rng=r), replicates=replicates, resamples=resamples, rng=rng
+                lambda r: sample(self.population, shift=shift, rng=r),
+                replicates=replicates,
+                resamples=resamples,
+                rng=rng,
             )
             tested = [replace(e, value=sign * e.value) for e in run.estimates]
             if self.gate:
@@ -117,12 +94,12 @@ class MarginCase:
                 found = [equivalence_test(e, margin=margin).p for e in tested]
             return np.array([np.nan if p is None else p for p in found])
 
-        pilot = self.runner(lambda r: sample(self.world, rng=r), replicates=_PILOT, resamples=resamples, rng=rng)
-        shift = shift_for(self.world, 3.3 * half_width(pilot) / 2)
-        margin = truth(self.world, shift=shift)
+        pilot = self.runner(lambda r: sample(self.population, rng=r), replicates=_PILOT, resamples=resamples, rng=rng)
+        shift = shift_for(self.population, 3.3 * half_width(pilot) / 2)
+        margin = truth(self.population, shift=shift)
         at_edge = p_values(shift, -1.0 if self.gate else 1.0)
-        far = shift_for(self.world, 2 * margin) if self.gate else 0.0
-        return Measured(
+        far = shift_for(self.population, 2 * margin) if self.gate else 0.0
+        return ErrorRates(
             type_one=rejections(at_edge),
             coverage=None,
             power=rejections(p_values(far, -1.0 if self.gate else 1.0)),
@@ -131,32 +108,26 @@ class MarginCase:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AcrossCase:
+class AcrossCase(CalibrationCase):
     """The mean over tasks of a pair of systems; standard deviations are of scores."""
 
-    method: str
-    design: str
     tasks: int
     seeds: int
     task_sd: float = 0.02
     seed_sd: float = 0.01
     noise_sd: float = 0.02
     heavy: bool = False
-    claimed: bool = True
-    why: str = ""
 
-    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> Measured:
+    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
         """Run the cell."""
 
-        def run(effect: float) -> Trials:
+        def run(effect: float) -> Replicates:
             return over_tasks(lambda r: self._scores(effect, r), replicates=replicates, resamples=resamples, rng=rng)
 
         null = run(0.0)
-        effect = _SIZES * half_width(null) / 2
+        effect = EFFECT * half_width(null) / 2
         moved = run(effect)
-        return Measured(
-            type_one=rejections(null.p), coverage=hits(moved, effect), power=rejections(moved.p), effect=effect
-        )
+        return error_rates(null, moved, effect=effect)
 
     def _scores(self, effect: float, rng: np.random.Generator) -> FloatArray:
         size = (self.tasks, 2, 1)
@@ -170,21 +141,17 @@ class AcrossCase:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HierarchicalCase:
+class HierarchicalCase(CalibrationCase):
     """The hierarchical bootstrap-t, coverage only: tasks differ in skill, seeds in all tasks alike."""
 
-    method: str
-    design: str
     tasks: int
     seeds: int
     examples: int = 100
-    claimed: bool = True
-    why: str = ""
 
-    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> Measured:
+    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
         """Run the cell; the effect is 0, the interval's misses are counted."""
         found = hierarchical(self._samples, replicates=replicates, resamples=resamples, rng=rng)
-        return Measured(type_one=None, coverage=hits(found, 0.0), power=None, effect=0.0)
+        return ErrorRates(type_one=None, coverage=hits(found, 0.0), power=None, effect=0.0)
 
     def _samples(self, rng: np.random.Generator) -> list[Sample]:
         seed = rng.normal(0, 0.1 if self.seeds > 1 else 0.0, (2, self.seeds))
@@ -207,24 +174,20 @@ class HierarchicalCase:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FamilyCase:
+class FamilyCase(CalibrationCase):
     """All pairs of systems on several tasks by max-T.
 
     Without `moved` the error is that under no effect at all, the power that with one system somewhat better.
     With `moved` systems far better the false hypotheses are found, and the error is that of the steps after.
     """
 
-    method: str
-    design: str
     tasks: int
     systems: int
     seeds: int
     examples: int = 200
     moved: int = 0
-    claimed: bool = True
-    why: str = ""
 
-    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> Measured:
+    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
         """Run the cell; power is the mean over the false hypotheses."""
         pairs = [(a, b) for a in range(self.systems) for b in range(a)]
 
@@ -241,7 +204,7 @@ class FamilyCase:
         if not self.moved:
             found, true_effect = rejected(1, 0.6)
             power = _mean_rate(found[:, true_effect])
-        return Measured(type_one=rate(np.any(errors[:, ~false], axis=1)), coverage=None, power=power, effect=None)
+        return ErrorRates(type_one=rate(np.any(errors[:, ~false], axis=1)), coverage=None, power=power, effect=None)
 
     def _draw(
         self, pairs: Sequence[tuple[int, int]], moved: int, skill: float, rng: np.random.Generator
@@ -272,14 +235,21 @@ def rejections(p: FloatArray) -> Rate:
     return rate(np.nan_to_num(p, nan=1.0) <= ALPHA)
 
 
-def hits(trials: Trials, value: float) -> Rate:
+def error_rates(null: Replicates, moved: Replicates, *, effect: float) -> ErrorRates:
+    """Return type I of the replicates without a difference; coverage and power of those with `effect`."""
+    return ErrorRates(
+        type_one=rejections(null.p), coverage=hits(moved, effect), power=rejections(moved.p), effect=effect
+    )
+
+
+def hits(found: Replicates, value: float) -> Rate:
     """Return how often the interval holds `value`; no interval is a miss."""
-    return rate((trials.low <= value) & (value <= trials.high))
+    return rate((found.low <= value) & (value <= found.high))
 
 
-def half_width(trials: Trials) -> float:
+def half_width(found: Replicates) -> float:
     """Return half the median width of the intervals."""
-    return float(np.nanmedian(trials.high - trials.low) / 2)
+    return float(np.nanmedian(found.high - found.low) / 2)
 
 
 def _mean_rate(rejected: np.ndarray) -> Rate:

@@ -11,24 +11,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.calibration.hierarchical import hierarchical_interval
+from harness.calibration.multibootstrap import multi_bootstrap
+from harness.calibration.population import Sample
 from harness.stats.across import across_tasks
 from harness.stats.contrast import Contrast, make_contrast
 from harness.stats.contributions import Contributions, correlation_contributions, mean_contributions
 from harness.stats.effects import correlation_effects, crossed_effect, mean_effects
 from harness.stats.estimate import Estimate
-from harness.stats.hierarchical import hierarchical_interval
 from harness.stats.joint import JointTask, joint_statistics
 from harness.stats.maxt import max_t
-from harness.stats.multibootstrap import multi_bootstrap
 from harness.stats.units import FloatArray
-from harness.stats.worlds import Sample
 
 _BATCH = 100
 Draw = Callable[[np.random.Generator], Sample]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trials:
+class Replicates:
     """p values (replicates,), NaN where not tested, and interval ends, NaN where there is none."""
 
     p: FloatArray
@@ -37,7 +37,7 @@ class Trials:
     estimates: tuple[Estimate, ...] = ()
 
 
-def one_seed_means(draw: Draw, *, replicates: int, resamples: int, rng: np.random.Generator) -> Trials:
+def one_seed_means(draw: Draw, *, replicates: int, resamples: int, rng: np.random.Generator) -> Replicates:
     """Sign flips and bootstrap-t (`mean_effects`), the units of the sample as clusters."""
     found: list[Estimate] = []
     while len(found) < replicates:
@@ -46,10 +46,10 @@ def one_seed_means(draw: Draw, *, replicates: int, resamples: int, rng: np.rando
         table = mean_contributions(columns, units=samples[0].unit)
         each = [make_contrast({None: j}, columns=columns.shape[1]) for j in range(columns.shape[1])]
         found += mean_effects(table, each, rng=rng, resamples=resamples)
-    return trials_of(found)
+    return replicates_of(found)
 
 
-def one_seed_correlations(draw: Draw, *, replicates: int, resamples: int, rng: np.random.Generator) -> Trials:
+def one_seed_correlations(draw: Draw, *, replicates: int, resamples: int, rng: np.random.Generator) -> Replicates:
     """Resampling of pairs with BCa (`correlation_effects`)."""
     pair = make_contrast({None: 0}, {None: 1}, columns=2)
     found = []
@@ -58,27 +58,27 @@ def one_seed_correlations(draw: Draw, *, replicates: int, resamples: int, rng: n
         both = np.concatenate([s.first[:, :, 0], s.second[:, :, 0]], axis=1)
         assert s.gold is not None
         found += correlation_effects(s.gold, both, [pair], kind="spearman", units=s.unit, rng=rng, resamples=resamples)
-    return trials_of(found)
+    return replicates_of(found)
 
 
-def crossed_seeds(draw: Draw, *, paired: bool, replicates: int, resamples: int, rng: np.random.Generator) -> Trials:
+def crossed_seeds(draw: Draw, *, paired: bool, replicates: int, resamples: int, rng: np.random.Generator) -> Replicates:
     """Seeds (and draws) crossed with examples (`crossed_effect`); nothing is resampled."""
     found = []
     for _ in range(replicates):
         table, contrast = _crossed(draw(rng), paired=paired)
         found.append(crossed_effect(table, contrast))
-    return trials_of(found)
+    return replicates_of(found)
 
 
 def naive_multi_bootstrap(
     draw: Draw, *, paired: bool, replicates: int, resamples: int, rng: np.random.Generator
-) -> Trials:
+) -> Replicates:
     """The published multi-bootstrap with percentile intervals."""
     p, low, high = (np.full(replicates, np.nan) for _ in range(3))
     for i in range(replicates):
         found = multi_bootstrap(*_crossed(draw(rng), paired=paired), rng=rng, resamples=resamples)
         p[i], low[i], high[i] = found.p, found.interval.low, found.interval.high
-    return Trials(p=p, low=low, high=high)
+    return Replicates(p=p, low=low, high=high)
 
 
 def over_tasks(
@@ -87,7 +87,7 @@ def over_tasks(
     replicates: int,
     resamples: int,
     rng: np.random.Generator,
-) -> Trials:
+) -> Replicates:
     """The mean over tasks (`across_tasks`); `draw` gives scores (tasks, 2, seeds)."""
     found = []
     for _ in range(replicates):
@@ -95,7 +95,7 @@ def over_tasks(
         seeds = scores.shape[2]
         columns = scores.reshape(len(scores), -1)
         found.append(across_tasks(columns, pair_of(seeds, paired=True), rng=rng, resamples=resamples).raw)
-    return trials_of(found)
+    return replicates_of(found)
 
 
 def hierarchical(
@@ -104,7 +104,7 @@ def hierarchical(
     replicates: int,
     resamples: int,
     rng: np.random.Generator,
-) -> Trials:
+) -> Replicates:
     """The hierarchical bootstrap-t over tasks, seeds and examples; intervals only."""
     low, high = (np.full(replicates, np.nan) for _ in range(2))
     for i in range(replicates):
@@ -112,7 +112,7 @@ def hierarchical(
         found = hierarchical_interval([t for t, _ in made], made[0][1], rng=rng, resamples=resamples)
         if found is not None:
             low[i], high[i] = found.low, found.high
-    return Trials(p=np.full(replicates, np.nan), low=low, high=high)
+    return Replicates(p=np.full(replicates, np.nan), low=low, high=high)
 
 
 def families(
@@ -148,9 +148,9 @@ def pair_of(seeds: int, *, paired: bool) -> Contrast:
     return make_contrast(first, second, columns=2 * seeds)
 
 
-def trials_of(found: Sequence[Estimate]) -> Trials:
+def replicates_of(found: Sequence[Estimate]) -> Replicates:
     """Collect the p values and intervals of estimates."""
-    return Trials(
+    return Replicates(
         p=np.array([np.nan if e.p is None else e.p for e in found]),
         low=np.array([np.nan if e.interval is None else e.interval.low for e in found]),
         high=np.array([np.nan if e.interval is None else e.interval.high for e in found]),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
-from harness.stats.cases import AcrossCase, Case, FamilyCase, HierarchicalCase, MarginCase, TaskCase
-from harness.stats.trials import crossed_seeds, naive_multi_bootstrap, one_seed_correlations, one_seed_means
-from harness.stats.worlds import World
+from harness.calibration.cases import AcrossCase, CalibrationCase, FamilyCase, HierarchicalCase, MarginCase, TaskCase
+from harness.calibration.population import Population
+from harness.calibration.replicates import crossed_seeds, naive_multi_bootstrap, one_seed_correlations, one_seed_means
 
 _PAIRED = partial(crossed_seeds, paired=True)
 _UNPAIRED = partial(crossed_seeds, paired=False)
@@ -17,126 +18,115 @@ FEW_SEEDS = "fewer than 5 seeds: the variance of seeds is known too badly"
 CHECK = "a check, shown for comparison; no verdict rests on it"
 
 
-def synthetic_grid(*, quick: bool) -> list[Case]:
+def synthetic_grid(*, quick: bool) -> list[CalibrationCase]:
     """Return the cells, a representative part of them if `quick`."""
     cases = [*_one_seed(quick=quick), *_seeds(quick=quick), *_draws(quick=quick)]
     cases += [*_margins(), *_across(quick=quick), *_families(quick=quick)]
     return cases
 
 
-def _one_seed(*, quick: bool) -> list[Case]:
-    made: list[Case] = []
+def _one_seed(*, quick: bool) -> list[CalibrationCase]:
+    made: list[CalibrationCase] = []
     for n in (100, 1_000) if quick else (100, 300, 1_000, 10_000):
-        world = World(outcome="accuracy", examples=n, units=n)
+        population = Population(outcome="accuracy", examples=n, units=n)
         coarse = "the two differ on some 30 examples: p is coarse, on the safe side" if n < 300 else ""
         made.append(
             TaskCase(
                 method=_FLIPS,
                 design=f"accuracy, {n} examples",
                 runner=one_seed_means,
-                world=world,
-                claimed=not coarse,
+                population=population,
                 why=coarse,
                 times=1 if n > 1_000 else 4,
             )
         )
     for n in (100,) if quick else (100, 1_000):
-        world = World(outcome="score", examples=n, units=n)
-        made.append(TaskCase(method=_FLIPS, design=f"scores, {n} examples", runner=one_seed_means, world=world))
+        population = Population(outcome="score", examples=n, units=n)
+        made.append(
+            TaskCase(method=_FLIPS, design=f"scores, {n} examples", runner=one_seed_means, population=population)
+        )
     for units in (12, 60) if quick else (12, 25, 60, 200):
-        world = World(outcome="accuracy", examples=5 * units, units=units, system=0.7)
+        population = Population(outcome="accuracy", examples=5 * units, units=units, system=0.7)
         few = units < 50
         made.append(
             TaskCase(
                 method=_FLIPS,
                 design=f"accuracy, {units} clusters of 5",
                 runner=one_seed_means,
-                world=world,
-                claimed=not few,
+                population=population,
                 why="fewer than 50 units" if few else "",
             )
         )
     for n, ties in ((100, True), (300, True)) if quick else ((100, True), (100, False), (300, True), (1_000, True)):
-        world = World(outcome="spearman", examples=n, units=n, ties=ties)
+        population = Population(outcome="spearman", examples=n, units=n, ties=ties)
         design = f"Spearman, {n} examples{', tied gold' if ties else ''}"
-        made.append(TaskCase(method=_PAIRS, design=design, runner=one_seed_correlations, world=world))
-    world = World(outcome="accuracy", examples=1_000, units=1_000, seed=0.05)
+        made.append(TaskCase(method=_PAIRS, design=design, runner=one_seed_correlations, population=population))
+    population = Population(outcome="accuracy", examples=1_000, units=1_000, seed=0.05)
     made.append(
         TaskCase(
             method=_FLIPS,
             design="accuracy, 1000 examples, one seed, read as a claim about the recipe",
             runner=one_seed_means,
-            world=world,
-            claimed=False,
+            population=population,
             why="one seed says nothing about other seeds",
         )
     )
     return made
 
 
-def _seeds(*, quick: bool) -> list[Case]:
+def _seeds(*, quick: bool) -> list[CalibrationCase]:
+    five = Population(outcome="accuracy", examples=200, units=200, seeds=5)
     profiles = {
-        "same recipe, seeds × examples only": (0.0, 0.0, 1.0),
-        "systems differ by example": (0.5, 0.0, 1.0),
-        "large seed variance": (0.3, 0.15, 0.7),
+        "same recipe, seeds × examples only": replace(five, system=0.0, seed=0.0, noise=1.0),
+        "systems differ by example": replace(five, system=0.5, seed=0.0, noise=1.0),
+        "large seed variance": replace(five, system=0.3, seed=0.15, noise=0.7),
     }
-    made: list[Case] = []
+    made: list[CalibrationCase] = []
     for seeds in (2, 3, 5, 10) if quick else (2, 3, 4, 5, 7, 10):
-        for name, (system, seed, noise) in profiles.items():
+        for name, profile in profiles.items():
             if quick and seeds in (2, 3) and name != "large seed variance":
                 continue
             for n in (200,) if quick else (100, 1_000):
-                world = World(
-                    outcome="accuracy", examples=n, units=n, seeds=seeds, system=system, seed=seed, noise=noise
-                )
-                enough = seeds >= 5
                 made.append(
                     TaskCase(
                         method=_CROSSED,
                         design=f"accuracy, {n} examples, {seeds} paired seeds, {name}",
                         runner=_PAIRED,
-                        world=world,
-                        claimed=enough,
-                        why="" if enough else FEW_SEEDS,
+                        population=replace(profile, examples=n, units=n, seeds=seeds),
+                        why="" if seeds >= 5 else FEW_SEEDS,
                     )
                 )
-    for name, (system, seed, noise) in profiles.items():
-        world = World(outcome="accuracy", examples=200, units=200, seeds=5, system=system, seed=seed, noise=noise)
-        if not quick or seed:
+    for name, profile in profiles.items():
+        if not quick or profile.seed:
             design = f"accuracy, 200 examples, 5 unpaired seeds, {name}"
-            made.append(TaskCase(method=_CROSSED, design=design, runner=_UNPAIRED, world=world))
-            tied = World(
-                outcome="spearman", examples=300, units=300, seeds=5, system=system, seed=seed, noise=noise, ties=True
-            )
+            made.append(TaskCase(method=_CROSSED, design=design, runner=_UNPAIRED, population=profile))
+            tied = replace(profile, outcome="spearman", examples=300, units=300, ties=True)
             design = f"Spearman, 300 examples, tied gold, 5 paired seeds, {name}"
-            made.append(TaskCase(method=_CROSSED, design=design, runner=_PAIRED, world=tied))
-            clusters = World(outcome="accuracy", examples=300, units=60, seeds=5, system=system, seed=seed, noise=noise)
+            made.append(TaskCase(method=_CROSSED, design=design, runner=_PAIRED, population=tied))
+            clusters = replace(profile, examples=300, units=60)
             design = f"accuracy, 60 clusters of 5, 5 paired seeds, {name}"
-            made.append(TaskCase(method=_CROSSED, design=design, runner=_PAIRED, world=clusters))
+            made.append(TaskCase(method=_CROSSED, design=design, runner=_PAIRED, population=clusters))
     if not quick:
-        large = World(outcome="accuracy", examples=10_000, units=10_000, seeds=5, system=0.5, seed=0.05)
+        large = replace(five, examples=10_000, units=10_000, system=0.5, seed=0.05)
         design = "accuracy, 10000 examples, 5 paired seeds"
-        made.append(TaskCase(method=_CROSSED, design=design, runner=_PAIRED, world=large))
+        made.append(TaskCase(method=_CROSSED, design=design, runner=_PAIRED, population=large))
     for name in ("same recipe, seeds × examples only", "large seed variance"):
-        system, seed, noise = profiles[name]
-        world = World(outcome="accuracy", examples=100, units=100, seeds=5, system=system, seed=seed, noise=noise)
         made.append(
             TaskCase(
                 method="multi-bootstrap, percentile",
                 design=f"accuracy, 100 examples, 5 paired seeds, {name}",
                 runner=partial(naive_multi_bootstrap, paired=True),
-                world=world,
-                claimed=False,
+                population=replace(profiles[name], examples=100, units=100),
                 why=CHECK,
             )
         )
     return made
 
 
-def _draws(*, quick: bool) -> list[Case]:
-    made: list[Case] = []
+def _draws(*, quick: bool) -> list[CalibrationCase]:
+    made: list[CalibrationCase] = []
     for seeds, draw in ((1, 0.15), (5, 0.15)) if quick else ((1, 0.0), (1, 0.15), (5, 0.0), (5, 0.15), (10, 0.15)):
-        world = World(
+        population = Population(
             outcome="accuracy",
             examples=200,
             units=200,
@@ -149,32 +139,40 @@ def _draws(*, quick: bool) -> list[Case]:
         )
         seeded = f", {seeds} paired seeds" if seeds > 1 else ""
         design = f"accuracy, 200 examples, 10 draws{' that differ' if draw else ''}{seeded}"
-        made.append(TaskCase(method="draws × examples", design=design, runner=_PAIRED, world=world))
+        made.append(TaskCase(method="draws × examples", design=design, runner=_PAIRED, population=population))
     return made
 
 
-def _margins() -> list[Case]:
-    one = World(outcome="accuracy", examples=300, units=300)
-    five = World(outcome="accuracy", examples=200, units=200, seeds=5, system=0.3, seed=0.1, noise=0.7)
+def _margins() -> list[CalibrationCase]:
+    one = Population(outcome="accuracy", examples=300, units=300)
+    five = Population(outcome="accuracy", examples=200, units=200, seeds=5, system=0.3, seed=0.1, noise=0.7)
     return [
         MarginCase(
-            method="equivalence (TOST)", design="accuracy, 300 examples", runner=one_seed_means, world=one, gate=False
+            method="equivalence (TOST)",
+            design="accuracy, 300 examples",
+            runner=one_seed_means,
+            population=one,
+            gate=False,
         ),
         MarginCase(
             method="equivalence (TOST)",
             design="accuracy, 200 examples, 5 paired seeds",
             runner=_PAIRED,
-            world=five,
+            population=five,
             gate=False,
         ),
         MarginCase(
-            method="loss beyond a margin", design="accuracy, 300 examples", runner=one_seed_means, world=one, gate=True
+            method="loss beyond a margin",
+            design="accuracy, 300 examples",
+            runner=one_seed_means,
+            population=one,
+            gate=True,
         ),
     ]
 
 
-def _across(*, quick: bool) -> list[Case]:
-    made: list[Case] = []
+def _across(*, quick: bool) -> list[CalibrationCase]:
+    made: list[CalibrationCase] = []
     for tasks in (7, 20) if quick else (5, 7, 13, 20, 60):
         for seeds in (1, 5) if quick else (1, 3, 5, 10):
             seeded = f", {seeds} seeds" if seeds > 1 else ""
@@ -186,7 +184,6 @@ def _across(*, quick: bool) -> list[Case]:
                     design=f"{tasks} tasks{seeded}",
                     tasks=tasks,
                     seeds=seeds,
-                    claimed=not why,
                     why=why,
                 )
             )
@@ -199,15 +196,14 @@ def _across(*, quick: bool) -> list[Case]:
                 design=f"{tasks} tasks of 100 examples{seeded}",
                 tasks=tasks,
                 seeds=seeds,
-                claimed=False,
                 why=CHECK,
             )
         )
     return made
 
 
-def _families(*, quick: bool) -> list[Case]:
-    made: list[Case] = []
+def _families(*, quick: bool) -> list[CalibrationCase]:
+    made: list[CalibrationCase] = []
     for seeds in (1, 5):
         for moved in (0, 1):
             for tasks in (7,) if quick else (7, 20):
