@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 
 def calibrate(
     quick: Annotated[
-        bool, typer.Option("--quick", help="A representative part of the cells, as many replicates each.")
+        bool,
+        typer.Option(
+            "--quick", help="Simulate a representative part of the cells, with the same number of replicates."
+        ),
     ] = False,
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
-    """Simulate A/A comparisons and known effects; report type-I error, coverage and power of every method.
+    """Simulate comparisons with and without a true effect, and report each method's errors.
 
-    On synthetic outcomes and on those in the database, where the report is stored for the page. Exit code 1 if a
-    method leaves the bounds where it claims validity: type-I error 3.5 to 6.5 %, coverage 93 to 97 %.
+    The report gives type-I error, coverage and power. The simulations use synthetic outcomes and the outcomes in the
+    database. The report is stored there for the pages.
+
+    The exit code is 1 if a method is out of bounds where it claims to be valid: type-I error 3.5 to 6.5 %, coverage 93
+    to 97 %.
     """
     from harness.calibration.run import run_calibration
     from harness.cli.screen import CountScreen, err, out, print_json

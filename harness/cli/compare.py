@@ -14,24 +14,26 @@ if TYPE_CHECKING:
 
 
 def compare(
-    variant: Annotated[str, typer.Argument(metavar="A", help="A variant of the database.")],
-    against: Annotated[str, typer.Argument(metavar="B", help="The variant it is compared with.")],
+    variant: Annotated[str, typer.Argument(metavar="A", help="A measured variant.")],
+    against: Annotated[str, typer.Argument(metavar="B", help="The measured variant to compare it with.")],
     base: options.BaseName = "mini",
     tasks: options.Tasks = None,
     flips: Annotated[
-        int, typer.Option("--flips", min=0, help="List up to N examples a task that the two answer differently.")
+        int,
+        typer.Option("--flips", min=0, help="For each task, list up to N examples that A and B answer differently."),
     ] = 0,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="End with 1 if A is worse than B on some task, with 0 if on none.")
+        bool, typer.Option("--exit-code", help="Exit with 1 if A is worse than B on at least one task, else with 0.")
     ] = False,
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
-    """Compare two variants task by task: A minus B, with intervals, adjusted p values and verdicts.
+    """Compare two variants task by task: A minus B, with 95 % intervals, adjusted p values and verdicts.
 
-    P values are adjusted over the family that was declared for the pair, on all tasks of the base, whatever is shown:
-    --tasks does not move a verdict. --base takes the name under which the database keeps the base (`harness ls
-    systems`). The exit code is 0 whatever the verdicts, unless --exit-code asks for them; bad input ends with 2.
+    The p values are adjusted for all tasks and pairs of the declared family. --tasks selects rows of the table and does
+    not change a verdict. For --base, give the name of the base in the database (`harness ls systems`).
+
+    The exit code is 0 for every verdict unless you give --exit-code. It is 2 for bad input.
     """
     from harness.cli.comparison import comparison_as_json, print_comparison
     from harness.cli.screen import print_json
@@ -66,9 +68,7 @@ def _print_flips(found: Flips, variant: str, against: str) -> None:
     if found.gained is None:
         heading = f"{found.task[0]}, {who}: the largest changes"
     else:
-        heading = (
-            f"{found.task[0]}, {who}: {found.gained} answers that only {variant} has right, {found.lost} only {against}"
-        )
+        heading = f"{found.task[0]}, {who}: {found.gained} right only with {variant}, {found.lost} only with {against}"
     print(f"\n{heading}")
     rows = [
         (each.example_id, each.trial, each.position, each.gold, each.predicted_against, each.predicted)

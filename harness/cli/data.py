@@ -13,25 +13,24 @@ KNOWN = ("words",)
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="words: the data of the words suite.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder to put the files into (default: in the cache).")
-    ] = None,
+    name: Annotated[str, typer.Argument(help="The data: words (for the words suite).")],
+    out: Annotated[Path | None, typer.Option("--out", help="The folder for the files (default: in the cache).")] = None,
     server: Annotated[
         str | None,
         typer.Option(
             "--from",
             metavar="URL",
-            help="Another server (https:, http:, file:) with the files at owner/repository/commit/path.",
+            help="Another server (https:, http: or file:) that has the files at owner/repository/commit/path.",
         ),
     ] = None,
 ) -> None:
-    """Fetch every file of a group of data sets at its pinned commit and check its sha256; print the folder.
+    """Fetch the files of a group of data sets, check them, and print the folder.
 
-    What is there and right already is not fetched again. `--data-dir` of `harness run` reads such a folder.
+    Each file is fetched at a fixed commit, and its SHA-256 is checked. Files that are already complete are not fetched
+    again. If you choose a folder with --out, give it to `harness run` with --data-dir.
     """
     if name not in KNOWN:
-        raise HarnessError(f"no data are named {name!r}; {near_names(name, KNOWN)}")
+        raise HarnessError(f"there are no data {name!r}; {near_names(name, KNOWN)}")
     from harness.cli.screen import err
     from harness.suites.words.data.fetch import fetch as fetch_words
     from harness.suites.words.data.folder import default_folder

@@ -17,14 +17,16 @@ def doctor(
     dtype: options.Dtype = "auto",
     kernels: Annotated[
         str | None,
-        typer.Option("--kernels", help="Attention kernels to prove, comma-separated (default: all available)."),
+        typer.Option(
+            "--kernels", help="Attention kernels to check, comma-separated (default: all that are available)."
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Check this machine: mask proofs for every kernel, library versions, determinism, free disk.
+    """Check this machine: mask proofs for every attention kernel, library versions, determinism, free disk space.
 
-    The proof runs every available attention kernel × batch 1 and 8 × left, right, no padding × before and after
-    merging an adapter, causal and bidirectional. Compiling flex attention takes about a minute on CPU.
+    Each mask proof checks causal and bidirectional attention, batch sizes 1 and 8, left, right and no padding, before
+    and after merging an adapter. Compiling flex attention takes about a minute on a CPU.
     """
     from harness.cli.screen import err, out, prepare, print_json, table
     from harness.doctor import examine

@@ -16,27 +16,34 @@ def export(
     system: Annotated[
         str | None,
         typer.Argument(
-            help="A system's id of `harness ls systems` or its beginning, BASE/VARIANT, or VARIANT; results: all."
+            help="VARIANT, BASE/VARIANT, or a system's id (`harness ls systems`) or its first characters. For mteb and "
+            "parquet the default is all."
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="New folder.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The new folder.")] = None,
     kind: Annotated[
-        str, typer.Option("--format", help="model: the encoder; mteb: results as mteb writes them; parquet: results.")
+        str,
+        typer.Option(
+            "--format", help="model: the encoder. mteb: results in mteb's format. parquet: results as tables."
+        ),
     ] = "model",
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="The training seed, where a variant was measured with several.")
+        int | None, typer.Option("--seed", min=0, help="The training seed, if the variant was measured with several.")
     ] = None,
     base: Annotated[
-        str | None, typer.Option("--base", help="Where the base lies now, if an untrained variant's base has moved.")
+        str | None,
+        typer.Option("--base", help="The folder of the base, if it has moved (needed for variants without training)."),
     ] = None,
     db: options.Db = options.DB,
 ) -> None:
-    """Write a measured system, or results, to a new folder; print the folder.
+    """Write a measured encoder, or results, to a new folder, and print the folder.
 
-    As a model: a sentence-transformers folder that plain SentenceTransformer(DIR) opens, with its model card: what made
-    the system, its data, what that data shares with the tasks, the mask proof and the results. A system without a
-    passed mask proof is refused. As mteb: a results cache of mteb, DIR/results/MODEL/REVISION/TASK.json, ready for its
-    leaderboard. As parquet: scores.parquet and outcomes.parquet, joined by the column result.
+    --format model writes a sentence-transformers folder with a model card. SentenceTransformer(DIR) opens it without
+    this project. The system must have passed its mask proof.
+
+    --format mteb writes results for mteb's leaderboard: DIR/results/MODEL/REVISION/TASK.json.
+
+    --format parquet writes scores.parquet and outcomes.parquet. Join them on the column result.
     """
     from harness.cli.screen import prepare
     from harness.errors import HarnessError, near_names
@@ -53,7 +60,7 @@ def export(
 
         if system is None:
             raise HarnessError(
-                "name a system to export (`harness ls systems`), or results with --format mteb or parquet"
+                "name a system (`harness ls systems` lists all), or export results with --format mteb or parquet"
             )
         print(export_system(store, system, out=out, seed=seed, base=base))
         return

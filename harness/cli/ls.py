@@ -52,8 +52,8 @@ def _bases() -> Listing:
     from harness.bases import embedded_bases
 
     rows: list[tuple[object, ...]] = list(embedded_bases().items())
-    rows.append(("FOLDER", "a Hugging Face checkpoint folder in safetensors: Llama, Mistral, Qwen or Gemma"))
-    rows.append(("ORG/NAME", "a hub id, with @revision to pin a commit"))
+    rows.append(("FOLDER", "a folder with a Hugging Face checkpoint in safetensors (Llama, Mistral, Qwen or Gemma)"))
+    rows.append(("ORG/NAME", "a hub id; ORG/NAME@REVISION selects a commit"))
     return ("base", "what it is"), rows
 
 
@@ -111,7 +111,7 @@ def _systems(db: options.Db) -> Listing:
         own = scores[scores["system_id"] == each.system_id]
         measured = set(zip(own["task"], own["revision"], strict=True))
         seen = [overlap for overlap in overlaps if overlap.stage in each.stage_digests]
-        unknown = "not known: a reference" if each.kind == "reference" else None
+        unknown = "not known: reference model" if each.kind == "reference" else None
         overlap = unknown or summary(each.stage_digests, seen, measured)
         rows.append((each.system_id, each.base, each.variant, each.seed, each.kind, len(own), overlap, each.folder))
     return ("system", "base", "variant", "seed", "kind", "results", "training data overlaps", "folder"), rows

@@ -10,7 +10,7 @@ from harness.cli import options
 
 
 def noise(
-    variant: Annotated[str, typer.Option("--variant", help="A variant that was run.")] = "causal",
+    variant: Annotated[str, typer.Option("--variant", help="A variant. It must be trained.")] = "causal",
     base: options.BaseName = "mini",
     suite: options.SuiteName = "mini",
     tasks: options.Tasks = None,
@@ -20,10 +20,10 @@ def noise(
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
-    """Measure the noise floor: the identical system twice, at another batch size and with another attention kernel.
+    """Measure the noise floor: score one system twice, with another batch size and another attention kernel.
 
-    How far a task's score moves between the two is kept for the base and the task, and a difference between variants
-    that is no larger is a tie. The two measurements are not stored as results.
+    The change of each task's score is stored for the base. A difference between variants that is not larger counts as a
+    tie. The two measurements are not stored as results.
     """
     from dataclasses import asdict
 

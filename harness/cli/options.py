@@ -9,32 +9,32 @@ import typer
 
 Db = Annotated[Path, typer.Option("--db", help="The results database.", envvar="HARNESS_DB")]
 BaseName = Annotated[
-    str, typer.Option("--base", help="The base: mini, a folder, or a hub id (organisation/name, @revision to pin).")
+    str, typer.Option("--base", help="The base model: mini, a folder, or a hub id (ORG/NAME or ORG/NAME@REVISION).")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Dtype = Annotated[
     str, typer.Option("--dtype", help="auto, float32, bfloat16 or float16 (auto: float32 on CPU, bfloat16 on CUDA).")
 ]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Nothing of how it goes: results on stdout, errors on stderr.")
-]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress. Results go to stdout, errors to stderr.")]
 Tasks = Annotated[str | None, typer.Option("--tasks", help="Only these tasks, comma-separated.")]
-SuiteName = Annotated[str, typer.Option("--suite", help="A suite of `harness ls suites`.")]
-Site = Annotated[Path, typer.Option("--out", help="Folder of the page.")]
+SuiteName = Annotated[str, typer.Option("--suite", help="The suite. `harness ls suites` lists all.")]
+Site = Annotated[Path, typer.Option("--out", help="The folder for the pages.")]
 Data = Annotated[
     list[str] | None,
     typer.Option(
         "--data",
         metavar="STAGE=SOURCE",
-        help="Train a stage (mntp, simcse, supcon) on a .parquet, .jsonl or .txt file, or hub:ORG/NAME@COMMIT/PATH; "
-        "retention=SOURCE is the text of the retention suite.",
+        help="Train a stage (mntp, simcse, supcon) on this text: a .parquet, .jsonl or .txt file, or "
+        "hub:ORG/NAME@COMMIT/PATH. With retention=SOURCE: the text of the retention suite. Repeatable.",
     ),
 ]
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Folder with the word-level data (default: where they were fetched)."),
+    typer.Option(
+        "--data-dir", help="Folder with the word-level data (default: where `harness data fetch words` puts them)."
+    ),
 ]
 
 DB = Path("results.duckdb")

@@ -11,23 +11,27 @@ from harness.cli import options
 
 
 def power(
-    variant: Annotated[str, typer.Argument(metavar="A", help="A variant of the database.")],
-    against: Annotated[str, typer.Argument(metavar="B", help="The variant it is compared with.")],
+    variant: Annotated[str, typer.Argument(metavar="A", help="A measured variant.")],
+    against: Annotated[str, typer.Argument(metavar="B", help="The measured variant to compare it with.")],
     base: options.BaseName = "mini",
     tasks: Annotated[str | None, typer.Option("--task", "--tasks", help="Only these tasks, comma-separated.")] = None,
     effect: Annotated[
         float | None,
-        typer.Option("--effect", help="The true difference to find, as shown (points); default: what was observed."),
+        typer.Option(
+            "--effect",
+            help="The true difference to detect, in the unit of the table (default: the observed difference).",
+        ),
     ] = None,
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
-    """How many examples, or how many seeds, would decide A against B?
+    """Estimate how many examples or training seeds are enough to decide between A and B.
 
-    For each task the power of its own test to find the difference as things are, and the fewest units of examples
-    (seeds as they are) or training seeds (examples as they are) that find it four times out of five. With two or more
-    seeds a side the question is about the recipe, with fewer about these checkpoints. A difference that was observed
-    is no safe guess at the true one: --effect asks about one that would matter.
+    For each task the table gives the power of its test today, and the smallest number of units, or of training seeds,
+    that gives a power of 80 %. With two or more seeds for both variants the claim is about the recipe; with fewer it is
+    about these checkpoints.
+
+    The observed difference may be too large or too small. Use --effect to ask about the difference you care about.
     """
     from harness.cli.screen import out, print_json, table
     from harness.compare import compare as compare_entries
@@ -45,14 +49,14 @@ def power(
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    headers = ("task", "difference", "units", "seeds", "about", "power now", "units for 80 %", "seeds for 80 %")
+    headers = ("task", "difference", "units", "seeds", "claim about", "power now", "units for 80 %", "seeds for 80 %")
     rows = [
         (
             each.task[0],
             get_metric(each.metric).write_change(each.effect),
             each.n_units,
             each.n_seeds,
-            "the recipe" if each.recipe else "checkpoints",
+            "the recipe" if each.recipe else "these checkpoints",
             None if each.power is None else f"{100 * each.power:.0f} %",
             _count(each.units, each.power),
             _count(each.seeds, each.power) if each.recipe else None,
@@ -60,10 +64,14 @@ def power(
         for each in found
     ]
     out.print(table(headers, rows, right=(1, 2, 3, 5, 6, 7)))
-    print("\nOf each task's own test at 5 %, before adjustment for the family; a unit is what is resampled.")
+    print("\nPower of each task's test at 5 %, without correction for several tests. A unit is one independent item:")
+    print("a sentence pair, a text, or a target word with all its examples.")
+    if any("none" in row[6:] for row in rows):
+        print("none: no number is enough. More units do not reduce the variance over training seeds, nor more seeds")
+        print("the variance over units.")
 
 
 def _count(number: int | None, power: float | None) -> str:
     if power is None:
         return "–"
-    return "no number" if number is None else str(number)
+    return "none" if number is None else str(number)

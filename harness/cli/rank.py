@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 def rank(
     base: options.BaseName = "mini",
-    suite: Annotated[str | None, typer.Option("--suite", help="Only the tasks measured as part of this suite.")] = None,
+    suite: Annotated[str | None, typer.Option("--suite", help="Only tasks that were measured in this suite.")] = None,
     tasks: options.Tasks = None,
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
-    """Rank the variants of a base and the reference models, for each task and by the mean over tasks.
+    """Rank the variants of a base and the reference models, on each task and on the mean over tasks.
 
-    A variant has every rank that the simultaneous tests of all pairs leave open (all sets hold at once, at 95 %), and
-    variants that share a letter were not shown to differ. Without a mask proof or with a task missing there is no
-    rank, and the reason is given.
+    Each variant gets a range of ranks: all ranks that the pairwise tests cannot exclude. With 95 % confidence all
+    ranges are right at once. Variants with a common letter were not shown to differ.
+
+    A variant is not ranked if it has no mask proof or if a task is missing. The reason is printed.
     """
     from harness.cli.screen import out, print_json, table
     from harness.compare import rank as rank_entries
@@ -48,9 +49,9 @@ def rank(
         headers = [f"{name} (reference)" if name in found.references else name for name in variants]
         out.print(table(("task", *headers), rows))
     print()
-    print("Score, the ranks that the tests leave open, letters: who shares one was not shown to differ.")
+    print("Each cell: score, possible ranks, letters. Variants with a common letter were not shown to differ.")
     for variant, why in found.unranked.items():
-        print(f"Unranked: {variant}, {why}.")
+        print(f"Not ranked: {variant}, {why}.")
 
 
 def _write(ranking: Ranking, score: float) -> str:

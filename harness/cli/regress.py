@@ -19,32 +19,36 @@ VERDICTS = {"identical": "identical", "held": "held", "unclear": "unclear", "los
 def regress(
     variant: Annotated[
         list[str] | None,
-        typer.Option("--variant", help="A variant that has a reference; repeatable (default: those of gate.yaml)."),
+        typer.Option(
+            "--variant", help="A variant with golden results. Repeatable (default: the variants in gate.yaml)."
+        ),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All variants that have a reference.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All variants with golden results.")] = False,
     tasks: options.Tasks = None,
     update: Annotated[
-        bool, typer.Option("--update", help="Measure, and make the results the new reference of these variants.")
+        bool, typer.Option("--update", help="Measure, and replace the golden results of these variants.")
     ] = False,
     rebuild: Annotated[
-        Path | None, typer.Option("--rebuild", metavar="DB", help="Make a new database of the reference results.")
+        Path | None, typer.Option("--rebuild", metavar="DB", help="Write the golden results to a new database.")
     ] = None,
     source: Annotated[
-        Path | None, typer.Option("--from", metavar="DB", help="Measure nothing; take the results of this database.")
+        Path | None, typer.Option("--from", metavar="DB", help="Do not measure. Take the results from this database.")
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option("--reference", metavar="DIR", help="Folder of the reference results.")
+        Path | None, typer.Option("--reference", metavar="DIR", help="The folder of the golden results.")
     ] = None,
     cached: Annotated[
-        bool, typer.Option("--cached", help="Take trained stages from the cache rather than training anew.")
+        bool, typer.Option("--cached", help="Take trained stages from the cache instead of training them again.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Measure variants of the embedded base again and ask of each task whether it is worse than its reference.
+    """Measure variants of the embedded base again, and test each task against its golden result.
 
-    Exit code 1 if a task lost more than the margin declared in gate.yaml, family-wise at 5 %; 0 if none did; 2 if
-    the reference cannot be compared with. The trained stages are trained anew; nothing of yours is written to,
-    except the reference with --update.
+    A task has regressed if it lost more than its margin in contrasts.yaml (family-wise error 5 %). The exit code is 1
+    if a task regressed, 0 if none did, and 2 if the results cannot be compared.
+
+    The variants are trained again. Your database and your cache are not changed. Only --update changes the golden
+    results.
     """
     from harness.cli.screen import RunScreen, prepare, print_json
     from harness.gate import rebuild as make_database
@@ -58,7 +62,7 @@ def regress(
     _check_together(variant, everything, chosen, update=update, rebuild=rebuild, source=source)
     if rebuild is not None:
         count = make_database(folder, rebuild, screen=RunScreen)
-        print(f"{count} results are in {rebuild}; `harness site --db {rebuild}` shows them")
+        print(f"Wrote {count} results to {rebuild}. `harness site --db {rebuild}` writes their pages.")
         return
     what: dict[str, Any] = {"variants": tuple(variant or ()), "everything": everything, "source": source}
     if update:
@@ -92,9 +96,9 @@ def _check_together(
     if variant and everything:
         raise HarnessError("give --variant or --all, not both")
     if rebuild is not None and (update or source or variant or everything or tasks):
-        raise HarnessError("--rebuild takes all reference results and goes with no other choice but --reference")
+        raise HarnessError("--rebuild takes all golden results; give no other option except --reference")
     if update and tasks:
-        raise HarnessError("a reference holds the whole suite; leave --tasks out with --update")
+        raise HarnessError("golden results cover the whole suite; leave out --tasks with --update")
 
 
 def _show(judgement: Judgement, *, as_json: bool) -> None:
@@ -107,13 +111,13 @@ def _show(judgement: Judgement, *, as_json: bool) -> None:
         print_json({"alpha": judgement.alpha, "losses": len(judgement.losses), "tasks": rows})
         return
     moved = [each for each in judgement.moved if each.verdict != "identical"]
-    headers = ("task", "variant", "examples", "changed", "reference", "now", "difference", "95 % interval", "margin",
+    headers = ("task", "variant", "examples", "changed", "golden", "now", "difference", "95 % interval", "margin",
                "p (loss)", "verdict")  # fmt: skip
     if moved:
         out.print(table(headers, [_cells(each) for each in moved], right=range(2, 10)))
         out.print()
     same = len(judgement.moved) - len(moved)
-    print(f"{len(judgement.moved)} tasks measured again: {same} identical to the last answer, {len(moved)} moved.")
+    print(f"{len(judgement.moved)} tasks measured again: {same} with identical answers, {len(moved)} changed.")
     if judgement.losses:
         named = ", ".join(f"{each.key.task} ({each.row})" for each in judgement.losses)
         print(f"Lost by more than the margin (p < {judgement.alpha:g} over all tasks, Holm): {named}.")

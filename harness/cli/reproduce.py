@@ -19,16 +19,16 @@ STUDIES = ("feng2025",)
 
 
 def reproduce(
-    study: Annotated[str, typer.Argument(help="feng2025: the probing study that this project re-creates.")],
+    study: Annotated[str, typer.Argument(help="The study: feng2025 (Feng et al., ACL 2025).")],
     base: options.BaseName = "princeton-nlp/Sheared-LLaMA-1.3B",
     variant: Annotated[
         list[str] | None,
-        typer.Option("--variant", help="Only this variant; repeatable (default: those of the ladder)."),
+        typer.Option("--variant", help="Only this variant. Repeatable (default: the variants of the ladder)."),
     ] = None,
     tasks: options.Tasks = None,
     beside: Annotated[
         str | None,
-        typer.Option("--beside", help="The paper's base to set beside: Sheared-LLaMA-1.3B or Llama-2-7B."),
+        typer.Option("--beside", help="The base in the paper to compare with: Sheared-LLaMA-1.3B or Llama-2-7B."),
     ] = None,
     data: options.Data = None,
     data_dir: options.DataDir = None,
@@ -37,13 +37,13 @@ def reproduce(
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
-    """Measure a study's tasks by its own protocol on a base's ladder, and print its figures beside ours.
+    """Measure the tasks of a published study with its protocol, and print our results next to the paper's.
 
-    For bases with published LLM2Vec adapters these are merged, for others the ladder is trained. What is stored is not
-    measured again. docs/reproduction.md has the commands, their cost, and every deviation of protocol.
+    If LLM2Vec published adapters for the base, these are merged. For other bases the variants are trained. Stored
+    results are not measured again. docs/reproduction.md lists commands, costs, and all differences in protocol.
     """
     if study not in STUDIES:
-        raise HarnessError(f"no study is named {study!r}; {near_names(study, STUDIES)}")
+        raise HarnessError(f"there is no study {study!r}; {near_names(study, STUDIES)}")
     from harness.cli.screen import RunScreen, err, prepare, print_json
 
     prepare()
@@ -93,7 +93,7 @@ def _print(found: list[PaperFigure], paper: str) -> None:
         rows.append((line.task, line.probe, line.metric, shown, *map(_write, line.cells)))
     out.print(table(("task", "probe", "metric", "word", *variants), rows))
     print()
-    print(f"Ours with its 95 % interval over target words | the paper's {paper}. Word: counted from the target.")
+    print(f"Each cell: our result (95 % interval over target words) | the paper's result for {paper}.")
     print("The paper has no row for the mask alone (bidir); its figures carry no interval.")
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def run(
     variant: Annotated[
-        list[str] | None, typer.Option("--variant", help="A variant of `harness ls variants`; repeatable.")
+        list[str] | None, typer.Option("--variant", help="A variant. `harness ls variants` lists all. Repeatable.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All variants.")] = False,
     model: Annotated[
@@ -29,42 +29,47 @@ def run(
         typer.Option(
             "--model",
             metavar="ID_OR_FOLDER",
-            help="A sentence-transformers model, measured as it is beside the variants; a hub id may end in @REVISION; "
-            "repeatable.",
+            help="A reference model: the folder or hub id (ORG/NAME or ORG/NAME@REVISION) of a sentence-transformers "
+            "model. It is measured as it is. Repeatable.",
         ),
     ] = None,
     base: options.BaseName = "mini",
     suite: options.SuiteName = "mini",
     tasks: Annotated[
         str | None,
-        typer.Option("--tasks", help="Only these tasks, comma-separated; any mteb task of a supported type."),
+        typer.Option(
+            "--tasks", help="Only these tasks, comma-separated. You can name any mteb task of a supported type."
+        ),
     ] = None,
     languages: Annotated[
         str | None,
-        typer.Option("--languages", help="Of mteb tasks: subsets all of whose languages these are; eng,deu or all."),
+        typer.Option(
+            "--languages", help="mteb tasks only: keep subsets whose languages are all in this list (eng,deu), or all."
+        ),
     ] = None,
     subsets: Annotated[
-        str | None, typer.Option("--subsets", help="Of mteb tasks: the subsets of these names; en-en,es-es.")
+        str | None, typer.Option("--subsets", help="mteb tasks only: keep the subsets with these names (en-en,es-es).")
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="One training seed.")] = None,
-    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Training seeds 0 … N-1.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Use this training seed only.")] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Use the training seeds 0 to N-1.")] = None,
     data: options.Data = None,
     data_dir: options.DataDir = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
     db: options.Db = options.DB,
-    site: Annotated[Path, typer.Option("--site", help="Folder of the page.")] = options.SITE,
+    site: Annotated[Path, typer.Option("--site", help="The folder for the pages.")] = options.SITE,
     force: Annotated[
-        bool, typer.Option("--force", help="Measure again what is stored; the newest result counts.")
+        bool, typer.Option("--force", help="Measure stored results again. The newest result counts.")
     ] = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
-    """Make variants of a base, measure them, compare each with the causal base, and write the page.
+    """Train variants of a base, measure them, compare each with the causal base, and write the pages.
 
-    The base's `causal` variant is measured along with the first of its variants. Models given with --model are
-    references: measured, ranked and shown beside the variants, or alone. What is stored already is not done again; a
-    killed run goes on where it was.
+    The causal base is measured too, because the other variants are compared with it. Models of --model are ranked and
+    shown as reference models. You can also give --model without a variant.
+
+    Stored results are not measured again. After an interruption, give the same command again: it continues.
     """
     from harness.cards import load_cards
     from harness.cli.screen import RunScreen, err, prepare
@@ -75,7 +80,7 @@ def run(
     prepare()
     variants = tuple(load_cards()) if everything else tuple(variant or ())
     if not variants and not model:
-        raise HarnessError("name a variant with --variant (see `harness ls variants`), or take them all with --all")
+        raise HarnessError("name a variant with --variant (`harness ls variants` lists all), or run all with --all")
     if everything and variant:
         raise HarnessError("give --variant or --all, not both")
     request = RunRequest(
@@ -96,7 +101,7 @@ def run(
     plan = plan_run(request, store, Placement.choose(device, dtype))
     if plan.idle:
         if not quiet:
-            err.print("Nothing to do: every result asked for is in the store already (--force measures again).")
+            err.print("Nothing to measure: all results are stored already. Use --force to measure again.")
     else:
         with RunScreen(sum(len(job.missing) for job in plan.jobs), quiet=quiet) as screen:
             screen.note(_intentions(plan))
@@ -106,7 +111,7 @@ def run(
 
 def _seeds(seed: int | None, seeds: int | None) -> tuple[int, ...]:
     if seed is not None and seeds is not None:
-        raise HarnessError("give --seed K for one seed or --seeds N for the first N, not both")
+        raise HarnessError("give --seed K for one seed or --seeds N for the seeds 0 to N-1, not both")
     if seeds is not None:
         return tuple(range(seeds))
     return (seed or 0,)
@@ -134,8 +139,8 @@ def _shown_elsewhere(plan: RunPlan) -> str:
         return ""
     types = {task_info(name).task_type for name in plan.suite.tasks}
     if types == {PAPER_TYPE}:
-        return "`harness reproduce feng2025` with the same --base sets the results beside the paper's."
-    return f"`harness words --base {plan.base.name}` shows diagnostics." if types <= BESIDE_TYPES else ""
+        return "`harness reproduce feng2025` with the same --base compares them with the paper's results."
+    return f"`harness words --base {plan.base.name}` shows these diagnostics." if types <= BESIDE_TYPES else ""
 
 
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:
@@ -144,7 +149,7 @@ def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], 
 
     draft = Draft(store, site)
     if shown_by := _shown_elsewhere(plan):
-        print(f"Measured; {shown_by}")
+        print(f"All results are stored. {shown_by}")
         if store.scores().empty:  # a page is of scores
             return
     elif plan.base is None:
@@ -193,7 +198,7 @@ def _report(
         for comparison in comparisons:
             print(sentence(comparison))
     else:
-        print(f"Measured {BASELINE_VARIANT} on base {base}; name another variant to compare it with.")
+        print(f"Measured {BASELINE_VARIANT} on base {base}. To compare it, run another variant with --variant.")
 
 
 def _report_references(store: Store, *, names: Sequence[str], tasks: Sequence[str], as_json: bool) -> None:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def show(
-    run: Annotated[str, typer.Argument(help="A run's id, or the beginning of it.")],
+    run: Annotated[str, typer.Argument(help="The id of a run, or its first characters. `harness ls runs` lists all.")],
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
-    """Show one run: its system, what made it, its mask proof and its scores."""
+    """Show one run: its system, recipe, training, library versions, mask proof and scores."""
     from dataclasses import asdict
 
     from harness.cli.screen import out, print_json, table
@@ -61,7 +61,7 @@ def show(
         ("started", f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC"),
         (
             "finished",
-            f"{record.finished_at:%Y-%m-%d %H:%M:%S} UTC" if record.finished_at else "no: stopped before its end",
+            f"{record.finished_at:%Y-%m-%d %H:%M:%S} UTC" if record.finished_at else "no: it was stopped",
         ),
         ("mask proof", _NO_PROOF.get(system.kind, "none") if proof is None else _proof(dict(proof))),
         *((key, value) for key, value in record.provenance.items() if key != "versions"),
@@ -88,8 +88,8 @@ def show(
 
 
 _NO_PROOF = {
-    "baseline": "none (a baseline has no attention)",
-    "reference": "none (a reference is measured as it is, and nothing is claimed of its attention)",
+    "baseline": "none (the bag of words has no attention)",
+    "reference": "none (a reference model is measured as it is; no claim is made about its attention)",
 }
 
 

@@ -13,13 +13,16 @@ def site(
     db: options.Db = options.DB,
     out: options.Site = options.SITE,
     serve: Annotated[
-        bool, typer.Option("--serve", help="Then serve it on this machine until Ctrl-C; it opens without, too.")
+        bool,
+        typer.Option(
+            "--serve", help="Serve the pages on this machine until Ctrl-C. (The files also open without a server.)"
+        ),
     ] = False,
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="The port of --serve (0: any free one).")
+        int, typer.Option("--port", min=0, max=65535, help="The port for --serve (0: any free port).")
     ] = 8321,
 ) -> None:
-    """Write the page: static files that open in a browser without a server."""
+    """Write the pages: static files that open in a browser without a server."""
     from harness.cli.screen import CountScreen
     from harness.store import Store
     from leaderboard.build import build_site

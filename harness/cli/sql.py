@@ -10,15 +10,16 @@ from harness.cli import options
 
 
 def sql(
-    query: Annotated[str, typer.Argument(metavar="SELECT", help="One statement that reads.")],
+    query: Annotated[str, typer.Argument(metavar="SELECT", help="One SELECT statement.")],
     db: options.Db = options.DB,
     as_json: options.Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values with a header.")] = False,
 ) -> None:
-    """Read the database with SQL (DuckDB's): tables system, run, score, outcome, and the view result.
+    """Query the database with DuckDB's SQL: tables system, run, score and outcome, and the view result.
 
-    For example: harness sql "SELECT variant, task, avg(score) FROM result WHERE current GROUP BY ALL ORDER BY ALL".
-    Nothing can be written and no other file is read.
+    Example: harness sql "SELECT variant, task, avg(score) FROM result WHERE current GROUP BY ALL ORDER BY ALL".
+
+    A query cannot write anything, and it cannot read other files.
     """
     import json
     import sys

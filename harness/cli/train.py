@@ -10,16 +10,16 @@ from harness.cli import options
 
 
 def train(
-    variant: Annotated[str, typer.Option("--variant", help="A variant of `harness ls variants`.")],
+    variant: Annotated[str, typer.Option("--variant", help="A variant. `harness ls variants` lists all.")],
     base: options.BaseName = "mini",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Training seed.")] = 0,
     data: options.Data = None,
     device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a variant without measuring it; print the folder that holds the encoder.
+    """Train a variant without measuring it, and print the folder of the encoder.
 
-    The folder lies in the cache. `harness export` writes a measured system to a folder of its own, with its card.
+    The folder is in the cache. To get an encoder with a model card, measure the variant and use `harness export`.
     """
     from harness.bases import resolve_base
     from harness.cli.screen import RunScreen, prepare

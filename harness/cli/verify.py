@@ -9,7 +9,10 @@ from harness.errors import HarnessError, VerifyError
 
 
 def verify(db: options.Db = options.DB, as_json: options.Json = False) -> None:
-    """Recompute every stored score from its stored outcomes (to 1e-6; mteb's own main_score for mteb tasks)."""
+    """Recompute every stored score from its stored outcomes, and report differences above 1e-6.
+
+    For mteb tasks the score must equal mteb's main_score.
+    """
     from harness.cli.screen import err, print_json
     from harness.store import Store
 
@@ -22,12 +25,13 @@ def verify(db: options.Db = options.DB, as_json: options.Json = False) -> None:
             err.print(f"{check.base} × {check.variant}, {check.key.task}, run {check.run_id}: {check.problem}")
         gaps = [abs(check.stored - check.recomputed) for check in checks if check.recomputed is not None]
         print(
-            f"{len(checks) - len(wrong)} of {len(checks)} stored scores equal what their outcomes give "
+            f"{len(checks) - len(wrong)} of {len(checks)} stored scores equal those recomputed from their outcomes "
             f"(largest difference {max(gaps, default=0.0):.1e})"
         )
     if not checks:
-        raise HarnessError(f"{db} holds no result to verify; make some with `harness run`")
+        raise HarnessError(f"{db} has no results; measure some with `harness run`")
     if wrong:
         raise VerifyError(
-            f"{len(wrong)} stored scores are not what their outcomes give; run those tasks again with --force"
+            f"{len(wrong)} stored scores differ from those recomputed from their outcomes; "
+            "run those tasks again with --force"
         )

@@ -26,12 +26,14 @@ class _View:
 
 
 VIEWS = {
-    "positions": _View(about="context probes word by word", kinds=("context",), by="position"),
-    "context": _View(about="accuracy left and right of the target over that at the target", kinds=("context",)),
-    "controls": _View(about="each score with its controls"),
-    "layers": _View(about="every layer", by="layer"),
-    "geometry": _View(about="mean cosines by layer", kinds=("geometry",), by="layer", first="random words"),
-    "repetition": _View(about="the pull of a repeated passage", kinds=("repetition",), first="unexplained, mean"),
+    "positions": _View(about="context probes at each position", kinds=("context",), by="position"),
+    "context": _View(
+        about="accuracy before and after the target word, divided by the accuracy at it", kinds=("context",)
+    ),
+    "controls": _View(about="each score with its control tasks"),
+    "layers": _View(about="scores of every layer", by="layer"),
+    "geometry": _View(about="mean cosine similarity by layer", kinds=("geometry",), by="layer", first="random words"),
+    "repetition": _View(about="the effect of a repeated passage", kinds=("repetition",), first="unexplained, mean"),
 }
 
 
@@ -39,7 +41,8 @@ def words(
     base: options.BaseName = "mini",
     tasks: options.Tasks = None,
     variant: Annotated[
-        list[str] | None, typer.Option("--variant", help="Only this variant; repeatable (default: all measured).")
+        list[str] | None,
+        typer.Option("--variant", help="Only this variant. Repeatable (default: all measured variants)."),
     ] = None,
     show: Annotated[
         str, typer.Option("--show", help="; ".join(f"{name}: {view.about}" for name, view in VIEWS.items()) + ".")
@@ -47,9 +50,10 @@ def words(
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
-    """Show results of the words suite in parts: by position or layer, or with their controls, each with its interval.
+    """Show results of the words suite in detail: by position, by layer, or with control tasks.
 
-    Intervals cover target words, for these checkpoints. Nothing here is tested: `harness compare` tests the scores.
+    Each 95 % interval covers the target words, for these checkpoints. These details are not tested. To test the scores,
+    use `harness compare`.
     """
     from harness.cli.screen import out, print_json, table
     from harness.compare import cells, current_entries, declared_contrasts
@@ -94,9 +98,10 @@ def words(
         out.print(table(headers, _down(order, found, view)))
     print()
     if show == "context":
-        print("Accuracy beside the target over that at the target. A word that knows nothing still has chance, not 0.")
+        print("Accuracy before or after the target word, divided by the accuracy at it.")
+        print("A probe without information has chance accuracy, not 0.")
     else:
-        print("In brackets the 95 % interval over target words, for these checkpoints.")
+        print("In brackets: 95 % interval over target words, for these checkpoints.")
 
 
 def _down(variants: Sequence[str], found: Sequence[Cell], view: _View) -> list[list[object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -69,6 +70,21 @@ def test_the_surface_is_frozen() -> None:
         for name, command in commands(typer.main.get_command(app))
     }
     assert found == COMMANDS
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_lines_end_at_the_width_of_the_terminal(name: str) -> None:
+    """Each paragraph is filled: no line ends where a line of the source ends."""
+    from typer.testing import CliRunner
+
+    from harness.cli import app
+
+    shown = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "80"}).stdout
+    lines = [line.strip() for line in shown.split("╭")[0].splitlines() if "Usage:" not in line]
+    assert any(lines)
+    for line, following in itertools.pairwise(lines):
+        if line and following:
+            assert len(f"{line} {following.split()[0]}") > 78, f"{line!r} ends too early"
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -139,8 +155,8 @@ def corrupt(folder: Path) -> str:
         (("export", "bidir", "--out", "made"), "there is no database"),
         (("regress", "--variant", "bidir", "--all"), "not both"),
         (("regress", "--reference", "nowhere"), "no reference result; make them with `harness regress --update`"),
-        (("regress", "--update", "--tasks", "MiniSTS"), "leave --tasks out with --update"),
-        (("regress", "--rebuild", "made.duckdb", "--update"), "goes with no other choice"),
+        (("regress", "--update", "--tasks", "MiniSTS"), "leave out --tasks with --update"),
+        (("regress", "--rebuild", "made.duckdb", "--update"), "give no other option except --reference"),
         (("regress", "--rebuild", "made.duckdb", "--reference", "nowhere"), "holds no reference results"),
         (("regress", "--update", "--from", "absent.duckdb", "--reference", "nowhere"), "there is no database"),
         (("regress", "--update", "--variant", "bidri", "--reference", "nowhere"), "did you mean bidir"),
@@ -197,7 +213,7 @@ def test_questions_to_the_store(harness) -> None:
     assert code == 0
     assert "p (adj.)" in out
     assert "MDE" in out
-    assert "answers that only bidir-supcon has right" in out
+    assert "right only with bidir-supcon" in out
     assert "not about the recipe; that takes 5 seeds or more" in out
     code, out, _ = harness("compare", "causal", "bidir-supcon", "--tasks", "MiniSTS", "--exit-code", "--json")
     found = json.loads(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -73,6 +74,11 @@ def test_the_readme_names_every_variant_and_the_tree_every_room() -> None:
         assert f"`{variant}`" in README
     for name in re.findall(r"^ {4}([\w./-]+/?) +\S", README.split("## The tree")[1], flags=re.M):
         assert (ROOT / name).exists(), f"the tree names {name}"
+
+
+def test_the_list_of_commands_is_up_to_date() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "cli.py"))["page"]()
+    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == page, "write it again: python docs/cli.py"
 
 
 def test_the_two_lines_stand_in_the_readme_as_one_line_each() -> None:

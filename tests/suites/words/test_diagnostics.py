@@ -133,7 +133,7 @@ def test_diagnostics_are_measured_shown_and_compared_with_nothing(
     assert call(*run, "--data-dir", str(shared_data / "probes"), monkeypatch=monkeypatch) == 0
     said = capsys.readouterr()
     assert "WordGeometry: cosine" in said.err
-    assert "Measured; `harness words --base tiny` shows diagnostics." in said.out
+    assert "All results are stored. `harness words --base tiny` shows these diagnostics." in said.out
     assert call("words", "--base", "tiny", "--show", "geometry", monkeypatch=monkeypatch) == 0
     said = capsys.readouterr()
     assert "words of a sentence, centred" in said.out
