@@ -8,15 +8,17 @@ variant is for. Nothing else in the code knows a variant by name. Cards are read
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from harness.errors import HarnessError, near_names
-from harness.recipes import MODELS, TRAINED_KINDS, Attention, Recipe, Strict, Trained
+from harness.recipes import Recipe, Strict
+from harness.training import STAGES, parse_recipe
 
 
 class Card(Strict):
@@ -26,13 +28,7 @@ class Card(Strict):
     title: str = Field(min_length=1, max_length=200)
     step_from: str | None = Field(None, description="the variant this one adds one step to")
     change: str | None = Field(None, min_length=1, max_length=200, description="what that step changes, in a few words")
-    attention: Attention
-    weights: Literal["pretrained", "random"] = "pretrained"
-    pooling: Literal["mean"] = "mean"
-    max_length: int = Field(512, ge=4)
-    instruction: str | None = Field(None, min_length=1, pattern=r"\S")
-    task_instructions: bool = False
-    stages: tuple[Trained, ...] = ()
+    recipe: Recipe = Field(description="on a base without overrides; its fields stand flat in the front matter")
     bases: dict[str, dict[str, dict[str, Any] | list[dict[str, Any]]]] = Field(
         default_factory=dict,
         description="base name → stage kind → fields that differ there; or → adapters: published ones in their place",
@@ -46,41 +42,32 @@ class Card(Strict):
 
     @model_validator(mode="after")
     def _overrides_fit(self) -> Card:
-        kinds = [stage.kind for stage in self.stages]
+        kinds = [stage.kind for stage in self.recipe.stages]
         if len(set(kinds)) != len(kinds):
             raise ValueError("a stage kind stands twice in `stages`")
-        if self.instruction is not None and self.task_instructions:
+        if self.recipe.instruction is not None and self.recipe.task_instructions:
             raise ValueError("instruction and task_instructions exclude each other; keep one of them")
         for base in self.bases:
-            self.recipe(base)
+            self.recipe_on(base)
         return self
 
-    def recipe(self, base_name: str) -> Recipe:
+    def recipe_on(self, base_name: str) -> Recipe:
         """The recipe on base `base_name` (`mini`, a folder's name or a hub id), overrides applied.
 
         A folder that bears the last part of a hub id takes that id's overrides.
         """
         overrides = self._overrides(base_name)
-        known = {stage.kind for stage in self.stages} | {"adapters"}
+        replaced = _replacing(overrides)
+        known = {stage.kind for stage in self.recipe.stages} | set(replaced)
         for unknown in sorted(set(overrides) - known):
             raise ValueError(f"bases.{base_name} names {unknown}, which is no stage of this card")
-        if "adapters" in overrides:
-            if len(overrides) > 1:
-                raise ValueError(f"bases.{base_name} has adapters and stages; adapters stand in place of all stages")
-            stages = [{"kind": "adapter", **adapter} for adapter in overrides["adapters"]]
-        else:
-            stages = [stage.model_dump() | overrides.get(stage.kind, {}) for stage in self.stages]
-        return Recipe.model_validate(
-            {
-                "attention": self.attention,
-                "weights": self.weights,
-                "pooling": self.pooling,
-                "max_length": self.max_length,
-                "instruction": self.instruction,
-                "task_instructions": self.task_instructions,
-                "stages": stages,
-            }
-        )
+        if replaced and len(overrides) > 1:
+            key = next(iter(replaced))
+            raise ValueError(f"bases.{base_name} has {key} and stages; {key} stand in place of all stages")
+        stages = [stage.model_dump() | overrides.get(stage.kind, {}) for stage in self.recipe.stages]
+        for key, kind in replaced.items():
+            stages = [{"kind": kind, **fields} for fields in overrides[key]]
+        return parse_recipe({**self.recipe.model_dump(exclude={"stages"}), "stages": stages})
 
     def _overrides(self, base_name: str) -> dict[str, Any]:
         if base_name in self.bases:
@@ -90,19 +77,20 @@ class Card(Strict):
     def with_data(self, data: dict[str, str], base_name: str) -> Card:
         """This card with the training text of some stages on a base replaced: stage kind → `mini`, file or hub data.
 
-        Raises HarnessError for a stage kind that does not exist, and where adapters stand in place of training.
+        Raises HarnessError for a stage kind that takes no data, and where adapters stand in place of training.
         """
-        unknown = set(data) - TRAINED_KINDS
-        if unknown:
-            raise HarnessError(f"no stage is named {unknown.pop()!r}; stages: {', '.join(sorted(TRAINED_KINDS))}")
-        own = {kind: source for kind, source in data.items() if kind in {stage.kind for stage in self.stages}}
+        known = sorted(kind.kind_name() for kind in STAGES if kind.takes_data)
+        for unknown in set(data) - set(known):
+            raise HarnessError(f"no stage is named {unknown!r}; stages: {', '.join(known)}")
+        kinds = {stage.kind for stage in self.recipe.stages}
+        own = {kind: source for kind, source in data.items() if kind in kinds}
         if not own:
             return self
         overrides = self._overrides(base_name)
-        if "adapters" in overrides:
+        for key in _replacing(overrides):
             raise HarnessError(
-                f"on {base_name} the card of {self.variant} merges published adapters and trains nothing, so "
-                "--data has no effect; copy the card into ./model_cards and take `adapters` out of it"
+                f"on {base_name} the card of {self.variant} merges published {key} and trains nothing, so "
+                f"--data has no effect; copy the card into ./model_cards and take `{key}` out of it"
             )
         merged = {kind: {**overrides.get(kind, {}), "data": source} for kind, source in own.items()}
         return self.model_copy(update={"bases": {**self.bases, base_name: {**overrides, **merged}}})
@@ -127,7 +115,8 @@ def read_card(path: Path) -> Card:
     if not isinstance(front, dict):
         raise HarnessError(f"{path}: the front matter holds no fields; a card needs at least `variant` and `attention`")
     try:
-        card = Card.model_validate(front | {"prose": parts[2].strip(), "sha256": _sha256(text)})
+        recipe = parse_recipe({name: front.pop(name) for name in Recipe.model_fields if name in front})
+        card = Card.model_validate(front | {"recipe": recipe, "prose": parts[2].strip(), "sha256": _sha256(text)})
     except ValidationError as error:
         raise HarnessError(f"{path}: {_first_mistake(error)}") from None
     if card.variant != path.stem:
@@ -201,8 +190,21 @@ def _first_mistake(error: ValidationError) -> str:
     return what + (f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else "")
 
 
+def _replacing(overrides: Iterable[str]) -> dict[str, str]:
+    """Those keys of `overrides` that list stages in place of all stages of a card, with the kind of these stages."""
+    keys = {kind.instead_of_training: kind.kind_name() for kind in STAGES}
+    return {key: keys[key] for key in overrides if key in keys}
+
+
 def _known_fields() -> set[str]:
-    return {*Card.model_fields, *(name for model in MODELS for name in model.model_fields)} - {"prose", "sha256"}
+    models: tuple[type[BaseModel], ...] = (Card, Recipe, *STAGES)
+    return set().union(*map(_names, models)) - {"recipe", "prose", "sha256"}
+
+
+def _names(model: type[BaseModel]) -> set[str]:
+    """The names of a model's fields and of the fields of the models in it."""
+    inner = [field.annotation for field in model.model_fields.values() if isinstance(field.annotation, type)]
+    return set(model.model_fields).union(*(_names(each) for each in inner if issubclass(each, BaseModel)))
 
 
 def _sha256(text: str) -> str:

@@ -12,7 +12,7 @@ from harness.bases import Base, resolve_base
 from harness.errors import HarnessError, near_names
 from harness.paths import cache_folder
 from harness.provenance import TESTED, versions
-from harness.recipes import Attention, Lora, Recipe
+from harness.recipes import Attention, Recipe
 
 if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
@@ -107,7 +107,7 @@ def _with_merged_adapter(encoder: Encoder) -> Encoder:
     """Put an adapter that does something into the model and merge it, as a training stage does."""
     import torch
 
-    from harness.training.lora import add_lora, merge_lora
+    from harness.training.lora import Lora, add_lora, merge_lora
 
     torch.manual_seed(0)
     add_lora(encoder.backbone, Lora())

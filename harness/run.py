@@ -14,6 +14,7 @@ from harness.contamination import overlaps_of
 from harness.errors import HarnessError
 from harness.models import Model, resolve_model
 from harness.outcomes import TaskKey, TaskResult
+from harness.paths import cache_folder
 from harness.records import Run, System
 from harness.suites import retention
 from harness.suites.catalog import Suite, choose_suite, is_mteb, make_task, task_info
@@ -24,7 +25,7 @@ from harness.suites.words import choose_word_data
 from harness.systems import PlannedSystem, plan_systems
 from harness.training.lineage import PlannedStage
 from harness.training.manifests import read_stage, read_texts
-from harness.training.ranks import Ranks
+from harness.training.processes import Processes
 from harness.training.stages import stage_folder
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def execute(plan: RunPlan, store: Store, listener: Listener, *, command: str, fo
     """Train, prove and measure what is missing. Each task is stored as it ends; a kill loses at most one task."""
     if plan.idle:
         return
-    if Ranks.here().size > 1:
+    if Processes.here().size > 1:
         raise HarnessError(
             "a run measures in one process; train on several with `accelerate launch -m harness train`, then run alone"
         )
@@ -219,7 +220,7 @@ def _execute(job: _Job, plan: RunPlan, store: Store, listener: Listener, command
         assert plan.suite.baseline is not None
         assert plan.base is not None
         encoder = plan.suite.baseline[1](plan.base.folder)
-    folders = [stage_folder(stage) for stage in job.planned.lineage] if job.planned else []
+    folders = [stage_folder(stage, cache_folder()) for stage in job.planned.lineage] if job.planned else []
     stages = [(read_stage(folder), read_texts(folder)) for folder in folders]
     store.add_stages([record for record, _ in stages])
     run = Run(
@@ -276,6 +277,6 @@ def train_variant(
     if not planned.lineage:
         raise HarnessError(f"{variant} trains nothing; measure it with `harness run`, then `harness export` writes it")
     planned.train(place.device, lambda stage: listener.stage(planned.label, stage))
-    if Ranks.here().first:
+    if Processes.here().first:
         listener.proof(planned.label, planned.encoder(place).prove().require())
-    return stage_folder(planned.lineage[-1])
+    return stage_folder(planned.lineage[-1], cache_folder())

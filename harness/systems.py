@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.bases import Base
 from harness.cards import Card
+from harness.paths import cache_folder
 from harness.recipes import Recipe
 from harness.records import System
 from harness.training.lineage import PlannedStage, plan_lineage
-from harness.training.stages import OnStage, is_trained, stage_folder, train_lineage
+from harness.training.stages import OnStage, is_trained, latest_weights, stage_folder, train_lineage
 
 if TYPE_CHECKING:
     from harness.encoder.model import Encoder
@@ -36,7 +38,7 @@ class PlannedSystem:
     @property
     def untrained(self) -> tuple[PlannedStage, ...]:
         """The stages that no earlier run has trained."""
-        return tuple(stage for stage in self.lineage if not is_trained(stage))
+        return tuple(stage for stage in self.lineage if not is_trained(stage, cache_folder()))
 
     def record(self) -> System:
         """The system as the store keeps it. Its address is made of the recipe, not of the card's prose."""
@@ -49,14 +51,17 @@ class PlannedSystem:
             recipe={"title": self.card.title, "card_sha256": self.card.sha256, **self.recipe.model_dump(mode="json")},
             lineage={planned.name: planned.digest for planned in self.lineage},
             data={planned.name: planned.fingerprint for planned in self.lineage},
-            folder=str(stage_folder(self.lineage[-1]) if self.lineage else self.base.folder),
+            folder=str(self._last() or self.base.folder),
         )
+
+    def _last(self) -> Path | None:
+        return stage_folder(self.lineage[-1], cache_folder()) if self.lineage else None
 
     def train(self, device: str, on_stage: OnStage | None = None) -> None:
         """Train the stages that are missing, once the mask is proven on the base. Raises ProofError if it is not."""
         if self.untrained:
             self._prove_base(device)
-        train_lineage(self.base, self.lineage, device=device, on_stage=on_stage)
+        train_lineage(self.base, self.lineage, cache=cache_folder(), device=device, on_stage=on_stage)
 
     def _prove_base(self, device: str) -> None:
         from harness.encoder.model import build_encoder
@@ -73,9 +78,7 @@ class PlannedSystem:
         from harness.encoder.model import build_encoder
 
         record = self.record()
-        checkpoint, recipe = self.base.folder, self.recipe
-        if self.lineage:
-            checkpoint, recipe = stage_folder(self.lineage[-1]), recipe.model_copy(update={"weights": "pretrained"})
+        checkpoint, recipe = latest_weights(self.recipe, last=self._last(), base=self.base.folder)
         return build_encoder(
             checkpoint,
             recipe,
@@ -84,7 +87,7 @@ class PlannedSystem:
             name=f"{self.base.name}-{self.card.variant}",
             revision=record.system_id,
             language_model=self.base.folder,
-            adapters=[stage_folder(planned) / "adapter" for planned in self.lineage],
+            adapters=[stage_folder(planned, cache_folder()) / "adapter" for planned in self.lineage],
         )
 
 
@@ -92,7 +95,7 @@ def plan_systems(base: Base, cards: Sequence[Card], seeds: Sequence[int]) -> lis
     """One system a card and seed; a card without randomness gives one system however many the seeds."""
     planned: list[PlannedSystem] = []
     for card in cards:
-        recipe = card.recipe(base.name)
+        recipe = card.recipe_on(base.name)
         for seed in seeds if recipe.seeded else [None]:
             lineage = plan_lineage(base, recipe, 0 if seed is None else seed)
             planned.append(PlannedSystem(base=base, card=card, recipe=recipe, seed=seed, lineage=lineage))

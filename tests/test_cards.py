@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.bases import resolve_base
 from harness.cards import get_card, load_cards, read_card
 from harness.errors import HarnessError
+from harness.training.lineage import plan_lineage
 
 EIGHT = {
     "causal",
@@ -31,7 +33,7 @@ def write_card(folder: Path, variant: str, front: str = "", prose: str = "What i
 def test_the_eight_variants_and_what_they_are() -> None:
     cards = load_cards()
     assert set(cards) == EIGHT
-    stages = {name: [stage.kind for stage in card.stages] for name, card in cards.items()}
+    stages = {name: [stage.kind for stage in card.recipe.stages] for name, card in cards.items()}
     assert stages == {
         "causal": [],
         "bidir": [],
@@ -43,7 +45,7 @@ def test_the_eight_variants_and_what_they_are() -> None:
         "causal-supcon": ["supcon"],
     }
     for name, card in cards.items():
-        assert card.attention == ("causal" if name.startswith("causal") else "bidirectional")
+        assert card.recipe.attention == ("causal" if name.startswith("causal") else "bidirectional")
         assert "**For:**" in card.prose
         assert "**Not for:**" in card.prose
 
@@ -67,22 +69,46 @@ def test_a_card_here_replaces_the_packaged_one() -> None:
 
 def test_per_base_overrides_apply_to_that_base_only() -> None:
     card = load_cards()["bidir-supcon"]
-    here, elsewhere = card.recipe("mini").stages[0], card.recipe("another").stages[0]
+    here, elsewhere = card.recipe_on("mini").stages[0], card.recipe_on("another").stages[0]
     assert here.steps == card.bases["mini"]["mntp"]["steps"]
-    assert elsewhere == card.stages[0]
+    assert elsewhere == card.recipe.stages[0]
     assert here.mask_probability == elsewhere.mask_probability
 
 
 def test_prose_is_no_part_of_the_recipe() -> None:
     first = read_card(write_card(Path("cards"), "one", prose="Once."))
     again = read_card(write_card(Path("cards"), "one", prose="Twice."))
-    assert first.recipe("mini").digest == again.recipe("mini").digest
+    assert first.recipe_on("mini").digest == again.recipe_on("mini").digest
     assert first.sha256 != again.sha256
 
 
 def test_seeded_only_if_something_is_random() -> None:
-    seeded = {name: card.recipe("mini").seeded for name, card in load_cards().items()}
+    seeded = {name: card.recipe_on("mini").seeded for name, card in load_cards().items()}
     assert {name for name, has in seeded.items() if not has} == {"causal", "bidir"}
+
+
+def test_the_addresses_of_recipes_and_stages_stay() -> None:
+    """Results and trained stages are found again by these; a change here loses every one that was stored."""
+    base, cards = resolve_base("mini"), load_cards()
+    digests = {name: card.recipe_on("mini").digest[:16] for name, card in cards.items()}
+    assert digests == {
+        "causal": "9832021fdda9ca4e",
+        "bidir": "5aaf85e6b1e43f04",
+        "bidir-mntp": "4d1b9a184504e436",
+        "bidir-simcse": "c7ee9de5e9333a7a",
+        "bidir-supcon": "96d1eff3d82aa03d",
+        "random": "1e5705b265b928bd",
+        "causal-simcse": "322980f21296fa7f",
+        "causal-supcon": "3814c2dc8e190c0a",
+    }
+    last = {name: plan_lineage(base, card.recipe_on("mini"), 0)[-1:] for name, card in cards.items()}
+    assert {name: stage.digest[:16] for name, stages in last.items() for stage in stages} == {
+        "bidir-mntp": "fec7359ecc8eb24f",
+        "bidir-simcse": "f123dbd6edce46c5",
+        "bidir-supcon": "16bea42f176c76b5",
+        "causal-simcse": "8e67b77318d73b81",
+        "causal-supcon": "f038556d6f5ca3f9",
+    }
 
 
 STAGE = "stages: [{kind: mntp, examples: 9, steps: 1, batch_size: 2, max_length: 8, learning_rate: 1.0e-3%s}]\n"

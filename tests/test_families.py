@@ -12,7 +12,9 @@ import transformers
 from sentence_transformers import SentenceTransformer
 
 from harness.bases import ARCHITECTURES, Base, resolve_base
+from harness.paths import cache_folder
 from harness.recipes import Recipe
+from harness.training import parse_recipe
 from harness.training.lineage import plan_lineage
 from harness.training.stages import train_lineage
 from tests.conftest import TINY_WORDS
@@ -48,7 +50,7 @@ def recipe(attention: str) -> Recipe:
     Path("text.txt").write_text("\n".join(" ".join(draw.choice(TINY_WORDS, 8)) for _ in range(20)))
     common = {"data": "text.txt", "examples": 20, "steps": 2, "batch_size": 4, "max_length": 16, "learning_rate": 1e-2}
     stages = [{"kind": kind, **common} for kind in ("mntp", "simcse")]
-    return Recipe.model_validate({"attention": attention, "stages": stages})
+    return parse_recipe({"attention": attention, "stages": stages})
 
 
 @pytest.mark.slow
@@ -59,7 +61,7 @@ def test_the_switch_is_proven_before_and_after_training(base: Base, attention: s
 
     of, place = recipe(attention), Placement(device="cpu", dtype="float32")
     build_encoder(base.folder, of, seed=None, place=place, name="tiny", revision="0").prove().require()
-    folder = train_lineage(base, plan_lineage(base, of, 0), device="cpu")
+    folder = train_lineage(base, plan_lineage(base, of, 0), cache=cache_folder(), device="cpu")
     assert folder is not None
     trained = build_encoder(folder, of, seed=None, place=place, name="tiny", revision="1")
     trained.prove().require()

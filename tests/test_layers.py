@@ -14,10 +14,10 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("harness.errors",),
     ("harness.recipes", "harness.hub", "harness.rows", "harness.outcomes", "harness.records"),
     ("harness.paths", "harness.provenance", "harness.mini", "harness.stats"),
-    ("harness.metrics", "harness.cards", "harness.bases", "harness.contamination"),
+    ("harness.metrics", "harness.bases", "harness.contamination"),
     ("harness.encoder", "harness.probes", "harness.models"),
     ("harness.training",),
-    ("harness.suites", "harness.store"),
+    ("harness.suites", "harness.store", "harness.cards"),
     ("harness.systems", "harness.compare"),
     (
         *(

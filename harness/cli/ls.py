@@ -38,8 +38,8 @@ def _variants() -> Listing:
     rows: list[tuple[object, ...]] = [
         (
             card.variant,
-            card.attention,
-            " + ".join(stage.kind for stage in card.stages) or "none",
+            card.recipe.attention,
+            " + ".join(stage.kind for stage in card.recipe.stages) or "none",
             card.step_from,
             card.title,
         )

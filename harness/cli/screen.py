@@ -110,15 +110,12 @@ class RunScreen(_Bars):
         err.print(f"[dim]{self._clock()}[/dim]  {escape(message)}")
 
     def stage(self, label: str, planned: PlannedStage) -> OnStep:
-        from harness.training.ranks import Ranks
+        from harness.training.processes import Processes
 
         stage, what = planned.stage, f"{label} · {planned.name}"
-        if stage.kind == "adapter":
-            self.note(f"{what}: merging the published weights")
-            return lambda step: None
-        together = f" on {processes} processes" if (processes := Ranks.here().size) > 1 else ""
-        self.note(f"{label} · training {stage.kind}: {stage.steps} steps of {stage.batch_size} examples{together}")
-        self._progress.reset(self._stage, total=stage.steps, visible=True, description=what)
+        together = f" on {processes} processes" if (processes := Processes.here().size) > 1 else ""
+        self.note(f"{label} · {stage.doing}{together}")
+        self._progress.reset(self._stage, total=stage.total_steps, visible=stage.total_steps > 0, description=what)
 
         def on_step(step: Step) -> None:
             if step.first and step.done == step.first + 1:

@@ -25,7 +25,7 @@ def train(
     from harness.cli.screen import RunScreen, prepare
     from harness.encoder.placement import Placement
     from harness.run import train_variant
-    from harness.training.ranks import Ranks
+    from harness.training.processes import Processes
 
     prepare()
     place = Placement.choose(device, "float32")
@@ -33,5 +33,5 @@ def train(
         folder = train_variant(
             variant, resolve_base(base), seed=seed, place=place, listener=screen, data=options.stage_data(data)
         )
-    if Ranks.here().first:
+    if Processes.here().first:
         print(folder)

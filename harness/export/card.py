@@ -86,7 +86,7 @@ def _card_of(system: System) -> Card | None:
     card = load_cards().get(system.variant)
     if card is None or card.sha256 == system.recipe.get("card_sha256"):
         return card
-    return card if card.recipe(system.base).digest == system.card_hash else None
+    return card if card.recipe_on(system.base).digest == system.card_hash else None
 
 
 def _name(system: System) -> str:

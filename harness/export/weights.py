@@ -16,7 +16,9 @@ from harness.export.choose import label_of
 from harness.paths import cache_folder
 from harness.recipes import Recipe
 from harness.records import Run, System
+from harness.training import parse_recipe
 from harness.training.manifests import MANIFEST, read_stage
+from harness.training.stages import latest_weights
 
 _COMMIT_DIGITS = 40
 
@@ -33,11 +35,8 @@ def build_system(system: System, runs: Sequence[Run], *, base: str | None) -> En
             f"{label_of(system)} puts an instruction before every text and pools the text alone, which plain "
             "sentence-transformers cannot do; a variant without the instruction has the same weights: export that"
         )
-    if system.stage_digests:
-        checkpoint = _stage(system, runs, recipe)
-        recipe = recipe.model_copy(update={"weights": "pretrained"})
-    else:
-        checkpoint = _base(system, base).folder
+    last = _stage(system, runs, recipe) if system.stage_digests else None
+    checkpoint, recipe = latest_weights(recipe, last=last, base=None if last else _base(system, base).folder)
     return build_encoder(
         checkpoint,
         recipe,
@@ -51,7 +50,7 @@ def build_system(system: System, runs: Sequence[Run], *, base: str | None) -> En
 def _recipe(system: System) -> Recipe:
     fields = {name: value for name, value in system.recipe.items() if name in Recipe.model_fields}
     try:
-        return Recipe.model_validate(fields)
+        return parse_recipe(fields)
     except ValidationError:
         raise HarnessError(
             f"the recipe of {label_of(system)} was stored by another version of harness, and this one cannot read it; "

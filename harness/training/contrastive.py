@@ -1,13 +1,8 @@
-"""Contrastive stages on sentence-transformers' own trainer and losses.
-
-SimCSE (Gao et al. 2021): a sentence is its own positive; the two views differ by attention dropout and adapter
-dropout, for Llama has no hidden dropout. Supervised: (anchor, positive, hard negative) with in-batch negatives.
-"""
+"""Contrastive training on sentence-transformers' own trainer and losses, with in-batch negatives."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
@@ -19,11 +14,11 @@ from sentence_transformers.sentence_transformer.losses import (
 from sentence_transformers.training_args import BatchSamplers
 from transformers import set_seed
 
-from harness.encoder.model import Encoder
-from harness.recipes import SimcseStage, SupconStage
 from harness.training.checkpoints import AdapterCheckpoints
+from harness.training.kind import StageJob
 from harness.training.lora import add_lora
-from harness.training.ranks import Ranks
+from harness.training.processes import Processes
+from harness.training.trained import TrainedStage
 from harness.training.watch import Watch, arguments, train
 
 _NAMES = ("anchor", "positive", "negative")
@@ -34,21 +29,23 @@ class _Trainer(AdapterCheckpoints, SentenceTransformerTrainer):
 
 
 def train_contrastive(
-    stage: SimcseStage | SupconStage,
+    stage: TrainedStage,
     rows: Sequence[tuple[str, ...]],
     *,
-    start: Encoder,
-    seed: int,
-    device: str,
-    folder: Path,
+    job: StageJob,
     watch: Watch,
+    scale: float,
+    attention_dropout: float | None = None,
 ) -> Any:
-    """Return the backbone of `start` with its trained adapters in it. `folder` keeps the checkpoints."""
-    set_seed(seed)
+    """Train on `rows` of anchor, positive and, if there is one, hard negative; return the backbone with its adapters.
+
+    `scale` is the inverse temperature of the loss. `attention_dropout` None leaves the base's own.
+    """
+    start = job.start(job.device)
+    set_seed(job.seed)
     start.model[0].max_seq_length = min(stage.max_length, start.model[0].max_seq_length)
-    if isinstance(stage, SimcseStage):
-        rows = [(text, text) for (text,) in rows]
-        set_attention_dropout(start.backbone, stage.attention_dropout)
+    if attention_dropout is not None:
+        set_attention_dropout(start.backbone, attention_dropout)
     columns = zip(_NAMES, zip(*rows, strict=True), strict=False)
     add_lora(start.backbone, stage.lora)
     train(
@@ -56,24 +53,22 @@ def train_contrastive(
             model=start.model,
             args=SentenceTransformerTrainingArguments(
                 batch_sampler=BatchSamplers.NO_DUPLICATES,
-                **arguments(stage, seed=seed, device=device, folder=folder),
+                **arguments(stage, job),
             ),
             train_dataset=Dataset.from_dict({name: list(column) for name, column in columns}),
-            loss=make_loss(start.model, stage),
+            loss=make_loss(start.model, scale=scale, at_once=stage.micro_batch_size),
         ),
         watch,
     )
     return start.backbone
 
 
-def make_loss(model: Any, stage: SimcseStage | SupconStage) -> Any:
-    """In-batch negatives at `stage.scale`, over all processes; gradients are cached if the batch comes in parts."""
-    across = Ranks.here().size > 1
-    if stage.micro_batch_size is None:
-        return MultipleNegativesRankingLoss(model, scale=stage.scale, gather_across_devices=across)
-    return CachedMultipleNegativesRankingLoss(
-        model, scale=stage.scale, mini_batch_size=stage.micro_batch_size, gather_across_devices=across
-    )
+def make_loss(model: Any, *, scale: float, at_once: int | None) -> Any:
+    """In-batch negatives over all processes; gradients are cached if a batch comes in parts of `at_once` examples."""
+    across = Processes.here().size > 1
+    if at_once is None:
+        return MultipleNegativesRankingLoss(model, scale=scale, gather_across_devices=across)
+    return CachedMultipleNegativesRankingLoss(model, scale=scale, mini_batch_size=at_once, gather_across_devices=across)
 
 
 def set_attention_dropout(backbone: Any, probability: float) -> None:

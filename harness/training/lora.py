@@ -9,13 +9,23 @@ import re
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from harness.errors import HarnessError
-from harness.recipes import Lora
+from harness.recipes import Strict
 
 # Every linear layer of a Llama block, as LLM2Vec adapts them.
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _KEY = re.compile(r"^(?:base_model\.model\.)?(?:model\.)?(?P<module>.+)\.lora_(?P<part>[AB])(?:\.\w+)?\.weight$")
+
+
+class Lora(Strict):
+    """Low-rank adapters on every linear layer of the backbone, merged into the weights after the stage."""
+
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.05, ge=0, lt=1)
 
 
 def add_lora(model: Any, lora: Lora) -> None:

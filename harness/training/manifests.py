@@ -12,8 +12,10 @@ from harness.contamination.texts import Hashes, text_hashes
 from harness.errors import HarnessError
 from harness.records import StageRecord
 
+# What lies in a stage's folder besides a saved encoder.
 MANIFEST = "stage.json"
 TEXTS = "texts.npy"
+ADAPTER = "adapter"
 
 
 def read_stage(folder: Path) -> StageRecord:

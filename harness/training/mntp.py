@@ -1,183 +1,40 @@
-"""Masked next-token prediction: hide tokens, predict each from the state one position before it.
-
-Stock parts: a causal LM with the mask off, and the masked-LM collator; the LM's own label shift makes it
-"predict token i from position i-1" (BehnamGhader et al. 2024, section 2.2).
-"""
+"""Masked next-token prediction: the recipe, its training text, and the way to its training."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import torch
-from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import Dataset as TorchDataset
-from torch.utils.data import SequentialSampler
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    DataCollatorForLanguageModeling,
-    Trainer,
-    TrainingArguments,
-    set_seed,
-)
+from pydantic import Field
 
-from harness.encoder.attention import set_attention
-from harness.encoder.placement import fit_threads
-from harness.errors import HarnessError
-from harness.recipes import MntpStage, Recipe
-from harness.training.checkpoints import AdapterCheckpoints
-from harness.training.lora import add_lora
-from harness.training.watch import Watch, arguments, train
+from harness.training.kind import StageJob
+from harness.training.trained import DRAW, TrainedStage
 
-_TOKENISED_AT_ONCE = 1000
-IGNORED = -100  # the label that transformers' losses leave out
+if TYPE_CHECKING:
+    from harness.training.watch import Watch
 
 
-class _Trainer(AdapterCheckpoints, Trainer):
-    """transformers' trainer; its checkpoints hold the adapters only, and the visits come in their order."""
+class MntpStage(TrainedStage):
+    """Masked next-token prediction (BehnamGhader et al. 2024, section 2.2).
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
-
-
-def train_mntp(
-    stage: MntpStage,
-    recipe: Recipe,
-    texts: Sequence[str],
-    *,
-    base: Path,
-    start: Mapping[str, torch.Tensor],
-    seed: int,
-    device: str,
-    folder: Path,
-    watch: Watch,
-) -> Any:
-    """Return the backbone with its trained adapters in it; `start` are the weights it begins with.
-
-    The LM head is the base's and stays fixed. `folder` keeps the checkpoints.
-    """
-    set_seed(seed)
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, use_safetensors=True)
-    model.base_model.load_state_dict(start)
-    fit_threads(model.num_parameters())
-    set_attention(model, recipe.attention)
-    model.config.use_cache = False
-    tokenizer.mask_token = mask_token(tokenizer, stage.mask_token)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
-    examples = _examples(tokenizer, texts, stage)
-    if len(examples) < stage.batch_size:
-        raise HarnessError(
-            f"the text of the mntp stage gives {len(examples)} examples for batches of {stage.batch_size}; give more "
-            "text or lower batch_size in the card"
-        )
-    add_lora(model.base_model, stage.lora)
-    shared = arguments(stage, seed=seed, device=device, folder=folder)
-    if stage.micro_batch_size is not None:
-        at_once = min(stage.micro_batch_size, shared["per_device_train_batch_size"])
-        shared["gradient_accumulation_steps"] = shared["per_device_train_batch_size"] // at_once
-        shared["per_device_train_batch_size"] = at_once
-    train(
-        _Trainer(
-            model=model,
-            args=TrainingArguments(**shared, remove_unused_columns=False),
-            train_dataset=Visits(examples, count=stage.steps * stage.batch_size, seed=seed),
-            data_collator=Masks(tokenizer, probability=stage.mask_probability, seed=seed),
-        ),
-        watch,
-    )
-    return model.base_model
-
-
-class Visits(TorchDataset[dict[str, Any]]):
-    """Every visit of the training to an example, in order: permutations of the examples, one after another.
-
-    Visit i is the same whatever was visited before, in this process or another.
+    With `concatenate` the texts are joined and cut into blocks of `max_length` tokens; without, each text is an
+    example of its own.
     """
 
-    def __init__(self, examples: Sequence[Mapping[str, Any]], *, count: int, seed: int) -> None:
-        draw = np.random.default_rng(seed)
-        rounds = -(-count // len(examples))
-        self.examples = examples
-        self.order = np.concatenate([draw.permutation(len(examples)) for _ in range(rounds)])[:count]
+    kind: Literal["mntp"] = "mntp"
+    mask_probability: float = Field(0.2, gt=0, lt=1)
+    mask_token: str = Field("_", min_length=1)
+    concatenate: bool = False
 
-    def __len__(self) -> int:
-        return len(self.order)
+    @property
+    def in_order(self) -> bool:
+        return self.concatenate
 
-    def __getitem__(self, visit: int) -> dict[str, Any]:
-        return {"visit": int(visit), **self.examples[int(self.order[visit])]}
+    def embedded(self) -> list[tuple[str, ...]]:
+        from harness.mini.corpus import mntp_documents
 
+        return [(text,) for text in mntp_documents(DRAW, self.examples)]
 
-class Masks:
-    """The stock masking of a text, drawn from the seed and the number of the visit.
+    def train(self, rows: list[tuple[str, ...]], job: StageJob, watch: Watch) -> Any:
+        from harness.training.masking import train_mntp
 
-    So a text is masked anew at each visit, and alike whether its batch comes whole, in parts, or after a kill.
-    """
-
-    def __init__(self, tokenizer: Any, *, probability: float, seed: int) -> None:
-        self.stock = DataCollatorForLanguageModeling(tokenizer, mlm=True, mlm_probability=probability)
-        self.seed = seed
-
-    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        """Input ids, attention mask and labels, each (B, T), padded on the right."""
-        masked = [self._mask(example) for example in examples]
-        lengths_B = torch.tensor([len(ids) for ids, _ in masked])
-        pad_id = self.stock.tokenizer.pad_token_id
-        return {
-            "input_ids": pad_sequence([ids for ids, _ in masked], batch_first=True, padding_value=pad_id),
-            "labels": pad_sequence([labels for _, labels in masked], batch_first=True, padding_value=IGNORED),
-            "attention_mask": (torch.arange(int(lengths_B.max())) < lengths_B[:, None]).long(),
-        }
-
-    def _mask(self, example: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        self.stock.seed = zlib.crc32(repr((self.seed, example["visit"])).encode())
-        self.stock.generator = torch.Generator().manual_seed(self.stock.seed)
-        ids_1T = torch.tensor([example["input_ids"]])
-        special_1T = torch.tensor([example["special_tokens_mask"]])
-        masked_1T, labels_1T = self.stock.torch_mask_tokens(ids_1T, special_tokens_mask=special_1T)
-        return masked_1T[0], labels_1T[0]
-
-
-def _examples(tokenizer: Any, texts: Sequence[str], stage: MntpStage) -> list[dict[str, Any]]:
-    """Token ids: a text is an example, or the joined texts are cut into blocks."""
-    examples: list[dict[str, Any]] = []
-    joined: dict[str, list[int]] = {"input_ids": [], "special_tokens_mask": []}
-    for first in range(0, len(texts), _TOKENISED_AT_ONCE):
-        encoded = tokenizer(
-            list(texts[first : first + _TOKENISED_AT_ONCE]),
-            truncation=not stage.concatenate,
-            max_length=None if stage.concatenate else stage.max_length,
-            return_special_tokens_mask=True,
-        )
-        if not stage.concatenate:
-            examples += [
-                {"input_ids": ids, "special_tokens_mask": special}
-                for ids, special in zip(encoded["input_ids"], encoded["special_tokens_mask"], strict=True)
-            ]
-            continue
-        for name, tokens in joined.items():
-            tokens.extend(token for row in encoded[name] for token in row)
-        whole = len(joined["input_ids"]) // stage.max_length * stage.max_length
-        examples += [
-            {name: tokens[at : at + stage.max_length] for name, tokens in joined.items()}
-            for at in range(0, whole, stage.max_length)
-        ]
-        joined = {name: tokens[whole:] for name, tokens in joined.items()}
-        if len(examples) >= stage.examples:
-            break
-    return examples[: stage.examples]
-
-
-def mask_token(tokenizer: Any, wanted: str) -> str:
-    """The vocabulary's own form of `wanted`, or its unknown token where the vocabulary has no such token."""
-    for form in (wanted, f"▁{wanted}", f"Ġ{wanted}"):
-        if tokenizer.convert_tokens_to_ids(form) not in {None, tokenizer.unk_token_id}:
-            return form
-    if tokenizer.unk_token is None:
-        raise HarnessError(f"the base's vocabulary has no token {wanted!r} to mask with; set mask_token in the card")
-    return str(tokenizer.unk_token)
+        return train_mntp(self, [text for (text,) in rows], job=job, watch=watch)

@@ -1,7 +1,7 @@
 """A planned stage ─▶ its folder, made once. A folder with a manifest is complete; the manifest is written last.
 
 A stage's folder is a finished encoder: `SentenceTransformer(folder)` opens it. `adapter/` in it holds what the stage
-trained (or the published adapter), in PEFT format; the weights beside it have that adapter merged.
+trained (or the published adapter), in PEFT format; the weights next to it have that adapter merged.
 """
 
 from __future__ import annotations
@@ -12,162 +12,123 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from harness.bases import Base
 from harness.errors import HarnessError
-from harness.paths import cache_folder, whole_folder
+from harness.paths import whole_folder
 from harness.provenance import collect
-from harness.recipes import AdapterStage, MntpStage
-from harness.training.adapters import find_adapter
+from harness.recipes import Recipe
+from harness.training.kind import MadeAdapter, StageJob
 from harness.training.lineage import PlannedStage
-from harness.training.lora import CONFIG, WEIGHTS, merge_adapter, save_adapter
-from harness.training.manifests import MANIFEST, TEXTS, write_texts
-from harness.training.ranks import Ranks
+from harness.training.lora import CONFIG, WEIGHTS, merge_adapter
+from harness.training.manifests import ADAPTER, MANIFEST, TEXTS
+from harness.training.processes import Processes
 
 if TYPE_CHECKING:
     from harness.encoder.model import Encoder
-    from harness.training.watch import OnStep, Watch
+    from harness.training.watch import OnStep
 
-ADAPTER = "adapter"
 OnStage = Callable[[PlannedStage], "OnStep | None"]
 _PATIENCE_S = 6 * 3600
 
 
-def stage_folder(planned: PlannedStage) -> Path:
-    return cache_folder() / "stages" / planned.digest[:32]
+def stage_folder(planned: PlannedStage, cache: Path) -> Path:
+    """Where the stage lies in the folder `cache`, trained or not."""
+    return cache / "stages" / planned.digest[:32]
 
 
-def is_trained(planned: PlannedStage) -> bool:
-    return (stage_folder(planned) / MANIFEST).is_file()
+def is_trained(planned: PlannedStage, cache: Path) -> bool:
+    return (stage_folder(planned, cache) / MANIFEST).is_file()
+
+
+def latest_weights(recipe: Recipe, *, last: Path | None, base: Path | None) -> tuple[Path, Recipe]:
+    """The folder that holds a system's weights, and the recipe that opens it.
+
+    It is the folder `last` of the last stage, whose weights are never drawn anew; without stages it is `base`.
+    """
+    if last is not None:
+        return last, recipe.model_copy(update={"weights": "pretrained"})
+    assert base is not None
+    return base, recipe
 
 
 def train_lineage(
-    base: Base, lineage: Sequence[PlannedStage], *, device: str, on_stage: OnStage | None = None
+    base: Base, lineage: Sequence[PlannedStage], *, cache: Path, device: str, on_stage: OnStage | None = None
 ) -> Path | None:
-    """Make whatever of `lineage` is not there yet; return the last stage's folder (None for an empty lineage).
+    """Make whatever of `lineage` is not in `cache` yet; return the last stage's folder (None for an empty lineage).
 
     `on_stage` is called as a stage starts and returns what is called after each step. Another process that trains
     the same stage is waited for. After a kill the stage in progress goes on from its last checkpoint.
     """
-    ranks = Ranks.here()
-    ranks.join(device)
+    processes = Processes.here()
+    processes.join(device)
     for planned in lineage:
-        folder = stage_folder(planned)
+        folder = stage_folder(planned, cache)
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(str(folder) + ".lock", timeout=_PATIENCE_S)
         try:
-            with ranks.one_at_a_time(lambda lock=lock: lock):  # type: ignore[misc]
-                if not ranks.agree(is_trained(planned)):
-                    _make(base, planned, folder, device, on_stage if ranks.first else None)
-                if ranks.first:  # also what a run left that was killed as the stage stood already
-                    shutil.rmtree(_scratch(folder), ignore_errors=True)
+            with processes.one_at_a_time(lambda lock=lock: lock):  # type: ignore[misc]
+                if not processes.agree(is_trained(planned, cache)):
+                    _make(base, planned, cache, device, on_stage if processes.first else None)
+                if processes.first:  # also what a run left that was killed when the stage was complete already
+                    shutil.rmtree(_scratch(planned, cache), ignore_errors=True)
         except Timeout:
             raise HarnessError(
                 f"another process has held the stage {folder.name} for six hours; end it and run again"
             ) from None
-    return stage_folder(lineage[-1]) if lineage else None
+    return stage_folder(lineage[-1], cache) if lineage else None
 
 
-def _make(base: Base, planned: PlannedStage, folder: Path, device: str, on_stage: OnStage | None) -> None:
+def _make(base: Base, planned: PlannedStage, cache: Path, device: str, on_stage: OnStage | None) -> None:
     """Train the adapter of a stage, or take the published one; then merge it and write the folder."""
     started = time.monotonic()
-    if isinstance(planned.stage, AdapterStage):
-        if on_stage is not None:
-            on_stage(planned)
-        adapter, made = find_adapter(planned.stage, base).folder, {"data": {"declared": list(planned.stage.data)}}
-        _write(base, planned, folder, adapter, made | {"device": "cpu", "seconds": _since(started)})
-        return
-    scratch = _scratch(folder)
-    made = _train(base, planned, scratch, device, on_stage)
-    if Ranks.here().first:
-        noted = made | {"device": device, "seconds": _since(started)}
-        _write(base, planned, folder, scratch / ADAPTER, noted, texts=scratch / TEXTS)
+    job = StageJob(
+        base=base,
+        recipe=planned.recipe,
+        seed=planned.seed,
+        fingerprint=planned.fingerprint,
+        device=device,
+        scratch=_scratch(planned, cache),
+        begin=lambda: on_stage(planned) if on_stage else None,
+        start=lambda device: _start(base, planned, cache, device),
+    )
+    made = planned.stage.make(job)
+    if Processes.here().first:
+        _write(planned, made, job, stage_folder(planned, cache), started)
 
 
-def _scratch(folder: Path) -> Path:
-    """Where a stage is trained: beside its folder, whatever process goes on with it."""
+def _scratch(planned: PlannedStage, cache: Path) -> Path:
+    """Where a stage is trained: next to its folder, so that any process can go on with it."""
+    folder = stage_folder(planned, cache)
     return folder.with_name(f"{folder.name}.part")
 
 
-def _train(base: Base, planned: PlannedStage, scratch: Path, device: str, on_stage: OnStage | None) -> dict[str, Any]:
-    """Train in `scratch`, where checkpoints outlive a kill; leave the adapter there and return what to note of it."""
-    from harness.training.watch import Watch
-
-    stage, data = planned.stage, planned.data
-    assert data is not None
-    assert not isinstance(stage, AdapterStage)
-    rows = data.rows()
-    if len(rows) < stage.batch_size and not data.in_order:
-        raise HarnessError(
-            f"the {stage.kind} stage has {len(rows)} examples for batches of {stage.batch_size}; "
-            "give more data or lower batch_size in the card"
-        )
-    watch = Watch(on_stage(planned) if on_stage else None, batch_size=stage.batch_size)
-    try:
-        backbone = _backbone(base, planned, rows, device=device, folder=scratch, watch=watch)
-    except HarnessError:
-        shutil.rmtree(scratch, ignore_errors=True)  # a checkpoint on the way to a loss of NaN is no place to go on from
-        raise
-    if Ranks.here().first:
-        save_adapter(backbone, scratch / ADAPTER, base_name=base.name)
-        write_texts(scratch, (text for row in rows for text in row))
-    noted = {"source": data.source, "examples": len(rows), "fingerprint": planned.fingerprint}
-    return {"data": noted, "losses": watch.losses}
-
-
-def _backbone(
-    base: Base, planned: PlannedStage, rows: list[tuple[str, ...]], *, device: str, folder: Path, watch: Watch
-) -> Any:
-    stage, seed = planned.stage, planned.seed
-    if isinstance(stage, MntpStage):
-        from harness.training.mntp import train_mntp
-
-        return train_mntp(
-            stage,
-            planned.recipe,
-            [text for (text,) in rows],
-            base=base.folder,
-            start=_start(base, planned, device="cpu").backbone.state_dict(),
-            seed=seed,
-            device=device,
-            folder=folder,
-            watch=watch,
-        )
-    assert not isinstance(stage, AdapterStage)
-    from harness.training.contrastive import train_contrastive
-
-    start = _start(base, planned, device=device)
-    return train_contrastive(stage, rows, start=start, seed=seed, device=device, folder=folder, watch=watch)
-
-
-def _start(base: Base, planned: PlannedStage, *, device: str) -> Encoder:
+def _start(base: Base, planned: PlannedStage, cache: Path, device: str) -> Encoder:
     """The encoder a stage starts from, in float32: its parent, or the base as the recipe wants it."""
     from harness.encoder.model import build_encoder
     from harness.encoder.placement import Placement
 
-    checkpoint, recipe = base.folder, planned.recipe
-    if planned.parent is not None:
-        checkpoint, recipe = stage_folder(planned.parent), recipe.model_copy(update={"weights": "pretrained"})
+    last = stage_folder(planned.parent, cache) if planned.parent else None
+    checkpoint, recipe = latest_weights(planned.recipe, last=last, base=base.folder)
     place = Placement(device=device, dtype="float32")
     return build_encoder(checkpoint, recipe, seed=planned.seed, place=place, name=base.name, revision=planned.digest)
 
 
-def _write(
-    base: Base, planned: PlannedStage, folder: Path, adapter: Path, made: dict[str, Any], *, texts: Path | None = None
-) -> None:
-    """Merge `adapter` into the weights the stage starts from, and write the stage's folder whole."""
-    encoder = _start(base, planned, device="cpu")
-    merge_adapter(encoder.backbone, adapter)
+def _write(planned: PlannedStage, made: MadeAdapter, job: StageJob, folder: Path, started: float) -> None:
+    """Merge the adapter into the weights that the stage starts from, and write the stage's folder whole."""
+    seconds = round(time.monotonic() - started, 1)
+    encoder = job.start("cpu")
+    merge_adapter(encoder.backbone, made.folder)
     with whole_folder(folder) as building:
         encoder.save(building)
         (building / ADAPTER).mkdir()
         for name in (CONFIG, WEIGHTS):
-            shutil.copyfile(adapter / name, building / ADAPTER / name)
-        if texts is not None:
-            shutil.copyfile(texts, building / TEXTS)
+            shutil.copyfile(made.folder / name, building / ADAPTER / name)
+        if made.texts is not None:
+            shutil.copyfile(made.texts, building / TEXTS)
         manifest = {
             "digest": planned.digest,
             "name": planned.name,
@@ -175,12 +136,14 @@ def _write(
             "recipe": planned.stage.model_dump(mode="json"),
             "attention": planned.recipe.attention,
             "parent": planned.parent.digest if planned.parent else None,
-            "base": {"name": base.name, "revision": base.revision},
+            "base": {"name": job.base.name, "revision": job.base.revision},
             "seed": planned.seed,
-            "losses": [],
-            **made,
+            "losses": made.losses,
+            "data": made.data,
+            "device": made.device,
+            "seconds": seconds,
             "weights_sha256": _weights_sha256(building),
-            "provenance": collect(device=str(made["device"]), dtype="float32"),
+            "provenance": collect(device=made.device, dtype="float32"),
         }
         (building / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
@@ -191,7 +154,3 @@ def _weights_sha256(folder: Path) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def _since(started: float) -> float:
-    return round(time.monotonic() - started, 1)

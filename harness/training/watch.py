@@ -12,9 +12,10 @@ from typing import Any
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from harness.errors import HarnessError
-from harness.recipes import Trained
 from harness.training.checkpoints import last_checkpoint, mark_complete
-from harness.training.ranks import Ranks
+from harness.training.kind import StageJob
+from harness.training.processes import Processes
+from harness.training.trained import TrainedStage
 
 CHECKPOINTS = 10  # in a stage
 
@@ -78,11 +79,11 @@ class Watch(TrainerCallback):
             mark_complete(Path(args.output_dir), state.global_step)
 
 
-def arguments(stage: Trained, *, seed: int, device: str, folder: Path) -> dict[str, Any]:
+def arguments(stage: TrainedStage, job: StageJob) -> dict[str, Any]:
     """The trainer arguments that all stages share, from the fields of a card's stage."""
-    on_each = Ranks.here().share(stage.batch_size)
+    on_each = Processes.here().share(stage.batch_size)
     return {
-        "output_dir": str(folder),
+        "output_dir": str(job.scratch),
         "max_steps": stage.steps,
         "per_device_train_batch_size": on_each,
         "learning_rate": stage.learning_rate,
@@ -91,9 +92,9 @@ def arguments(stage: Trained, *, seed: int, device: str, folder: Path) -> dict[s
         "bf16": stage.precision == "bfloat16",
         "gradient_checkpointing": stage.gradient_checkpointing,
         "gradient_checkpointing_kwargs": {"use_reentrant": False},
-        "seed": seed,
-        "data_seed": seed,
-        "use_cpu": device == "cpu",
+        "seed": job.seed,
+        "data_seed": job.seed,
+        "use_cpu": job.device == "cpu",
         "save_strategy": "steps",
         "save_steps": max(1, stage.steps // CHECKPOINTS),
         "save_total_limit": 2,
@@ -103,7 +104,7 @@ def arguments(stage: Trained, *, seed: int, device: str, folder: Path) -> dict[s
         "disable_tqdm": True,
         "report_to": "none",
         "dataloader_drop_last": True,
-        "dataloader_pin_memory": device != "cpu",
+        "dataloader_pin_memory": job.device != "cpu",
     }
 
 

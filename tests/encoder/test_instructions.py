@@ -109,7 +109,7 @@ def test_an_instruction_is_part_of_the_address_and_its_absence_is_not() -> None:
 def test_a_card_carries_an_instruction(wrong: str) -> None:
     front = "---\nvariant: {}\ntitle: A test\nattention: causal\ninstruction: {}\n---\n\nWhat it is for.\n"
     Path("told.md").write_text(front.format("told", "Retrieve similar text."))
-    assert read_card(Path("told.md")).recipe("mini").instruction == "Retrieve similar text."
+    assert read_card(Path("told.md")).recipe_on("mini").instruction == "Retrieve similar text."
     Path("mute.md").write_text(front.format("mute", wrong or '""'))
     with pytest.raises(HarnessError, match="instruction"):
         read_card(Path("mute.md"))
@@ -138,7 +138,7 @@ def test_a_card_has_one_kind_of_instruction() -> None:
     assert Recipe(attention="causal", task_instructions=True).digest != Recipe(attention="causal").digest
     front = "---\nvariant: told\ntitle: A test\nattention: causal\ntask_instructions: true\n{}---\n\nWhat it is for.\n"
     Path("told.md").write_text(front.format(""))
-    assert read_card(Path("told.md")).recipe("mini").task_instructions
+    assert read_card(Path("told.md")).recipe_on("mini").task_instructions
     Path("told.md").write_text(front.format("instruction: Retrieve.\n"))
     with pytest.raises(HarnessError, match="exclude each other"):
-        read_card(Path("told.md")).recipe("mini")
+        read_card(Path("told.md")).recipe_on("mini")

@@ -42,7 +42,7 @@ def measure(store: Store, base: Path | str, variant: str) -> np.ndarray:
     place = Placement(device="cpu", dtype="float32")
     [planned] = plan_systems(resolve_base(str(base)), [load_cards()[variant]], [0])
     planned.train("cpu")
-    stages = [read_stage(stage_folder(stage)) for stage in planned.lineage]
+    stages = [read_stage(stage_folder(stage, cache_folder())) for stage in planned.lineage]
     run = Run(
         system_id=store.add_system(planned.record()), suite="mini", dtype="float32", device="cpu", evaluation="1",
         provenance={

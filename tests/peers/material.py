@@ -17,7 +17,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModel, AutoTokenizer, DataCollatorForLanguageModeling
 
 from harness.training.lora import TARGETS
-from harness.training.mntp import mask_token
+from harness.training.masking import mask_token
 from tests.peers.cases import ADAPTER, LIMIT, MASKED_BATCH, TEXTS, THEIR_BASE
 
 

@@ -13,7 +13,9 @@ from transformers import AutoModel, AutoModelForCausalLM
 
 from harness.bases import Base, resolve_base
 from harness.errors import HarnessError
+from harness.paths import cache_folder
 from harness.recipes import Recipe
+from harness.training import parse_recipe
 from harness.training.lineage import plan_lineage
 from harness.training.lora import merge_adapter
 from harness.training.stages import stage_folder, train_lineage
@@ -45,7 +47,7 @@ def states(folder: Path) -> torch.Tensor:
 
 
 def recipe(*adapters: dict) -> Recipe:
-    return Recipe.model_validate({"attention": "causal", "stages": [{"kind": "adapter", **each} for each in adapters]})
+    return parse_recipe({"attention": "causal", "stages": [{"kind": "adapter", **each} for each in adapters]})
 
 
 def test_adapters_are_merged_in_order(base: Base, tiny_base: Path) -> None:
@@ -54,15 +56,15 @@ def test_adapters_are_merged_in_order(base: Base, tiny_base: Path) -> None:
     of = recipe({"source": str(first)}, {"source": str(second), "data": ["org/pairs"]})
     assert not of.seeded
     lineage = plan_lineage(base, of, 0)
-    folder = train_lineage(base, lineage, device="cpu")
-    assert folder == stage_folder(lineage[1])
+    folder = train_lineage(base, lineage, cache=cache_folder(), device="cpu")
+    assert folder == stage_folder(lineage[1], cache_folder())
     # By PEFT itself: the second was saved from a model with an LM head, so it is merged into one.
     model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
     model.model = PeftModel.from_pretrained(model.model, str(first)).merge_and_unload()
     model = PeftModel.from_pretrained(model, str(second)).merge_and_unload().eval()
     with torch.no_grad():
         torch.testing.assert_close(states(folder), model.model(IDS).last_hidden_state)
-    assert not torch.allclose(states(folder), states(stage_folder(lineage[0])))
+    assert not torch.allclose(states(folder), states(stage_folder(lineage[0], cache_folder())))
     manifest = json.loads((folder / "stage.json").read_text())
     assert manifest["data"] == {"declared": ["org/pairs"]}
     assert manifest["name"] == "adapter second"
@@ -71,8 +73,8 @@ def test_adapters_are_merged_in_order(base: Base, tiny_base: Path) -> None:
 def test_a_trained_stage_keeps_its_adapter_apart(base: Base, tiny_base: Path) -> None:
     Path("text.txt").write_text("the old man saw her\n" * 20 + "a cat sat on the mat\n" * 20)
     stage = {"kind": "mntp", "data": "text.txt", "examples": 40, "steps": 3, "batch_size": 4, "max_length": 16}
-    of = Recipe.model_validate({"attention": "bidirectional", "stages": [{**stage, "learning_rate": 1e-2}]})
-    folder = train_lineage(base, plan_lineage(base, of, 0), device="cpu")
+    of = parse_recipe({"attention": "bidirectional", "stages": [{**stage, "learning_rate": 1e-2}]})
+    folder = train_lineage(base, plan_lineage(base, of, 0), cache=cache_folder(), device="cpu")
     assert folder is not None
     again = PeftModel.from_pretrained(
         AutoModel.from_pretrained(tiny_base, dtype=torch.float32), str(folder / "adapter")
@@ -105,7 +107,7 @@ def test_an_adapter_that_names_another_base(base: Base, tiny_base: Path) -> None
     with pytest.raises(HarnessError, match=r"for another base: it was trained on org/other-7b, this is tiny"):
         plan_lineage(base, recipe({"source": str(other)}), 0)
     said = recipe({"source": str(other), "trained_on": "org/other-7b"})
-    assert train_lineage(base, plan_lineage(base, said, 0), device="cpu")
+    assert train_lineage(base, plan_lineage(base, said, 0), cache=cache_folder(), device="cpu")
 
 
 def _pickled(folder: Path) -> None:

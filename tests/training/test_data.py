@@ -6,10 +6,23 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.bases import Base
 from harness.errors import HarnessError
-from harness.training.data import TrainingData
+from harness.training import parse_recipe
+from harness.training.trained import TrainedStage
 
 TRIPLES = [{"anchor": f"a{i}", "positive": f"p{i}", "negative": f"n{i}", "more": i} for i in range(5)]
+
+
+BASE = Base(name="any", folder=Path("any"), revision="")
+
+
+def stage(kind: str, source: str, examples: int) -> TrainedStage:
+    fields = {"steps": 1, "batch_size": 2, "max_length": 8, "learning_rate": 1e-3}
+    made = {"kind": kind, "data": source, "examples": examples, **fields}
+    (found,) = parse_recipe({"attention": "causal", "stages": [made]}).stages
+    assert isinstance(found, TrainedStage)
+    return found
 
 
 def write(name: str) -> str:
@@ -25,34 +38,34 @@ def write(name: str) -> str:
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet"])
 def test_triplets_from_a_file(name: str) -> None:
-    every = TrainingData("supcon", write(name), 9).rows()
+    every = stage("supcon", write(name), 9).rows()
     assert every == [(f"a{i}", f"p{i}", f"n{i}") for i in range(5)]
-    drawn = TrainingData("supcon", name, 3).rows()
+    drawn = stage("supcon", name, 3).rows()
     assert len(drawn) == 3
     assert set(drawn) < set(every)
-    assert drawn == TrainingData("supcon", name, 3).rows()
+    assert drawn == stage("supcon", name, 3).rows()
 
 
 def test_lines_of_text_skip_the_empty_ones() -> None:
-    assert TrainingData("mntp", write("lines.txt"), 9).rows() == [("one",), ("two",), ("three",)]
+    assert stage("mntp", write("lines.txt"), 9).rows() == [("one",), ("two",), ("three",)]
 
 
 def test_the_embedded_data_is_the_same_every_time() -> None:
     for kind, width in (("mntp", 1), ("simcse", 1), ("supcon", 3)):
-        data = TrainingData(kind, "mini", 20)
+        data = stage(kind, "mini", 20)
         rows = data.rows()
         assert len(rows) == 20
         assert {len(row) for row in rows} == {width}
         assert rows == data.rows()
-        assert data.fingerprint() == TrainingData(kind, "mini", 20).fingerprint()
+        assert data.fingerprint(BASE) == stage(kind, "mini", 20).fingerprint(BASE)
 
 
 def test_the_fingerprint_changes_with_the_text_and_with_the_share_taken() -> None:
-    data = TrainingData("mntp", write("lines.txt"), 9)
-    first = data.fingerprint()
-    assert TrainingData("mntp", "lines.txt", 8).fingerprint() != first
+    data = stage("mntp", write("lines.txt"), 9)
+    first = data.fingerprint(BASE)
+    assert stage("mntp", "lines.txt", 8).fingerprint(BASE) != first
     Path("lines.txt").write_text("another\n")
-    assert data.fingerprint() != first
+    assert data.fingerprint(BASE) != first
 
 
 @pytest.mark.parametrize(
@@ -71,9 +84,9 @@ def test_bad_data_is_refused_in_one_sentence(kind: str, name: str, content: str 
     if content is not None:
         Path(name).write_text(content)
     with pytest.raises(HarnessError, match=sentence):
-        TrainingData(kind, name, 9).rows()
+        stage(kind, name, 9).rows()
 
 
 def test_a_missing_file_is_noticed_while_planning() -> None:
     with pytest.raises(HarnessError, match="neither `mini`, nor a file"):
-        TrainingData("mntp", "absent.txt", 9).fingerprint()
+        stage("mntp", "absent.txt", 9).fingerprint(BASE)

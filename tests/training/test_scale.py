@@ -16,7 +16,9 @@ from transformers import AutoModel
 from harness.bases import resolve_base
 from harness.encoder.model import build_encoder
 from harness.encoder.placement import Placement
-from harness.recipes import Recipe, SupconStage
+from harness.paths import cache_folder
+from harness.recipes import Recipe
+from harness.training import parse_recipe
 from harness.training.contrastive import make_loss
 from harness.training.lineage import plan_lineage
 from harness.training.stages import train_lineage
@@ -43,8 +45,8 @@ def stage(kind: str, **more) -> dict:
 
 def trained(tiny_base: Path, kind: str, **more) -> dict[str, torch.Tensor]:
     base = resolve_base(str(tiny_base))
-    of = Recipe.model_validate({"attention": "bidirectional", "stages": [stage(kind, **more)]})
-    folder = train_lineage(base, plan_lineage(base, of, 0), device="cpu")
+    of = parse_recipe({"attention": "bidirectional", "stages": [stage(kind, **more)]})
+    folder = train_lineage(base, plan_lineage(base, of, 0), cache=cache_folder(), device="cpu")
     return AutoModel.from_pretrained(folder, dtype=torch.float32).state_dict()
 
 
@@ -62,8 +64,7 @@ def test_cached_gradients_are_the_gradients(tiny_base: Path) -> None:
             tiny_base, Recipe(attention="bidirectional"), seed=None, place=CPU, name="tiny", revision="0"
         )
         encoder.model.double().train()
-        of = SupconStage.model_validate(stage("supcon", batch_size=12, micro_batch_size=part))
-        loss = make_loss(encoder.model, of)(
+        loss = make_loss(encoder.model, scale=50.0, at_once=part)(
             [encoder.model.preprocess(column) for column in columns], labels=torch.tensor([])
         )
         loss.backward()

@@ -15,11 +15,11 @@ from harness.encoder.attention import prove_mask, set_attention
 from harness.errors import HarnessError
 from harness.paths import cache_folder
 from harness.recipes import Recipe
-from harness.training import stages
+from harness.training import parse_recipe, stages
 from harness.training.checkpoints import last_checkpoint, mark_complete
 from harness.training.contrastive import set_attention_dropout
 from harness.training.lineage import PlannedStage, plan_lineage
-from harness.training.mntp import mask_token
+from harness.training.masking import mask_token
 from harness.training.stages import is_trained, stage_folder, train_lineage
 from harness.training.watch import Step
 from tests.conftest import TINY_WORDS
@@ -46,7 +46,7 @@ def stage(kind: str, **more) -> dict:
 
 
 def recipe(*kinds: str, attention: str = "bidirectional", **more) -> Recipe:
-    return Recipe.model_validate({"attention": attention, "stages": [stage(kind, **more) for kind in kinds]})
+    return parse_recipe({"attention": attention, "stages": [stage(kind, **more) for kind in kinds]})
 
 
 def backbone(folder: Path):
@@ -62,8 +62,10 @@ def plan(base: Base, of: Recipe, seed: int = 0) -> tuple[PlannedStage, ...]:
 def test_a_stage_moves_the_weights_and_keeps_the_mask(base: Base, kind: str, attention: str) -> None:
     steps: list[int] = []
     lineage = plan(base, recipe(kind, attention=attention))
-    folder = train_lineage(base, lineage, device="cpu", on_stage=lambda _: lambda step: steps.append(step.done))
-    assert folder == stage_folder(lineage[0])
+    folder = train_lineage(
+        base, lineage, cache=cache_folder(), device="cpu", on_stage=lambda _: lambda step: steps.append(step.done)
+    )
+    assert folder == stage_folder(lineage[0], cache_folder())
     assert steps == [1, 2, 3, 4]
     before, after = backbone(base.folder).state_dict(), backbone(folder).state_dict()
     assert before.keys() == after.keys()
@@ -82,9 +84,9 @@ def test_variants_share_a_stage_and_nothing_is_trained_twice(base: Base, monkeyp
     def on_stage(planned: PlannedStage) -> None:
         trained.append(planned.stage.kind)
 
-    train_lineage(base, plan(base, recipe("mntp", "simcse")), device="cpu", on_stage=on_stage)
-    train_lineage(base, plan(base, recipe("mntp", "supcon")), device="cpu", on_stage=on_stage)
-    train_lineage(base, plan(base, recipe("mntp", "supcon")), device="cpu", on_stage=on_stage)
+    train_lineage(base, plan(base, recipe("mntp", "simcse")), cache=cache_folder(), device="cpu", on_stage=on_stage)
+    train_lineage(base, plan(base, recipe("mntp", "supcon")), cache=cache_folder(), device="cpu", on_stage=on_stage)
+    train_lineage(base, plan(base, recipe("mntp", "supcon")), cache=cache_folder(), device="cpu", on_stage=on_stage)
     assert trained == ["mntp", "simcse", "supcon"]
 
 
@@ -111,7 +113,7 @@ def test_what_makes_a_stage_makes_its_address(base: Base) -> None:
 def test_the_same_seed_gives_the_same_weights(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     def weights(cache: str, seed: int) -> str:
         monkeypatch.setenv("HARNESS_CACHE", str(Path(cache).absolute()))
-        folder = train_lineage(base, plan(base, recipe("mntp", "simcse"), seed), device="cpu")
+        folder = train_lineage(base, plan(base, recipe("mntp", "simcse"), seed), cache=cache_folder(), device="cpu")
         return json.loads((folder / "stage.json").read_text())["weights_sha256"]
 
     assert weights("one", 3) == weights("two", 3) != weights("three", 4)
@@ -121,18 +123,18 @@ def test_a_stage_that_dies_leaves_nothing_that_looks_finished(base: Base, monkey
     lineage = plan(base, recipe("mntp", "supcon"))
     write = stages._write
 
-    def die_in_the_second(of, planned, folder, adapter, made, **options):
+    def die_in_the_second(planned, *rest):
         if planned.stage.kind == "supcon":
             raise KeyboardInterrupt
-        write(of, planned, folder, adapter, made, **options)
+        write(planned, *rest)
 
     monkeypatch.setattr(stages, "_write", die_in_the_second)
     with pytest.raises(KeyboardInterrupt):
-        train_lineage(base, lineage, device="cpu")
-    assert [is_trained(planned) for planned in lineage] == [True, False]
+        train_lineage(base, lineage, cache=cache_folder(), device="cpu")
+    assert [is_trained(planned, cache_folder()) for planned in lineage] == [True, False]
     monkeypatch.setattr(stages, "_write", write)
-    train_lineage(base, lineage, device="cpu")
-    assert all(is_trained(planned) for planned in lineage)
+    train_lineage(base, lineage, cache=cache_folder(), device="cpu")
+    assert all(is_trained(planned, cache_folder()) for planned in lineage)
 
 
 def test_mntp_predicts_a_hidden_token_from_the_state_before_it(tiny_base: Path) -> None:
@@ -176,9 +178,11 @@ def test_mask_token_of_a_vocabulary_with_and_without_it(tiny_base: Path) -> None
 
 def test_too_little_data_and_a_loss_that_explodes(base: Base) -> None:
     with pytest.raises(HarnessError, match="60 examples for batches of 64"):
-        train_lineage(base, plan(base, recipe("mntp", batch_size=64)), device="cpu")
+        train_lineage(base, plan(base, recipe("mntp", batch_size=64)), cache=cache_folder(), device="cpu")
     with pytest.raises(HarnessError, match="lower learning_rate"):
-        train_lineage(base, plan(base, recipe("supcon", learning_rate=1e30, steps=9)), device="cpu")
+        train_lineage(
+            base, plan(base, recipe("supcon", learning_rate=1e30, steps=9)), cache=cache_folder(), device="cpu"
+        )
     assert not list(cache_folder().glob("stages/*/stage.json"))
 
 
@@ -190,25 +194,26 @@ def test_a_stage_cut_off_goes_on_to_the_same_weights(base: Base, kind: str, monk
     (planned,) = plan(base, recipe(kind, steps=20))
 
     def manifest() -> dict:
-        return json.loads((stage_folder(planned) / "stage.json").read_text())
+        return json.loads((stage_folder(planned, cache_folder()) / "stage.json").read_text())
 
     def die(step: Step) -> None:
         if step.done == 13:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_lineage(base, (planned,), device="cpu", on_stage=lambda _: die)
+        train_lineage(base, (planned,), cache=cache_folder(), device="cpu", on_stage=lambda _: die)
     steps: list[Step] = []
-    train_lineage(base, (planned,), device="cpu", on_stage=lambda _: steps.append)
+    train_lineage(base, (planned,), cache=cache_folder(), device="cpu", on_stage=lambda _: steps.append)
     assert (steps[0].first, steps[0].done) == (12, 13)
     resumed = manifest()
     assert not list(cache_folder().glob("stages/*.part"))
-    left = stage_folder(planned).with_suffix(".part") / "checkpoint-18"  # a kill before the checkpoints were removed
+    # As after a kill before the checkpoints were removed.
+    left = stage_folder(planned, cache_folder()).with_suffix(".part") / "checkpoint-18"
     left.mkdir(parents=True)
-    train_lineage(base, (planned,), device="cpu")
+    train_lineage(base, (planned,), cache=cache_folder(), device="cpu")
     assert not left.parent.exists()
     monkeypatch.setenv("HARNESS_CACHE", str(Path("another").absolute()))
-    train_lineage(base, (planned,), device="cpu")
+    train_lineage(base, (planned,), cache=cache_folder(), device="cpu")
     assert resumed["weights_sha256"] == manifest()["weights_sha256"]
     assert resumed["losses"] == manifest()["losses"]
 

@@ -45,9 +45,9 @@ def test_before_the_target_causal_is_at_chance_and_bidirectional_far_above(score
     for task, chance in CHANCE.items():
         for variant, card in load_cards().items():
             score = scores.loc[task, variant]
-            if card.attention == "causal":
+            if card.recipe.attention == "causal":
                 assert score == pytest.approx(chance, abs=0.03), (task, variant)
-            elif card.weights == "pretrained":
+            elif card.recipe.weights == "pretrained":
                 assert score > chance + 0.15, (task, variant)
 
 

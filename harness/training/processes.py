@@ -12,14 +12,14 @@ from harness.errors import HarnessError
 
 
 @dataclass(frozen=True)
-class Ranks:
-    """This process among `size` of them; number 0 trains and keeps the books, the others only train."""
+class Processes:
+    """This process among `size` of them. Number 0 trains and writes every file; the others only train."""
 
     rank: int
     size: int
 
     @classmethod
-    def here(cls) -> Ranks:
+    def here(cls) -> Processes:
         """What the launcher set; one process where there is none."""
         return cls(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 

@@ -1,4 +1,4 @@
-"""Published adapters: where one lies, what it is addressed by, and whether it belongs to this base."""
+"""A published adapter in place of training: where it lies, its address, and whether it belongs to this base."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
 
 from harness.bases import Base
 from harness.errors import HarnessError
 from harness.hub import is_hub_id, snapshot
-from harness.recipes import AdapterStage
+from harness.training.kind import MadeAdapter, StageJob, StageKind
 from harness.training.lora import CONFIG, WEIGHTS, check_adapter
 
 
@@ -20,6 +23,44 @@ class Adapter:
 
     folder: Path
     revision: str
+
+
+class AdapterStage(StageKind):
+    """A published LoRA adapter in PEFT format, merged into the weights in place of training.
+
+    `source` is a hub id or a folder. `trained_on` is the base that the adapter's own config names, where that is not
+    the base it is merged into. `data` names what it was trained on, as its authors say.
+    """
+
+    seeded: ClassVar[bool] = False
+    instead_of_training: ClassVar[str | None] = "adapters"
+
+    kind: Literal["adapter"] = "adapter"
+    source: str = Field(min_length=1)
+    revision: str | None = None
+    trained_on: str | None = None
+    data: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"adapter {_last(self.source)}"
+
+    @property
+    def doing(self) -> str:
+        return f"{self.name}: merging the published weights"
+
+    def fingerprint(self, base: Base) -> str:
+        """The revision of the adapter."""
+        return find_adapter(self, base).revision
+
+    def identity(self, seed: int) -> dict[str, Any]:
+        """The kind alone: an adapter is its revision, whatever the seed."""
+        return {"stage": self.kind}
+
+    def make(self, job: StageJob) -> MadeAdapter:
+        job.begin()
+        folder = find_adapter(self, job.base).folder
+        return MadeAdapter(folder=folder, device="cpu", data={"declared": list(self.data)})
 
 
 def find_adapter(stage: AdapterStage, base: Base) -> Adapter:

@@ -1,0 +1,32 @@
+"""Supervised contrastive training: the recipe, its training text, and its training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from harness.rows import Columns
+from harness.training.kind import StageJob
+from harness.training.trained import DRAW, TrainedStage
+
+if TYPE_CHECKING:
+    from harness.training.watch import Watch
+
+
+class SupconStage(TrainedStage):
+    """Supervised contrastive training with one hard negative per anchor and in-batch negatives."""
+
+    kind: Literal["supcon"] = "supcon"
+    columns: ClassVar[Columns] = (("anchor",), ("positive",), ("negative",))
+    scale: float = Field(50.0, gt=0, description="inverse temperature")
+
+    def embedded(self) -> list[tuple[str, ...]]:
+        from harness.mini.corpus import triplets
+
+        return list(triplets(DRAW, self.examples))
+
+    def train(self, rows: list[tuple[str, ...]], job: StageJob, watch: Watch) -> Any:
+        from harness.training.contrastive import train_contrastive
+
+        return train_contrastive(self, rows, job=job, watch=watch, scale=self.scale)
