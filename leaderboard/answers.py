@@ -11,10 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.compare.one_task import Name
+from harness.metrics import AnswerKind
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
+class ExampleAnswers:
     """n examples × k entries of one task, in the order of the first result that holds each example.
 
     `value_nk` is the share of right answers over an entry's seeds, draws, layers and positions, or its mean
@@ -29,7 +30,7 @@ class Answers:
     labels: tuple[str, ...]
     value_nk: NDArray[np.float64]
     said_nk: NDArray[np.intp]
-    kind: str  # right, score or cluster
+    kind: AnswerKind
 
     def column(self, entry: Name) -> NDArray[np.float64]:
         """Return the values of one entry (n,)."""
@@ -53,7 +54,7 @@ class Answers:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flip:
+class ChangedExample:
     """One example that two entries answer differently; `change` is first minus second."""
 
     example_id: str
@@ -71,16 +72,16 @@ class Changed:
     up: int
     down: int
     n: int
-    shown: tuple[Flip, ...]
+    shown: tuple[ChangedExample, ...]
 
 
 def answers_of(
     outcomes: pd.DataFrame,
     members: Mapping[Name, Sequence[int]],
     *,
-    metric_kind: str,
+    kind: AnswerKind,
     texts: Mapping[str, str] | None = None,
-) -> Answers:
+) -> ExampleAnswers:
     """Gather the outcomes (of one task) of `members`, entry -> numbers of its results; `texts` by example."""
     entries = tuple(members)
     place = {number: k for k, name in enumerate(entries) for number in members[name]}
@@ -91,24 +92,14 @@ def answers_of(
     cell = code * k + of_entry
     first = np.full(n, -1, dtype=np.intp)
     first[code[::-1]] = np.arange(len(code))[::-1]
-    labelled = bool(rows["gold_label"].notna().any())
+    labelled = kind != "score"
     gold_column = rows["gold_label" if labelled else "gold_score"].to_numpy(dtype=object)
     shown = tuple((texts or {}).get(str(example), str(example)) for example in ids)
     gold = tuple(str(value) if labelled else _short(value) for value in gold_column[first])
     said_nk = np.full((n, k), -1, dtype=np.intp)
     labels: tuple[str, ...] = ()
-    if metric_kind == "v_measure":
-        return Answers(
-            entries=entries,
-            ids=tuple(map(str, ids)),
-            shown=shown,
-            gold=gold,
-            labels=(),
-            value_nk=np.full((n, k), np.nan),
-            said_nk=said_nk,
-            kind="cluster",
-        )
-    if labelled:
+    value = np.full(len(rows), np.nan)
+    if kind == "label":
         value = (rows["gold_label"] == rows["predicted_label"]).to_numpy(dtype=np.float64)
         answer, names = pd.factorize(rows["predicted_label"])
         labels = tuple(map(str, names))
@@ -116,13 +107,13 @@ def answers_of(
         best = np.lexsort((pairs, -counts, pairs // len(labels)))
         cells, at = np.unique(pairs[best] // len(labels), return_index=True)
         said_nk.reshape(-1)[cells] = pairs[best][at] % len(labels)
-    else:
+    elif kind == "score":
         value = rows["predicted_score"].to_numpy(dtype=np.float64)
     total = np.bincount(cell, weights=value, minlength=n * k)
     asked = np.bincount(cell, minlength=n * k)
     with np.errstate(invalid="ignore", divide="ignore"):
         value_nk = (total / asked).reshape(n, k)
-    return Answers(
+    return ExampleAnswers(
         entries=entries,
         ids=tuple(map(str, ids)),
         shown=shown,
@@ -130,11 +121,11 @@ def answers_of(
         labels=labels,
         value_nk=value_nk,
         said_nk=said_nk,
-        kind="right" if labelled else "score",
+        kind=kind,
     )
 
 
-def changed(answers: Answers, first: Name, second: Name, *, most: int) -> Changed | None:
+def changed(answers: ExampleAnswers, first: Name, second: Name, *, most: int) -> Changed | None:
     """Return where `first` and `second` differ; None where one was not asked, or there are only clusters."""
     if answers.kind == "cluster" or first not in answers.entries or second not in answers.entries:
         return None
@@ -149,7 +140,7 @@ def changed(answers: Answers, first: Name, second: Name, *, most: int) -> Change
         down=int((change < 0).sum()),
         n=int(known.sum()),
         shown=tuple(
-            Flip(
+            ChangedExample(
                 example_id=answers.ids[i],
                 shown=answers.shown[i],
                 gold=answers.gold[i],
@@ -162,7 +153,7 @@ def changed(answers: Answers, first: Name, second: Name, *, most: int) -> Change
     )
 
 
-def script_of(answers: Answers, *, key: str) -> str:
+def script_of(answers: ExampleAnswers, *, key: str) -> str:
     """Return a script that hands all examples to the page: a file:// page may load scripts, and nothing else."""
     data = {
         "kind": answers.kind,

@@ -193,7 +193,7 @@ def place_curves(
     are drawn, as many as can be told apart.
     """
     written = get_metric(metric)
-    most = written.scale if written.kind != "largest" and written.better == "higher" else None
+    most = written.scale if written.better == "higher" else None
     series = []
     places: set[int] = set()
     for style, row in enumerate(rows[:STYLES]):

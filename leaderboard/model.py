@@ -18,6 +18,7 @@ from harness.compare import (
     VariantContrast,
 )
 from harness.contamination import TaskOverlap
+from harness.metrics import get_metric
 from harness.records import Run, StageRecord, System
 from harness.suites.retention import TASK_TYPE as RETENTION
 from leaderboard.history import Past
@@ -153,8 +154,10 @@ class Base:
 
     @property
     def columns(self) -> tuple[Task, ...]:
-        """The tasks of the table; of retention bits per byte stand for all, the rest has pages."""
-        return tuple(task for task in self.tasks if not task.is_retention or "bits_per_byte" in task.metrics)
+        """The tasks of the table; of retention only those that are tested, the rest has pages."""
+        return tuple(
+            task for task in self.tasks if not task.is_retention or any(get_metric(m).tested for m in task.metrics)
+        )
 
     @property
     def declared(self) -> tuple[Step, ...]:

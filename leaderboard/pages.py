@@ -16,7 +16,7 @@ from harness.compare import Places, Progress, TaskName, read_places, scope_of
 from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text
-from leaderboard.answers import Answers, Changed, Flip, answers_of, changed, script_of
+from leaderboard.answers import Changed, ChangedExample, ExampleAnswers, answers_of, changed, script_of
 from leaderboard.beside import read_beside, with_layers
 from leaderboard.model import Base, Row, Site, Task
 from leaderboard.published import read_published
@@ -109,7 +109,7 @@ def _write_tasks(
     found = _Found()
     for task in site.tasks:
         count(task.label)
-        here: list[tuple[Base, Answers | None, str]] = []
+        here: list[tuple[Base, ExampleAnswers | None, str]] = []
         texts = store.example_texts(task=task.name[0], split=task.name[1], subset=task.name[2])
         for base in site.bases:
             if task not in base.tasks:
@@ -119,11 +119,10 @@ def _write_tasks(
             outcomes = store.outcomes(results=results)
             answers, script = None, ""
             if len(outcomes):
-                kind = get_metric(task.metrics[0]).kind
                 answers = answers_of(
                     outcomes,
                     {name: list(seeds.values()) for name, seeds in members.items()},
-                    metric_kind=kind,
+                    kind=get_metric(task.metrics[0]).answers,
                     texts=texts,
                 )
                 script = f"examples/{task.key}--{base.key}.js"
@@ -149,7 +148,7 @@ def _members(rows: tuple[Row, ...], task: Task, numbers: Numbers) -> dict[tuple[
     return found
 
 
-def _find_flips(found: _Found, base: Base, task: Task, answers: Answers) -> None:
+def _find_flips(found: _Found, base: Base, task: Task, answers: ExampleAnswers) -> None:
     most = max(2, min(20, _FLIPS // len(base.tasks)))
     of_base = found.flips.setdefault(base.key, {})
     for pair in base.pairs:
@@ -160,7 +159,7 @@ def _find_flips(found: _Found, base: Base, task: Task, answers: Answers) -> None
             of_base.setdefault(names, {})[task] = flips
 
 
-def _by_turns(flips: Mapping[Task, Changed]) -> list[tuple[Task, Flip]]:
+def _by_turns(flips: Mapping[Task, Changed]) -> list[tuple[Task, ChangedExample]]:
     """Return the largest change of every task, then the second largest: sizes of two tasks do not compare."""
     ranked = [(place, task, flip) for task, found in flips.items() for place, flip in enumerate(found.shown)]
     return [(task, flip) for _, task, flip in sorted(ranked, key=lambda each: each[0])]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,22 +29,19 @@ def redrawn_cases(
     first: ArrayLike,
     second: ArrayLike,
     *,
-    metric: Literal["accuracy", "spearman"],
     gold: ArrayLike | None = None,
     units: ArrayLike | None = None,
 ) -> list[CalibrationCase]:
     """Return the cells for two systems on one measured task.
 
-    `first` and `second` (n, seeds) hold right and wrong, or predicted scores with `gold` (n,). One cell for
-    the first seed alone; with two or more seeds one for seeds crossed with examples. Raises HarnessError for
-    unequal shapes and a value that is not finite.
+    `first` and `second` (n, seeds) hold right and wrong, or, with `gold` (n,), scores whose rank correlation is taken.
+    One cell for the first seed alone; with two or more seeds one for seeds crossed with examples. Raises HarnessError
+    for unequal shapes and a value that is not finite.
     """
     a, b = finite(first, what="outcomes of the first"), finite(second, what="outcomes of the second")
     if a.ndim != 2 or a.shape != b.shape or not a.size:
         raise HarnessError(f"calibration needs the same examples and seeds on both sides, got {a.shape} and {b.shape}")
     truth = None if gold is None else finite(gold, what="gold scores")
-    if (metric == "spearman") != (truth is not None):
-        raise HarnessError("gold scores go with a Spearman task, and only with one")
     unit = partition(len(a), units)
     moving = int(np.count_nonzero(unit.total(a[:, 0] - b[:, 0])))
     why = f"{unit.count} units" if unit.count < ENOUGH_UNITS else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,10 @@ from harness.calibration.cases import CalibrationCase
 from harness.calibration.grid import synthetic_grid
 from harness.calibration.redrawn import redrawn_cases
 from harness.calibration.report import CalibrationCell, CalibrationReport
-from harness.compare.aligned import Aligned, align
+from harness.compare.aligned import align
 from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import Entry, current_entries
+from harness.metrics import METRICS, Aligned, Metric, get_metric
 from harness.store import Store
 
 REPLICATES = 2_000
@@ -73,21 +73,23 @@ def calibrate(
 def store_cases(store: Store, *, quick: bool) -> list[CalibrationCase]:
     """Return cells on measured outcomes: each declared step of the ladder on each base (`quick`: the headline alone).
 
-    Tasks scored by accuracy or Spearman; of several draws the first, of units of unequal size none (a replicate
-    would not have as many examples as the next), of correlations in a quick calibration 300 examples.
+    Tasks whose metric says how its outcomes are redrawn (`Metric.redraw`); of several draws the first, of units of
+    unequal size none (a replicate would not have as many examples as the next), of correlations in a quick calibration
+    300 examples.
     """
     scores = store.scores()
     entries = [entry for entry in current_entries(store, scores=scores) if entry.kind == "variant"]
+    redrawn = [name for name, metric in METRICS.items() if metric.redraw is not None]
     cases: list[CalibrationCase] = []
     for base in sorted({entry.base for entry in entries}):
         here = {entry.variant: entry for entry in entries if entry.base == base}
         for first, second in _pairs(here, quick=quick):
             place = {s.system_id: (e.variant, s.seed) for e in (first, second) for s in e.systems}
-            rows = scores[scores["system_id"].isin(place) & scores["metric"].isin(["accuracy", "spearman"])]
+            rows = scores[scores["system_id"].isin(place) & scores["metric"].isin(redrawn)]
             for name, group in rows.groupby(["task", "split", "subset"], sort=True):
                 columns = {int(r["result"]): place[r["system_id"]] for r in group.to_dict("records")}
                 label = f"{name[0]}, {first.variant} and {second.variant}"
-                metric: Literal["accuracy", "spearman"] = group["metric"].iloc[0]
+                metric = get_metric(group["metric"].iloc[0])
                 cases += _cases(store, columns, (first, second), label=label, metric=metric, quick=quick)
     return cases
 
@@ -109,12 +111,12 @@ def _cases(
     pair: tuple[Entry, Entry],
     *,
     label: str,
-    metric: Literal["accuracy", "spearman"],
+    metric: Metric,
     quick: bool,
 ) -> Sequence[CalibrationCase]:
     outcomes = store.outcomes(results=columns)
-    groups = align(outcomes[outcomes["trial"].eq(outcomes["trial"].min())], metric=metric)
-    if len(groups) != 1:
+    groups = align(outcomes[outcomes["trial"].eq(outcomes["trial"].min())], metric=metric.name)
+    if len(groups) != 1 or metric.redraw is None:
         return []
     (data,) = groups
     sides = [_side(entry, columns, data) for entry in pair]
@@ -122,16 +124,15 @@ def _cases(
         return []
     shared = [seed for seed in sides[0] if seed in sides[1]]
     chosen = [[side[seed] for seed in shared] if shared else list(side.values())[:1] for side in sides]
-    rows = _rows(data, metric=metric, quick=quick)
+    values, gold = metric.redraw(data)
+    rows = _rows(data, few=quick and gold is not None)
     if rows is None:
         return []
-    values = data.correct_nk if metric == "accuracy" else data.answer_nk
     return redrawn_cases(
         label,
         values[rows][:, chosen[0]],
         values[rows][:, chosen[1]],
-        metric=metric,
-        gold=None if metric == "accuracy" else data.gold[rows],
+        gold=None if gold is None else gold[rows],
         units=data.unit[rows],
     )
 
@@ -145,13 +146,13 @@ def _side(entry: Entry, columns: dict[int, tuple[str, int | None]], data: Aligne
     }
 
 
-def _rows(data: Aligned, *, metric: str, quick: bool) -> np.ndarray | None:
-    """Return the rows to redraw from, or None where the units are not of one size."""
+def _rows(data: Aligned, *, few: bool) -> np.ndarray | None:
+    """Return the rows to redraw from (only a `few` units), or None where the units are not of one size."""
     sizes = pd.Series(data.unit).value_counts()
     if sizes.nunique() != 1:
         return None
     rows = np.arange(len(data.unit))
-    if quick and metric == "spearman" and len(rows) > _QUICK_PAIRS:
+    if few and len(rows) > _QUICK_PAIRS:
         units = np.random.default_rng(0).permutation(data.n_units)[: _QUICK_PAIRS // int(sizes.iloc[0])]
         rows = rows[np.isin(data.unit, units)]
     return rows

@@ -11,7 +11,7 @@ from harness.cli import options
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.gate import Judgement, Moved
+    from harness.gate import Judged, Judgement
 
 VERDICTS = {"identical": "identical", "held": "held", "unclear": "unclear", "loss": "LOSS"}
 
@@ -107,17 +107,17 @@ def _show(judgement: Judgement, *, as_json: bool) -> None:
     from harness.cli.screen import out, print_json, table
 
     if as_json:
-        rows = [asdict(moved) for moved in judgement.moved]
+        rows = [asdict(each) for each in judgement.tasks]
         print_json({"alpha": judgement.alpha, "losses": len(judgement.losses), "tasks": rows})
         return
-    moved = [each for each in judgement.moved if each.verdict != "identical"]
+    moved = [each for each in judgement.tasks if each.verdict != "identical"]
     headers = ("task", "variant", "examples", "changed", "golden", "now", "difference", "95 % interval", "margin",
                "p (loss)", "verdict")  # fmt: skip
     if moved:
         out.print(table(headers, [_cells(each) for each in moved], right=range(2, 10)))
         out.print()
-    same = len(judgement.moved) - len(moved)
-    print(f"{len(judgement.moved)} tasks measured again: {same} with identical answers, {len(moved)} changed.")
+    same = len(judgement.tasks) - len(moved)
+    print(f"{len(judgement.tasks)} tasks measured again: {same} with identical answers, {len(moved)} changed.")
     if judgement.losses:
         named = ", ".join(f"{each.key.task} ({each.row})" for each in judgement.losses)
         print(f"Lost by more than the margin (p < {judgement.alpha:g} over all tasks, Holm): {named}.")
@@ -125,18 +125,20 @@ def _show(judgement: Judgement, *, as_json: bool) -> None:
         print("No task lost more than its margin.")
 
 
-def _cells(moved: Moved) -> tuple[object, ...]:
-    ends = moved.interval
+def _cells(moved: Judged) -> tuple[object, ...]:
+    from harness.metrics import get_metric
+
+    ends, metric = moved.interval, get_metric(moved.key.metric)
     return (
         moved.key.task,
         moved.row,
         moved.n_examples,
         moved.changed,
-        f"{100 * moved.reference:.2f}",
-        f"{100 * moved.now:.2f}",
-        f"{100 * moved.difference:+.2f}",
-        "–" if ends is None else f"{100 * ends.low:+.1f} … {100 * ends.high:+.1f}",
-        f"{100 * moved.margin:g}",
+        metric.write(moved.reference, more_digits=1),
+        metric.write(moved.now, more_digits=1),
+        metric.write_change(moved.difference, more_digits=1),
+        "–" if ends is None else f"{metric.write_change(ends.low)} … {metric.write_change(ends.high)}",
+        f"{metric.scale * moved.margin:g}",
         "–" if moved.p is None else f"{moved.p:.4f}",
         VERDICTS[moved.verdict],
     )

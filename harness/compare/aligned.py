@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.outcomes import LABEL_METRICS
+from harness.metrics import Aligned, get_metric
+from harness.metrics.answers import code_answers
 
 _WHERE = ["example_id", "trial", "layer", "position"]
 _ASKED = [*_WHERE, "unit", "gold_label", "gold_score"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Aligned:
-    """n outcomes of k systems that were asked the same.
-
-    `answer_nk` holds predicted scores, or, for labels, a code equal to `gold` where the label is right.
-    `weight` (n,) makes sum(weight × correct) the stored accuracy: trials, and cells of layer and position
-    within a trial, count the same whatever their size (harness.metrics).
-    """
-
-    column: Mapping[int, int]  # number of a result -> its column
-    gold: NDArray[Any]
-    answer_nk: NDArray[Any]
-    unit: NDArray[np.intp]
-    trial: NDArray[np.intp]
-    weight: NDArray[np.float64]
-    n_examples: int
-    n_units: int
-    n_trials: int
-
-    @property
-    def correct_nk(self) -> NDArray[np.float64]:
-        """Whether each predicted label is right, as 0 and 1."""
-        return (self.answer_nk == self.gold[:, None]).astype(np.float64)
-
-
 def align(outcomes: pd.DataFrame, *, metric: str) -> list[Aligned]:
-    """Group the results in `outcomes` (as of Store.outcomes, one task) by what they were asked, one Aligned
-    each.
+    """Group the results in `outcomes` (as of Store.outcomes, one task) by what they were asked, one Aligned each.
 
-    Results measured on the same examples, trials and gold answers share a group. In the normal case there is
-    one.
+    Results measured on the same examples, trials and gold answers share a group. In the normal case there is one.
     """
     groups: list[tuple[pd.DataFrame, dict[int, pd.DataFrame]]] = []
     for number, rows in outcomes.groupby("result", sort=True):
@@ -62,26 +34,13 @@ def align(outcomes: pd.DataFrame, *, metric: str) -> list[Aligned]:
 
 
 def _aligned(asked: pd.DataFrame, members: Mapping[int, pd.DataFrame], *, metric: str) -> Aligned:
-    if metric in LABEL_METRICS:
-        gold, labels = pd.factorize(asked["gold_label"])
-        codes = pd.Index(labels)
-        # A label the gold never has, or a cluster's name, becomes a code of its own below.
-        answers = []
-        for rows in members.values():
-            code, names = pd.factorize(rows["predicted_label"])
-            known = codes.get_indexer(pd.Index(names))
-            fresh = np.arange(len(names)) + len(codes)
-            answers.append(np.where(known >= 0, known, fresh)[code])
-        gold_values: NDArray[Any] = np.asarray(gold)
-    else:
-        gold_values = asked["gold_score"].to_numpy(dtype=np.float64)
-        answers = [rows["predicted_score"].to_numpy(dtype=np.float64) for rows in members.values()]
+    gold, answer_nk = code_answers(asked, list(members.values()), kind=get_metric(metric).answers)
     unit, units = pd.factorize(asked["unit"])
     trial, trials = pd.factorize(asked["trial"])
     return Aligned(
         column={number: k for k, number in enumerate(members)},
-        gold=gold_values,
-        answer_nk=np.stack(answers, axis=1),
+        gold=gold,
+        answer_nk=answer_nk,
         unit=unit,
         trial=trial,
         weight=_weights(asked),

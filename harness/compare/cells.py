@@ -12,7 +12,8 @@ import pandas as pd
 
 from harness.compare.aligned import align
 from harness.compare.entries import Entry
-from harness.compare.estimates import contributions, estimate_task
+from harness.compare.estimates import estimate_task
+from harness.metrics import get_metric
 from harness.store import Store
 
 By = Literal["position", "layer"]
@@ -93,17 +94,18 @@ def _of_part(
     where: dict[str, int],
     resamples: int,
 ) -> list[Cell]:
-    task, subset, metric = named
+    task, subset, name = named
+    metric = get_metric(name)
     place = {int(r["result"]): (owner[r["system_id"]], r["seed"]) for r in group.to_dict("records")}
     made = []
-    for data in align(outcomes, metric=metric):
+    for data in align(outcomes, metric=name):
         columns: dict[tuple[str, str], dict[int | None, int]] = {}
         for number, column in data.column.items():
             entry, seed = place[number]
             columns.setdefault(entry.name, {})[None if pd.isna(seed) else int(seed)] = column
         found, _ = estimate_task(
             data,
-            contributions(data, metric=metric),
+            metric.contributions(data),
             metric=metric,
             entries=list(columns.values()),
             pairs=[],
@@ -117,7 +119,7 @@ def _of_part(
                     variant=variant,
                     task=task,
                     subset=subset,
-                    metric=metric,
+                    metric=name,
                     value=each.value,
                     low=each.interval.low if each.interval else None,
                     high=each.interval.high if each.interval else None,

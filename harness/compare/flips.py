@@ -60,7 +60,7 @@ def flips(store: Store, *, base: str, variant: str, against: str, tasks: list[Ta
             system = entry.systems[entry.seeds.index(seed)].system_id
             rows = scores[(scores["system_id"] == system) & (scores["task"] == task[0])]
             numbers.append(rows[(rows["split"] == task[1]) & (rows["subset"] == task[2])])
-        if any(rows.empty for rows in numbers) or get_metric(numbers[0]["metric"].iloc[0]).kind == "v_measure":
+        if any(rows.empty for rows in numbers) or get_metric(numbers[0]["metric"].iloc[0]).answers == "cluster":
             continue
         a, b = (store.outcomes(results=rows["result"]) for rows in numbers)
         both = a.merge(b, on=_ASKED, suffixes=("", "_against"))

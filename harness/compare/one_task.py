@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.compare.aligned import Aligned, align, explain_difference
-from harness.compare.estimates import Columns, claimed, contributions, estimate_task
+from harness.compare.aligned import align, explain_difference
+from harness.compare.estimates import Columns, claimed, estimate_task
 from harness.compare.results import TaskComparison, TaskName, TaskScore
-from harness.metrics import get_metric
+from harness.metrics import Aligned, get_metric
 from harness.outcomes import TaskKey
-from harness.stats import Contributions, McNemar, crossed_effect, make_contrast, mcnemar_test, welch_test
+from harness.stats import Contributions, crossed_effect, make_contrast, welch_test
 
 Name = tuple[str, str]  # base, variant
 NamePair = tuple[Name, Name]
@@ -108,7 +108,7 @@ def analyse_task(
         members = {entry: columns for entry, (at, columns) in place.items() if at is group}
         if not members:
             continue
-        table = contributions(group.data, metric=group.key.metric)
+        table = get_metric(group.key.metric).contributions(group.data)
         if table is not None:
             task.panels.append(Panel(key=group.key, task_type=group.task_type, table=table, columns=members))
         asked = {entry: columns for entry, columns in members.items() if entry in entries}
@@ -165,12 +165,12 @@ def _estimate(
     resamples: int,
 ) -> None:
     """Add the scores and comparisons of one group to `task`."""
-    data = group.data
+    data, metric = group.data, get_metric(group.key.metric)
     paired = [pair_seeds(members[a], members[b]) for a, b in pairs]
     scores, differences = estimate_task(
         data,
         table,
-        metric=group.key.metric,
+        metric=metric,
         entries=list(members.values()),
         pairs=paired,
         rng=np.random.default_rng(rng_seed),
@@ -218,17 +218,11 @@ def _estimate(
             estimate=found.estimate,
             crossed=crossed,
             welch=welch_test(list(first.values()), list(second.values())) if seeded else None,
-            mcnemar=_mcnemar(data, of_first, of_second) if get_metric(group.key.metric).kind == "accuracy" else None,
-            verdict="undecided" if get_metric(group.key.metric).tested else "descriptive",
+            mcnemar=metric.mcnemar(data, tuple(of_first.values()), tuple(of_second.values()))
+            if metric.mcnemar
+            else None,
+            verdict="undecided" if metric.tested else "descriptive",
         )
-
-
-def _mcnemar(data: Aligned, first: Columns, second: Columns) -> McNemar | None:
-    """Return the exact check where it applies: one checkpoint a side, one answer an example, no clusters."""
-    if len(first) != 1 or len(second) != 1 or not len(data.gold) == data.n_examples == data.n_units:
-        return None
-    right = data.correct_nk
-    return mcnemar_test(right[:, next(iter(first.values()))], right[:, next(iter(second.values()))])
 
 
 def _stored(cells: Cells, entry: Name, columns: Columns) -> dict[int | None, float]:

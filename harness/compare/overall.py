@@ -62,7 +62,7 @@ def better_on(tasks: Sequence[TaskComparison], *, alpha: float) -> Replicability
     tested = [t for t in tasks if not t.is_retention and t.p is not None]
     if not tested:
         return None
-    sided = [one_sided(t.p, t.difference if get_metric(t.key.metric).improves(1.0) else -t.difference) for t in tested]
+    sided = [one_sided(t.p, get_metric(t.key.metric).gain(t.difference)) for t in tested]
     return replicability(sided, alpha=alpha, method="bonferroni")
 
 

@@ -96,12 +96,11 @@ class _Counts:
             comparison.count(verdict, retention=retention)
             for verdict in ("better", "worse", "equivalent", "undecided", "descriptive")
         )
-        described_metrics = [
-            get_metric(t.key.metric)
+        adjectives = {
+            get_metric(t.key.metric).adjective
             for t in comparison.tasks
             if t.is_retention == retention and t.verdict == "descriptive"
-        ]
-        other = any(not metric.tested and metric.kind != "v_measure" for metric in described_metrics)
+        }
         return cls(
             better=better,
             worse=worse,
@@ -109,7 +108,7 @@ class _Counts:
             undecided=undecided,
             described=described,
             ties=sum(t.tie and t.verdict == "undecided" for t in comparison.tasks if t.is_retention == retention),
-            kind="" if retention or other else "clustering ",
+            kind=f"{adjectives.pop()} ".lstrip() if len(adjectives) == 1 else "",
         )
 
     @property

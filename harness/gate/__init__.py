@@ -5,14 +5,14 @@ in `judge`, which knows no model, file or store.
 """
 
 from harness.gate.declared import Gate, Single, declared_gate, parse_gate
-from harness.gate.judge import Judgement, Moved, Pair, judge
+from harness.gate.judge import Judged, Judgement, Remeasured, judge
 from harness.gate.regress import Screen, rebuild, regress, renew
 
 __all__ = [
     "Gate",
+    "Judged",
     "Judgement",
-    "Moved",
-    "Pair",
+    "Remeasured",
     "Screen",
     "Single",
     "declared_gate",

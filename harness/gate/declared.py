@@ -11,6 +11,7 @@ import yaml
 
 from harness.compare import declared_contrasts
 from harness.errors import HarnessError
+from harness.metrics import get_metric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,11 @@ class Gate:
     one_by_one: tuple[Single, ...]
 
     def margin(self, metric: str) -> float:
-        """The margin of `metric`; HarnessError where none is declared."""
+        """The margin of `metric`; HarnessError where none is declared, or where no direction of it is better."""
+        if get_metric(metric).better == "neither":
+            raise HarnessError(
+                f"{metric} has no better direction, so none of it can be lost; leave its tasks out of the gate"
+            )
         if metric not in self.margins:
             raise HarnessError(
                 f"contrasts.yaml declares no loss margin for {metric}; declare one before looking at results"

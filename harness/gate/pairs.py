@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from harness.errors import HarnessError, near_names
-from harness.gate.judge import Pair
+from harness.gate.judge import Remeasured
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey
 from harness.reference import Reference, ReferenceResult, asked_hash, pack, unpack
@@ -52,7 +52,7 @@ def check_references(references: Sequence[Reference], infos: Sequence[TaskInfo],
                 )
 
 
-def pair_store(store: Store, references: Sequence[Reference], tasks: Iterable[str]) -> list[Pair]:
+def pair_store(store: Store, references: Sequence[Reference], tasks: Iterable[str]) -> list[Remeasured]:
     """Pair the newest results in `store` with `references`, reference by reference, task by task.
 
     Raises HarnessError for a result that the store lacks and for other examples than the reference's.
@@ -84,7 +84,7 @@ def pair_store(store: Store, references: Sequence[Reference], tasks: Iterable[st
     return pairs
 
 
-def pair_results(label: str, reference: Reference, results: Iterable[tuple[TaskKey, pd.DataFrame]]) -> list[Pair]:
+def pair_results(label: str, reference: Reference, results: Iterable[tuple[TaskKey, pd.DataFrame]]) -> list[Remeasured]:
     """Pair `results` that are in no store with `reference`, under the name `label`."""
     kept = {result.key: result for result in reference.results}
     pairs = []
@@ -95,7 +95,7 @@ def pair_results(label: str, reference: Reference, results: Iterable[tuple[TaskK
     return pairs
 
 
-def _pair(row: str, kept: ReferenceResult, now: pd.DataFrame) -> Pair:
+def _pair(row: str, kept: ReferenceResult, now: pd.DataFrame) -> Remeasured:
     if asked_hash(now) != kept.answers.asked:
         raise HarnessError(
             f"{kept.key.task}: {row} was asked other examples, units or gold answers than the reference, under the "
@@ -104,7 +104,7 @@ def _pair(row: str, kept: ReferenceResult, now: pd.DataFrame) -> Pair:
     metric = kept.key.metric
     # Both sides go through the same text, so that a score's last digits are no difference.
     rounded = unpack(pack(now, metric=metric), now, metric=metric)
-    return Pair(
+    return Remeasured(
         row=row,
         key=kept.key,
         now=rounded,

@@ -4,13 +4,13 @@ One file a system. A file holds the answers only; the questions (examples, units
 itself, which makes them the same each time, and a hash of them in the file shows that they still are.
 """
 
-from harness.reference.answers import Answers, asked_hash, pack, unpack
+from harness.reference.answers import PackedAnswers, asked_hash, pack, unpack
 from harness.reference.files import Reference, ReferenceResult, read_references, write_references
 from harness.reference.rebuild import rebuild
 from harness.reference.take import take_references
 
 __all__ = [
-    "Answers",
+    "PackedAnswers",
     "Reference",
     "ReferenceResult",
     "asked_hash",

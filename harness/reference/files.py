@@ -14,7 +14,7 @@ from harness.errors import HarnessError
 from harness.outcomes import TaskKey
 from harness.paths import whole_folder
 from harness.records import Run, System, to_json
-from harness.reference.answers import Answers
+from harness.reference.answers import PackedAnswers
 
 FORMAT = "harness reference 1"
 SUFFIX = ".jsonl"
@@ -28,7 +28,7 @@ class ReferenceResult:
     task_type: str
     score: float
     seconds: float
-    answers: Answers
+    answers: PackedAnswers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ def _run(data: dict[str, Any]) -> Run:
 
 
 def _result(data: dict[str, Any]) -> ReferenceResult:
-    return ReferenceResult(**{**data, "key": TaskKey(**data["key"]), "answers": Answers(**data["answers"])})
+    return ReferenceResult(**{**data, "key": TaskKey(**data["key"]), "answers": PackedAnswers(**data["answers"])})
 
 
 def _sha256(text: str) -> str:

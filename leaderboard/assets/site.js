@@ -256,7 +256,7 @@
   function short(value) { return value === null || value === undefined ? "–" : String(Number(value.toPrecision(3))).replace("-", "−"); }
   function named(data, i) { return data.shown.length ? data.shown[i] : data.ids[i]; }
   function answer(data, entry, i) {
-    if (data.kind !== "right") return short(data.values[entry][i]);
+    if (data.kind !== "label") return short(data.values[entry][i]);
     var code = data.said[entry][i];
     return code < 0 ? "–" : data.labels[code];
   }
@@ -287,7 +287,7 @@
           row.append(name, make("td", data.gold[i]));
           if (data.kind !== "cluster") data.entries.forEach(function (_, k) {
             var cell = make("td", answer(data, k, i), "num");
-            if (data.kind === "right") cell.append(" ", make("span", short(data.values[k][i]), "ends"));
+            if (data.kind === "label") cell.append(" ", make("span", short(data.values[k][i]), "ends"));
             row.appendChild(cell);
           });
           return row;

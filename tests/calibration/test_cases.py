@@ -78,10 +78,8 @@ def test_measured_outcomes_make_cells() -> None:
     first = (rng.random((n, 5)) < 0.7).astype(float)
     second = (rng.random((n, 5)) < 0.6).astype(float)
     gold = rng.normal(size=n)
-    cases = redrawn_cases("Task", first, second, metric="accuracy", units=np.arange(n) // 2)
-    cases += redrawn_cases(
-        "Sts", gold[:, None] + rng.normal(size=(n, 1)), gold[:, None] * 0.5, metric="spearman", gold=gold
-    )
+    cases = redrawn_cases("Task", first, second, units=np.arange(n) // 2)
+    cases += redrawn_cases("Sts", gold[:, None] + rng.normal(size=(n, 1)), gold[:, None] * 0.5, gold=gold)
     assert [c.claimed for c in cases] == [True, True, True]
     report = calibrate(cases, rng=rng, replicates=60, resamples=100)
     for cell in report.cells:
@@ -89,11 +87,9 @@ def test_measured_outcomes_make_cells() -> None:
         assert cell.coverage is not None
         assert cell.type_one.value < 0.2
         assert cell.coverage.value > 0.8
-    assert not redrawn_cases("Few", first[:30], second[:30], metric="accuracy")[0].claimed
+    assert not redrawn_cases("Few", first[:30], second[:30])[0].claimed
     with pytest.raises(HarnessError, match="same examples and seeds"):
-        redrawn_cases("Bad", first, second[:9], metric="accuracy")
-    with pytest.raises(HarnessError, match="Spearman task, and only with one"):
-        redrawn_cases("Bad", first, second, metric="spearman")
+        redrawn_cases("Bad", first, second[:9])
 
 
 def test_no_cell_of_the_grid_is_there_twice() -> None:

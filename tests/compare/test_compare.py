@@ -221,7 +221,8 @@ def counted(better: int, worse: int, undecided: int, descriptive: int, store: St
     made = compare(store, base="mini", variant="bidir-supcon", against="causal", tasks=["MiniTopic"], resamples=FEW)
     counts = {"better": better, "worse": worse, "undecided": undecided, "descriptive": descriptive}
     tasks = [replace(made.tasks[0], verdict=v) for v, n in counts.items() for _ in range(n)]  # type: ignore[arg-type]
-    return replace(made, tasks=tuple(tasks))
+    clusters = replace(made.tasks[0].key, metric="v_measure")
+    return replace(made, tasks=tuple(replace(t, key=clusters) if t.verdict == "descriptive" else t for t in tasks))
 
 
 def test_sentences(store: Store) -> None:

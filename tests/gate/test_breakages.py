@@ -49,7 +49,7 @@ def test_embeddings_out_of_order(monkeypatch: pytest.MonkeyPatch) -> None:
     found = gate("MiniSTS", "MiniTopicClassification", "MiniDomainAfter", "MiniWiCRight")
     sentences = [("bidir", "MiniSTS"), ("bidir", "MiniTopicClassification")]
     assert lost(found) == [*sentences, ("bidir, one by one", "MiniTopicClassification")]
-    moved = {each.key.task: each for each in found.moved if each.row == "bidir"}
+    moved = {each.key.task: each for each in found.tasks if each.row == "bidir"}
     assert abs(moved["MiniDomainAfter"].difference) < 0.005
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from harness.errors import HarnessError
-from harness.gate import Gate, Pair, declared_gate, judge, parse_gate
+from harness.gate import Gate, Remeasured, declared_gate, judge, parse_gate
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, make_outcomes
 from tests.factory import TASKS, FakeTask, outcomes_of, rng_for
@@ -20,10 +20,10 @@ GATE = Gate(
 )
 
 
-def pair(task: FakeTask, now: pd.DataFrame, reference: pd.DataFrame, row: str = "causal") -> Pair:
+def pair(task: FakeTask, now: pd.DataFrame, reference: pd.DataFrame, row: str = "causal") -> Remeasured:
     key = TaskKey(task=task.name, split="test", subset="default", revision="r1", metric=task.metric)
     scores = [score_outcomes(task.metric, rows) for rows in (now, reference)]
-    return Pair(row=row, key=key, now=now, reference=reference, score_now=scores[0], score_reference=scores[1])
+    return Remeasured(row=row, key=key, now=now, reference=reference, score_now=scores[0], score_reference=scores[1])
 
 
 def exchanged(task: FakeTask, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -49,7 +49,7 @@ def exchanged(task: FakeTask, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_nothing_moved_is_identical() -> None:
     rows = [outcomes_of(task, skill=0.5) for task in TASKS]
     found = judge([pair(t, r, r.copy()) for t, r in zip(TASKS, rows, strict=True)], GATE)
-    assert [moved.verdict for moved in found.moved] == ["identical"] * len(TASKS)
+    assert [moved.verdict for moved in found.tasks] == ["identical"] * len(TASKS)
     assert not found.losses
 
 
@@ -77,7 +77,7 @@ def test_ten_runs_of_the_same_thing_do_not_fail() -> None:
     for seed in range(10):
         found = judge([pair(task, *exchanged(task, seed)) for task in small], GATE, seed=seed)
         assert not found.losses, seed
-        assert all(moved.changed for moved in found.moved)
+        assert all(moved.changed for moved in found.tasks)
 
 
 def test_a_gain_and_a_small_loss_pass() -> None:
@@ -87,7 +87,7 @@ def test_a_gain_and_a_small_loss_pass() -> None:
     slightly = high.copy()
     wrong = slightly.index[slightly["example_id"].isin([f"text-{i}" for i in range(20)])]
     slightly.loc[wrong, "predicted_label"] = "none of them"
-    found = judge([pair(task, slightly, high)], GATE).moved[0]
+    found = judge([pair(task, slightly, high)], GATE).tasks[0]
     assert -0.011 < found.difference < 0
     assert found.verdict == "held"
 
@@ -97,9 +97,9 @@ def test_a_loss_that_hits_every_example_alike_has_no_p_and_counts() -> None:
     right = make_outcomes({"example_id": ids, "gold_label": ["a"] * 50, "predicted_label": ["a"] * 50}, 50)
     wrong = make_outcomes({"example_id": ids, "gold_label": ["a"] * 50, "predicted_label": ["b"] * 50}, 50)
     task = FakeTask("MiniTopic", "accuracy", 50)
-    (found,) = judge([pair(task, wrong, right)], GATE).moved
+    (found,) = judge([pair(task, wrong, right)], GATE).tasks
     assert (found.verdict, found.p) == ("loss", None)
-    (back,) = judge([pair(task, right, wrong)], GATE).moved
+    (back,) = judge([pair(task, right, wrong)], GATE).tasks
     assert back.verdict == "held"
 
 
@@ -112,12 +112,12 @@ def test_the_family_is_all_rows_and_tasks() -> None:
     now = reference.copy()
     right = now.index[now["gold_label"] == now["predicted_label"]][:14]
     now.loc[right, "predicted_label"] = "none of them"
-    alone = judge([pair(task, now, reference)], GATE).moved[0]
+    alone = judge([pair(task, now, reference)], GATE).tasks[0]
     assert alone.p is not None
     assert alone.verdict == "loss"
     small = FakeTask("MiniContext", "probe", 60)
     others = [pair(small, *exchanged(small, seed), row=f"r{seed}") for seed in range(20)]
-    among = judge([pair(task, now, reference), *others], GATE).moved[0]
+    among = judge([pair(task, now, reference), *others], GATE).tasks[0]
     assert among.p == pytest.approx(21 * alone.p)
     assert among.verdict != "loss"
 

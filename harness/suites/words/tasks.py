@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from harness.contamination.texts import text_hashes
+from harness.metrics import get_metric
 from harness.outcomes import TaskResult, shown_texts
 from harness.suites.task import TaskEncoder, TaskInfo
 from harness.suites.words import Kind, WordEntry, task_revision
@@ -32,9 +33,6 @@ _MEASURE: dict[Kind, Callable[[WordEntry, Sequence[WordExample], Any], tuple[lis
 }
 
 
-_CORRELATIONS = ("pearson", "spearman")
-
-
 @dataclass(frozen=True)
 class WordTask:
     """One task of the suite and the folder its data are in."""
@@ -55,7 +53,9 @@ class WordTask:
         parts, lost = measure(self.entry, words.examples, cast(Any, encoder))
         key = {"task": self.entry.name, "split": SPLIT, "revision": task_revision(self.entry)}
         # A control may be undefined where the score is not: first tokens that are all the same have one cosine.
-        left_out = [p for p in parts if p.subset in BESIDE and p.metric in _CORRELATIONS and p.answers.constant]
+        left_out = [
+            p for p in parts if p.subset in BESIDE and get_metric(p.metric).undefined_if_constant and p.answers.constant
+        ]
         parts = [part for part in parts if part not in left_out]
         undefined = (
             f"undefined, all predictions being equal: {', '.join(p.subset for p in left_out)}" if left_out else ""

@@ -285,8 +285,9 @@ def test_a_data_folder_is_asked_for_and_never_ignored(tiny_base: Path, shared_da
 def test_a_causal_model_knows_nothing_before_the_target(shared_data: Path) -> None:
     """babyllama-char105: by construction (states before the target do not move with it) and by every interval."""
     from harness.compare.aligned import align
-    from harness.compare.estimates import contributions, estimate_task
+    from harness.compare.estimates import estimate_task
     from harness.encoder.model import build_encoder
+    from harness.metrics import get_metric
     from harness.recipes import Recipe
     from harness.suites.words.data.parse import parse
 
@@ -307,8 +308,8 @@ def test_a_causal_model_knows_nothing_before_the_target(shared_data: Path) -> No
         (aligned,) = align(outcomes, metric="accuracy")
         (found,), _ = estimate_task(
             aligned,
-            contributions(aligned, metric="accuracy"),
-            metric="accuracy",
+            get_metric("accuracy").contributions(aligned),
+            metric=get_metric("accuracy"),
             entries=[{None: 0}],
             pairs=[],
             rng=np.random.default_rng(0),

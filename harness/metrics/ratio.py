@@ -1,0 +1,75 @@
+"""Ratios of sums: predicted over gold (bits over bytes, distinct n-grams over n-grams, a value an example)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from harness.metrics.accuracy import estimate_mean
+from harness.metrics.answers import Aligned
+from harness.metrics.metric import Found, Metric, interval_words, scores_of, weights_of
+
+if TYPE_CHECKING:
+    from harness.stats import Contrast, Contributions
+
+
+def ratio(rows: pd.DataFrame) -> float:
+    """Return the sum of predicted over the sum of gold scores; NaN where the gold sum is 0."""
+    gold, predicted = scores_of(rows)
+    return float(predicted.sum() / gold.sum()) if gold.sum() > 0 else math.nan
+
+
+def rates(data: Aligned) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Each example's ratio (n, k) and its weight (n,), the denominator: their weighted mean is the ratio of sums.
+
+    The denominators of two systems are equal, or they were not asked the same and are not compared.
+    """
+    trial_total = np.bincount(data.trial, weights=data.gold)[data.trial]
+    weight = data.gold / (trial_total * data.n_trials)
+    return data.answer_nk / data.gold[:, None], weight
+
+
+def _split(data: Aligned) -> Contributions:
+    from harness.stats import mean_contributions
+
+    rate_nk, weight = rates(data)
+    return mean_contributions(rate_nk, units=data.unit, weights=weight)
+
+
+def _describe(
+    data: Aligned,
+    contrasts: Sequence[Contrast],
+    *,
+    table: Contributions | None,
+    rng: np.random.Generator,
+    resamples: int,
+) -> list[Found]:
+    """Each contrast with its interval, and no test."""
+    from harness.stats import mean_estimates
+
+    rate_nk, weight = rates(data)
+    columns = rate_nk @ weights_of(contrasts, data).T
+    found = mean_estimates(columns, units=data.unit, weights=weight, rng=rng, resamples=resamples)
+    return [Found(value=e.value, interval=e.interval, method=interval_words(e.interval)) for e in found]
+
+
+_SHARE = Metric(name="selectivity", answers="score", of=ratio, estimate=_describe)
+# More repetition than the base's is a cost, but less is no gain: random weights repeat less than it, too.
+_OF_NGRAMS = replace(_SHARE, better="neither")
+_IN_UNITS = replace(_SHARE, scale=1.0, digits=3, least_span=0.01)  # read in the unit that is stored
+METRICS = (
+    # Of controls and diagnostics, which are described and never tested (outcomes.BESIDE_TYPES).
+    _SHARE,
+    replace(_IN_UNITS, name="cosine", better="neither", unit="cosine"),
+    replace(_IN_UNITS, name="pull", better="neither", unit="cosine"),
+    replace(_IN_UNITS, name="codelength", better="lower", unit="bits a label"),
+    replace(_IN_UNITS, name="bits_per_byte", better="lower", unit="bits a byte", split=_split, estimate=estimate_mean),
+    replace(_OF_NGRAMS, name="distinct_2", unit="% of 2-grams"),
+    replace(_OF_NGRAMS, name="repeated_4", unit="% of 4-grams"),
+)
