@@ -33,7 +33,8 @@ from texts import add_tokenizer_options, chosen_tokenizer
 from harness.bases import resolve_base
 from harness.cards import card_folders, load_cards
 from harness.encoder.placement import DTYPES, Placement
-from harness.systems import plan_systems
+from harness.paths import cache_folder
+from harness.run import open_system, plan_systems
 
 TASKS = "STSBenchmark,STS12,STS14,STS16,Banking77Classification,EmotionClassification,TwentyNewsgroupsClustering.v2"
 STAGE = {"data": "mini", "examples": 16, "steps": 2, "batch_size": 4, "max_length": 32, "learning_rate": 1e-4}
@@ -96,9 +97,8 @@ def make_systems(asked: argparse.Namespace, place: Placement) -> dict[str, Path]
     base = resolve_base("base")
     folders: dict[str, Path] = {}
     for planned in plan_systems(base, [cards[name] for name in asked.variants.split(",")], [0]):
-        planned.train(place.device)
         folders[planned.card.variant] = Path("systems", planned.card.variant).resolve()
-        planned.encoder(place).save(folders[planned.card.variant])
+        open_system(planned, place=place, cache=cache_folder()).encoder.save(folders[planned.card.variant])
     return folders
 
 

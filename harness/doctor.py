@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from harness.bases import Base, resolve_base
 from harness.errors import HarnessError, near_names
-from harness.paths import cache_folder
 from harness.provenance import TESTED, versions
 from harness.recipes import Attention, Recipe
 
@@ -33,16 +32,16 @@ class Finding:
 
 
 def examine(
-    base: str, *, device: str, dtype: str, kernels: Sequence[str] | None, note: Callable[[str], None]
+    base: str, *, device: str, dtype: str, kernels: Sequence[str] | None, cache: Path, note: Callable[[str], None]
 ) -> list[Finding]:
-    """Run every check on `base`; `note` hears what is being done."""
+    """Run every check on `base`; `cache` is where stages would be trained, `note` hears what is being done."""
     from harness.encoder.placement import Placement
 
     place = Placement.choose(device, dtype)
     checkpoint = resolve_base(base)
     return [
         *_versions(),
-        _disk(cache_folder()),
+        _disk(cache),
         *_proofs(checkpoint, place, kernels, note),
         _determinism(checkpoint, place),
     ]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from harness.bases import resolve_base
 from harness.cards import get_card, load_cards
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.outcomes import NoiseFloor
+from harness.run import measure, open_system, plan_systems
 from harness.store import Store
 from harness.suites.catalog import choose_suite, make_task, task_info
 from harness.suites.retention import TASK_TYPE as RETENTION
-from harness.systems import plan_systems
 
 OTHER_BATCH = 5  # small and odd: other padding for nearly every text
 Note = Callable[[str], None]
@@ -27,6 +28,7 @@ def measure_noise(
     suite: str,
     tasks: Sequence[str],
     place: Placement,
+    cache: Path,
     note: Note,
 ) -> list[NoiseFloor]:
     """Measure `variant` as a run does, and again in batches of 5 with another attention kernel; store the difference.
@@ -41,22 +43,21 @@ def measure_noise(
     resolved = resolve_base(base)
     card = get_card(variant, load_cards())
     [planned] = plan_systems(resolved, [card], [seed])
-    if planned.untrained:
-        stages = ", ".join(stage.stage.kind for stage in planned.untrained)
+    if untrained := planned.untrained(cache):
+        stages = ", ".join(stage.stage.kind for stage in untrained)
         raise HarnessError(
             f"{planned.label} is not trained yet ({stages}); run it first: harness run --variant {variant}"
         )
-    encoder = planned.encoder(place)
-    encoder.prove().require()
+    encoder = open_system(planned, place=place, cache=cache).encoder
     usual = str(encoder.backbone.config._attn_implementation)
     other = "eager" if usual != "eager" else "sdpa"
-    system_id = store.add_system(planned.record())
+    system_id = store.add_system(planned.record(cache))
     found = []
     for info in infos:
         note(f"{planned.label} · {info.name}")
-        as_run = make_task(info.name).run(encoder)
+        as_run = measure(encoder, make_task(info.name)).results
         with encoder.computed_otherwise(batch_size=OTHER_BATCH, kernel=other):
-            again = make_task(info.name).run(encoder)
+            again = measure(encoder, make_task(info.name)).results
         of_task = [
             NoiseFloor(
                 system_id=system_id,

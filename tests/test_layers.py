@@ -18,11 +18,11 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("harness.encoder", "harness.probes", "harness.models"),
     ("harness.training",),
     ("harness.suites", "harness.store", "harness.cards"),
-    ("harness.systems", "harness.compare"),
+    ("harness.compare",),
+    ("harness.run",),
     (
         *(
             "harness.noise",
-            "harness.run",
             "harness.doctor",
             "harness.export",
             "harness.reference",

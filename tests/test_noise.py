@@ -11,9 +11,10 @@ from harness import noise as noise_module
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.noise import OTHER_BATCH, measure_noise
+from harness.paths import cache_folder
+from harness.run import open_system, plan_systems
 from harness.store import Store
 from harness.suites.mteb import wrap
-from harness.systems import plan_systems
 from tests.suites.small import SmallSTS
 
 PLACE = Placement(device="cpu", dtype="float32")
@@ -49,7 +50,7 @@ def test_computed_otherwise_moves_rounding_only(tiny_base: Path) -> None:
     from harness.cards import get_card, load_cards
 
     [planned] = plan_systems(resolve_base(str(tiny_base)), [get_card("bidir", load_cards())], [0])
-    encoder = planned.encoder(PLACE)
+    encoder = open_system(planned, place=PLACE, cache=cache_folder()).encoder
     texts = [f"the {'very ' * i}small dog" for i in range(12)]
     usual = encoder.encode(texts)
     with encoder.computed_otherwise(batch_size=5, kernel="eager"):

@@ -16,6 +16,7 @@ from harness.encoder.reference import build_reference
 from harness.errors import HarnessError
 from harness.export.choose import find_system
 from harness.models import resolve_model
+from harness.paths import cache_folder
 from harness.run import plan_run
 from harness.store import Store
 from leaderboard.build import build_site
@@ -133,10 +134,10 @@ def test_no_such_model() -> None:
 def test_references_alone_and_beside_variants(tiny_base: Path, tiny_bert: Path) -> None:
     store = Store(Path("results.duckdb"))
     alone = request(tiny_base, models=(str(tiny_bert),), tasks=("SmallSTS",))
-    plan = plan_run(alone, store, PLACE)
+    plan = plan_run(alone, store, place=PLACE, cache=cache_folder())
     assert (plan.base, plan.variants, plan.references) == (None, (), ("tiny-bert",))
     assert go(alone, store).results == [("tiny-bert", "SmallSTS")]
-    assert plan_run(alone, store, PLACE).idle
+    assert plan_run(alone, store, place=PLACE, cache=cache_folder()).idle
     [run] = store.runs()
     assert run.mask_proof is None
     assert [place.variant for place in rank(store, base="mini", resamples=200).tasks[0].places] == ["tiny-bert"]
@@ -177,5 +178,8 @@ def test_a_reference_makes_nobody_else_incomplete_and_moves_no_declared_verdict(
 def test_a_reference_has_no_language_model_to_lose(tiny_base: Path, tiny_bert: Path) -> None:
     with pytest.raises(HarnessError, match="no causal language model of a base, so Retention"):
         plan_run(
-            request(tiny_base, models=(str(tiny_bert),), suite="retention", tasks=()), Store(Path("r.duckdb")), PLACE
+            request(tiny_base, models=(str(tiny_bert),), suite="retention", tasks=()),
+            Store(Path("r.duckdb")),
+            place=PLACE,
+            cache=cache_folder(),
         )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from harness import run as run_module
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError, ProofError
-from harness.run import RunRequest, execute, plan_run
+from harness.paths import cache_folder
+from harness.run import RunPlan, RunRequest, execute, measure, open_system, plan_run
+from harness.run.record import record_run, record_task
 from harness.store import Store
 from harness.suites.mteb import wrap
 from tests.suites.small import SmallClassification, SmallSTS
@@ -50,8 +54,8 @@ class Ear:
 @pytest.fixture(autouse=True)
 def _small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The catalog knows two small tasks; the cards of a ninth variant train in four steps."""
-    monkeypatch.setattr(run_module, "task_info", lambda name, **_: wrap(SMALL[name]).info)
-    monkeypatch.setattr(run_module, "make_task", lambda name, **_: wrap(SMALL[name]))
+    monkeypatch.setattr("harness.run.plan.task_info", lambda name, **_: wrap(SMALL[name]).info)
+    monkeypatch.setattr("harness.run.plan.make_task", lambda name, **_: wrap(SMALL[name]))
     stage = "{kind: %s, examples: 40, steps: 3, batch_size: 8, max_length: 16, learning_rate: 1.0e-3}"
     write_card(Path("model_cards"), "ninth", f"stages: [{stage % 'simcse'}]\nstep_from: causal\n")
     write_card(Path("model_cards"), "tenth", f"stages: [{stage % 'simcse'}, {stage % 'supcon'}]\nstep_from: ninth\n")
@@ -63,8 +67,12 @@ def request(base: Path, *variants: str, tasks: tuple[str, ...] = tuple(SMALL), *
 
 def go(wanted: RunRequest, store: Store, **options) -> Ear:
     ear = Ear()
-    execute(plan_run(wanted, store, PLACE), store, ear, command="test", force=wanted.force, **options)
+    execute(plan(wanted, store), store, ear, command="test", force=wanted.force, **options)
     return ear
+
+
+def plan(wanted: RunRequest, store: Store, place: Placement = PLACE) -> RunPlan:
+    return plan_run(wanted, store, place=place, cache=cache_folder())
 
 
 @pytest.fixture
@@ -100,7 +108,7 @@ def test_one_variant_brings_its_baseline_along(tiny_base: Path, store: Store) ->
 
 def test_the_same_again_does_nothing(tiny_base: Path, store: Store) -> None:
     go(request(tiny_base, "ninth"), store)
-    assert plan_run(request(tiny_base, "ninth"), store, PLACE).idle
+    assert plan(request(tiny_base, "ninth"), store).idle
     again = go(request(tiny_base, "ninth"), store)
     assert (again.stages, again.results) == ([], [])
 
@@ -129,12 +137,12 @@ def test_force_measures_again_what_was_named(tiny_base: Path, store: Store) -> N
 
 def test_another_precision_is_another_measurement(tiny_base: Path, store: Store) -> None:
     go(request(tiny_base, "causal"), store)
-    assert not plan_run(request(tiny_base, "causal"), store, dataclasses.replace(PLACE, dtype="bfloat16")).idle
+    assert not plan(request(tiny_base, "causal"), store, dataclasses.replace(PLACE, dtype="bfloat16")).idle
 
 
 def test_seeds_make_systems_only_where_something_is_random(tiny_base: Path, store: Store) -> None:
-    plan = plan_run(request(tiny_base, "ninth", "bidir", "random", seeds=(0, 1)), store, PLACE)
-    assert [job.label for job in plan.jobs] == [
+    planned = plan(request(tiny_base, "ninth", "bidir", "random", seeds=(0, 1)), store)
+    assert [job.system.label for job in planned.jobs] == [
         "causal",
         "bidir",
         "ninth (seed 0)",
@@ -149,9 +157,9 @@ def test_a_changed_recipe_is_a_new_system(tiny_base: Path, store: Store) -> None
     go(request(tiny_base, "ninth"), store)
     card = Path("model_cards/ninth.md")
     card.write_text(card.read_text().replace("What it is for.", "Other prose."))
-    assert plan_run(request(tiny_base, "ninth"), store, PLACE).idle
+    assert plan(request(tiny_base, "ninth"), store).idle
     card.write_text(card.read_text().replace("steps: 3", "steps: 4"))
-    assert not plan_run(request(tiny_base, "ninth"), store, PLACE).idle
+    assert not plan(request(tiny_base, "ninth"), store).idle
 
 
 def test_a_wrong_mask_stops_the_run_before_any_result(
@@ -171,7 +179,7 @@ def test_a_failing_task_keeps_the_ones_before_it(
             raise HarnessError("its data could not be had")
         return wrap(SMALL[name])
 
-    monkeypatch.setattr(run_module, "make_task", make)
+    monkeypatch.setattr("harness.run.plan.make_task", make)
     with pytest.raises(HarnessError):
         go(request(tiny_base, "causal"), store)
     assert list(store.scores()["task"]) == ["SmallSTS"]
@@ -183,7 +191,7 @@ def test_a_database_that_cannot_be_written_is_noticed_before_training(tiny_base:
     store.path.chmod(0o444)
     ear = Ear()
     with pytest.raises(HarnessError, match="read-only"):
-        execute(plan_run(request(tiny_base, "ninth"), store, PLACE), store, ear, command="test")
+        execute(plan(request(tiny_base, "ninth"), store), store, ear, command="test")
     assert (ear.stages, ear.results) == ([], [])
 
 
@@ -196,7 +204,7 @@ def test_bad_names_cost_nothing(tiny_base: Path, store: Store) -> None:
         (request(tiny_base, "ninth", data=(("mnt", "x"),)), "stages: mntp, simcse, supcon"),
     ):
         with pytest.raises(HarnessError, match=sentence):
-            plan_run(wanted, store, PLACE)
+            plan(wanted, store)
     assert not store.path.exists()
 
 
@@ -209,3 +217,49 @@ def test_texts_that_are_cut_are_told_once_a_task(tiny_base: Path, store: Store) 
         ("short · SmallClassification", "4 tokens"),
     ]
     assert all(run.provenance["encoding"] == {"kernel": "packed_sdpa", "layout": "packed"} for run in store.runs())
+
+
+def test_a_plan_and_its_measurements_can_be_sent_to_another_process(tiny_base: Path, store: Store) -> None:
+    """What goes into `open_system` and `measure`, and what comes out, survives pickling."""
+    wanted = plan(request(tiny_base, "ninth", suite="mini", tasks=("SmallSTS",)), store)
+    sent: RunPlan = pickle.loads(pickle.dumps(wanted))
+    assert sent == wanted
+    job = sent.jobs[-1]
+    opened = open_system(job.system, place=sent.place, cache=sent.cache)
+    measured = measure(opened.encoder, sent.task(job.missing[0]))
+    evidence, came_back = pickle.loads(pickle.dumps((opened.evidence, measured)))
+    assert evidence.proof == opened.evidence.proof
+    assert [stage.digest for stage, _ in evidence.stages] == [stage.digest for stage, _ in opened.evidence.stages]
+    run = record_run(store, job.record, evidence, suite="mini", place=sent.place, command="test")
+    record_task(store, run, evidence, job.missing[0], came_back)
+    assert list(store.scores()["task"]) == ["SmallSTS"]
+    assert plan(request(tiny_base, "ninth", suite="mini", tasks=("SmallSTS",)), store).jobs[-1].missing == ()
+
+
+def test_recording_twice_changes_nothing(tiny_base: Path, store: Store) -> None:
+    wanted = plan(request(tiny_base, "causal", tasks=("SmallSTS",)), store)
+    [job] = wanted.jobs
+    opened = open_system(job.system, place=PLACE, cache=wanted.cache)
+    measured = measure(opened.encoder, wanted.task(job.missing[0]))
+    run = record_run(store, job.record, opened.evidence, suite="mini", place=PLACE, command="test")
+    for _ in range(2):
+        record_task(store, run, opened.evidence, job.missing[0], measured)
+    assert list(store.scores(current=False)["run_id"]) == [run.run_id]
+
+
+def test_planning_imports_no_torch() -> None:
+    program = """
+import sys
+from pathlib import Path
+from harness.encoder.placement import Placement
+from harness.run import RunRequest, plan_run
+from harness.store import Store
+place = Placement(device="cpu", dtype="float32")
+plan = plan_run(
+    RunRequest(base="mini", variants=("bidir-supcon",)), Store(Path("r.duckdb")), place=place, cache=Path("c")
+)
+assert len(plan.jobs) == 3 and all(job.missing for job in plan.jobs)
+print(sorted({"torch", "transformers", "mteb"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

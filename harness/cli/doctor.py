@@ -30,11 +30,17 @@ def doctor(
     """
     from harness.cli.screen import err, out, prepare, print_json, table
     from harness.doctor import examine
+    from harness.paths import cache_folder
 
     prepare()
     chosen = tuple(name.strip() for name in kernels.split(",") if name.strip()) if kernels is not None else None
     findings = examine(
-        base, device=device, dtype=dtype, kernels=chosen, note=lambda text: err.print(f"[dim]{text} …[/dim]")
+        base,
+        device=device,
+        dtype=dtype,
+        kernels=chosen,
+        cache=cache_folder(),
+        note=lambda text: err.print(f"[dim]{text} …[/dim]"),
     )
     if as_json:
         print_json([asdict(finding) for finding in findings])

@@ -57,12 +57,13 @@ def export(
     store = Store(db, read_only=True)
     if kind == "model":
         from harness.export import export_system
+        from harness.paths import cache_folder
 
         if system is None:
             raise HarnessError(
                 "name a system (`harness ls systems` lists all), or export results with --format mteb or parquet"
             )
-        print(export_system(store, system, out=out, seed=seed, base=base))
+        print(export_system(store, system, out=out, cache=cache_folder(), seed=seed, base=base))
         return
     from harness.interchange import choose, write_mteb, write_parquet
 

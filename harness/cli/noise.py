@@ -31,6 +31,7 @@ def noise(
     from harness.encoder.placement import Placement
     from harness.metrics import get_metric
     from harness.noise import measure_noise
+    from harness.paths import cache_folder
     from harness.store import Store
 
     prepare()
@@ -43,6 +44,7 @@ def noise(
         suite=suite,
         tasks=options.names(tasks) or (),
         place=Placement.choose(device, dtype),
+        cache=cache_folder(),
         note=lambda text: err.print(f"[dim]{text}[/dim]"),
     )
     if as_json:

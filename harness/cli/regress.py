@@ -54,6 +54,7 @@ def regress(
     from harness.gate import rebuild as make_database
     from harness.gate import regress as gate
     from harness.gate import renew
+    from harness.paths import cache_folder
     from harness.reference.change import change, describe
 
     prepare()
@@ -64,15 +65,20 @@ def regress(
         count = make_database(folder, rebuild, screen=RunScreen)
         print(f"Wrote {count} results to {rebuild}. `harness site --db {rebuild}` writes their pages.")
         return
-    what: dict[str, Any] = {"variants": tuple(variant or ()), "everything": everything, "source": source}
+    what: dict[str, Any] = {
+        "variants": tuple(variant or ()),
+        "everything": everything,
+        "source": source,
+        "cache": cache_folder() if cached else None,
+    }
     if update:
-        before, after = renew(folder, screen=RunScreen, cached=cached, **what)
+        before, after = renew(folder, screen=RunScreen, **what)
         if as_json:
             print_json(change(before, after))
         else:
             print(describe(before, after))
         return
-    judgement = gate(folder, screen=RunScreen, tasks=chosen, cached=cached, **what)
+    judgement = gate(folder, screen=RunScreen, tasks=chosen, **what)
     _show(judgement, as_json=as_json)
     if judgement.losses:
         raise typer.Exit(1)

@@ -49,6 +49,7 @@ def reproduce(
     prepare()
     from harness.compare import declared_contrasts
     from harness.encoder.placement import Placement
+    from harness.paths import cache_folder
     from harness.reproduce import compare_with_paper
     from harness.run import RunRequest, execute, plan_run
     from harness.store import Store
@@ -69,7 +70,7 @@ def reproduce(
     )
     paper = paper_base(base, beside)
     store = Store(db, on_wait=lambda message: err.print(message))
-    plan = plan_run(request, store, Placement.choose(device, dtype))
+    plan = plan_run(request, store, place=Placement.choose(device, dtype), cache=cache_folder())
     assert plan.base is not None, "variants are of a base"
     if not plan.idle:
         with RunScreen(0) as screen:

@@ -97,8 +97,9 @@ def run(
     )
     store = Store(db, on_wait=lambda message: err.print(message))
     from harness.encoder.placement import Placement
+    from harness.paths import cache_folder
 
-    plan = plan_run(request, store, Placement.choose(device, dtype))
+    plan = plan_run(request, store, place=Placement.choose(device, dtype), cache=cache_folder())
     if plan.idle:
         if not quiet:
             err.print("Nothing to measure: all results are stored already. Use --force to measure again.")
@@ -118,8 +119,11 @@ def _seeds(seed: int | None, seeds: int | None) -> tuple[int, ...]:
 
 
 def _intentions(plan: RunPlan) -> str:
+    from harness.run import PlannedSystem
+
     systems = [job for job in plan.jobs if job.missing]
-    stages = {stage.digest for job in systems if job.planned for stage in job.planned.untrained}
+    variants = [job.system for job in systems if isinstance(job.system, PlannedSystem)]
+    stages = {stage.digest for each in variants for stage in each.untrained(plan.cache)}
     tasks = sum(len(job.missing) for job in systems)
     who = f"base {plan.base.name}" if plan.base else "references"
     return (
@@ -181,10 +185,10 @@ def _report(
     from harness.cli.comparison import comparison_as_json, overview, print_comparison
     from harness.cli.screen import out, print_json
     from harness.compare import compare_each
-    from harness.run import BASELINE_VARIANT
+    from harness.run import CAUSAL_BASE
 
-    others = [name for name in variants if name != BASELINE_VARIANT]
-    comparisons = compare_each(store, base=base, variants=others, against=BASELINE_VARIANT, tasks=tasks, known=known)
+    others = [name for name in variants if name != CAUSAL_BASE]
+    comparisons = compare_each(store, base=base, variants=others, against=CAUSAL_BASE, tasks=tasks, known=known)
     if as_json:
         print_json([comparison_as_json(comparison) for comparison in comparisons])
         return
@@ -198,7 +202,7 @@ def _report(
         for comparison in comparisons:
             print(sentence(comparison))
     else:
-        print(f"Measured {BASELINE_VARIANT} on base {base}. To compare it, run another variant with --variant.")
+        print(f"Measured {CAUSAL_BASE} on base {base}. To compare it, run another variant with --variant.")
 
 
 def _report_references(store: Store, *, names: Sequence[str], tasks: Sequence[str], as_json: bool) -> None:

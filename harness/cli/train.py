@@ -24,6 +24,7 @@ def train(
     from harness.bases import resolve_base
     from harness.cli.screen import RunScreen, prepare
     from harness.encoder.placement import Placement
+    from harness.paths import cache_folder
     from harness.run import train_variant
     from harness.training.processes import Processes
 
@@ -31,7 +32,13 @@ def train(
     place = Placement.choose(device, "float32")
     with RunScreen(0, quiet=quiet) as screen:
         folder = train_variant(
-            variant, resolve_base(base), seed=seed, place=place, listener=screen, data=options.stage_data(data)
+            variant,
+            resolve_base(base),
+            seed=seed,
+            place=place,
+            cache=cache_folder(),
+            listener=screen,
+            data=options.stage_data(data),
         )
     if Processes.here().first:
         print(folder)

@@ -58,15 +58,16 @@ class Encoder:
         return self.model[0].model
 
     @contextmanager
-    def computed_otherwise(self, *, batch_size: int, kernel: str) -> Iterator[None]:
+    def computed_otherwise(self, *, batch_size: int, kernel: str | None = None) -> Iterator[None]:
         """Compute embeddings and word vectors padded, in batches of `batch_size`, with attention kernel `kernel`.
 
-        Texts stand in a batch as they come, so that nearly every one is padded; embeddings made before are not used.
+        Without `kernel` the one in use stays. Texts stand in a batch as they come, so that nearly every one is padded;
+        embeddings made before are not used.
         Nothing but rounding may move: what does move is the noise floor (harness.noise).
         """
         in_use = self.backbone.config._attn_implementation
         self._batch_size = batch_size
-        self.backbone.set_attn_implementation(kernel)
+        self.backbone.set_attn_implementation(kernel or in_use)
         try:
             yield
         finally:

@@ -10,7 +10,7 @@ from harness.encoder.model import Encoder
 from harness.errors import HarnessError
 from harness.export.card import model_card
 from harness.export.choose import find_system, proven_runs
-from harness.export.weights import build_system
+from harness.export.weights import open_stored
 from harness.paths import whole_folder
 from harness.store import Store
 
@@ -18,11 +18,13 @@ TOLERANCE = 1e-6
 _TEXTS = ("a dog runs", "The old man saw a small bird.", "x", "Two roads, one of them wet; it had rained. " * 4)
 
 
-def export_system(store: Store, name: str, *, out: Path, seed: int | None = None, base: str | None = None) -> Path:
+def export_system(
+    store: Store, name: str, *, out: Path, cache: Path, seed: int | None = None, base: str | None = None
+) -> Path:
     """Write the system `name` (see find_system) with its model card to the folder `out` and return it.
 
     The folder comes into place whole, after plain sentence-transformers has opened it and given the same embeddings to
-    1e-6. Raises HarnessError if `out` holds anything, and as find_system, proven_runs and build_system do.
+    1e-6. Raises HarnessError if `out` holds anything, and as find_system, proven_runs and open_stored do.
     """
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise HarnessError(f"{out} is not empty; name a new folder with --out")
@@ -30,8 +32,7 @@ def export_system(store: Store, name: str, *, out: Path, seed: int | None = None
     scores = store.scores()
     scores = scores[scores["system_id"] == system.system_id]
     runs = proven_runs(store, system, scores)
-    encoder = build_system(system, runs, base=base)
-    encoder.prove().require()
+    encoder = open_stored(system, runs, base=base, cache=cache)
     card = model_card(store, system, runs, scores, encoder)
     with whole_folder(out) as building:
         encoder.save(building)

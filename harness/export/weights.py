@@ -9,25 +9,25 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.bases import EMBEDDED, Base, resolve_base
-from harness.encoder.model import Encoder, build_encoder
+from harness.encoder.model import Encoder
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.export.choose import label_of
-from harness.paths import cache_folder
 from harness.recipes import Recipe
 from harness.records import Run, System
+from harness.run import open_weights
 from harness.training import parse_recipe
 from harness.training.manifests import MANIFEST, read_stage
-from harness.training.stages import latest_weights
 
 _COMMIT_DIGITS = 40
 
 
-def build_system(system: System, runs: Sequence[Run], *, base: str | None) -> Encoder:
-    """Build `system` on the CPU in float32. `base` names the base if it no longer lies where it was measured.
+def open_stored(system: System, runs: Sequence[Run], *, base: str | None, cache: Path) -> Encoder:
+    """Open `system` on the CPU in float32 and prove its mask. Trained weights are taken from `cache`.
 
-    Raises HarnessError if the trained weights are gone from the cache or are not those that `runs` measured, and if
-    the base is not the one that was measured.
+    `base` names the base if it no longer lies where it was measured. Raises HarnessError if the trained weights are
+    gone from the cache or are not those that `runs` measured, and if the base is not the one that was measured;
+    ProofError if the mask is not what the card says.
     """
     recipe = _recipe(system)
     if recipe.instructed:
@@ -35,16 +35,17 @@ def build_system(system: System, runs: Sequence[Run], *, base: str | None) -> En
             f"{label_of(system)} puts an instruction before every text and pools the text alone, which plain "
             "sentence-transformers cannot do; a variant without the instruction has the same weights: export that"
         )
-    last = _stage(system, runs, recipe) if system.stage_digests else None
-    checkpoint, recipe = latest_weights(recipe, last=last, base=None if last else _base(system, base).folder)
-    return build_encoder(
-        checkpoint,
+    last = _stage(system, runs, recipe, cache) if system.stage_digests else None
+    encoder, _ = open_weights(
         recipe,
+        base=None if last else _base(system, base).folder,
+        last=last,
         seed=system.seed,
         place=Placement(device="cpu", dtype="float32"),
         name=f"{system.base}-{system.variant}",
         revision=system.system_id,
     )
+    return encoder
 
 
 def _recipe(system: System) -> Recipe:
@@ -58,10 +59,10 @@ def _recipe(system: System) -> Recipe:
         ) from None
 
 
-def _stage(system: System, runs: Sequence[Run], recipe: Recipe) -> Path:
+def _stage(system: System, runs: Sequence[Run], recipe: Recipe, cache: Path) -> Path:
     """The folder of the last stage, whose name is the beginning of the stage's address."""
     stored = Path(system.folder or "")
-    in_cache = cache_folder() / "stages" / stored.name
+    in_cache = cache / "stages" / stored.name
     folder = next((each for each in (in_cache, stored) if (each / MANIFEST).is_file()), None)
     again = _train_command(system, runs, recipe)
     if folder is None:

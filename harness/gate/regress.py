@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +11,7 @@ from harness.cards import get_card, load_cards
 from harness.errors import HarnessError, near_names
 from harness.gate.declared import declared_gate
 from harness.gate.judge import Judgement, judge
-from harness.gate.measure import BASE, SUITE, ask, measure, measure_one_by_one, own_cache
+from harness.gate.measure import BASE, SUITE, ask, measure_one_by_one, measure_variants
 from harness.gate.pairs import check_references, find_references, pair_results, pair_store
 from harness.reference import Reference, read_references, take_references, write_references
 from harness.reference import rebuild as put_back
@@ -31,13 +31,14 @@ def regress(
     everything: bool = False,
     tasks: Sequence[str] = (),
     source: Path | None = None,
-    cached: bool = False,
+    cache: Path | None = None,
 ) -> Judgement:
     """Judge `variants` (default: those declared; or all with a reference) by the references in `folder`.
 
-    They are trained and measured now, in a database and a cache that go away; `cached` takes trained stages from the
-    user's cache, `source` takes the results of a database. Raises HarnessError where there is nothing to compare
-    with: no reference, another revision of a task, metric or protocol, other examples.
+    They are trained and measured now, in a database and a cache that go away: a stage trained by yesterday's code is
+    not what today's code makes. `cache` is a folder to take trained stages from, `source` a database to take results
+    from. Raises HarnessError where there is nothing to compare with: no reference, another revision of a task, metric
+    or protocol, other examples.
     """
     declared = declared_gate()
     known = read_references(folder)
@@ -51,12 +52,12 @@ def regress(
     singles = [single for single in declared.one_by_one if single.variant in names]
     count = len(names) * len(chosen) + sum(len(set(single.tasks) & set(chosen)) for single in singles)
     by_variant = {each.system.variant: each for each in references}
-    with TemporaryDirectory() as scratch, nullcontext() if cached else own_cache(), screen(count) as listener:
-        store = Store(Path(scratch) / "gate.duckdb")
-        measure(names, chosen, store, listener)
+    with TemporaryDirectory() as scratch, screen(count) as listener:
+        store, cache = Store(Path(scratch) / "gate.duckdb"), cache or Path(scratch)
+        measure_variants(names, chosen, store, listener, cache=cache)
         pairs = pair_store(store, references, chosen)
         for single in singles:
-            results = [(r.key, r.outcomes) for r in measure_one_by_one(single, chosen, listener)]
+            results = [(r.key, r.outcomes) for r in measure_one_by_one(single, chosen, listener, cache=cache)]
             pairs += pair_results(f"{single.variant}, one by one", by_variant[single.variant], results)
     return judge(pairs, declared)
 
@@ -68,7 +69,7 @@ def renew(
     variants: Sequence[str] = (),
     everything: bool = False,
     source: Path | None = None,
-    cached: bool = False,
+    cache: Path | None = None,
 ) -> tuple[list[Reference], list[Reference]]:
     """Make new references of `variants` (default: those in `folder`; with none there, or `everything`, all cards).
 
@@ -82,8 +83,8 @@ def renew(
     with TemporaryDirectory() as scratch:
         if source is None:
             store = Store(Path(scratch) / "gate.duckdb")
-            with nullcontext() if cached else own_cache(), screen(len(names) * len(tasks)) as listener:
-                measure(names, tasks, store, listener)
+            with screen(len(names) * len(tasks)) as listener:
+                measure_variants(names, tasks, store, listener, cache=cache or Path(scratch))
         else:
             store = Store(source, read_only=True)
         fresh = take_references(store, base=BASE, variants=names, tasks=tasks)

@@ -18,8 +18,8 @@ from harness.errors import HarnessError, ProofError
 from harness.export import export_system, folder
 from harness.paths import cache_folder
 from harness.records import Run
+from harness.run import open_system, plan_systems
 from harness.store import Store
-from harness.systems import plan_systems
 from harness.training.manifests import read_stage
 from harness.training.stages import stage_folder
 from tests.conftest import TINY_WORDS
@@ -41,10 +41,11 @@ def measure(store: Store, base: Path | str, variant: str) -> np.ndarray:
     write_card(Path("model_cards"), "ninth", f"stages: [{STAGE}]\n")
     place = Placement(device="cpu", dtype="float32")
     [planned] = plan_systems(resolve_base(str(base)), [load_cards()[variant]], [0])
-    planned.train("cpu")
+    encoder = open_system(planned, place=place, cache=cache_folder()).encoder
     stages = [read_stage(stage_folder(stage, cache_folder())) for stage in planned.lineage]
     run = Run(
-        system_id=store.add_system(planned.record()), suite="mini", dtype="float32", device="cpu", evaluation="1",
+        system_id=store.add_system(planned.record(cache_folder())),
+        suite="mini", dtype="float32", device="cpu", evaluation="1",
         provenance={
             "command": f"harness run --variant {variant} --base {base}",
             **({"weights_sha256": stages[-1].manifest["weights_sha256"]} if stages else {}),
@@ -54,7 +55,7 @@ def measure(store: Store, base: Path | str, variant: str) -> np.ndarray:
     store.add_stages(stages)
     store.add_run(run)
     store.add_result(run.run_id, result_of(FakeTask("T", "spearman", 12), skill=0.5))
-    return planned.encoder(place).encode(TEXTS)
+    return encoder.encode(TEXTS)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def measure(store: Store, base: Path | str, variant: str) -> np.ndarray:
 )
 def test_a_stranger_opens_it_and_gets_the_same_embeddings(tiny_base: Path, store: Store, variant: str) -> None:
     ours = measure(store, tiny_base, variant)
-    out = export_system(store, variant, out=Path("out"))
+    out = export_system(store, variant, out=Path("out"), cache=cache_folder())
     theirs = SentenceTransformer(str(out), device="cpu").encode(TEXTS, show_progress_bar=False)
     assert np.abs(theirs - ours).max() <= 1e-6
     assert not {"stage.json", "texts.npy"} & {path.name for path in out.iterdir()}
@@ -80,10 +81,10 @@ def test_weights_that_are_gone_or_others(tiny_base: Path, store: Store) -> None:
     manifest = stage.read_text()
     stage.write_text(json.dumps(json.loads(manifest) | {"weights_sha256": "0" * 64}))
     with pytest.raises(HarnessError, match="are not those that were measured"):
-        export_system(store, "ninth", out=Path("out"))
+        export_system(store, "ninth", out=Path("out"), cache=cache_folder())
     shutil.rmtree(stage.parent)
     with pytest.raises(HarnessError) as caught:
-        export_system(store, "ninth", out=Path("out"))
+        export_system(store, "ninth", out=Path("out"), cache=cache_folder())
     command = f"`harness train --variant ninth --base {tiny_base} --seed 0 --data simcse=seen.txt` trains them again"
     assert command in str(caught.value)
     assert not Path("out").exists()
@@ -95,21 +96,21 @@ def test_a_base_that_moved_or_changed(tiny_base: Path, store: Store, tmp_path: P
     measure(store, moving, "bidir")
     moved = shutil.move(moving, tmp_path / "there")
     with pytest.raises(HarnessError, match=r"no longer at .* say where with --base"):
-        export_system(store, "bidir", out=Path("out"))
+        export_system(store, "bidir", out=Path("out"), cache=cache_folder())
     config = json.loads((Path(moved) / "config.json").read_text())
     (Path(moved) / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-3}))
     with pytest.raises(HarnessError, match="is not what tiny/bidir was measured on"):
-        export_system(store, "bidir", out=Path("out"), base=moved)
-    assert export_system(store, "bidir", out=Path("out"), base=str(tiny_base)) == Path("out")
+        export_system(store, "bidir", out=Path("out"), cache=cache_folder(), base=moved)
+    assert export_system(store, "bidir", out=Path("out"), cache=cache_folder(), base=str(tiny_base)) == Path("out")
 
 
 def test_a_folder_in_use_is_left_alone(store: Store) -> None:
     Path("taken").mkdir()
     Path("taken/file").write_text("mine")
     with pytest.raises(HarnessError, match="is not empty"):
-        export_system(store, "causal", out=Path("taken"))
+        export_system(store, "causal", out=Path("taken"), cache=cache_folder())
     with pytest.raises(HarnessError, match="is not empty"):
-        export_system(store, "causal", out=Path("taken/file"))
+        export_system(store, "causal", out=Path("taken/file"), cache=cache_folder())
     assert Path("taken/file").read_text() == "mine"
 
 
@@ -121,15 +122,15 @@ def test_a_folder_that_comes_out_wrong_is_not_there(
     with monkeypatch.context() as patch:
         patch.setattr(folder, "TOLERANCE", -1.0)
         with pytest.raises(HarnessError, match="gives other embeddings"):
-            export_system(store, "causal", out=Path("out"))
+            export_system(store, "causal", out=Path("out"), cache=cache_folder())
         patch.setattr(
             "harness.encoder.model.set_attention", lambda model, attention: setattr(model.config, "is_causal", False)
         )
         with pytest.raises(ProofError, match="the card says causal"):
-            export_system(store, "causal", out=Path("out"))
+            export_system(store, "causal", out=Path("out"), cache=cache_folder())
     assert sorted(path.name for path in Path().iterdir() if "out" in path.name) == []
     Path("out").mkdir()
-    assert export_system(store, "causal", out=Path("out")) == Path("out")
+    assert export_system(store, "causal", out=Path("out"), cache=cache_folder()) == Path("out")
 
 
 def _always_bidirectional(model, attention: str) -> None:

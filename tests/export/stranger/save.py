@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.export.choose import find_system
-from harness.export.weights import build_system
+from harness.export.weights import open_stored
 from harness.mini import corpus
+from harness.paths import cache_folder
 from harness.store import Store
 
 
@@ -32,7 +33,7 @@ def main() -> None:
     for variant in variants:
         subprocess.run([*command, "export", variant, "--out", variant], cwd=folder, check=True)
         system = find_system(store, variant)
-        encoder = build_system(system, store.runs(system_id=system.system_id), base=None)
+        encoder = open_stored(system, store.runs(system_id=system.system_id), base=None, cache=cache_folder())
         np.save(folder / f"{variant}.npy", encoder.encode(texts, batch_size=1))
         np.save(folder / f"{variant}-packed.npy", encoder.encode(texts))
 

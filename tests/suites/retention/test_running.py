@@ -8,6 +8,7 @@ import pytest
 
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError, ProofError
+from harness.paths import cache_folder
 from harness.run import RunRequest, execute, plan_run
 from harness.store import Store
 from harness.suites.retention import task_names
@@ -24,7 +25,7 @@ def request(base: Path, text: str | None, **more) -> RunRequest:
 
 def go(wanted: RunRequest, store: Store) -> Ear:
     ear = Ear()
-    execute(plan_run(wanted, store, PLACE), store, ear, command="test")
+    execute(plan_run(wanted, store, place=PLACE, cache=cache_folder()), store, ear, command="test")
     return ear
 
 
@@ -45,9 +46,9 @@ def test_untrained_variants_lose_nothing_and_another_text_is_another_measurement
     assert (scores["causal"] == scores["bidir"]).all()
     assert scores.loc["RetentionAdaptersOff", "bidir"] == 0.0
     assert set(store.scores()["subset"]) == {"own"}
-    assert plan_run(request(tiny_base, "own.txt", tasks=few), store, PLACE).idle
+    assert plan_run(request(tiny_base, "own.txt", tasks=few), store, place=PLACE, cache=cache_folder()).idle
     Path("own.txt").write_text("\n\n".join(DOCUMENTS[:3]))
-    assert not plan_run(request(tiny_base, "own.txt", tasks=few), store, PLACE).idle
+    assert not plan_run(request(tiny_base, "own.txt", tasks=few), store, place=PLACE, cache=cache_folder()).idle
 
 
 def test_a_text_is_asked_for_and_never_ignored(tiny_base: Path, store: Store) -> None:
@@ -57,8 +58,10 @@ def test_a_text_is_asked_for_and_never_ignored(tiny_base: Path, store: Store) ->
         (request(tiny_base, "own.txt", suite="mini", tasks=("MiniSTS",)), "add --suite retention"),
     ):
         with pytest.raises(HarnessError, match=sentence):
-            plan_run(wanted, store, PLACE)
-    mixed = plan_run(request(tiny_base, "own.txt", tasks=("RetentionBits", "MiniSTS")), store, PLACE)
+            plan_run(wanted, store, place=PLACE, cache=cache_folder())
+    mixed = plan_run(
+        request(tiny_base, "own.txt", tasks=("RetentionBits", "MiniSTS")), store, place=PLACE, cache=cache_folder()
+    )
     assert (mixed.suite.name, mixed.suite.tasks) == ("tasks", ("RetentionBits", "MiniSTS"))
 
 

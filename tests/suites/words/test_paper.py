@@ -10,6 +10,7 @@ import pytest
 
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
+from harness.paths import cache_folder
 from harness.probes.mlp import MlpRecipe
 from harness.reproduce import compare_with_paper, other_metrics
 from harness.run import RunRequest, execute, plan_run
@@ -82,7 +83,7 @@ def test_a_study_is_measured_and_set_beside_its_figures(
     request = RunRequest(
         base=str(tiny_base), variants=("causal",), suite="feng2025", tasks=tasks, data_dir=shared_data / "probes"
     )
-    plan = plan_run(request, store, Placement(device="cpu", dtype="float32"))
+    plan = plan_run(request, store, place=Placement(device="cpu", dtype="float32"), cache=cache_folder())
     assert plan.suite.name == "feng2025"
     execute(plan, store, Ear(), command="test")
     assert store.scores().empty

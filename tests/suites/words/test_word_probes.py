@@ -10,6 +10,7 @@ import pytest
 
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
+from harness.paths import cache_folder
 from harness.probes import codelength
 from harness.run import RunRequest, execute, plan_run
 from harness.store import Store
@@ -252,8 +253,8 @@ def test_through_the_store(tiny_base: Path, shared_data: Path, capsys: pytest.Ca
         data_dir=shared_data / "probes",
     )
     ear = Ear()
-    execute(plan_run(wanted, store, PLACE), store, ear, command="test")
-    assert plan_run(wanted, store, PLACE).idle
+    execute(plan_run(wanted, store, place=PLACE, cache=cache_folder()), store, ear, command="test")
+    assert plan_run(wanted, store, place=PLACE, cache=cache_folder()).idle
     assert all(check.ok for check in store.verify())
     assert set(store.scores()["subset"]) == {"default"}
     every = store.scores(beside=True)
@@ -272,7 +273,8 @@ def test_a_data_folder_is_asked_for_and_never_ignored(tiny_base: Path, shared_da
         plan_run(
             RunRequest(base=str(tiny_base), variants=("bidir",), suite=suite, tasks=tuple(tasks), data_dir=folder),
             store,
-            PLACE,
+            place=PLACE,
+            cache=cache_folder(),
         )
 
     with pytest.raises(HarnessError, match="fetch them with `harness data fetch words`"):

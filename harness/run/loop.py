@@ -1,0 +1,53 @@
+"""A plan, carried out: open each system, measure its missing tasks, record each as it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness.run.listener import Listener
+from harness.run.measure import measure
+from harness.run.open import open_system
+from harness.run.plan import Job, RunPlan, lacking
+from harness.run.record import record_run, record_task
+from harness.training.processes import Processes
+
+if TYPE_CHECKING:
+    from harness.store import Store
+
+
+def execute(plan: RunPlan, store: Store, listener: Listener, *, command: str, force: bool = False) -> None:
+    """Train, prove and measure what is missing. Each task is stored as it ends; a kill loses at most one task.
+
+    Raises HarnessError if the store cannot be written, and whatever opening and measuring raise.
+    """
+    if plan.idle:
+        return
+    if Processes.here().size > 1:
+        raise HarnessError(
+            "a run measures in one process; train on several with `accelerate launch -m harness train`, then run alone"
+        )
+    store.ready()
+    for job in plan.jobs:
+        if job.missing:
+            _execute(job, plan, store, listener, command=command, force=force)
+
+
+def _execute(job: Job, plan: RunPlan, store: Store, listener: Listener, *, command: str, force: bool) -> None:
+    label, system = job.system.label, job.record
+    opened = open_system(job.system, place=plan.place, cache=plan.cache, listener=listener)
+    evidence = opened.evidence
+    run = record_run(store, system, evidence, suite=plan.suite.name, place=plan.place, command=command)
+    for number, info in enumerate(job.missing, start=1):
+        # Another process may have measured it since the plan was made.
+        left = info if force else lacking(info, store, system, plan.place)
+        if left is None:
+            continue
+        listener.task(label, info.name, number, len(job.missing))
+        measured = measure(opened.encoder, plan.task(left))
+        if measured.cut:
+            listener.note(f"{label} · {info.name}: {measured.cut}")
+        record_task(store, run, evidence, info, measured)
+        for result in measured.results:
+            listener.result(label, result)
+    store.finish_run(run.run_id)

@@ -1,0 +1,27 @@
+"""One encoder × one task ─▶ results. Nothing is written and nothing is printed here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.outcomes import TaskResult
+from harness.suites.task import Task, TaskEncoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What one task gave: a result for each split and subset. It can be pickled.
+
+    `cut` says how many of the texts were cut at the encoder's limit; it is empty if none was.
+    """
+
+    results: tuple[TaskResult, ...]
+    cut: str = ""
+
+
+def measure(encoder: TaskEncoder, task: Task) -> Measured:
+    """Run `task` on `encoder`. Raises HarnessError if its data cannot be had or an embedding is not finite."""
+    from harness.encoder.model import Encoder
+
+    results = tuple(task.run(encoder))
+    return Measured(results=results, cut=encoder.engine.take_cut() if isinstance(encoder, Encoder) else "")

@@ -1,0 +1,173 @@
+"""A planned system ─▶ its encoder: what is missing is trained, the weights are opened, the mask is proven.
+
+This is the one way to an encoder, of a run, of `harness train`, `harness noise`, the gate and the export.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from harness.bases import Base
+from harness.cards import get_card, load_cards
+from harness.errors import HarnessError
+from harness.recipes import Recipe
+from harness.records import StageRecord
+from harness.run.listener import Listener
+from harness.run.systems import AnySystem, Floor, PlannedSystem, ReferenceModel, plan_systems
+from harness.suites.task import TaskEncoder
+from harness.training.manifests import ADAPTER, read_stage, read_texts
+from harness.training.processes import Processes
+from harness.training.stages import latest_weights, stage_folder, train_lineage
+
+if TYPE_CHECKING:
+    from harness.contamination.texts import Hashes
+    from harness.encoder.attention import MaskProof
+    from harness.encoder.model import Encoder
+    from harness.encoder.placement import Placement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the store keeps of how a system was opened, and where. It can be pickled.
+
+    `stages` are the manifests of the lineage, first to last, each with the hashes of its training texts.
+    """
+
+    provenance: Mapping[str, Any]
+    proof: MaskProof | None = None
+    stages: tuple[tuple[StageRecord, Hashes | None], ...] = ()
+
+
+E_co = TypeVar("E_co", bound=TaskEncoder, covariant=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenSystem(Generic[E_co]):
+    """An encoder that tasks can be measured with; that of a variant has passed its mask proof."""
+
+    encoder: E_co
+    evidence: Evidence
+
+
+@overload
+def open_system(
+    system: PlannedSystem, *, place: Placement, cache: Path, listener: Listener | None = None
+) -> OpenSystem[Encoder]: ...
+@overload
+def open_system(
+    system: AnySystem, *, place: Placement, cache: Path, listener: Listener | None = None
+) -> OpenSystem[TaskEncoder]: ...
+def open_system(
+    system: AnySystem, *, place: Placement, cache: Path, listener: Listener | None = None
+) -> OpenSystem[Any]:
+    """Train the stages that `cache` lacks, open `system` at `place`, and prove its mask.
+
+    `listener` hears of stages, of the proof, and later of what the encoder reads. Raises ProofError if the mask is not
+    what the card says, and HarnessError if the system cannot be trained or opened.
+    """
+    from harness.provenance import collect
+
+    match system:
+        case Floor():
+            floor = system.make(system.base.folder)
+            return OpenSystem(
+                encoder=floor, evidence=Evidence(provenance=collect(device=place.device, dtype=place.dtype))
+            )
+        case ReferenceModel(model=model):
+            from harness.encoder.reference import build_reference
+
+            reference = build_reference(
+                model.folder, bare=model.bare, place=place, name=model.name, revision=model.commit or model.sha256
+            )
+            return OpenSystem(
+                encoder=reference, evidence=Evidence(provenance=collect(device=place.device, dtype=place.dtype))
+            )
+    train_stages(system, device=place.device, cache=cache, listener=listener)
+    folders = [stage_folder(stage, cache) for stage in system.lineage]
+    encoder, proof = open_weights(
+        system.recipe,
+        base=system.base.folder,
+        last=system.last(cache),
+        adapters=[folder / ADAPTER for folder in folders],
+        seed=system.seed,
+        place=place,
+        name=f"{system.base.name}-{system.card.variant}",
+        revision=system.record(cache).system_id,
+    )
+    if listener is not None:
+        listener.proof(system.label, proof)
+        encoder.engine.watch = listener
+    stages = tuple((read_stage(folder), read_texts(folder)) for folder in folders)
+    weights = {"weights_sha256": stages[-1][0].manifest.get("weights_sha256")} if stages else {}
+    here = collect(device=place.device, dtype=place.dtype)
+    provenance = {**here, "encoding": encoder.engine.describe(), **weights}
+    return OpenSystem(encoder=encoder, evidence=Evidence(provenance=provenance, proof=proof, stages=stages))
+
+
+def train_stages(system: PlannedSystem, *, device: str, cache: Path, listener: Listener | None = None) -> None:
+    """Train the stages that `cache` lacks, once the mask is proven on the base. Raises ProofError if it is not."""
+    from harness.encoder.placement import Placement
+
+    if system.untrained(cache):
+        base = system.base
+        open_weights(
+            system.recipe.model_copy(update={"stages": ()}),
+            base=base.folder,
+            last=None,
+            seed=system.seed,
+            place=Placement(device=device, dtype="float32"),
+            name=base.name,
+            revision=base.revision,
+        )
+    on_stage = None if listener is None else lambda stage: listener.stage(system.label, stage)
+    train_lineage(system.base, system.lineage, device=device, cache=cache, on_stage=on_stage)
+
+
+def open_weights(
+    recipe: Recipe,
+    *,
+    base: Path | None,
+    last: Path | None,
+    adapters: Sequence[Path] = (),
+    seed: int | None,
+    place: Placement,
+    name: str,
+    revision: str,
+) -> tuple[Encoder, MaskProof]:
+    """The encoder of `recipe` with the weights in the folder of the `last` stage, else of `base`, and its mask proof.
+
+    `base` and the `adapters` of the lineage make its language model; without `base` it has none. Raises ProofError if
+    the mask is not what the recipe says.
+    """
+    from harness.encoder.model import build_encoder
+
+    checkpoint, recipe = latest_weights(recipe, last=last, base=base)
+    encoder = build_encoder(
+        checkpoint,
+        recipe,
+        seed=seed,
+        place=place,
+        name=name,
+        revision=revision,
+        language_model=base,
+        adapters=adapters,
+    )
+    return encoder, encoder.prove().require()
+
+
+def train_variant(
+    variant: str, base: Base, *, seed: int, place: Placement, cache: Path, listener: Listener, data: dict[str, str]
+) -> Path:
+    """Train `variant` on `base` and return its last stage's folder, which plain `SentenceTransformer(folder)` opens."""
+    card = get_card(variant, load_cards()).with_data(data, base.name)
+    (planned,) = plan_systems(base, [card], [seed])
+    if not planned.lineage:
+        raise HarnessError(f"{variant} trains nothing; measure it with `harness run`, then `harness export` writes it")
+    if Processes.here().first:
+        open_system(planned, place=place, cache=cache, listener=listener)
+    else:
+        train_stages(planned, device=place.device, cache=cache)
+    return stage_folder(planned.lineage[-1], cache)

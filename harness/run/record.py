@@ -1,0 +1,51 @@
+"""Evidence and measurements ─▶ the store. To record the same thing again changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.compare import declared_contrasts
+from harness.contamination import overlaps_of
+from harness.records import Run, System
+from harness.run.measure import Measured
+from harness.run.open import Evidence
+from harness.run.plan import EVALUATION_VERSION
+
+if TYPE_CHECKING:
+    from harness.encoder.placement import Placement
+    from harness.store import Store
+    from harness.suites.task import TaskInfo
+
+
+def record_run(store: Store, system: System, evidence: Evidence, *, suite: str, place: Placement, command: str) -> Run:
+    """Store `system`, its stages, and a new run of it; return the run, which is not finished."""
+    store.add_stages([stage for stage, _ in evidence.stages])
+    run = Run(
+        system_id=store.add_system(system),
+        suite=suite,
+        dtype=place.dtype,
+        device=place.device,
+        evaluation=EVALUATION_VERSION,
+        provenance={**evidence.provenance, "command": command, "contrasts": declared_contrasts().sha256},
+        mask_proof=evidence.proof.to_dict() if evidence.proof else None,
+    )
+    store.add_run(run)
+    return run
+
+
+def record_task(store: Store, run: Run, evidence: Evidence, info: TaskInfo, measured: Measured) -> None:
+    """Store what the task of `info` gave in `run`, with its overlaps. A result that `run` holds already stays."""
+    seen = [result.texts for result in measured.results]
+    # Before the results: a kill between the two must not leave a result whose overlap nobody counts any more.
+    store.add_overlaps(
+        [
+            overlap
+            for stage, texts in evidence.stages
+            for overlap in overlaps_of(stage, texts, task=info.name, revision=info.revision, texts=seen)
+        ]
+    )
+    rows = store.scores(run_id=run.run_id, beside=True)
+    stored = set(zip(rows["task"], rows["split"], rows["subset"], strict=True))
+    for result in measured.results:
+        if (result.key.task, result.key.split, result.key.subset) not in stored:
+            store.add_result(run.run_id, result)

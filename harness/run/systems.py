@@ -1,0 +1,111 @@
+"""What is measured, before anything of it is trained or opened. No torch; everything here can be pickled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from harness.bases import Base
+from harness.cards import Card
+from harness.models import Model
+from harness.recipes import Recipe
+from harness.records import System
+from harness.training.lineage import PlannedStage, plan_lineage
+from harness.training.stages import is_trained, latest_weights, stage_folder
+
+if TYPE_CHECKING:
+    from harness.suites.task import TaskEncoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedSystem:
+    """A variant of a base; `seed` is None where the recipe has nothing random in it."""
+
+    base: Base
+    card: Card
+    recipe: Recipe
+    seed: int | None
+    lineage: tuple[PlannedStage, ...]
+
+    @property
+    def label(self) -> str:
+        """How the system is called on screen."""
+        return self.card.variant if self.seed is None else f"{self.card.variant} (seed {self.seed})"
+
+    def untrained(self, cache: Path) -> tuple[PlannedStage, ...]:
+        """The stages that `cache` does not hold."""
+        return tuple(stage for stage in self.lineage if not is_trained(stage, cache))
+
+    def last(self, cache: Path) -> Path | None:
+        """The folder in `cache` of the last stage, trained or not; None for a variant without stages."""
+        return stage_folder(self.lineage[-1], cache) if self.lineage else None
+
+    def record(self, cache: Path) -> System:
+        """The system as the store keeps it. Its address is made of the recipe, not of the card's prose."""
+        return System(
+            base=self.base.name,
+            base_revision=self.base.revision,
+            variant=self.card.variant,
+            seed=self.seed,
+            card_hash=self.recipe.digest,
+            recipe={"title": self.card.title, "card_sha256": self.card.sha256, **self.recipe.model_dump(mode="json")},
+            lineage={planned.name: planned.digest for planned in self.lineage},
+            data={planned.name: planned.fingerprint for planned in self.lineage},
+            folder=str(latest_weights(self.recipe, last=self.last(cache), base=self.base.folder)[0]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Floor:
+    """A suite's encoder without a model (the bag of words), made from the folder of `base`."""
+
+    label: str
+    base: Base
+    make: Callable[[Path], TaskEncoder]
+
+    def record(self, cache: Path) -> System:
+        """The system as the store keeps it; nothing of it lies in the `cache`."""
+        return System(base=self.base.name, base_revision=self.base.revision, variant=self.label, kind="baseline")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceModel:
+    """A sentence-transformers model that is measured as it is."""
+
+    model: Model
+
+    @property
+    def label(self) -> str:
+        """How the model is called on screen."""
+        return self.model.name
+
+    def record(self, cache: Path) -> System:
+        """The system as the store keeps it; nothing of it lies in the `cache`."""
+        return System(
+            base="",
+            base_revision=self.model.sha256,
+            variant=self.model.name,
+            kind="reference",
+            recipe={
+                "title": "a model measured as it is",
+                "model": self.model.name,
+                "hub_commit": self.model.commit or None,
+            },
+            folder=str(self.model.folder),
+        )
+
+
+AnySystem: TypeAlias = PlannedSystem | ReferenceModel | Floor
+
+
+def plan_systems(base: Base, cards: Sequence[Card], seeds: Sequence[int]) -> list[PlannedSystem]:
+    """One system a card and seed; a card without randomness gives one system however many the seeds."""
+    planned: list[PlannedSystem] = []
+    for card in cards:
+        recipe = card.recipe_on(base.name)
+        for seed in seeds if recipe.seeded else [None]:
+            lineage = plan_lineage(base, recipe, 0 if seed is None else seed)
+            planned.append(PlannedSystem(base=base, card=card, recipe=recipe, seed=seed, lineage=lineage))
+    return planned
