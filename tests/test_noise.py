@@ -34,7 +34,13 @@ def test_two_measurements_and_no_result(tiny_base: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(noise_module, "task_info", lambda name: Spied.info)
     monkeypatch.setattr(noise_module, "make_task", lambda name: Spied())
     store = Store(Path("results.duckdb"))
-    options = {"suite": "mini", "tasks": ("SmallSTS",), "place": PLACE, "note": lambda text: None}
+    options = {
+        "suite": "mini",
+        "tasks": ("SmallSTS",),
+        "place": PLACE,
+        "cache": cache_folder(),
+        "note": lambda text: None,
+    }
     [found] = measure_noise(store, base=str(tiny_base), variant="bidir", seed=0, **options)
     assert seen == [("sdpa", None), ("eager", OTHER_BATCH)]
     assert set(found.scores) == {"batches of a run, sdpa", f"batches of {OTHER_BATCH}, eager"}

@@ -222,12 +222,12 @@ def test_texts_that_are_cut_are_told_once_a_task(tiny_base: Path, store: Store) 
 def test_a_plan_and_its_measurements_can_be_sent_to_another_process(tiny_base: Path, store: Store) -> None:
     """What goes into `open_system` and `measure`, and what comes out, survives pickling."""
     wanted = plan(request(tiny_base, "ninth", suite="mini", tasks=("SmallSTS",)), store)
-    sent: RunPlan = pickle.loads(pickle.dumps(wanted))
+    sent: RunPlan = pickle.loads(pickle.dumps(wanted))  # noqa: S301  our own bytes
     assert sent == wanted
     job = sent.jobs[-1]
     opened = open_system(job.system, place=sent.place, cache=sent.cache)
     measured = measure(opened.encoder, sent.task(job.missing[0]))
-    evidence, came_back = pickle.loads(pickle.dumps((opened.evidence, measured)))
+    evidence, came_back = pickle.loads(pickle.dumps((opened.evidence, measured)))  # noqa: S301
     assert evidence.proof == opened.evidence.proof
     assert [stage.digest for stage, _ in evidence.stages] == [stage.digest for stage, _ in opened.evidence.stages]
     run = record_run(store, job.record, evidence, suite="mini", place=sent.place, command="test")
