@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from harness.bases import Base
 from harness.cards import get_card, load_cards
 from harness.errors import HarnessError
+from harness.models import Model
 from harness.recipes import Recipe
 from harness.records import StageRecord
 from harness.run.listener import Listener
-from harness.run.systems import AnySystem, Floor, PlannedSystem, ReferenceModel, plan_systems
+from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_systems
 from harness.suites.task import TaskEncoder
 from harness.training.manifests import ADAPTER, read_stage, read_texts
 from harness.training.processes import Processes
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
     from harness.encoder.model import Encoder
     from harness.encoder.placement import Placement
+    from harness.encoder.reference import ReferenceEncoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,21 +72,11 @@ def open_system(
     """
     from harness.provenance import collect
 
-    match system:
-        case Floor():
-            floor = system.make(system.base.folder)
-            return OpenSystem(
-                encoder=floor, evidence=Evidence(provenance=collect(device=place.device, dtype=place.dtype))
-            )
-        case ReferenceModel(model=model):
-            from harness.encoder.reference import build_reference
-
-            reference = build_reference(
-                model.folder, bare=model.bare, place=place, name=model.name, revision=model.commit or model.sha256
-            )
-            return OpenSystem(
-                encoder=reference, evidence=Evidence(provenance=collect(device=place.device, dtype=place.dtype))
-            )
+    if not isinstance(system, PlannedSystem):
+        encoder = system.make(system.base.folder) if isinstance(system, Floor) else _reference(system.model, place)
+        return OpenSystem(
+            encoder=encoder, evidence=Evidence(provenance=collect(device=place.device, dtype=place.dtype))
+        )
     train_stages(system, device=place.device, cache=cache, listener=listener)
     folders = [stage_folder(stage, cache) for stage in system.lineage]
     encoder, proof = open_weights(
@@ -105,6 +97,13 @@ def open_system(
     here = collect(device=place.device, dtype=place.dtype)
     provenance = {**here, "encoding": encoder.engine.describe(), **weights}
     return OpenSystem(encoder=encoder, evidence=Evidence(provenance=provenance, proof=proof, stages=stages))
+
+
+def _reference(model: Model, place: Placement) -> ReferenceEncoder:
+    from harness.encoder.reference import build_reference
+
+    revision = model.commit or model.sha256
+    return build_reference(model.folder, bare=model.bare, place=place, name=model.name, revision=revision)
 
 
 def train_stages(system: PlannedSystem, *, device: str, cache: Path, listener: Listener | None = None) -> None:
