@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from harness.probes.batches import device
-from harness.probes.logistic import INVERSE_PENALTY, fit_logistic
+from harness.probes.linear import INVERSE_PENALTY
+from harness.probes.logistic import fit_logistic
 from harness.probes.ridge import fit_ridge
 
 T = TypeVar("T")

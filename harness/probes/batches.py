@@ -8,11 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-
-from harness.errors import HarnessError
 
 CONSTANT = 1e-6  # of the largest deviation: a feature that moves less carries the order of a sum, no information
 
@@ -69,14 +65,3 @@ def grams(features_ND: torch.Tensor, train_FN: torch.Tensor, scaled: Scaling) ->
         members = [part for part, pattern_F in zip(parts, patterns_PF, strict=True) if pattern_F[fit] > 0]
         total = torch.stack(members).sum(dim=0) - train_FN[fit].sum() * torch.outer(mean_D, mean_D)
         yield total * torch.outer(scale_D, scale_D)
-
-
-def check_grid(features_GND: NDArray[np.floating], train_FN: NDArray[np.bool_], answers: int) -> None:
-    """Raise HarnessError if the arrays disagree, a feature is not finite, or a fit has no row to train or test on."""
-    n = features_GND.shape[1]
-    if not n == train_FN.shape[1] == answers:
-        raise HarnessError(f"a probe needs equally many rows: {n}, {answers}, {train_FN.shape[1]}")
-    if not np.isfinite(features_GND).all():
-        raise HarnessError("the encoder gave a vector that is not finite; look at its weights and its precision")
-    if not train_FN.any(axis=1).all():
-        raise HarnessError("a probe has no example to be fitted on; give each fit some")

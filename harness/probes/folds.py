@@ -46,6 +46,17 @@ def mixed_folds(labels: NDArray[np.generic], *, n_folds: int, repeats: int, seed
     return folds
 
 
+def check_rows(features_GND: NDArray[np.floating], train_FN: NDArray[np.bool_], answers: int) -> None:
+    """Raise HarnessError if the arrays disagree, a feature is not finite, or a fit has no row to train or test on."""
+    n = features_GND.shape[1]
+    if not n == train_FN.shape[1] == answers:
+        raise HarnessError(f"a probe needs equally many rows: {n}, {answers}, {train_FN.shape[1]}")
+    if not np.isfinite(features_GND).all():
+        raise HarnessError("the encoder gave a vector that is not finite; look at its weights and its precision")
+    if not train_FN.any(axis=1).all():
+        raise HarnessError("a probe has no example to be fitted on; give each fit some")
+
+
 def _ranges(scores: NDArray[np.float64]) -> NDArray[np.intp]:
     edges = np.quantile(scores, np.linspace(0, 1, BINS + 1)[1:-1])
     return np.searchsorted(edges, scores)

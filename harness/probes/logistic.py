@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.probes.batches import centred, check_grid, device, grams, scaling
+from harness.probes.batches import centred, device, grams, scaling
+from harness.probes.folds import check_rows
+from harness.probes.linear import INVERSE_PENALTY
 
-INVERSE_PENALTY = 0.1  # scikit-learn's C
 TOLERANCE = 3e-5  # of the objective: how far above its minimum a fit may stop
 _MAX_ITERATIONS = 2000
 _CHECK_EVERY = 5
@@ -49,25 +50,24 @@ def fit_logistic(
     *,
     classes: int,
     inverse_penalty: float = INVERSE_PENALTY,
-    dtype: torch.dtype = torch.float32,
 ) -> LogisticGrid:
     """Fit every label column (classes 0 … K-1) on the training rows of every fit, for every set of features.
 
     Features are standardised by each fit's training rows. Raises HarnessError for arrays that disagree, a feature that
     is not finite, and a label column with one class only among a fit's training rows.
     """
-    check_grid(features_GND, train_FN, labels_TN.shape[1])
+    check_rows(features_GND, train_FN, labels_TN.shape[1])
     _check_labels(labels_TN, train_FN, classes)
     place = device()
     columns = 1 if classes == 2 else classes
     one_hot = np.eye(classes)[labels_TN][:, :, 1:] if classes == 2 else np.eye(classes)[labels_TN]
-    answers_NTC = torch.as_tensor(one_hot, dtype=dtype, device=place).permute(1, 0, 2).contiguous()
-    train = torch.as_tensor(train_FN, dtype=dtype, device=place)
+    answers_NTC = torch.as_tensor(one_hot, dtype=torch.float32, device=place).permute(1, 0, 2).contiguous()
+    train = torch.as_tensor(train_FN, dtype=torch.float32, device=place)
     shape = (len(features_GND), len(train_FN), len(labels_TN))
     probability = np.empty((*shape, labels_TN.shape[1], classes), dtype=np.float32)
     objective, gap = np.empty(shape), np.empty(shape)
     for g, features_ND in enumerate(features_GND):
-        x = centred(torch.as_tensor(features_ND, dtype=dtype, device=place))
+        x = centred(torch.as_tensor(features_ND, dtype=torch.float32, device=place))
         solver = _Solver(x, answers_NTC, train, penalty=1 / inverse_penalty, columns=columns)
         objective[g], gap[g] = solver.solve()
         probability[g] = solver.probabilities().cpu().numpy()

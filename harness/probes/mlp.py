@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness.probes.batches import check_grid, device
+from harness.probes.batches import device
+from harness.probes.folds import check_rows
 
 PATIENCE = 5
 MAX_EPOCHS = 200
@@ -54,7 +55,7 @@ def fit_mlps(
     Features are standardised by the training rows. Order of batches and the rows watched are drawn from the first
     seed. Raises HarnessError for arrays that disagree in length and a feature that is not finite.
     """
-    check_grid(features_MND, train_N[None], answers_MN.shape[1])
+    check_rows(features_MND, train_N[None], answers_MN.shape[1])
     place = device()
     rng = np.random.default_rng([seeds[0], 1])
     rows = rng.permutation(np.flatnonzero(train_N))

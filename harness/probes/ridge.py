@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness.probes.batches import Scaling, centred, check_grid, device, grams, scaling
+from harness.probes.batches import Scaling, centred, device, grams, scaling
+from harness.probes.folds import check_rows
 
 
 def fit_ridge(
@@ -24,7 +25,7 @@ def fit_ridge(
 
     Raises HarnessError for arrays that disagree in length and a feature that is not finite.
     """
-    check_grid(features_GND, train_FN, targets_TN.shape[1])
+    check_rows(features_GND, train_FN, targets_TN.shape[1])
     place = device()
     targets_NT = torch.as_tensor(targets_TN.T, dtype=torch.float64, device=place)
     train = torch.as_tensor(train_FN, dtype=torch.float64, device=place)
