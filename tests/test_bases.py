@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import save_file
 
 from harness.bases import resolve_base
 from harness.errors import HarnessError
@@ -51,6 +52,15 @@ def _empty(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"")
 
 
+def _hollow(folder: Path) -> None:
+    save_file({}, folder / "model.safetensors")
+
+
+def _longer(folder: Path) -> None:
+    with (folder / "model.safetensors").open("ab") as file:
+        file.write(b"0000")
+
+
 def _pickle(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
@@ -65,6 +75,8 @@ def _other(folder: Path) -> None:
         (_cut, "corrupt or cut short"),
         (_scramble, "corrupt or cut short"),
         (_empty, "corrupt or cut short"),
+        (_hollow, "corrupt or cut short .no tensors"),
+        (_longer, "corrupt or cut short"),
         (_pickle, "a pickle and is never opened"),
         (_other, "BertModel; supported: Gemma2ForCausalLM"),
         (lambda folder: (folder / "config.json").unlink(), "no config.json"),
@@ -72,7 +84,10 @@ def _other(folder: Path) -> None:
         (lambda folder: (folder / "model.safetensors").unlink(), "no weights"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer.json"),
     ],
-    ids=["cut", "scrambled", "empty", "pickle", "other", "no config", "bad config", "no weights", "no tokenizer"],
+    ids=[
+        *("cut", "scrambled", "empty", "hollow", "longer", "pickle", "other"),
+        *("no config", "bad config", "no weights", "no tokenizer"),
+    ],
 )
 def test_a_broken_folder_is_refused_in_one_sentence(copy: Path, harm, sentence: str) -> None:
     harm(copy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -33,12 +34,5 @@ def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
     >>> benjamini_hochberg([0.01, None, 0.02, 0.03])
     [0.03, None, 0.03, 0.03]
     """
-    members = [i for i, p in enumerate(p_values) if p is not None]
-    p = np.array([p_values[i] for i in members], dtype=np.float64)
-    order = np.argsort(-p, kind="stable")
-    n = len(p)
-    stepped = np.minimum(1.0, np.minimum.accumulate(p[order] * n / np.arange(n, 0, -1)))
-    adjusted: list[float | None] = [None] * len(p_values)
-    for place, value in zip(order, stepped, strict=True):
-        adjusted[members[place]] = float(value)
-    return adjusted
+    adjusted = iter(stats.false_discovery_control([p for p in p_values if p is not None], method="bh"))
+    return [None if p is None else float(next(adjusted)) for p in p_values]

@@ -5,6 +5,7 @@ Blind to the examples: it says how the scores of seeds differ on these very exam
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,10 +35,16 @@ def welch_test(first: ArrayLike, second: ArrayLike) -> Welch:
     difference = float(a.mean() - b.mean())
     if min(a.size, b.size) < 2:
         return Welch(difference=difference, se=None, t=None, df=None, p=None)
-    va, vb = a.var(ddof=1) / a.size, b.var(ddof=1) / b.size
-    if va + vb <= 1e-24:
+    variance = a.var(ddof=1) / a.size + b.var(ddof=1) / b.size
+    if variance <= 1e-24:
         return Welch(difference=difference, se=None, t=None, df=None, p=None)
-    se = float(np.sqrt(va + vb))
-    df = float((va + vb) ** 2 / (va**2 / (a.size - 1) + vb**2 / (b.size - 1)))
-    t = difference / se
-    return Welch(difference=difference, se=se, t=t, df=df, p=float(2 * stats.t.sf(abs(t), df)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # scipy warns where one side is constant; the test holds there
+        found = stats.ttest_ind(a, b, equal_var=False)
+    return Welch(
+        difference=difference,
+        se=float(np.sqrt(variance)),
+        t=float(found.statistic),
+        df=float(found.df),
+        p=float(found.pvalue),
+    )

@@ -1,5 +1,7 @@
 """Worked values from the literature, one method each."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -179,6 +181,9 @@ def test_rank_sets_by_hand() -> None:
 def test_more_seeds_than_one_are_needed() -> None:
     assert welch_test([0.5], [0.4, 0.3]).p is None
     assert welch_test([0.5, 0.5], [0.4, 0.4]).p is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert welch_test([0.5, 0.5], [0.4, 0.3]).df == pytest.approx(1)
     with pytest.raises(HarnessError, match="one side has none"):
         welch_test([], [0.1, 0.2])
     with pytest.raises(HarnessError, match="same examples on both sides, got 3 and 2"):
