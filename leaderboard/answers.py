@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -44,13 +44,15 @@ class ExampleAnswers:
         code = int(self.said_nk[row, at])
         return self.labels[code] if code >= 0 else "–"
 
-    def apart(self, most: int) -> list[int]:
+    def apart(self, most: int) -> ExampleAnswers:
         """Return the `most` examples on which the entries are furthest apart, furthest first."""
-        if self.kind == "cluster" or not self.ids:
-            return list(range(min(most, len(self.ids))))
-        filled = np.where(np.isnan(self.value_nk), np.nanmean(self.value_nk), self.value_nk)
-        spread = filled.max(axis=1) - filled.min(axis=1)
-        return [int(i) for i in np.argsort(-spread, kind="stable")[:most]]
+        rows = list(range(min(most, len(self.ids))))
+        if self.kind != "cluster" and self.ids:
+            filled = np.where(np.isnan(self.value_nk), np.nanmean(self.value_nk), self.value_nk)
+            spread = filled.max(axis=1) - filled.min(axis=1)
+            rows = [int(i) for i in np.argsort(-spread, kind="stable")[:most]]
+        ids, shown, gold = (tuple(column[i] for i in rows) for column in (self.ids, self.shown, self.gold))
+        return replace(self, ids=ids, shown=shown, gold=gold, value_nk=self.value_nk[rows], said_nk=self.said_nk[rows])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.compare import Analysis, Progress, current_entries
+from harness.compare import Analysis, Progress, current_entries, declared_contrasts
 from harness.errors import HarnessError
 from harness.paths import whole_folder
 from harness.store import Store
 from leaderboard.pages import write_pages
 from leaderboard.views import analyse_base, make_site
 
+_CODE = (
+    ("leaderboard", "**/*.py"), ("leaderboard", "templates/*"), ("leaderboard", "assets/*"),
+    ("harness", "**/*.py"), ("harness", "**/*.yaml"),
+)  # fmt: skip
 _MARKER = "made-by-harness.txt"  # written last: its presence means a complete site that may be replaced
 
 
@@ -79,12 +83,10 @@ def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
     kept = (store.systems(), store.runs(), store.overlaps(), store.noise_floors(), store.calibration())
     digest.update(repr(store.text_counts()).encode())
     digest.update(repr((resamples, *kept, list(store.stages()))).encode())
-    packages = ("leaderboard", "harness.compare", "harness.contamination", "harness.stats")
-    code = [Path(str(files(package))) for package in packages]
-    for place in (*code, Path(str(files("harness"))) / "metrics.py"):
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file() and path.suffix != ".pyc":
-                digest.update(path.name.encode() + path.read_bytes())
+    digest.update(declared_contrasts().sha256.encode())
+    for package, pattern in _CODE:
+        for path in sorted(Path(str(files(package))).glob(pattern)):
+            digest.update(path.name.encode() + path.read_bytes())
     return f"This folder is replaced when the results change. Made from {digest.hexdigest()}\n"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from harness.compare import Cell, Entry, Places, TaskComparison
+from harness.compare import Cell, Entry, Places, TaskComparison, task_name
 from harness.compare.cells import By
 from harness.metrics import get_metric
 from harness.records import StageRecord
@@ -27,33 +27,35 @@ from leaderboard.charts import (
     swatch,
     tally,
 )
-from leaderboard.model import Base, Row, Step, Task
+from leaderboard.model import BaseSection, ComparedPair, TableRow, TaskColumn
 
 
-def tally_of(step: Step, ident: str) -> Markup:
+def tally_of(pair: ComparedPair, ident: str) -> Markup:
     """Draw how many tasks have which verdict."""
-    return tally(step.tally, ident=ident)
+    return tally(pair.tally, ident=ident)
 
 
-def in_order(step: Step, base: Base, *, retention: bool = False) -> list[tuple[Task, TaskComparison]]:
+def in_order(
+    pair: ComparedPair, base: BaseSection, *, retention: bool = False
+) -> list[tuple[TaskColumn, TaskComparison]]:
     """Return the tasks of a comparison in the order of the table: the encoder's, or the language model's."""
-    found = {(t.key.task, t.key.split, t.key.subset): t for t in step.comparison.tasks}
+    found = {task_name(t.key): t for t in pair.comparison.tasks}
     return [(t, found[t.name]) for t in base.tasks if t.name in found and t.is_retention == retention]
 
 
-def step_forest(step: Step, base: Base, ident: str) -> Markup:
+def pair_forest(pair: ComparedPair, base: BaseSection, ident: str) -> Markup:
     """Draw the encoder's tasks of one comparison."""
-    marks = [step_mark(task, found) for task, found in in_order(step, base)]
+    marks = [task_mark(task, found) for task, found in in_order(pair, base)]
     return forest(
         marks,
         scale=forest_scale(marks, zero=True),
-        title=f"{step.label}, by task",
-        axis=f"{step.label}, points",
+        title=f"{pair.label}, by task",
+        axis=f"{pair.label}, points",
         ident=ident,
     )
 
 
-def step_mark(task: Task, found: TaskComparison) -> Mark:
+def task_mark(task: TaskColumn, found: TaskComparison) -> Mark:
     """Return the mark of one task in one comparison."""
     ends, metric = found.interval or found.spread, get_metric(found.key.metric)
     tie = " (within the noise floor)" if found.tie else ""
@@ -73,32 +75,32 @@ def step_mark(task: Task, found: TaskComparison) -> Mark:
 class Rung:
     """A step of the ladder's picture."""
 
-    step: Step
+    pair: ComparedPair
     picture: Markup
     mean: str  # the mean over its tasks, written
 
 
-def rungs(base: Base, steps: Sequence[Step], ident: str) -> tuple[list[Rung], Markup]:
+def rungs(base: BaseSection, steps: Sequence[ComparedPair], ident: str) -> tuple[list[Rung], Markup]:
     """Draw `steps` on the axis that all steps of the base share; return them and that axis."""
-    scale = strip_scale([m for step in base.declared for m in _strip_marks(step, base)])
+    scale = strip_scale([m for pair in base.declared for m in _strip_marks(pair, base)])
     made = []
-    for i, step in enumerate(steps):
-        mean, tasks = _mean_mark(step), [step_mark(task, found) for task, found in in_order(step, base)]
-        picture = strip(mean, tasks, scale=scale, title=f"{step.label}: mean and tasks", ident=f"{ident}{i}")
-        made.append(Rung(step=step, picture=picture, mean=mean.text if mean else text.NONE))
+    for i, pair in enumerate(steps):
+        mean, tasks = _mean_mark(pair), [task_mark(task, found) for task, found in in_order(pair, base)]
+        picture = strip(mean, tasks, scale=scale, title=f"{pair.label}: mean and tasks", ident=f"{ident}{i}")
+        made.append(Rung(pair=pair, picture=picture, mean=mean.text if mean else text.NONE))
     return made, strip_axis(scale, label="change in points", ident=f"{ident}x")
 
 
-def _strip_marks(step: Step, base: Base) -> list[Mark]:
-    mean = _mean_mark(step)
+def _strip_marks(pair: ComparedPair, base: BaseSection) -> list[Mark]:
+    mean = _mean_mark(pair)
     # The ends of single tasks are not drawn here, so that they need no room.
-    tasks = [step_mark(task, found) for task, found in in_order(step, base)]
+    tasks = [task_mark(task, found) for task, found in in_order(pair, base)]
     points = [Mark(label="", value=m.value, low=None, high=None, kind="", text="", title="") for m in tasks]
     return [*points, *([mean] if mean else [])]
 
 
-def _mean_mark(step: Step) -> Mark | None:
-    across = step.comparison.across
+def _mean_mark(pair: ComparedPair) -> Mark | None:
+    across = pair.comparison.across
     if across is None:
         return None
     ends = across.raw.interval
@@ -115,7 +117,7 @@ def _mean_mark(step: Step) -> Mark | None:
     )
 
 
-def score_forest(base: Base, task: Task, ident: str) -> Markup:
+def score_forest(base: BaseSection, task: TaskColumn, ident: str) -> Markup:
     """Draw all rows of `base` on one task."""
     marks = [mark for row in base.all_rows if (mark := _score_mark(row, task)) is not None]
     title = f"{task.label} on {base.name or 'no base'}: score by variant"
@@ -126,7 +128,7 @@ def score_forest(base: Base, task: Task, ident: str) -> Markup:
     )
 
 
-def _score_mark(row: Row, task: Task) -> Mark | None:
+def _score_mark(row: TableRow, task: TaskColumn) -> Mark | None:
     score = next((cell.score for cell in row.cells if cell.task == task), None)
     if score is None:
         return None
@@ -144,15 +146,15 @@ def _score_mark(row: Row, task: Task) -> Mark | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figure:
+class LineChart:
     """A chart of lines with its legend: (sample, name) a line."""
 
     chart: Markup
     legend: tuple[tuple[Markup, str], ...]
 
 
-def training_curves(entry: Entry, stages: Mapping[str, StageRecord], ident: str) -> list[tuple[str, Figure]]:
-    """Draw the loss of each stage of an entry by step, a line a seed; none where none was kept."""
+def training_curves(entry: Entry, stages: Mapping[str, StageRecord], ident: str) -> list[tuple[str, LineChart]]:
+    """Draw the loss of each stage of an entry by step, one line for each seed; none where none was kept."""
     by_kind: dict[str, list[Series]] = {}
     for system in entry.systems:
         for digest in system.stage_digests:
@@ -166,7 +168,7 @@ def training_curves(entry: Entry, stages: Mapping[str, StageRecord], ident: str)
     return [
         (
             kind,
-            Figure(
+            LineChart(
                 chart=curves(
                     lines, title=f"Training loss of stage {kind}", across="step", up="loss", ident=f"{ident}{i}",
                     markers=False,
@@ -181,12 +183,12 @@ def training_curves(entry: Entry, stages: Mapping[str, StageRecord], ident: str)
 def place_curves(
     found: Sequence[Places],
     metric: str,
-    rows: Sequence[Row],
+    rows: Sequence[TableRow],
     *,
     by: By,
     title: str,
     ident: str,
-) -> Figure | None:
+) -> LineChart | None:
     """Draw `rows` over positions or over layers.
 
     Several tasks share the chart where they read other positions of the same question. Of many rows the first few
@@ -223,7 +225,7 @@ def place_curves(
     legend = [(swatch(each.style), each.label) for each in series]
     if same is not None:
         legend.append((level_swatch(), "always the most frequent label"))
-    return Figure(chart=chart, legend=tuple(legend))
+    return LineChart(chart=chart, legend=tuple(legend))
 
 
 def _points(mine: Sequence[Cell], *, by: By, scale: float, most: float | None) -> tuple[Point, ...]:
@@ -243,7 +245,7 @@ def _points(mine: Sequence[Cell], *, by: By, scale: float, most: float | None) -
     return tuple(sorted(made, key=lambda point: point.x))
 
 
-def layer_curves(places: Mapping[Task, Places], row: Row, ident: str) -> list[tuple[Task, Figure]]:
+def layer_curves(places: Mapping[TaskColumn, Places], row: TableRow, ident: str) -> list[tuple[TaskColumn, LineChart]]:
     """Draw one row over layers on every task that was read at several."""
     made = []
     for i, (task, read) in enumerate(places.items()):

@@ -1,4 +1,4 @@
-"""When each system was measured, what had changed since, and how far its scores moved."""
+"""For each run: what differs from the previous run of the same variant and seed, and how much each score changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RECORDED = ("harness", "commit", "platform", "python", "device_name", "threads"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moved:
+class ScoreChange:
     """One score that was measured again."""
 
     task: TaskName
@@ -32,30 +32,32 @@ class Moved:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Event:
-    """One run of one system; `changes` names what differs from its variant's and seed's run before it."""
+class HistoricRun:
+    """One run of one system; `changes` names what differs from the previous run of the same variant and seed."""
 
     date: str
     system: System
     run: Run
     scores: tuple[tuple[str, str], ...]  # task and score, as written
     changes: tuple[str, ...]
-    moved: tuple[Moved, ...]
+    moved: tuple[ScoreChange, ...]
     first: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class Past:
+class BaseHistory:
     """All runs on a base, oldest first."""
 
     base: str
-    events: tuple[Event, ...]
+    events: tuple[HistoricRun, ...]
 
 
-def make_history(everything: pd.DataFrame, systems: Sequence[System], runs: Mapping[str, Run]) -> tuple[Past, ...]:
+def make_history(
+    everything: pd.DataFrame, systems: Sequence[System], runs: Mapping[str, Run]
+) -> tuple[BaseHistory, ...]:
     """Arrange all results, superseded ones too, by base and time; each system is followed by its seed."""
     by_id = {system.system_id: system for system in systems}
-    groups: dict[str, list[Event]] = {}
+    groups: dict[str, list[HistoricRun]] = {}
     last: dict[tuple[str, str, int | None], tuple[System, Run]] = {}
     scores: dict[tuple[str, str, int | None], dict[TaskName, tuple[str, float]]] = {}
     order = everything.groupby("run_id")["result"].min().sort_values()
@@ -71,11 +73,11 @@ def make_history(everything: pd.DataFrame, systems: Sequence[System], runs: Mapp
             value, metric = float(row["score"]), str(row["metric"])
             before = known.get(task)
             if before is not None and before[0] == metric:
-                moved.append(Moved(task=task, metric=metric, before=before[1], after=value))
+                moved.append(ScoreChange(task=task, metric=metric, before=before[1], after=value))
             known[task] = (metric, value)
         earlier = last.get(key)
         groups.setdefault(key[0], []).append(
-            Event(
+            HistoricRun(
                 date=f"{run.started_at:%Y-%m-%d %H:%M} UTC",
                 system=system,
                 run=run,
@@ -89,10 +91,10 @@ def make_history(everything: pd.DataFrame, systems: Sequence[System], runs: Mapp
             )
         )
         last[key] = (system, run)
-    return tuple(Past(base=base, events=tuple(events)) for base, events in sorted(groups.items()))
+    return tuple(BaseHistory(base=base, events=tuple(events)) for base, events in sorted(groups.items()))
 
 
-def _size(moved: Moved) -> float:
+def _size(moved: ScoreChange) -> float:
     return -abs(moved.after - moved.before) * get_metric(moved.metric).scale
 
 

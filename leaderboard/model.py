@@ -1,4 +1,4 @@
-"""What the pages show, as plain data: every number was computed before it came here, none in a template."""
+"""What the pages show, as plain data: compare's own results, and where each of them stands on the pages."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from harness.compare import (
     TaskName,
     TaskScore,
     VariantContrast,
+    task_name,
 )
 from harness.contamination import TaskOverlap
 from harness.metrics import get_metric
 from harness.records import Run, StageRecord, System
 from harness.suites.retention import TASK_TYPE as RETENTION
-from leaderboard.history import Past
+from leaderboard.history import BaseHistory
 from leaderboard.signatures import Signature
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class TaskColumn:
     """A column of the table and a page."""
 
     name: TaskName
@@ -45,32 +46,30 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One score in the table; `mark` and `change` are verdict and difference against the foot of the ladder.
+class TableCell:
+    """One score in the table, and its comparison with the causal base (None: nothing to compare with).
 
-    Where there is nothing to compare with they are empty and None. `overlap` says what the training data shares with
-    the task; None where nothing is recorded.
+    `overlap` says what the training data shares with the task; None where nothing is recorded.
     """
 
-    task: Task
+    task: TaskColumn
     score: TaskScore | None
-    mark: str
+    against: TaskComparison | None
     overlap: TaskOverlap | None
-    change: float | None
     signatures: tuple[Signature, ...] = ()  # one a seed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class TableRow:
     """A base × variant. `place` is its rank by the mean over tasks; `notes` say why it has none.
 
-    `seconds` is what measuring all its tasks took, the mean over its seeds, on `device`.
+    `seconds` is the time to measure all its tasks, the mean over its seeds, on `device`.
     """
 
     entry: Entry
     href: str
     key: str
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
     notes: tuple[str, ...]
     place: Place | None
     seconds: float | None
@@ -93,21 +92,22 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
-    """A declared contrast that the store can answer."""
+class ComparedPair:
+    """Two variants of a base, and the page of their comparison; `contrast` is None where none was declared."""
 
-    contrast: VariantContrast
     comparison: Comparison
-    sentence: str
-    scope: str
-    overall: str  # what holds over its tasks
+    contrast: VariantContrast | None
     href: str
-    declared: bool = True
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The variant, and the one that it is compared with."""
+        return (self.comparison.variant.variant, self.comparison.against.variant)
 
     @property
     def label(self) -> str:
-        """What is subtracted from what."""
-        return f"{self.contrast.variant} − {self.contrast.against}"
+        """The difference as a formula: the second is subtracted from the first."""
+        return " − ".join(self.names)
 
     @property
     def tally(self) -> tuple[tuple[str, int], ...]:
@@ -118,28 +118,25 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Base:
-    """One section of the front page."""
+class BaseSection:
+    """One section of the front page. `answer` is the comparison of the headline, None where it was not measured."""
 
     name: str
     key: str
-    answer: str
-    scope: str
-    root: str
-    tasks: tuple[Task, ...]
-    rows: tuple[Row, ...]
-    references: Mapping[str, tuple[Row, ...]]  # no part of the ladder, by kind: baseline, reference
-    ladder: tuple[Step, ...]
-    controls: tuple[Step, ...]
-    pairs: tuple[Step, ...]  # every two variants, the declared among them
+    answer: Comparison | None
+    ranks: Ranks
+    tasks: tuple[TaskColumn, ...]
+    rows: tuple[TableRow, ...]
+    references: Mapping[str, tuple[TableRow, ...]]  # no part of the ladder, by kind: baseline, reference
+    ladder: tuple[ComparedPair, ...]
+    controls: tuple[ComparedPair, ...]
+    pairs: tuple[ComparedPair, ...]  # every two variants, the declared among them
     problems: tuple[str, ...]
     proofs: Mapping[str, tuple[tuple[System, Run | None], ...]]  # variant -> each seed's newest run
-    overall: str  # what holds over the tasks of the answer
-    ranks: Ranks
 
     @property
-    def all_rows(self) -> tuple[Row, ...]:
-        """The variants, then what stands beside them."""
+    def all_rows(self) -> tuple[TableRow, ...]:
+        """The variants, then the bag of words and the reference models."""
         return (*self.rows, *(row for rows in self.references.values() for row in rows))
 
     @property
@@ -149,37 +146,37 @@ class Base:
 
     @property
     def overlapping(self) -> bool:
-        """Whether a score stands beside training data that overlaps its task."""
+        """Whether training data overlaps the task of some score."""
         return any(cell.overlap and cell.overlap.overlaps for row in self.rows for cell in row.cells)
 
     @property
-    def columns(self) -> tuple[Task, ...]:
+    def columns(self) -> tuple[TaskColumn, ...]:
         """The tasks of the table; of retention only those that are tested, the rest has pages."""
         return tuple(
             task for task in self.tasks if not task.is_retention or any(get_metric(m).tested for m in task.metrics)
         )
 
     @property
-    def declared(self) -> tuple[Step, ...]:
+    def declared(self) -> tuple[ComparedPair, ...]:
         """The steps of the ladder and the controls."""
         return (*self.ladder, *self.controls)
 
-    def pairs_of(self, variant: str) -> tuple[Step, ...]:
+    def pairs_of(self, variant: str) -> tuple[ComparedPair, ...]:
         """Return the comparisons that a variant is part of."""
-        return tuple(p for p in self.pairs if variant in (p.contrast.variant, p.contrast.against))
+        return tuple(pair for pair in self.pairs if variant in pair.names)
 
-    def place_on(self, task: Task, variant: str) -> Place | None:
+    def place_on(self, task: TaskColumn, variant: str) -> Place | None:
         """Return a variant's rank on one task, None where it has none."""
         found = [p for r in self.ranks.tasks if r.task == task.name for p in r.places if p.variant == variant]
         return found[0] if found else None
 
-    def steps_on(self, task: Task) -> list[tuple[Step, TaskComparison]]:
+    def declared_on(self, task: TaskColumn) -> list[tuple[ComparedPair, TaskComparison]]:
         """Return the declared contrasts with their result on `task`."""
         return [
-            (step, found)
-            for step in self.declared
-            for found in step.comparison.tasks
-            if (found.key.task, found.key.split, found.key.subset) == task.name
+            (pair, found)
+            for pair in self.declared
+            for found in pair.comparison.tasks
+            if task_name(found.key) == task.name
         ]
 
 
@@ -187,12 +184,12 @@ class Base:
 class Site:
     """The whole site."""
 
-    bases: tuple[Base, ...]
-    tasks: tuple[Task, ...]
+    bases: tuple[BaseSection, ...]
+    tasks: tuple[TaskColumn, ...]
     contrasts: Contrasts
-    history: tuple[Past, ...]
+    history: tuple[BaseHistory, ...]
     stages: Mapping[str, StageRecord]
-    undeclared: int  # runs that were measured before this declaration, or under another
+    undeclared: int  # runs that were measured before this declaration, or with another version of it
     newest: str  # date of the newest score: the site's own date would change its bytes
     calibration: CalibrationReport | None  # the last report of `harness calibrate`
     calibrated: str  # its date, or empty

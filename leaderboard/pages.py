@@ -1,10 +1,10 @@
-"""Every file of the site, written as it is made: of outcomes only those of one task are ever in memory."""
+"""The pages of the site: a page is a template and an entry in PAGES, which says what makes it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,168 +12,171 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.compare import Places, Progress, TaskName, read_places, scope_of
+from harness.compare import Progress, overall, scope, scope_of, sentence, untested_tasks
 from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text
-from leaderboard.answers import Changed, ChangedExample, ExampleAnswers, answers_of, changed, script_of
-from leaderboard.beside import read_beside, with_layers
-from leaderboard.model import Base, Row, Site, Task
+from leaderboard.answers import Changed, ChangedExample
+from leaderboard.diagnostics import Diagnostics, read_diagnostics, with_layers
+from leaderboard.model import Site, TaskColumn
 from leaderboard.published import read_published
+from leaderboard.reading import OutcomeFacts, read_outcomes
 from leaderboard.tables import write_tables
 from leaderboard.words import make_words
 
 ASSETS = ("style.css", "theme.js", "site.js")
-_SHOWN = 30  # examples of a task that stand in its page; a script holds all of them
-_FLIPS = 240  # changed examples that stand in a page of two variants, over its tasks
-
-Pair = tuple[str, str]
-Numbers = Mapping[tuple[str, TaskName], int]  # system and task -> number of the result
 
 
-@dataclass
-class _Found:
-    """What reading the outcomes once, task by task, leaves behind."""
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What pages are made of; `diagnostics` are by the key of a base, then by task, `everything` is of Store.scores."""
 
-    places: dict[tuple[str, Task], Places] = field(default_factory=dict)  # by key of the base
-    flips: dict[str, dict[Pair, dict[Task, Changed]]] = field(default_factory=dict)
+    store: Store
+    site: Site
+    outcomes: OutcomeFacts
+    diagnostics: Mapping[str, Mapping[str, Diagnostics]]
+    everything: pd.DataFrame
+    folder: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageFile:
+    """One file of a page: its path, what it is about, and what its template is given besides the site."""
+
+    path: str
+    about: str = ""
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """`many` pages are one file for each of something and have no link in the navigation; `{}` is what each is about.
+
+    `parts` (name, id) are links to parts of a page that stand in the navigation in place of its name.
+    """
+
+    name: str
+    title: str
+    template: str
+    make: Callable[[Material, str], Iterable[PageFile]]
+    many: bool = False
+    parts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def links(self) -> tuple[tuple[str, str], ...]:
+        """The links of the navigation: (name, address)."""
+        if self.many:
+            return ()
+        return tuple((name, f"{self.template}#{part}") for name, part in self.parts) or ((self.name, self.template),)
+
+
+def alone(_: Material, path: str) -> list[PageFile]:
+    """Make a page that needs nothing but the site."""
+    return [PageFile(path=path, values={})]
+
+
+def _tasks(material: Material, _: str) -> list[PageFile]:
+    examples = material.outcomes.examples
+    return [
+        PageFile(path=task.href, about=task.label, values={"task": task, "sections": examples[task]})
+        for task in material.site.tasks
+    ]
+
+
+def _comparisons(material: Material, _: str) -> Iterable[PageFile]:
+    for base in material.site.bases:
+        for pair in base.pairs:
+            flips = material.outcomes.changed.get(pair.href, {})
+            about = f"{pair.label} on {base.name}" if base.name else pair.label
+            values = {"base": base, "pair": pair, "flips": flips, "shown": _largest_of_each(flips)}
+            yield PageFile(path=pair.href, about=about, values=values)
+
+
+def _largest_of_each(flips: Mapping[TaskColumn, Changed]) -> list[tuple[TaskColumn, ChangedExample]]:
+    """Return the largest change of every task, then the second largest: sizes of two tasks do not compare."""
+    ranked = [(place, task, flip) for task, found in flips.items() for place, flip in enumerate(found.shown)]
+    return [(task, flip) for _, task, flip in sorted(ranked, key=lambda each: each[0])]
+
+
+def _systems(material: Material, _: str) -> Iterable[PageFile]:
+    for base in material.site.bases:
+        places = with_layers(base, material.outcomes.places.get(base.key, {}), material.diagnostics[base.key])
+        for row in base.all_rows:
+            about = f"{row.entry.variant} on {row.entry.base}" if row.entry.base else row.entry.variant
+            yield PageFile(path=row.href, about=about, values={"base": base, "row": row, "places": places})
+
+
+def _words(material: Material, path: str) -> list[PageFile]:
+    words = [
+        make_words(
+            base,
+            material.outcomes.places.get(base.key, {}),
+            material.diagnostics[base.key],
+            published=read_published(material.store, base, material.everything),
+            ident=f"w{b}",
+        )
+        for b, base in enumerate(material.site.bases)
+    ]
+    return [PageFile(path=path, values={"words": [w for w in words if w.types or w.diagnostics or w.published]})]
+
+
+def _downloads(material: Material, path: str) -> list[PageFile]:
+    tables = write_tables(material.store, material.site, material.outcomes.places, material.folder / "downloads")
+    return [PageFile(path=path, values={"downloads": tables})]
+
+
+_INDEX = (("Answer", "answer"), ("Ladder", "ladder"), ("Table", "table"))
+_QUESTION = "harness: what does each step of turning a language model into a text encoder buy?"
+PAGES = (
+    Page(name="Results", title=_QUESTION, template="index.html", make=alone, parts=_INDEX),
+    Page(name="Task", title="{} · harness", template="task.html", make=_tasks, many=True),
+    Page(name="Comparison", title="{} · harness", template="compare.html", make=_comparisons, many=True),
+    Page(name="Variant", title="{} · harness", template="system.html", make=_systems, many=True),
+    Page(name="Words", title="Words: what a word’s vector knows · harness", template="words.html", make=_words),
+    Page(name="Methods", title="Methods: how to read these pages · harness", template="methods.html", make=alone),
+    Page(
+        name="History", title="History: each system’s scores over time · harness", template="history.html", make=alone
+    ),
+    Page(name="Downloads", title="Downloads · harness", template="downloads.html", make=_downloads),
+)
 
 
 def write_pages(
     store: Store, site: Site, scores: pd.DataFrame, folder: Path, *, progress: Progress | None = None
 ) -> None:
     """Write all files of the site into `folder`."""
-    render = _renderer(site, folder)
-    count = _Count(progress, sum(len(b.all_rows) + len(b.pairs) for b in site.bases) + len(site.tasks) + 1)
+    total = 2 * len(site.tasks) + sum(len(base.all_rows) + len(base.pairs) for base in site.bases)
+    done = 0
+
+    def count(what: str) -> None:
+        nonlocal done
+        if progress is not None:
+            progress(min(done, total), total, what)
+        done += 1
+
+    write = partial(_write, folder)
     for name in ASSETS:
-        _write(folder, f"assets/{name}", (files("leaderboard") / "assets" / name).read_text("utf-8"))
-    found = _write_tasks(store, site, scores, folder, render, count)
+        write(f"assets/{name}", (files("leaderboard") / "assets" / name).read_text("utf-8"))
+    outcomes = read_outcomes(store, site, scores, write, count=count)
     everything = store.scores(beside=True)
-    words = []
-    for b, base in enumerate(site.bases):
-        of_base = found.flips.get(base.key, {})
-        for pair in base.pairs:
-            count(f"{pair.label}")
-            flips = of_base.get((pair.contrast.variant, pair.contrast.against), {})
-            render(pair.href, "compare.html", base=base, step=pair, flips=flips, shown=_by_turns(flips))
-        places = {task: read for (key, task), read in found.places.items() if key == base.key}
-        beside = read_beside(store, base, everything)
-        study = read_published(store, base, everything)
-        words.append(make_words(base, places, beside, published=study, ident=f"w{b}"))
-        every = with_layers(base, places, beside)
-        for row in base.all_rows:
-            count(row.entry.variant)
-            layers = figures.layer_curves(every, row, "y")
-            render(row.href, "system.html", base=base, row=row, layers=layers)
-    count("tables")
-    downloads = write_tables(store, site, found.places, folder / "downloads")
-    render("words.html", "words.html", words=[w for w in words if w.types or w.diagnostics or w.published])
-    render("methods.html", "methods.html")
-    render("history.html", "history.html")
-    render("downloads.html", "downloads.html", downloads=downloads)
-    render("index.html", "index.html")
-
-
-class _Count:
-    """Tells how many pages are done."""
-
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-
-    def __call__(self, what: str) -> None:
-        if self._progress is not None:
-            self._progress(self._done, self._total, f"page of {what}")
-        self._done += 1
+    diagnostics = {base.key: read_diagnostics(store, base, everything) for base in site.bases}
+    material = Material(
+        store=store, site=site, outcomes=outcomes, diagnostics=diagnostics, everything=everything, folder=folder
+    )
+    for page in PAGES:
+        template = _environment().get_template(page.template)
+        for made in page.make(material, page.template):
+            if page.many:
+                count(f"page of {made.about}")
+            root = "../" * made.path.count("/")
+            title = page.title.format(made.about)
+            write(made.path, template.render(site=site, root=root, here=made.path, title=title, **made.values))
 
 
 def _write(folder: Path, name: str, content: str) -> None:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content, encoding="utf-8", newline="\n")
-
-
-def _write_tasks(
-    store: Store,
-    site: Site,
-    scores: pd.DataFrame,
-    folder: Path,
-    render: Callable[..., None],
-    count: _Count,
-) -> _Found:
-    numbers: Numbers = {
-        (system, (task, split, subset)): int(number)
-        for system, task, split, subset, number in scores[
-            ["system_id", "task", "split", "subset", "result"]
-        ].values.tolist()
-    }
-    found = _Found()
-    for task in site.tasks:
-        count(task.label)
-        here: list[tuple[Base, ExampleAnswers | None, str]] = []
-        texts = store.example_texts(task=task.name[0], split=task.name[1], subset=task.name[2])
-        for base in site.bases:
-            if task not in base.tasks:
-                continue
-            members = _members(base.all_rows, task, numbers)
-            results = [number for seeds in members.values() for number in seeds.values()]
-            outcomes = store.outcomes(results=results)
-            answers, script = None, ""
-            if len(outcomes):
-                answers = answers_of(
-                    outcomes,
-                    {name: list(seeds.values()) for name, seeds in members.items()},
-                    kind=get_metric(task.metrics[0]).answers,
-                    texts=texts,
-                )
-                script = f"examples/{task.key}--{base.key}.js"
-                _write(folder, script, script_of(answers, key=script))
-                _find_flips(found, base, task, answers)
-                if not task.is_retention and len(task.metrics) == 1:
-                    group = scores[scores["result"].isin(results)]
-                    read = read_places(outcomes, [row.entry for row in base.all_rows], scores=group)
-                    if read is not None:
-                        found.places[base.key, task] = read
-            here.append((base, answers, script))
-        render(task.href, "task.html", task=task, sections=here, most=_SHOWN)
-    return found
-
-
-def _members(rows: tuple[Row, ...], task: Task, numbers: Numbers) -> dict[tuple[str, str], dict[int | None, int]]:
-    found: dict[tuple[str, str], dict[int | None, int]] = {}
-    for row in rows:
-        keys = {system.seed: (system.system_id, task.name) for system in row.entry.systems}
-        seeds = {seed: numbers[key] for seed, key in keys.items() if key in numbers}
-        if seeds:
-            found[row.entry.name] = seeds
-    return found
-
-
-def _find_flips(found: _Found, base: Base, task: Task, answers: ExampleAnswers) -> None:
-    most = max(2, min(20, _FLIPS // len(base.tasks)))
-    of_base = found.flips.setdefault(base.key, {})
-    for pair in base.pairs:
-        names: Pair = (pair.contrast.variant, pair.contrast.against)
-        entries = (pair.comparison.variant.name, pair.comparison.against.name)
-        flips = changed(answers, *entries, most=most)
-        if flips is not None:
-            of_base.setdefault(names, {})[task] = flips
-
-
-def _by_turns(flips: Mapping[Task, Changed]) -> list[tuple[Task, ChangedExample]]:
-    """Return the largest change of every task, then the second largest: sizes of two tasks do not compare."""
-    ranked = [(place, task, flip) for task, found in flips.items() for place, flip in enumerate(found.shown)]
-    return [(task, flip) for _, task, flip in sorted(ranked, key=lambda each: each[0])]
-
-
-def _renderer(site: Site, folder: Path) -> Callable[..., None]:
-    """Return what fills a template and writes it: `render(path, template, **values)`."""
-
-    def render(path: str, template: str, **values: Any) -> None:
-        root = "../" * path.count("/")
-        content = _environment().get_template(template).render(site=site, root=root, here=path, **values)
-        _write(folder, path, content)
-
-    return render
 
 
 @cache
@@ -200,14 +203,20 @@ def _environment() -> Environment:
         "key": text.sort_key,
         "small": text.small,
         "signed": text.signed,
+        "sentence": sentence,
+        "overall": overall,
+        "scope": scope,
+        "untested": untested_tasks,
     }
     environment.globals |= {
+        "pages": PAGES,
         "scope_of": scope_of,
         "tally": figures.tally_of,
         "rungs": figures.rungs,
-        "step_forest": figures.step_forest,
+        "pair_forest": figures.pair_forest,
         "score_forest": figures.score_forest,
         "training_curves": figures.training_curves,
+        "layer_curves": figures.layer_curves,
         "in_order": figures.in_order,
         "metric_of": get_metric,
     }

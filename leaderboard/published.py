@@ -1,4 +1,4 @@
-"""A published study beside what was measured here, where the store holds its protocol."""
+"""A published study next to our own results, where the store holds results of its protocol."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from harness.reproduce import Line, compare_with_paper, in_lines
 from harness.store import Store
 from harness.suites.words import PAPER_TYPE
 from harness.suites.words.figures import paper_base
-from leaderboard.model import Base
+from leaderboard.model import BaseSection
 
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """Feng et al. 2025 on `paper`, one of their bases, beside the `variants` of ours."""
+    """The figures of Feng et al. 2025 for `paper`, one of their bases, next to those of our `variants`."""
 
     paper: str
     variants: tuple[str, ...]
     lines: tuple[Line, ...]
 
 
-def read_published(store: Store, base: Base, everything: pd.DataFrame) -> Published | None:
-    """Return the study beside `base`, None if `everything` (Store.scores with `beside`) has none of its tasks."""
+def read_published(store: Store, base: BaseSection, everything: pd.DataFrame) -> Published | None:
+    """Return the study next to `base`; None if `everything` (Store.scores with `beside`) has none of its tasks."""
     mine = everything[everything["base"].eq(base.name) & everything["task_type"].eq(PAPER_TYPE)]
     if not base.name or mine.empty:
         return None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from harness.compare import Places
+from harness.compare import Places, TaskComparison, TaskScore
+from harness.outcomes import TaskKey
 from harness.store import Store
-from leaderboard.model import Base, Site, Task
+from leaderboard.model import BaseSection, ComparedPair, Site, TaskColumn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,26 +26,26 @@ class Download:
 
 
 def write_tables(
-    store: Store, site: Site, places: Mapping[tuple[str, Task], Places], folder: Path
+    store: Store, site: Site, places: Mapping[str, Mapping[TaskColumn, Places]], folder: Path
 ) -> tuple[Download, ...]:
     """Write every table into `folder` and return what was written; the same database gives the same bytes."""
     folder.mkdir(parents=True)
     frames = {
-        "results": ("one row a system and task, superseded ones too, as stored", store.scores(current=False)),
+        "results": ("one row for each system and task, also superseded ones, as stored", store.scores(current=False)),
         "scores": (
-            "one row a variant and task: mean over seeds, interval, rank; the table, the charts of a task",
+            "one row for each variant and task: mean over seeds, interval, rank. The table, and the charts of tasks",
             _frame(_scores(site)),
         ),
         "comparisons": (
-            "one row a pair and task: difference, interval, p values, verdict; the forest plots",
+            "one row for each pair and task: difference, interval, p values, verdict. The forest plots",
             _frame(_pairs(site)),
         ),
         "means": (
-            "one row a pair: the mean over its tasks, on how many it is better; the ladder",
+            "one row for each pair: the mean over its tasks, and on how many tasks it is better. The ladder",
             _frame(_means(site)),
         ),
-        "places": ("word tasks by layer and token position; the charts of the words page", _frame(_places(places))),
-        "training": ("the loss of every stage by step; the training curves", _frame(_losses(site))),
+        "places": ("word tasks by layer and token position. The charts of the words page", _frame(_places(places))),
+        "training": ("the loss of every stage by step. The training curves", _frame(_losses(site))),
     }
     made = []
     for name, (about, frame) in frames.items():
@@ -70,38 +71,38 @@ def _scores(site: Site) -> Iterable[Mapping[str, Any]]:
         for row in base.all_rows:
             for cell in row.cells:
                 if cell.score:
-                    yield {**_of_row(base, cell, row), **_overlap(cell)}
+                    named = {"base": base.name, "variant": row.entry.variant, "kind": row.entry.kind}
+                    place = base.place_on(cell.task, row.entry.variant) if row.entry.kind != "baseline" else None
+                    ranks = {
+                        "rank_low": place.ranks.low if place else None,
+                        "rank_high": place.ranks.high if place else None,
+                        "letters": place.letters if place else None,
+                    }
+                    overlap = {"training_data_overlaps": cell.overlap.overlaps if cell.overlap else None}
+                    yield {**named, **flat(cell.score), **ranks, **overlap}
 
 
-def _of_row(base: Base, cell: Any, row: Any) -> dict[str, Any]:
-    score, key = cell.score, cell.score.key
-    place = base.place_on(cell.task, row.entry.variant) if row.entry.kind != "baseline" else None
-    return {
-        "base": base.name,
-        "variant": row.entry.variant,
-        "kind": row.entry.kind,
-        "task": key.task,
-        "split": key.split,
-        "subset": key.subset,
-        "revision": key.revision,
-        "metric": key.metric,
-        "task_type": score.task_type,
-        "score": score.score,
-        **_ends("interval", score.interval),
-        **_ends("draws", score.spread),
-        "rank_low": place.ranks.low if place else None,
-        "rank_high": place.ranks.high if place else None,
-        "letters": place.letters if place else None,
-        "seeds": " ".join(str(seed) for seed in score.seeds if seed is not None),
-        "seed_sd": score.seed_sd,
-        "n_examples": score.n_examples,
-        "n_units": score.n_units,
-        "n_trials": score.n_trials,
-    }
+def flat(result: TaskScore | TaskComparison) -> dict[str, Any]:
+    """Return the fields of a result as the columns of a table.
 
-
-def _overlap(cell: Any) -> dict[str, Any]:
-    return {"training_data_overlaps": cell.overlap.overlaps if cell.overlap else None}
+    An interval and a range give their two ends, a check its p; `estimate` is left out: it holds the same numbers.
+    """
+    row: dict[str, Any] = {}
+    for each in fields(result):
+        value, kind = getattr(result, each.name), str(each.type)
+        if isinstance(value, TaskKey):
+            row |= asdict(value)
+        elif "Interval" in kind or "DrawSpread" in kind:
+            row |= _ends("draws" if each.name == "spread" else each.name, value)
+        elif "Estimate" in kind:
+            row |= _ends(each.name, value.interval if value else None) if each.name != "estimate" else {}
+        elif "Welch" in kind or "McNemar" in kind:
+            row[f"{each.name}_p"] = value.p if value else None
+        elif isinstance(value, tuple):
+            row[each.name] = " ".join(str(part) for part in value if part is not None)
+        else:
+            row[each.name] = value
+    return row
 
 
 def _ends(name: str, interval: Any) -> dict[str, Any]:
@@ -112,34 +113,11 @@ def _pairs(site: Site) -> Iterable[Mapping[str, Any]]:
     for base in site.bases:
         for pair in base.pairs:
             for found in pair.comparison.tasks:
-                yield {
-                    "base": base.name,
-                    "variant": pair.contrast.variant,
-                    "against": pair.contrast.against,
-                    "task": found.key.task,
-                    "split": found.key.split,
-                    "subset": found.key.subset,
-                    "revision": found.key.revision,
-                    "metric": found.key.metric,
-                    "score": found.score,
-                    "score_against": found.score_against,
-                    "difference": found.difference,
-                    **_ends("interval", found.interval),
-                    **_ends("draws", found.spread),
-                    "p": found.p,
-                    "p_adjusted": found.p_adjusted,
-                    "p_holm": found.p_holm,
-                    "p_equivalent": found.p_equivalent,
-                    "mde": found.mde,
-                    "verdict": found.verdict,
-                    "family": found.family,
-                    "over": found.over,
-                    "n_seeds": found.n_seeds,
-                    "seed_sd": found.seed_sd,
-                    "n_examples": found.n_examples,
-                    "n_units": found.n_units,
-                    "method": found.method,
-                }
+                yield {**_names(base, pair), **flat(found)}
+
+
+def _names(base: BaseSection, pair: ComparedPair) -> dict[str, Any]:
+    return {"base": base.name, "variant": pair.names[0], "against": pair.names[1]}
 
 
 def _means(site: Site) -> Iterable[Mapping[str, Any]]:
@@ -148,10 +126,8 @@ def _means(site: Site) -> Iterable[Mapping[str, Any]]:
             across, better = pair.comparison.across, pair.comparison.replicability
             if across is not None:
                 yield {
-                    "base": base.name,
-                    "variant": pair.contrast.variant,
-                    "against": pair.contrast.against,
-                    "declared": pair.declared,
+                    **_names(base, pair),
+                    "declared": pair.contrast is not None,
                     "n_tasks": across.n_tasks,
                     "difference": across.raw.value,
                     **_ends("interval", across.raw.interval),
@@ -161,8 +137,8 @@ def _means(site: Site) -> Iterable[Mapping[str, Any]]:
                 }
 
 
-def _places(places: Mapping[tuple[str, Task], Places]) -> Iterable[Mapping[str, Any]]:
-    for (base, task), read in places.items():
+def _places(places: Mapping[str, Mapping[TaskColumn, Places]]) -> Iterable[Mapping[str, Any]]:
+    for base, task, read in ((base, *each) for base, found in places.items() for each in found.items()):
         for s in read.cells:
             yield {
                 "base": base,

@@ -53,11 +53,11 @@ def rate(value: Rate | None) -> str:
 def seeds(values: Iterable[int | None]) -> str:
     """Return training seeds as text; a variant without randomness has none."""
     known = [str(seed) for seed in values if seed is not None]
-    return ", ".join(known) if known else "none needed"
+    return ", ".join(known) if known else "no training seed"
 
 
 def what_interval(score: TaskScore) -> str:
-    """Say what the two ends beside a score are."""
+    """Say what the two numbers below a score are."""
     if score.spread is not None:
         return f"range over {score.spread.n_draws} draws"
     if score.interval is None:

@@ -1,4 +1,4 @@
-"""From the store to what each page shows: every number is computed here or to the left, none in a template."""
+"""From the store to what the pages show: every number is computed here or in harness, none in a template."""
 
 from __future__ import annotations
 
@@ -15,16 +15,13 @@ from harness.compare import (
     Entry,
     Progress,
     Ranks,
-    TaskComparison,
     TaskName,
     VariantContrast,
     analyse,
     declared_contrasts,
     make_ranks,
-    overall,
-    scope,
-    sentence,
     task_label,
+    task_name,
     unproven,
 )
 from harness.contamination import TaskOverlap, by_task
@@ -32,10 +29,8 @@ from harness.records import Overlap, Run, System
 from harness.store import Store
 from leaderboard import text
 from leaderboard.history import make_history
-from leaderboard.model import Base, Cell, Row, Site, Step, Task
+from leaderboard.model import BaseSection, ComparedPair, Site, TableCell, TableRow, TaskColumn
 from leaderboard.signatures import Signature, signature
-
-_UNDECLARED = "not declared: judged among all pairs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +42,7 @@ class _Kept:
     systems: Mapping[str, System]
     overlaps: Sequence[Overlap]
     contrasts: Contrasts
-    tasks: Mapping[TaskName, Task]
+    tasks: Mapping[TaskName, TaskColumn]
     hrefs: Mapping[str, str]  # an entry's or a pair's file name, by its plain name
 
 
@@ -155,7 +150,7 @@ def _asked(entries: Sequence[Entry], scores: pd.DataFrame) -> pd.DataFrame:
     return mine[pd.MultiIndex.from_frame(mine[key]).isin(pd.MultiIndex.from_frame(own[key]))]
 
 
-def _tasks(scores: pd.DataFrame) -> dict[TaskName, Task]:
+def _tasks(scores: pd.DataFrame) -> dict[TaskName, TaskColumn]:
     """Return the tasks by type, then name."""
     found: dict[TaskName, pd.DataFrame] = {}
     for name, rows in scores.groupby(["task_type", "task", "split", "subset"], sort=True):
@@ -163,7 +158,7 @@ def _tasks(scores: pd.DataFrame) -> dict[TaskName, Task]:
     labels = {name: task_label(name, tuple(found)) for name in found}
     hrefs = text.slugs(labels.values())
     return {
-        name: Task(
+        name: TaskColumn(
             name=name,
             label=labels[name],
             href=f"tasks/{hrefs[labels[name]]}.html",
@@ -189,64 +184,51 @@ def _pairs(entries: Sequence[Entry], contrasts: Contrasts) -> list[tuple[Entry, 
     return pairs
 
 
-def _base(name: str, key: str, entries: Sequence[Entry], analysis: Analysis, ranks: Ranks, kept: _Kept) -> Base:
+def _base(name: str, key: str, entries: Sequence[Entry], analysis: Analysis, ranks: Ranks, kept: _Kept) -> BaseSection:
     contrasts = kept.contrasts
-    compared = {(c.variant.variant, c.against.variant): c for c in analysis.comparisons}
+    declared = {(c.variant, c.against): c for c in contrasts.declared}
     by_name = {entry.variant: entry for entry in entries if entry.kind == "variant"}
     columns = [task for task_id, task in kept.tasks.items() if task_id in analysis.tasks]
     newest_run = kept.scores.sort_values("result").groupby("system_id")["run_id"].last().to_dict()
-    declared = {(c.variant, c.against): c for c in contrasts.declared}
-
-    def step(pair: tuple[str, str]) -> Step:
-        found = compared[pair]
-        contrast = declared.get(pair) or VariantContrast(variant=pair[0], against=pair[1], change=_UNDECLARED)
+    pairs: dict[tuple[str, str], ComparedPair] = {}
+    for found in analysis.comparisons:
+        names = (found.variant.variant, found.against.variant)
         href = f"compare/{kept.hrefs[_pair_name(found.variant, found.against)]}.html"
-        return Step(
-            contrast=contrast,
-            comparison=found,
-            sentence=sentence(found),
-            scope=scope(found) if found.tasks else "",
-            overall=overall(found),
-            href=href,
-            declared=pair in declared,
-        )
+        pairs[names] = ComparedPair(comparison=found, contrast=declared.get(names), href=href)
 
-    def steps(of: Sequence[VariantContrast]) -> tuple[Step, ...]:
-        return tuple(step((c.variant, c.against)) for c in of if (c.variant, c.against) in compared)
+    def measured(of: Sequence[VariantContrast]) -> tuple[ComparedPair, ...]:
+        return tuple(pairs[c.variant, c.against] for c in of if (c.variant, c.against) in pairs)
 
     rows = _Rows(analysis=analysis, ranks=ranks, kept=kept, columns=columns, entries=entries)
     headline = contrasts.headline_among(by_name)
-    answer = compared.get((headline.variant, headline.against)) if headline else None
-    others: dict[str, list[Row]] = {}
+    answer = pairs.get((headline.variant, headline.against)) if headline else None
+    others: dict[str, list[TableRow]] = {}
     for entry in entries:
         if entry.kind != "variant" and any(s.system_id in newest_run for s in entry.systems):
             others.setdefault(entry.kind, []).append(rows.row(entry))
-    return Base(
+    return BaseSection(
         name=name,
         key=key,
-        answer=sentence(answer) if answer else _no_answer(name, contrasts),
-        scope=scope(answer) if answer and answer.tasks else "",
-        overall=overall(answer) if answer else "",
+        answer=answer.comparison if answer else None,
         ranks=ranks,
-        root=contrasts.root,
         tasks=tuple(columns),
         rows=tuple(rows.row(by_name[variant]) for variant in contrasts.order(by_name)),
         references={kind: tuple(found) for kind, found in sorted(others.items())},
-        ladder=steps(contrasts.ladder),
-        controls=steps(contrasts.controls),
-        pairs=tuple(step(pair) for pair in compared),
+        ladder=measured(contrasts.ladder),
+        controls=measured(contrasts.controls),
+        pairs=tuple(pairs.values()),
         problems=analysis.problems,
         proofs={
             e.variant: tuple((s, kept.runs.get(newest_run.get(s.system_id, ""))) for s in e.systems) for e in entries
         },
-    )  # fmt: skip
+    )
 
 
 class _Rows:
     """Rows of one base's table."""
 
     def __init__(
-        self, *, analysis: Analysis, ranks: Ranks, kept: _Kept, columns: Sequence[Task], entries: Sequence[Entry]
+        self, *, analysis: Analysis, ranks: Ranks, kept: _Kept, columns: Sequence[TaskColumn], entries: Sequence[Entry]
     ) -> None:
         self._analysis, self._ranks, self._kept, self._columns = analysis, ranks, kept, columns
         self._compared = {(c.variant.variant, c.against.variant): c for c in analysis.comparisons}
@@ -256,9 +238,9 @@ class _Rows:
         for row in kept.scores[kept.scores["system_id"].isin(mine)].to_dict("records"):
             self._results[str(row["system_id"])].append({str(k): v for k, v in row.items()})
 
-    def row(self, entry: Entry) -> Row:
+    def row(self, entry: Entry) -> TableRow:
         against = self._compared.get((entry.variant, self._kept.contrasts.root))
-        found = {} if against is None else {_name(t): t for t in against.tasks}
+        found = {} if against is None else {task_name(t.key): t for t in against.tasks}
         stages = {digest for system in entry.systems for digest in system.stage_digests}
         seen = {
             each.task: each for each in by_task(o for o in self._kept.overlaps if o.stage in stages)
@@ -266,11 +248,10 @@ class _Rows:
         }  # fmt: skip
         signed = self._signatures(entry)
         cells = [
-            Cell(
+            TableCell(
                 task=t,
                 score=self._analysis.scores.get((entry.name, t.name)),
-                mark=found[t.name].verdict if t.name in found else "",
-                change=found[t.name].difference if t.name in found else None,
+                against=found.get(t.name),
                 overlap=seen.get(t.name[0]),
                 signatures=tuple(signed.get(t.name, ())),
             )
@@ -279,7 +260,7 @@ class _Rows:
         places = self._ranks.overall.places if self._ranks.overall else ()
         results = [row for system in entry.systems for row in self._results[system.system_id]]
         key = self._kept.hrefs[_file_name(entry)]
-        return Row(
+        return TableRow(
             entry=entry,
             href=f"systems/{key}.html",
             key=key,
@@ -293,7 +274,7 @@ class _Rows:
     def _measured(self, overlap: TaskOverlap) -> bool:
         return (overlap.task, overlap.revision) in self._revisions
 
-    def _notes(self, entry: Entry, cells: Sequence[Cell]) -> list[str]:
+    def _notes(self, entry: Entry, cells: Sequence[TableCell]) -> list[str]:
         # Retention is a suite of its own: a row without it is not incomplete.
         counted = [cell for cell in cells if not cell.task.is_retention] or cells
         measured = sum(cell.score is not None for cell in counted)
@@ -324,14 +305,3 @@ def _file_name(entry: Entry) -> str:
 
 def _pair_name(first: Entry, second: Entry) -> str:
     return "--".join(filter(None, (first.base, first.variant, "vs", second.variant)))
-
-
-def _name(task: TaskComparison) -> TaskName:
-    return (task.key.task, task.key.split, task.key.subset)
-
-
-def _no_answer(name: str, contrasts: Contrasts) -> str:
-    if not name:
-        return "Reference models, and no variant to compare them with on these tasks."
-    where = f"On base {name} there"
-    return f"{where} is nothing to compare yet: that takes {contrasts.root} and one more variant of the ladder."

@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 from harness.compare import Cell, Places
 from harness.suites.words import PAPER_TYPE
-from leaderboard.beside import Beside, with_layers, without_score
-from leaderboard.figures import Figure, place_curves, score_forest
-from leaderboard.model import Base, Row, Task
+from leaderboard.diagnostics import Diagnostics, with_layers, without_score
+from leaderboard.figures import LineChart, place_curves, score_forest
+from leaderboard.model import BaseSection, TableRow, TaskColumn
 from leaderboard.published import Published
 
 # XBefore, XAt and XAfter ask one question on the sides of a word, and share a chart.
@@ -23,72 +23,72 @@ class Question:
     """One question to words: its tasks, their charts, and the numbers in them as rows of a table."""
 
     label: str
-    tasks: tuple[Task, ...]
-    by_position: Figure | None
-    by_layer: tuple[tuple[Task, Figure], ...]
-    forests: tuple[tuple[Task, Markup], ...]
-    beside: tuple[Beside, ...]
-    rows: tuple[tuple[Row, Task, Cell], ...]
+    tasks: tuple[TaskColumn, ...]
+    by_position: LineChart | None
+    by_layer: tuple[tuple[TaskColumn, LineChart], ...]
+    forests: tuple[tuple[TaskColumn, Markup], ...]
+    diagnostics: tuple[Diagnostics, ...]
+    rows: tuple[tuple[TableRow, TaskColumn, Cell], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Diagnostic:
-    """What belongs to no task that has a score: its charts by layer, and the rest as a table."""
+class DrawnDiagnostics:
+    """Diagnostics that belong to no task with a score: charts by layer, and the controls as a table."""
 
-    beside: Beside
-    by_layer: tuple[tuple[str, Figure], ...]
+    found: Diagnostics
+    by_layer: tuple[tuple[str, LineChart], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
     """The questions of one base, by type of task."""
 
-    base: Base
+    base: BaseSection
     types: Mapping[str, tuple[Question, ...]]
-    diagnostics: tuple[Diagnostic, ...]
+    diagnostics: tuple[DrawnDiagnostics, ...]
     published: Published | None
 
 
 def make_words(
-    base: Base,
-    places: Mapping[Task, Places],
-    beside: dict[str, Beside],
+    base: BaseSection,
+    places: Mapping[TaskColumn, Places],
+    diagnostics: Mapping[str, Diagnostics],
     *,
     published: Published | None = None,
     ident: str,
 ) -> Words:
-    """Arrange the tasks of `places`, those whose outcomes name a layer or a position, and what is beside them."""
+    """Arrange the tasks of `places`, whose outcomes name a layer or a position, with their diagnostics."""
     read = [task for task in base.tasks if task in places]
-    groups: dict[tuple[str, str], list[Task]] = {}
+    groups: dict[tuple[str, str], list[TaskColumn]] = {}
     for task in read:
         groups.setdefault((task.task_type, _stem(task, read)), []).append(task)
     types: dict[str, list[Question]] = {}
     for i, ((kind, label), tasks) in enumerate(groups.items()):
-        question = _question(base, label, tasks, places, beside, ident=f"{ident}-{i}")
+        question = _question(base, label, tasks, places, diagnostics, ident=f"{ident}-{i}")
         types.setdefault(kind, []).append(question)
     return Words(
         base=base,
         types={kind: tuple(found) for kind, found in types.items()},
         diagnostics=tuple(
-            _diagnostic(base, each, ident=f"{ident}-d{i}")
-            for i, each in enumerate(without_score(base, beside))
+            _draw(base, each, ident=f"{ident}-d{i}")
+            for i, each in enumerate(without_score(base, diagnostics))
             if each.task_type != PAPER_TYPE
         ),
         published=published,
     )
 
 
-def _diagnostic(base: Base, beside: Beside, *, ident: str) -> Diagnostic:
+def _draw(base: BaseSection, found: Diagnostics, *, ident: str) -> DrawnDiagnostics:
     drawn = []
-    for i, each in enumerate(beside.layered):
-        title = f"{beside.task}, {each.name}: by layer"
+    for i, each in enumerate(found.layered):
+        title = f"{found.task}, {each.name}: by layer"
         figure = place_curves([each.places], each.metric, base.all_rows, by="layer", title=title, ident=f"{ident}l{i}")
         if figure is not None:
             drawn.append((each.name, figure))
-    return Diagnostic(beside=beside, by_layer=tuple(drawn))
+    return DrawnDiagnostics(found=found, by_layer=tuple(drawn))
 
 
-def _stem(task: Task, others: Sequence[Task]) -> str:
+def _stem(task: TaskColumn, others: Sequence[TaskColumn]) -> str:
     """Return what a task is called without its side, if another side of it is there."""
     labels = {other.label for other in others}
     for side in _SIDES:
@@ -99,11 +99,11 @@ def _stem(task: Task, others: Sequence[Task]) -> str:
 
 
 def _question(
-    base: Base,
+    base: BaseSection,
     label: str,
-    tasks: Sequence[Task],
-    places: Mapping[Task, Places],
-    beside: dict[str, Beside],
+    tasks: Sequence[TaskColumn],
+    places: Mapping[TaskColumn, Places],
+    diagnostics: Mapping[str, Diagnostics],
     *,
     ident: str,
 ) -> Question:
@@ -118,7 +118,7 @@ def _question(
         title=f"{label}: score by token position",
         ident=f"{ident}p",
     )
-    mine = {task: read for task, read in with_layers(base, dict(found), beside).items() if task in tasks}
+    mine = {task: read for task, read in with_layers(base, dict(found), diagnostics).items() if task in tasks}
     layers = []
     for i, (task, read) in enumerate(mine.items()):
         title = f"{task.label}: score by layer"
@@ -140,6 +140,6 @@ def _question(
         by_position=positions,
         by_layer=tuple(layers),
         forests=() if positions or layers else drawn,
-        beside=tuple(beside[task.name[0]] for task in tasks if task.name[0] in beside),
+        diagnostics=tuple(diagnostics[task.name[0]] for task in tasks if task.name[0] in diagnostics),
         rows=tuple(table) if positions or layers else (),
     )

@@ -147,7 +147,7 @@ def test_references_alone_and_beside_variants(tiny_base: Path, tiny_bert: Path) 
     found = compare(store, base="tiny", variant="tiny-bert", against="bidir", resamples=200)
     assert found.family == "all pairs"
     assert sentence(found).startswith("tiny-bert is better than bidir on tiny on ")
-    assert scope(found) == "tiny-bert is a reference, trained elsewhere: this is about these checkpoints as they are."
+    assert scope(found) == "tiny-bert is a reference model, trained elsewhere: the result holds for these checkpoints."
     ranks = rank(store, base="tiny", resamples=200)
     assert ranks.references == ("tiny-bert",)
     assert {place.variant for place in ranks.tasks[0].places} == {"causal", "bidir", "tiny-bert"}

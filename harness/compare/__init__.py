@@ -17,7 +17,7 @@ from harness.compare.results import (
     Verdict,
     task_name,
 )
-from harness.compare.wording import overall, scope, scope_of, sentence, task_label
+from harness.compare.wording import overall, scope, scope_of, sentence, task_label, untested_tasks
 
 __all__ = [
     "Analysis",
@@ -59,4 +59,5 @@ __all__ = [
     "task_label",
     "task_name",
     "unproven",
+    "untested_tasks",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.compare.estimates import SEEDS_FOR_A_RECIPE
 from harness.compare.results import Comparison, Family, Seeds, TaskName
 from harness.metrics import get_metric
-from harness.stats import ENOUGH_TASKS, Estimate
+from harness.stats import Estimate
 
 _LEVEL: dict[Family, str] = {
     "declared": "family-wise p ≤ {alpha}",
@@ -16,13 +16,13 @@ _LEVEL: dict[Family, str] = {
 }
 
 
-def sentence(comparison: Comparison) -> str:
+def sentence(comparison: Comparison, *, untested: bool = True) -> str:
     """Return the result of a comparison in one sentence.
 
     "On base mini, bidir-supcon is better than causal on 9 of 13 tasks (family-wise p ≤ .05), worse on 1, equivalent
-    on 1, undecided on 2." Tasks that are described but not tested are counted apart, and so is retention, a question
-    of its own: "As a language model it is better on none of 1 measure, worse on 1; 6 measures are described, not
-    tested."
+    on 1, undecided on 2." Retention is a question of its own, with a sentence of its own: "As a language model it is
+    better on none of 1 measure, worse on 1; 6 measures are shown without a test." With `untested` tasks that are shown
+    without a test are counted.
     """
     variant, against = comparison.variant, comparison.against
     where = f"On base {variant.base}, " if variant.base else ""
@@ -30,22 +30,35 @@ def sentence(comparison: Comparison) -> str:
     encoder, language = (_Counts.of(comparison, retention=retention) for retention in (False, True))
     level = f" ({_LEVEL[comparison.family].format(alpha=_short(comparison.alpha))})"
     if encoder.tested:
-        text = f"{where}{variant.variant} is better than {other} on {encoder.tally('task', level)}."
+        text = f"{where}{variant.variant} is better than {other} on {encoder.tally('task', level, untested)}."
         return (
-            f"{text} As a language model it is better on {language.tally('measure', '')}." if language.tested else text
+            f"{text} As a language model it is better on {language.tally('measure', '', untested)}."
+            if language.tested
+            else text
         )
     if language.tested:
-        tally = language.tally("measure", level)
+        tally = language.tally("measure", level, untested)
         return f"{where}as a language model {variant.variant} is better than {other} on {tally}."
     reason = encoder.aside("task") or language.aside("measure") or "they share no task"
     return f"{where}{variant.variant} and {other} were not tested against each other: {reason}."
 
 
-def overall(comparison: Comparison) -> str:
-    """Return what holds over the tasks: their mean, on how many of them, and how far that reaches; may be empty.
+def untested_tasks(comparison: Comparison) -> str:
+    """Return how many tasks have no test, as a sentence; empty if all have one.
 
-    "Mean over 12 tasks: +27.1 points (+14.3 to +39.8, p = .002), 0.57 standard deviations of an example (0.31 to
-    0.83). Better on at least 11 of 12 tasks (95 % confidence). Fewer than 15 tasks: this says little about others."
+    "1 clustering task is shown without a test."
+    """
+    parts = [_Counts.of(comparison, retention=r).aside(noun) for r, noun in ((False, "task"), (True, "measure"))]
+    text = "; ".join(part for part in parts if part)
+    return f"{text}." if text else ""
+
+
+def overall(comparison: Comparison) -> str:
+    """Return the mean over the tasks, on how many of them the variant is better, and a warning; may be empty.
+
+    "Mean over 12 tasks: +27.1 points (+14.3 to +39.8, p = .002), standardised effect +0.57 (+0.31 to +0.83). Counting
+    all tasks together, the true number of tasks where it is better is at least 11 of 12 (95 % confidence). With only 12
+    tasks, do not generalise to other tasks."
     """
     parts = []
     across, shown = comparison.across, comparison.replicability
@@ -53,14 +66,18 @@ def overall(comparison: Comparison) -> str:
         text = f"Mean over {across.n_tasks} tasks: {100 * across.raw.value:+.1f} points{_ends(across.raw, 100, 1)}"
         apart = across.standardised
         if apart is not None:
-            text += f", {apart.value:+.2f} standard deviations of an example{_ends(apart, 1, 2)}"
+            text += f", standardised effect {apart.value:+.2f}{_ends(apart, 1, 2)}"
         parts.append(f"{text}.")
     if shown is not None and shown.n_tasks > 1:
-        count = f"at least {shown.at_least}" if shown.at_least else "none for sure"
-        confidence = f"{1 - shown.alpha:.0%}".replace("%", " %")
-        parts.append(f"Better on {count} of {shown.n_tasks} tasks ({confidence} confidence).")
+        confidence = f"{1 - shown.alpha:.0%}".replace("%", " %") + " confidence"
+        better = f"the true number of tasks where it is better is at least {shown.at_least} of {shown.n_tasks}"
+        parts.append(
+            f"Counting all tasks together, {better} ({confidence})."
+            if shown.at_least
+            else f"No task can be said to be better with {confidence}."
+        )
     if parts and across is not None and across.few:
-        parts.append(f"Fewer than {ENOUGH_TASKS} tasks: this says little about others.")
+        parts.append(f"With only {across.n_tasks} tasks, do not generalise to other tasks.")
     return " ".join(parts)
 
 
@@ -80,7 +97,7 @@ def _short(share: float) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Counts:
-    """Tasks of one question by verdict; `kind` goes before the noun of those that are described."""
+    """Tasks of one question by verdict; `kind` goes before the noun of those without a test."""
 
     better: int
     worse: int
@@ -118,25 +135,25 @@ class _Counts:
     def aside(self, noun: str) -> str:
         if not self.described:
             return ""
-        return f"{_count(self.described, self.kind + noun)} {_is(self.described)} described, not tested"
+        return f"{_count(self.described, self.kind + noun)} {_is(self.described)} shown without a test"
 
-    def tally(self, noun: str, level: str) -> str:
-        """ "9 of 13 tasks (…), worse on 1, undecided on 3; 1 clustering task is described, not tested"."""
+    def tally(self, noun: str, level: str, untested: bool) -> str:
+        """ "9 of 13 tasks (…), worse on 1, undecided on 3; 1 clustering task is shown without a test"."""
         parts = [f"{self.better or 'none'} of {_count(self.tested, noun)}{level}"]
         parts += [f"worse on {self.worse}"] if self.worse else []
         parts += [f"equivalent on {self.equivalent}"] if self.equivalent else []
         within = f" ({self.ties} within the noise floor)" if self.ties else ""
         parts += [f"undecided on {self.undecided}{within}"] if self.undecided else []
         text = ", ".join(parts)
-        return f"{text}; {self.aside(noun)}" if self.described else text
+        return f"{text}; {self.aside(noun)}" if self.described and untested else text
 
 
 def scope(comparison: Comparison) -> str:
     """Return what the claim is about: these checkpoints, or the recipe where five or more seeds are a sample."""
     references = [entry.variant for entry in (comparison.variant, comparison.against) if entry.is_reference]
     if references:
-        are = "is a reference" if len(references) == 1 else "are references"
-        return f"{' and '.join(references)} {are}, trained elsewhere: this is about these checkpoints as they are."
+        are = "is a reference model" if len(references) == 1 else "are reference models"
+        return f"{' and '.join(references)} {are}, trained elsewhere: the result holds for these checkpoints."
     tasks = [task for task in comparison.tasks if task.estimate is not None] or list(comparison.tasks)
     seeded = any(seed is not None for task in tasks for seed in (*task.seeds, *task.seeds_against))
     return _scope(min(task.n_seeds for task in tasks) if seeded else 0)
@@ -145,21 +162,22 @@ def scope(comparison: Comparison) -> str:
 def scope_of(seeds: Seeds) -> str:
     """Return the scope of a claim that rests on these training seeds.
 
-    >>> scope_of((0, 1, 2))
-    '3 training seeds: this is about these 3 checkpoints, not about the recipe; that takes 5 seeds or more.'
+    >>> scope_of((None,))
+    'Nothing was trained: the result holds for this base.'
     """
     return _scope(len([s for s in seeds if s is not None]))
 
 
 def _scope(n: int) -> str:
     if n == 0:
-        return "Nothing was trained: this is about this base."
-    more = f"not about the recipe; that takes {SEEDS_FOR_A_RECIPE} seeds or more."
-    if n == 1:
-        return f"One training seed: this is about this checkpoint, {more}"
-    if n < SEEDS_FOR_A_RECIPE:
-        return f"{n} training seeds: this is about these {n} checkpoints, {more}"
-    return f"{n} training seeds, crossed with the examples: this is about the recipe, on this base."
+        return "Nothing was trained: the result holds for this base."
+    if n >= SEEDS_FOR_A_RECIPE:
+        return f"{n} training seeds, crossed with the examples: the result holds for the recipe on this base."
+    who = "One training seed: the result holds for this checkpoint."
+    if n > 1:
+        who = f"{n} training seeds: the result holds for these {n} checkpoints."
+    enough = f"at least {SEEDS_FOR_A_RECIPE} seeds (--seeds {SEEDS_FOR_A_RECIPE})"
+    return f"{who} To claim something about the recipe, train {enough}."
 
 
 def task_label(name: TaskName, names: tuple[TaskName, ...]) -> str:

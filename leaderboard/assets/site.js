@@ -17,7 +17,7 @@
   var themes = ["", "light", "dark"];
   function nameTheme() {
     var now = document.documentElement.dataset.theme || "";
-    theme.setAttribute("aria-label", "Colours: " + (now || "as the system"));
+    theme.setAttribute("aria-label", "Colours: " + (now || "same as the system"));
     theme.title = theme.getAttribute("aria-label");
   }
   theme.addEventListener("click", function () {
@@ -117,9 +117,9 @@
     });
     this.hideColumns();
     var sorted = head
-      ? "Sorted by " + head.querySelector(".head").textContent.trim() + (text ? "" : state.order === "best" ? ", best first" : ", worst first")
-      : "In the order of the ladder";
-    var line = sorted + ", " + (shown === total ? total + " rows." : shown + " of " + total + " rows.");
+      ? "sorted by " + head.querySelector(".head").textContent.trim() + (text ? "" : state.order === "best" ? ", best first" : ", worst first")
+      : "in the order of the ladder";
+    var line = (shown === total ? total : shown + " of " + total) + " rows, " + sorted + ".";
     this.tools.forEach(function (tool) {
       var does = tool.dataset.does;
       if (tool.classList.contains("state")) tool.textContent = line;
@@ -199,7 +199,7 @@
       area.select();
       var worked = document.execCommand("copy");
       area.remove();
-      if (worked) done(); else say("Copying was refused; select the text instead");
+      if (worked) done(); else say("The browser does not allow copying; select the text and copy it yourself");
     }
     if (navigator.clipboard && window.isSecureContext) navigator.clipboard.writeText(text).then(done, byHand);
     else byHand();
@@ -266,9 +266,10 @@
     rows.slice(0, MOST).forEach(function (row) { some.appendChild(row()); });
     body.appendChild(some);
   }
-  function line(n, total, what) {
-    var some = n > MOST ? "The first " + MOST + " of " + n : String(n);
-    return some + (n === total ? " " : " of " + total + " ") + what + ".";
+  function grouped(n) { return String(n).replace(/\B(?=(\d{3})+$)/g, ","); }
+  function line(n, total, what, first) {
+    var some = grouped(n) + (n === total ? " " : " of " + grouped(total) + " ") + what;
+    return some + (n > MOST ? "; the " + first + " are listed." : ".");
   }
 
   all("[data-examples]").forEach(function (tools) {
@@ -294,7 +295,7 @@
         });
       });
       fill(body, rows);
-      state.textContent = line(rows.length, data.ids.length, "examples");
+      state.textContent = line(rows.length, data.ids.length, "examples", "first " + MOST);
       say(state.textContent);
     }
     function go() { load(tools.dataset.examples, tools.dataset.name, show); }
@@ -348,7 +349,7 @@
           return row;
         };
       }));
-      state.textContent = line(found.length, data.ids.length, "examples changed");
+      state.textContent = line(found.length, data.ids.length, "examples changed", MOST + " largest changes");
       say(state.textContent);
     }
     function go() {

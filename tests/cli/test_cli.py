@@ -214,7 +214,7 @@ def test_questions_to_the_store(harness) -> None:
     assert "p (adj.)" in out
     assert "MDE" in out
     assert "right only with bidir-supcon" in out
-    assert "not about the recipe; that takes 5 seeds or more" in out
+    assert "To claim something about the recipe, train at least 5 seeds" in out
     code, out, _ = harness("compare", "causal", "bidir-supcon", "--tasks", "MiniSTS", "--exit-code", "--json")
     found = json.loads(out)
     assert code == 1

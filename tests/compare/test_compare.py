@@ -230,20 +230,20 @@ def test_sentences(store: Store) -> None:
     p = "(family-wise p ≤ .05)"
     assert sentence(counted(9, 1, 3, 0, store)) == f"{start}9 of 13 tasks {p}, worse on 1, undecided on 3."
     assert sentence(counted(0, 0, 1, 2, store)) == (
-        f"{start}none of 1 task {p}, undecided on 1; 2 clustering tasks are described, not tested."
+        f"{start}none of 1 task {p}, undecided on 1; 2 clustering tasks are shown without a test."
     )
     assert sentence(counted(0, 0, 0, 1, store)) == (
         "On base mini, bidir-supcon and causal were not tested against each other: "
-        "1 clustering task is described, not tested."
+        "1 clustering task is shown without a test."
     )
-    assert "2 training seeds: this is about these 2 checkpoints" in scope(counted(1, 0, 0, 0, store))
+    assert "2 training seeds: the result holds for these 2 checkpoints" in scope(counted(1, 0, 0, 0, store))
 
 
 def test_scope_claims_the_recipe_from_five_seeds_on() -> None:
-    assert scope_of((None,)) == "Nothing was trained: this is about this base."
-    assert "this checkpoint, not about the recipe" in scope_of((0,))
-    assert "these 4 checkpoints, not about the recipe; that takes 5 seeds or more" in scope_of((0, 1, 2, 3))
-    assert scope_of((0, 1, 2, 3, 4)).endswith("this is about the recipe, on this base.")
+    assert scope_of((None,)) == "Nothing was trained: the result holds for this base."
+    assert "for this checkpoint. To claim something about the recipe" in scope_of((0,))
+    assert "for these 4 checkpoints. To claim something about the recipe, train at least 5" in scope_of((0, 1, 2, 3))
+    assert scope_of((0, 1, 2, 3, 4)).endswith("the result holds for the recipe on this base.")
 
 
 def test_task_labels() -> None:

@@ -72,7 +72,7 @@ def test_each_metric_of_rankings_has_its_test(store: Store) -> None:
     assert mean.estimate.se == pytest.approx(stats.sem(values[0] - values[1]), rel=0.02)
     assert f1.p is None
     assert sentence(found).endswith(
-        "better than causal on 2 of 2 tasks (family-wise p ≤ .05); 1 task is described, not tested."
+        "better than causal on 2 of 2 tasks (family-wise p ≤ .05); 1 task is shown without a test."
     )
     assert f1.difference == pytest.approx(f1.score - f1.score_against, abs=1e-12)
 

@@ -108,14 +108,14 @@ def test_the_family_of_retention_is_its_own(together: Comparison) -> None:
 
 def test_sentences(store: Store, together: Comparison) -> None:
     start = "On base mini, bidir-supcon is better than causal on 2 of 2 tasks (family-wise p ≤ .05)."
-    language = "none of 1 measure, worse on 1; 4 measures are described, not tested."
+    language = "none of 1 measure, worse on 1; 4 measures are shown without a test."
     assert sentence(together) == f"{start} As a language model it is better on {language}"
     assert sentence(both(store, tasks=["RetentionBits"])) == (
         "On base mini, as a language model bidir-supcon is better than causal on none of 1 measure "
         "(family-wise p ≤ .05), worse on 1."
     )
     assert sentence(both(store, tasks=["RetentionPerplexity"])) == (
-        "On base mini, bidir-supcon and causal were not tested against each other: 1 measure is described, not tested."
+        "On base mini, bidir-supcon and causal were not tested against each other: 1 measure is shown without a test."
     )
 
 

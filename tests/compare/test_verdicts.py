@@ -183,7 +183,7 @@ def test_means_over_tasks(tmp_path: Path) -> None:
     assert found.across.standardised is not None
     assert not found.across.few
     assert found.replicability.at_least == 16
-    assert "Better on at least 16 of 16 tasks (95 % confidence)." in overall(found)
+    assert "the true number of tasks where it is better is at least 16 of 16 (95 % confidence)." in overall(found)
     assert "Fewer than 15" not in overall(found)
     few = compare(store, base="mini", variant="bidir", against="causal", tasks=names[:3], resamples=FEW)
     assert "Fewer than 15 tasks" in overall(few)

@@ -119,8 +119,8 @@ def test_sorting_says_its_key_and_leaves_blanks_last(opened: Open, ladder: Path)
     variants = ["bidir-supcon", "bidir-mntp", "causal", "bidir"]
     assert _names(page)[:4] == variants
     assert page.locator("#t0 th[data-key=MiniTopic]").get_attribute("aria-sort") == "descending"
-    assert "Sorted by MiniTopic, best first" in page.locator(".tools .state").inner_text()
-    assert "Sorted by MiniTopic" in page.locator("#said").inner_text()
+    assert "sorted by MiniTopic, best first" in page.locator(".tools .state").inner_text()
+    assert "sorted by MiniTopic" in page.locator("#said").inner_text()
     page.keyboard.press("Enter")
     assert _names(page)[:4] == ["causal", "bidir-mntp", "bidir-supcon", "bidir"], "what is blank stays last"
     page.keyboard.press("Enter")

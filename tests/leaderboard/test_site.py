@@ -13,6 +13,7 @@ from harness.records import Overlap, Run, System
 from harness.store import Store
 from leaderboard import text
 from leaderboard.build import Draft, build_site
+from leaderboard.pages import PAGES
 from leaderboard.signatures import signature
 from tests.factory import SKILL, TASKS, add_system
 
@@ -95,6 +96,24 @@ def test_pages_are_whole_linked_and_local(site: Path) -> None:
         assert all("scope" in a for t, a in page.tags if t == "th")
 
 
+def test_every_page_is_made_named_and_linked(site: Path) -> None:
+    links = [link for page in PAGES for link in page.links]
+    assert len({name for name, _ in links}) == len(links)
+    for page in PAGES:
+        others = {p.template for p in PAGES if not p.many}
+        made = [site / page.template] if not page.many else [p for p in site.rglob("*.html") if p.name not in others]
+        assert made, page.name
+        for path in made:
+            text = path.read_text("utf-8")
+            head = text[: text.index("</head>")]
+            assert re.search(r"<title>.+</title>", head)
+            back = "../" * (len(path.relative_to(site).parts) - 1)
+            for name, link in links:
+                assert re.search(rf'<a href="{back}{link}"[^>]*>{name}</a>', text), f"{path.name} has no link to {name}"
+        if not page.many:
+            assert f"<title>{page.title}</title>" in head
+
+
 def test_every_score_is_the_stores(store: Store, site: Path) -> None:
     index = (site / "index.html").read_text("utf-8")
     means = store.scores().groupby(["variant", "task"])["score"].mean()
@@ -113,13 +132,14 @@ def test_every_score_is_the_stores(store: Store, site: Path) -> None:
 def test_what_the_front_page_says(site: Path) -> None:
     index = (site / "index.html").read_text("utf-8")
     assert "On base mini, bidir-supcon is better than causal on 3 of 4 tasks (family-wise p ≤ .05)" in index
-    assert "Fewer than 15 tasks" in index
+    assert "With only 4 tasks, do not generalise to other tasks." in index
     assert "unranked: 1 of 5 tasks" in index or "unranked: no mask proof" in index
-    assert "2 training seeds: this is about these 2 checkpoints, not about the recipe; that takes 5 seeds" in index
+    assert "2 training seeds: the result holds for these 2 checkpoints. To claim something about the recipe" in index
+    assert index.count("1 clustering task is shown without a test.") <= 1
     assert "unranked: no mask proof" in index
     assert index.count('<svg class="strip" ') == 7
     assert len(re.findall(r'<li><a href="compare/', index)) == 9 * 8 // 2, "every two variants"
-    baseline = index.index("Reference: baselines")
+    baseline = index.index("Bag of words, not part of the ladder")
     assert index.index(">untested</a>") < baseline < index.index(">bag-of-words</a>", baseline)
     system = (site / "systems" / "mini--bidir-supcon.html").read_text("utf-8")
     assert "Seed 0" in system
@@ -150,7 +170,7 @@ def test_contamination_is_marked_where_it_is_and_nowhere_else(tmp_path: Path) ->
 
     assert "none of 100 texts stands" in said("bidir-mntp")
     assert "Not recorded" in said("bidir-supcon")
-    assert "No stage was trained" in said("causal")
+    assert "Nothing was trained" in said("causal")
 
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
@@ -162,7 +182,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     add_system(store, "../../escape", base=HOSTILE, tasks=TASKS[:1])
     folder = build_site(store, tmp_path / "site", resamples=FEW).parent
     tops = {p.relative_to(folder).parts[0] for p in folder.rglob("*.html")}
-    assert tops == {f"{name}.html" for name in ("index", "words", "methods", "history", "downloads")} | {
+    assert tops == {page.template for page in PAGES if not page.many} | {
         "systems", "tasks", "compare",
     }  # fmt: skip
     for path in folder.rglob("*.html"):

@@ -21,7 +21,7 @@ PROBE = TASKS[4]
 STUDY = PAPER_TASKS[0]
 
 
-def _beside(task: str, subset: str, rows: pd.DataFrame, *, task_type: str = "ProbeControl") -> TaskResult:
+def _untested(task: str, subset: str, rows: pd.DataFrame, *, task_type: str = "ProbeControl") -> TaskResult:
     metric = "accuracy"
     key = TaskKey(task=task, split="test", subset=subset, revision="r1", metric=metric)
     return TaskResult(key=key, task_type=task_type, score=score_outcomes(metric, rows), outcomes=rows, seconds=0.1)
@@ -36,12 +36,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path]:
         run = add_system(store, variant, skill=skill, tasks=names)
         plain = outcomes_of(replace(PROBE, name="AnimacyBefore"), skill=skill, seed=variant)
         layers = [plain.assign(layer=pd.array([layer] * len(plain), dtype="Int32")) for layer in (0, 1, 2)]
-        store.add_result(run, _beside("AnimacyBefore", "layers", pd.concat(layers, ignore_index=True)))
-        store.add_result(run, _beside("AnimacyBefore", "no context", plain))
+        store.add_result(run, _untested("AnimacyBefore", "layers", pd.concat(layers, ignore_index=True)))
+        store.add_result(run, _untested("AnimacyBefore", "no context", plain))
         if variant == "bidir-mntp":
-            store.add_result(run, _beside(STUDY.name, "linear", plain, task_type=PAPER_TYPE))
-        store.add_result(run, _beside("Geometry", "anisotropy", result_of(PROBE, skill=0.5).outcomes))
-        store.add_result(run, _beside("Geometry", "centred", pd.concat(layers, ignore_index=True)))
+            store.add_result(run, _untested(STUDY.name, "linear", plain, task_type=PAPER_TYPE))
+        store.add_result(run, _untested("Geometry", "anisotropy", result_of(PROBE, skill=0.5).outcomes))
+        store.add_result(run, _untested("Geometry", "centred", pd.concat(layers, ignore_index=True)))
     return store, build_site(store, folder / "site", resamples=200).parent
 
 
@@ -52,7 +52,7 @@ def test_the_sides_of_a_question_share_a_chart(page: tuple[Store, Path]) -> None
     assert words.count("score by token position</title>") == 2
 
 
-def test_layers_and_controls_stand_beside(page: tuple[Store, Path]) -> None:
+def test_layers_and_controls_are_shown(page: tuple[Store, Path]) -> None:
     store, site = page
     words = (site / "words.html").read_text("utf-8")
     assert words.count("AnimacyBefore: score by layer</title>") == 1, "with its own question, and no other"
@@ -68,12 +68,12 @@ def test_layers_and_controls_stand_beside(page: tuple[Store, Path]) -> None:
     assert "no context" not in (site / "index.html").read_text("utf-8"), "controls are no tasks"
 
 
-def test_the_study_stands_beside_ours(page: tuple[Store, Path]) -> None:
+def test_the_study_is_shown_with_ours(page: tuple[Store, Path]) -> None:
     """The paper's figure for the same word, probe and step, and ours with an interval; no diagnostic of its own."""
     words = (page[1] / "words.html").read_text("utf-8")
     before = figure(STUDY, probe="linear", metric="accuracy", model="Sheared-LLaMA-1.3B Bi+MNTP", position=-1)
     assert before is not None
-    section = words[words.index("Beside Feng et al. 2025") :]
+    section = words[words.index("Comparison with Feng et al. 2025") :]
     row = section[section.index('<td class="num">-1</td>') :]
     row = row[: row.index("</tr>")]
     assert row.endswith(f'</span><i class="ends">{before:.3f}</i></td>')

@@ -1,8 +1,8 @@
-"""What stands beside the scores of word tasks: controls, and the same probe on every layer."""
+"""Results that are stored and shown but never tested: controls of word tasks, and the same probe on every layer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,11 +10,11 @@ import pandas as pd
 from harness.compare import Cell, Places, read_places
 from harness.compare.cells import cells_of
 from harness.store import Store
-from leaderboard.model import Base, Task
+from leaderboard.model import BaseSection, TaskColumn
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layered:
+class LayeredResult:
     """A result that was read at several layers."""
 
     name: str
@@ -23,12 +23,12 @@ class Layered:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beside:
-    """Of one task (named, for it need not have a score): results at each layer, and controls by variant and name."""
+class Diagnostics:
+    """The diagnostics of one task, which need not have a score: results at each layer, and controls."""
 
     task: str
     task_type: str
-    layered: tuple[Layered, ...]
+    layered: tuple[LayeredResult, ...]
     controls: tuple[Cell, ...]
 
     @property
@@ -41,12 +41,12 @@ class Beside:
         return next((cell for cell in self.controls if cell.variant == variant and cell.subset == name), None)
 
     def has(self, variant: str) -> bool:
-        """Whether a variant has any."""
+        """Whether a variant has any control."""
         return any(cell.variant == variant for cell in self.controls)
 
 
-def read_beside(store: Store, base: Base, everything: pd.DataFrame) -> dict[str, Beside]:
-    """Return what `everything` (Store.scores with `beside`) holds beside the scores of `base`, by task.
+def read_diagnostics(store: Store, base: BaseSection, everything: pd.DataFrame) -> dict[str, Diagnostics]:
+    """Return the diagnostics of `base` by task; `everything` is Store.scores with `beside`.
 
     Outcomes are read a result's group at a time.
     """
@@ -54,20 +54,20 @@ def read_beside(store: Store, base: Base, everything: pd.DataFrame) -> dict[str,
     mine = {system.system_id for entry in entries for system in entry.systems}
     scored = {(task.name[0], task.name[2]) for task in base.tasks}
     here = everything[everything["system_id"].isin(mine)]
-    aside = [(task, subset) not in scored for task, subset in zip(here["task"], here["subset"], strict=True)]
-    found: dict[str, Beside] = {}
-    for task, of_task in here[aside].groupby("task", sort=False):
-        layered: list[Layered] = []
+    untested = [(task, subset) not in scored for task, subset in zip(here["task"], here["subset"], strict=True)]
+    found: dict[str, Diagnostics] = {}
+    for task, of_task in here[untested].groupby("task", sort=False):
+        layered: list[LayeredResult] = []
         controls: list[Cell] = []
         for (subset, name), group in of_task.groupby(["subset", "metric"], sort=False):
             outcomes = store.outcomes(results=group["result"])
             if outcomes["layer"].nunique() > 1:
                 read = read_places(outcomes, entries, scores=group)
                 if read is not None:
-                    layered.append(Layered(name=str(subset), metric=str(name), places=read))
+                    layered.append(LayeredResult(name=str(subset), metric=str(name), places=read))
             else:
                 controls += cells_of(outcomes, entries, scores=group)
-        found[str(task)] = Beside(
+        found[str(task)] = Diagnostics(
             task=str(task),
             task_type=str(of_task["task_type"].iloc[0]),
             layered=tuple(layered),
@@ -76,12 +76,14 @@ def read_beside(store: Store, base: Base, everything: pd.DataFrame) -> dict[str,
     return found
 
 
-def with_layers(base: Base, places: dict[Task, Places], beside: dict[str, Beside]) -> dict[Task, Places]:
+def with_layers(
+    base: BaseSection, places: Mapping[TaskColumn, Places], diagnostics: Mapping[str, Diagnostics]
+) -> dict[TaskColumn, Places]:
     """Return the places of each word task, at every layer where they were measured."""
-    read: dict[Task, Places] = {}
+    read: dict[TaskColumn, Places] = {}
     for task in base.tasks:
-        aside = beside.get(task.name[0])
-        same = [each for each in aside.layered if each.metric in task.metrics] if aside else []
+        mine = diagnostics.get(task.name[0])
+        same = [each for each in mine.layered if each.metric in task.metrics] if mine else []
         if same:
             read[task] = same[0].places
         elif task in places:
@@ -89,7 +91,7 @@ def with_layers(base: Base, places: dict[Task, Places], beside: dict[str, Beside
     return read
 
 
-def without_score(base: Base, beside: dict[str, Beside]) -> Sequence[Beside]:
-    """Return what belongs to no task that has a score: diagnostics of their own."""
+def without_score(base: BaseSection, diagnostics: Mapping[str, Diagnostics]) -> list[Diagnostics]:
+    """Return the diagnostics that belong to no task with a score."""
     scored = {task.name[0] for task in base.tasks}
-    return [each for name, each in beside.items() if name not in scored]
+    return [each for name, each in diagnostics.items() if name not in scored]

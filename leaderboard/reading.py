@@ -1,0 +1,101 @@
+"""All outcomes are read once, task by task, so that only those of one task are ever in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from harness.compare import Places, TaskName, read_places
+from harness.metrics import get_metric
+from harness.store import Store
+from leaderboard.answers import Changed, ExampleAnswers, answers_of, changed, script_of
+from leaderboard.model import BaseSection, Site, TableRow, TaskColumn
+
+_SHOWN = 30  # examples of a task that stand in its page; a script holds all of them
+_FLIPS = 240  # changed examples that stand in the page of a comparison, over its tasks
+
+Numbers = Mapping[tuple[str, TaskName], int]  # system and task -> number of the result
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskExamples:
+    """The examples of a task on a base that stand in its page: `answers` to a few of `n`, all of them in `script`."""
+
+    base: BaseSection
+    answers: ExampleAnswers | None
+    n: int
+    script: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutcomeFacts:
+    """What the pages need of the outcomes; `changed` is by the page of a comparison, `places` by the key of a base."""
+
+    examples: dict[TaskColumn, list[TaskExamples]] = field(default_factory=dict)
+    changed: dict[str, dict[TaskColumn, Changed]] = field(default_factory=dict)
+    places: dict[str, dict[TaskColumn, Places]] = field(default_factory=dict)
+
+
+def read_outcomes(
+    store: Store, site: Site, scores: pd.DataFrame, write: Callable[[str, str], None], *, count: Callable[[str], None]
+) -> OutcomeFacts:
+    """Read the outcomes of every task; `write(path, text)` is given the scripts, `count` the name of each task."""
+    numbers: Numbers = {
+        (system, (task, split, subset)): int(number)
+        for system, task, split, subset, number in scores[
+            ["system_id", "task", "split", "subset", "result"]
+        ].values.tolist()
+    }
+    found = OutcomeFacts()
+    for task in site.tasks:
+        count(f"examples of {task.label}")
+        texts = store.example_texts(task=task.name[0], split=task.name[1], subset=task.name[2])
+        found.examples[task] = []
+        for base in site.bases:
+            if task not in base.tasks:
+                continue
+            members = _members(base.all_rows, task, numbers)
+            results = [number for seeds in members.values() for number in seeds.values()]
+            outcomes = store.outcomes(results=results)
+            if outcomes.empty:
+                found.examples[task].append(TaskExamples(base=base, answers=None, n=0, script=""))
+                continue
+            answers = answers_of(
+                outcomes,
+                {name: list(seeds.values()) for name, seeds in members.items()},
+                kind=get_metric(task.metrics[0]).answers,
+                texts=texts,
+            )
+            script = f"examples/{task.key}--{base.key}.js"
+            write(script, script_of(answers, key=script))
+            few = answers.apart(_SHOWN)
+            found.examples[task].append(TaskExamples(base=base, answers=few, n=len(answers.ids), script=script))
+            _find_changed(found, base, task, answers)
+            if not task.is_retention and len(task.metrics) == 1:
+                group = scores[scores["result"].isin(results)]
+                read = read_places(outcomes, [row.entry for row in base.all_rows], scores=group)
+                if read is not None:
+                    found.places.setdefault(base.key, {})[task] = read
+    return found
+
+
+def _members(
+    rows: tuple[TableRow, ...], task: TaskColumn, numbers: Numbers
+) -> dict[tuple[str, str], dict[int | None, int]]:
+    found: dict[tuple[str, str], dict[int | None, int]] = {}
+    for row in rows:
+        keys = {system.seed: (system.system_id, task.name) for system in row.entry.systems}
+        seeds = {seed: numbers[key] for seed, key in keys.items() if key in numbers}
+        if seeds:
+            found[row.entry.name] = seeds
+    return found
+
+
+def _find_changed(found: OutcomeFacts, base: BaseSection, task: TaskColumn, answers: ExampleAnswers) -> None:
+    most = max(2, min(20, _FLIPS // len(base.tasks)))
+    for pair in base.pairs:
+        flips = changed(answers, pair.comparison.variant.name, pair.comparison.against.name, most=most)
+        if flips is not None:
+            found.changed.setdefault(pair.href, {})[task] = flips
