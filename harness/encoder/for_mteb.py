@@ -2,52 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from harness.encoder.instructions import task_instruction
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
-    from harness.recipes import Recipe
-
-
-class SharingEncoder(Protocol):
-    """What is needed of an encoder here (harness.encoder.model.Encoder)."""
-
-    recipe: Recipe
-
-    def encode(
-        self, texts: Sequence[str], *, batch_size: int | None = None, instruction: str | None = None
-    ) -> np.ndarray: ...
-
-    def encode_shared(self, texts: Sequence[str], *, instruction: str | None = None) -> np.ndarray: ...
-
 
 class ForMteb:
-    """An encoder under a name and revision of its own. Its embeddings are shared between the tasks that it is given to.
+    """`embed` under a name and revision of its own, so that no two systems collide in mteb.
 
-    mteb's batch size is not heeded: the engine reads by tokens. `batch_size` makes it read plainly, so many at a time.
+    `embed` gets the texts, mteb's metadata of their task and what they are in it (query, document or None), and gives
+    (N, D). mteb's batch size is not heeded: a system reads as it does everywhere.
     """
 
-    def __init__(self, encoder: SharingEncoder, meta: Any, *, batch_size: int | None = None) -> None:
-        self.encoder = encoder
-        self.mteb_model_meta = meta
-        self._batch_size = batch_size
+    def __init__(
+        self,
+        embed: Callable[[list[str], Any, Any], np.ndarray],
+        *,
+        name: str,
+        revision: str,
+        embed_dim: int | None = None,
+        max_tokens: int | None = None,
+    ) -> None:
+        self._embed = embed
+        self.mteb_model_meta = model_meta(name, revision, embed_dim=embed_dim, max_tokens=max_tokens)
 
     def encode(self, inputs: Any, *, task_metadata: Any = None, prompt_type: Any = None, **_: Any) -> np.ndarray:
-        """(N, D) float32 embeddings of mteb's batches of texts. Documents to be retrieved get no instruction."""
-        texts = [str(text) for batch in inputs for text in batch["text"]]
-        document = prompt_type is not None and prompt_type.value == "document"
-        instruction = "" if document else None
-        if self.encoder.recipe.task_instructions and task_metadata is not None:
-            instruction = task_instruction(task_metadata, prompt_type)
-        if self._batch_size is not None:
-            return self.encoder.encode(texts, batch_size=self._batch_size, instruction=instruction)
-        return self.encoder.encode_shared(texts, instruction=instruction)
+        """(N, D) float32 embeddings of mteb's batches of texts."""
+        return self._embed([str(text) for batch in inputs for text in batch["text"]], task_metadata, prompt_type)
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
         """Cosine of all pairs, (N, M) tensor."""
@@ -62,8 +44,8 @@ class ForMteb:
         return pairwise_cos_sim(embeddings1, embeddings2)
 
 
-def model_meta(model: SentenceTransformer, *, name: str, revision: str, max_tokens: int | None) -> Any:
-    """What mteb stores of a system (its ModelMeta), under a name and revision that no other system has."""
+def model_meta(name: str, revision: str, *, embed_dim: int | None, max_tokens: int | None) -> Any:
+    """What mteb stores of a system (its ModelMeta)."""
     from mteb.models import ModelMeta
 
     return ModelMeta.create_empty(
@@ -71,7 +53,7 @@ def model_meta(model: SentenceTransformer, *, name: str, revision: str, max_toke
             "name": name,
             "revision": revision,
             "framework": ["Sentence Transformers", "PyTorch"],
-            "embed_dim": model.get_embedding_dimension(),
+            "embed_dim": embed_dim,
             "max_tokens": max_tokens,
             "modalities": ["text"],
         }

@@ -18,12 +18,14 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
 from harness.encoder.engine import Engine
-from harness.encoder.for_mteb import ForMteb, model_meta
+from harness.encoder.for_mteb import ForMteb
+from harness.encoder.instructions import task_instruction
 from harness.encoder.language_model import LanguageModel, build_language_model
 from harness.encoder.placement import Placement, fit_threads
+from harness.encoder.protocol import Take
 from harness.encoder.sharing import SharedEmbeddings
 from harness.encoder.tokens import count_tokens
-from harness.encoder.words import Take, read_words
+from harness.encoder.words import read_words
 from harness.errors import HarnessError
 from harness.recipes import Recipe
 
@@ -117,11 +119,7 @@ class Encoder:
         keep_cut: bool = False,
         batch_size: int | None = None,
     ) -> np.ndarray:
-        """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding.
-
-        Words are read in their text alone; an instruction is for whole texts. `take` and `keep_cut` as in
-        encoder.words, `batch_size` as in `encode`.
-        """
+        """As TextEncoder.word_vectors; `batch_size` as in `encode`."""
         return read_words(
             self.engine.reader,
             texts,
@@ -160,15 +158,27 @@ class Encoder:
         pad_id = int(self.model.tokenizer.pad_token_id)
         return prove_mask(self.backbone, attention=self.recipe.attention, pad_id=pad_id, merged=merged, **options)
 
-    def for_mteb(self, *, batch_size: int | None = None) -> ForMteb:
-        """This system as mteb takes it, with a name and revision of its own so that no two variants collide.
-
-        `batch_size` as in `encode`, whatever mteb asks for.
-        """
-        meta = model_meta(
-            self.model, name=f"harness/{self.name}", revision=self.revision, max_tokens=self.recipe.max_length
+    def for_mteb(self) -> ForMteb:
+        """This system as mteb takes it; its embeddings are shared between the tasks."""
+        return ForMteb(
+            self._embed_for_mteb,
+            name=f"harness/{self.name}",
+            revision=self.revision,
+            embed_dim=self.model.get_embedding_dimension(),
+            max_tokens=self.recipe.max_length,
         )
-        return ForMteb(self, meta, batch_size=batch_size)
+
+    def _embed_for_mteb(self, texts: list[str], task_metadata: Any, prompt_type: Any) -> np.ndarray:
+        """Documents to be retrieved get no instruction."""
+        document = prompt_type is not None and prompt_type.value == "document"
+        instruction = "" if document else None
+        if self.recipe.task_instructions and task_metadata is not None:
+            instruction = task_instruction(task_metadata, prompt_type)
+        return self.encode_shared(texts, instruction=instruction)
+
+    def truncation_note(self) -> str:
+        """How many of the distinct texts asked for since the last call were cut; "" if none was."""
+        return self.engine.take_cut()
 
     def save(self, folder: Path) -> None:
         """Write a folder that plain `SentenceTransformer(folder)` opens; weights in the precision they have."""

@@ -13,9 +13,10 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 
 from harness.encoder.for_mteb import model_meta
 from harness.encoder.placement import Placement, fit_threads
+from harness.encoder.protocol import Take
 from harness.encoder.reader import Reader
 from harness.encoder.tokens import count_tokens
-from harness.encoder.words import Take, read_words
+from harness.encoder.words import read_words
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ class ReferenceEncoder:
         wrapped = SentenceTransformerEncoderWrapper(self.model)
         name = self.name if "/" in self.name else f"harness/{self.name}"
         wrapped.mteb_model_meta = model_meta(
-            self.model, name=name, revision=self.revision, max_tokens=self.model.max_seq_length
+            name,
+            self.revision,
+            embed_dim=self.model.get_embedding_dimension(),
+            max_tokens=self.model.max_seq_length,
         )
         return wrapped
 
@@ -63,10 +67,7 @@ class ReferenceEncoder:
         keep_cut: bool = False,
         batch_size: int | None = None,
     ) -> np.ndarray:
-        """Mean state of the tokens of each character span, (layers, N, D) float32; layer 0 is the embedding.
-
-        `take` and `keep_cut` as in encoder.words, `batch_size` as in Encoder.encode.
-        """
+        """As TextEncoder.word_vectors; `batch_size` as in Encoder.encode."""
         backbone, tokenizer = getattr(self.model[0], "model", None), self.model.tokenizer
         if backbone is None or not getattr(tokenizer, "is_fast", False):
             raise HarnessError(
@@ -75,6 +76,10 @@ class ReferenceEncoder:
             )
         reader = Reader(backbone, tokenizer, limit=self.model.max_seq_length or tokenizer.model_max_length)
         return read_words(reader, texts, spans, take=take, keep_cut=keep_cut, batch_size=batch_size)
+
+    def truncation_note(self) -> str:
+        """Nothing is counted yet."""
+        return ""
 
     def language_model(self) -> LanguageModel:
         raise HarnessError(f"{self.name} is a reference, no causal language model; leave the retention tasks out")

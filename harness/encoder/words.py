@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
 
+from harness.encoder.protocol import Take
 from harness.encoder.reader import Pass, Reader, Watch
 from harness.encoder.tokens import Tokens, tokenise
 from harness.errors import HarnessError
 
-Take = Literal["mean", "first", "last"]
 _CHOSEN: dict[Take, slice] = {"mean": slice(None), "first": slice(0, 1), "last": slice(-1, None)}
 
 

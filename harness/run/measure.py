@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.encoder.protocol import TextEncoder
 from harness.outcomes import TaskResult
-from harness.suites.task import Task, TaskEncoder
+from harness.suites.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +20,7 @@ class Measured:
     cut: str = ""
 
 
-def measure(encoder: TaskEncoder, task: Task) -> Measured:
+def measure(encoder: TextEncoder, task: Task) -> Measured:
     """Run `task` on `encoder`. Raises HarnessError if its data cannot be had or an embedding is not finite."""
-    from harness.encoder.model import Encoder
-
     results = tuple(task.run(encoder))
-    return Measured(results=results, cut=encoder.engine.take_cut() if isinstance(encoder, Encoder) else "")
+    return Measured(results=results, cut=encoder.truncation_note())

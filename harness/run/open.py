@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from harness.bases import Base
 from harness.cards import get_card, load_cards
+from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
 from harness.models import Model
 from harness.recipes import Recipe
 from harness.records import StageRecord
 from harness.run.listener import Listener
 from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_systems
-from harness.suites.task import TaskEncoder
 from harness.training.manifests import ADAPTER, read_stage, read_texts
 from harness.training.processes import Processes
 from harness.training.stages import latest_weights, stage_folder, train_lineage
@@ -43,7 +43,7 @@ class Evidence:
     stages: tuple[tuple[StageRecord, Hashes | None], ...] = ()
 
 
-E_co = TypeVar("E_co", bound=TaskEncoder, covariant=True)
+E_co = TypeVar("E_co", bound=TextEncoder, covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ def open_system(
 @overload
 def open_system(
     system: AnySystem, *, place: Placement, cache: Path, listener: Listener | None = None
-) -> OpenSystem[TaskEncoder]: ...
+) -> OpenSystem[TextEncoder]: ...
 def open_system(
     system: AnySystem, *, place: Placement, cache: Path, listener: Listener | None = None
 ) -> OpenSystem[Any]:

@@ -16,7 +16,7 @@ from harness.training.lineage import PlannedStage, plan_lineage
 from harness.training.stages import is_trained, latest_weights, stage_folder
 
 if TYPE_CHECKING:
-    from harness.suites.task import TaskEncoder
+    from harness.encoder.protocol import TextEncoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Floor:
 
     label: str
     base: Base
-    make: Callable[[Path], TaskEncoder]
+    make: Callable[[Path], TextEncoder]
 
     def record(self, cache: Path) -> System:
         """The system as the store keeps it; nothing of it lies in the `cache`."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError, near_names
-from harness.suites.task import Task, TaskEncoder, TaskInfo
+from harness.suites.task import Task, TaskInfo
 
 if TYPE_CHECKING:
     from harness.suites.mteb.loading import Choice
@@ -27,7 +28,7 @@ class Suite:
     name: str
     about: str
     tasks: tuple[str, ...]
-    baseline: tuple[str, Callable[[Path], TaskEncoder]] | None = None
+    baseline: tuple[str, Callable[[Path], TextEncoder]] | None = None
 
 
 def suites() -> dict[str, Suite]:
@@ -187,7 +188,7 @@ def data_path(name: str) -> str:
     return next(paths, name)
 
 
-def _bag_of_words(folder: Path) -> TaskEncoder:
+def _bag_of_words(folder: Path) -> TextEncoder:
     from harness.suites.mini.baseline import BagOfWords
 
     return BagOfWords(folder)

@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
-import numpy as np
-
+from harness.encoder.protocol import TextEncoder
 from harness.outcomes import TaskResult
-
-if TYPE_CHECKING:
-    from harness.encoder.language_model import LanguageModel
-
-
-class TaskEncoder(Protocol):
-    """What a task may ask of a system."""
-
-    def for_mteb(self) -> Any:
-        """The system as mteb's EncoderProtocol."""
-
-    def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
-        """(layers, N, D) float32 vectors of the words at character `spans` of `texts`.
-
-        Encoders of variants take more (harness.suites.words.reading.WordReader).
-        """
-
-    def language_model(self) -> LanguageModel:
-        """The causal language model inside; HarnessError where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,4 +30,4 @@ class Task(Protocol):
     @property
     def info(self) -> TaskInfo: ...
 
-    def run(self, encoder: TaskEncoder) -> list[TaskResult]: ...
+    def run(self, encoder: TextEncoder) -> list[TaskResult]: ...

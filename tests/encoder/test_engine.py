@@ -141,8 +141,8 @@ def test_a_text_of_100_000_tokens_and_an_empty_one(encoder: Encoder) -> None:
     found = encoder.encode([long, empty, "a dog"])
     np.testing.assert_allclose(found[0], encoder.encode(["dog " * 63], batch_size=1)[0], atol=1e-6)
     assert np.isfinite(found).all()
-    assert encoder.engine.take_cut() == "1 of 4 texts cut at 64 tokens"
-    assert encoder.engine.take_cut() == ""
+    assert encoder.truncation_note() == "1 of 4 texts cut at 64 tokens"
+    assert encoder.truncation_note() == ""
 
 
 def test_no_texts(encoder: Encoder) -> None:
@@ -162,14 +162,15 @@ def test_the_tasks_of_a_suite_share_embeddings(encoder: Encoder, monkeypatch: py
     del shapes[:]
     with encoder.computed_otherwise(batch_size=5, kernel="eager"):
         encoder.for_mteb().encode([{"text": TEXTS}])
-    encoder.for_mteb(batch_size=1).encode([{"text": TEXTS}])
+    with encoder.computed_otherwise(batch_size=1):
+        encoder.for_mteb().encode([{"text": TEXTS}])
     assert [shape[0] for shape in shapes] == [4, 1, 1, 1, 1]
 
 
 def test_a_shared_text_that_is_cut_counts_for_every_task(encoder: Encoder) -> None:
     for _ in range(2):
         encoder.for_mteb().encode([{"text": ["dog " * 70, "a dog"]}])
-        assert encoder.engine.take_cut() == "1 of 2 texts cut at 64 tokens"
+        assert encoder.truncation_note() == "1 of 2 texts cut at 64 tokens"
 
 
 def test_shared_embeddings_are_bounded_and_told_apart_by_instruction() -> None:

@@ -1,4 +1,4 @@
-"""The lower bound: a bag of words, with the same faces as an encoder.
+"""The lower bound: a bag of words, an encoder like any other (harness.encoder.protocol.TextEncoder).
 
 A text is the count of its tokens, a word is the count of its own tokens: no context, no training. Whatever a
 task gives to this, it gives for nothing.
@@ -6,18 +6,22 @@ task gives to this, it gives for nothing.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harness.encoder.for_mteb import ForMteb
 from harness.errors import HarnessError
 from harness.mini import checkpoint_folder
 
 
 class BagOfWords:
-    """Token counts of the mini base's tokenizer. Implements mteb's EncoderProtocol and the suite's WordEncoder."""
+    """Token counts of the mini base's tokenizer."""
+
+    max_tokens = sys.maxsize
 
     def __init__(self, tokenizer_folder: Path | None = None) -> None:
         from tokenizers import Tokenizer
@@ -26,22 +30,7 @@ class BagOfWords:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._size = self._tokenizer.get_vocab_size()
 
-    @property
-    def mteb_model_meta(self) -> Any:
-        """The name under which mteb files results."""
-        from mteb.models.model_meta import ModelMeta
-
-        return ModelMeta.create_empty({"name": "harness/bag-of-words", "revision": "1"})
-
-    def for_mteb(self) -> BagOfWords:
-        """Itself: it is what mteb takes."""
-        return self
-
-    def encode(self, inputs: Any, **_: Any) -> np.ndarray:
-        """(N, V) float32 token counts of mteb's batches of texts."""
-        return self.counts([text for batch in inputs for text in batch["text"]])
-
-    def counts(self, texts: Sequence[str]) -> np.ndarray:
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
         """(N, V) float32 token counts, BOS not counted."""
         counts_NV = np.zeros((len(texts), self._size), dtype=np.float32)
         for row, encoding in zip(
@@ -50,23 +39,23 @@ class BagOfWords:
             np.add.at(row, encoding.ids, 1.0)
         return counts_NV
 
-    def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has."""
+        return [len(each.ids) for each in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+    def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]], **_: Any) -> np.ndarray:
         """(1, N, V) float32: the mean of the one-hot vectors of each word's own tokens."""
-        counts_NV = self.counts([text[slice(*span)] for text, span in zip(texts, spans, strict=True)])
+        counts_NV = self.encode([text[slice(*span)] for text, span in zip(texts, spans, strict=True)])
         return (counts_NV / np.maximum(counts_NV.sum(axis=1, keepdims=True), 1.0))[None]
 
     def language_model(self) -> Any:
-        """There is none: it says so."""
+        """Raises HarnessError: there is none."""
         raise HarnessError("a bag of words is no language model, so it has no retention; leave it out")
 
-    def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
-        """Cosine of all pairs, (N, M) tensor."""
-        from sentence_transformers.util import cos_sim
+    def for_mteb(self) -> ForMteb:
+        """The counts as mteb takes them."""
+        return ForMteb(lambda texts, *_: self.encode(texts), name="harness/bag-of-words", revision="1")
 
-        return cos_sim(embeddings1, embeddings2)
-
-    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:
-        """Cosine of corresponding pairs, (N,) tensor."""
-        from sentence_transformers.util import pairwise_cos_sim
-
-        return pairwise_cos_sim(embeddings1, embeddings2)
+    def truncation_note(self) -> str:
+        """Nothing is ever cut."""
+        return ""

@@ -15,13 +15,14 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from harness.encoder.protocol import TextEncoder
 from harness.mini import grammar
 from harness.mini.frames import SLOT, neutral_frame
 from harness.mini.lexicon import Lexicon, load_lexicon
 from harness.outcomes import make_outcomes
 from harness.probes.linear import classify_out_of_fold
 from harness.suites.mini import Draw
-from harness.suites.mini.words import N_FOLDS, WordEncoder, WordTask, last_layer, span_of, word_spans
+from harness.suites.mini.words import N_FOLDS, WordTask, last_layer, span_of, word_spans
 
 FRAMES_PER_FOLD = {"animacy": 110, "domain": 32}
 POSITIONS = {"before": (-3, -2, -1), "after": (1, 2, 3)}
@@ -80,7 +81,7 @@ def _by_domain(lexicon: Lexicon) -> dict[str, list[str]]:
     }
 
 
-def read_context(side: str, items: Sequence[ContextItem], encoder: WordEncoder) -> pd.DataFrame:
+def read_context(side: str, items: Sequence[ContextItem], encoder: TextEncoder) -> pd.DataFrame:
     """Outcomes of the items at the three positions of one side, `before` or `after`; unit = target word."""
     positions = POSITIONS[side]
     texts = [item.text for item in items for _ in positions]

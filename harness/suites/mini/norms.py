@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from harness.encoder.protocol import TextEncoder
 from harness.mini import grammar
 from harness.mini.frames import SLOT, neutral_frame
 from harness.mini.lexicon import load_lexicon
 from harness.outcomes import make_outcomes
 from harness.probes.linear import regress_out_of_fold
 from harness.suites.mini import Draw
-from harness.suites.mini.words import WordEncoder, WordTask, last_layer, span_of, spread_over_folds
+from harness.suites.mini.words import WordTask, last_layer, span_of, spread_over_folds
 
 # How often a form stands bare, with a modifier before it, and with one after it.
 BARE, BEFORE, AFTER = 4, 3, 3
@@ -65,7 +66,7 @@ def write_norms(draw: Draw) -> list[NormItem]:
     return items
 
 
-def read_norms(items: Sequence[NormItem], encoder: WordEncoder) -> pd.DataFrame:
+def read_norms(items: Sequence[NormItem], encoder: TextEncoder) -> pd.DataFrame:
     """Outcomes of the items: the rating and its out-of-fold prediction, unit = concept."""
     vectors_ND, layer = last_layer(
         encoder, [item.text for item in items], [span_of(item.text, item.word) for item in items]

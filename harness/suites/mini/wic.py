@@ -16,12 +16,13 @@ from functools import cache, partial
 import numpy as np
 import pandas as pd
 
+from harness.encoder.protocol import TextEncoder
 from harness.mini import grammar
 from harness.mini.lexicon import Concept, Lexicon, load_lexicon
 from harness.outcomes import make_outcomes
 from harness.probes.threshold import threshold_out_of_fold
 from harness.suites.mini import Draw
-from harness.suites.mini.words import WordEncoder, WordTask, last_layer, span_of, spread_over_folds
+from harness.suites.mini.words import WordTask, last_layer, span_of, spread_over_folds
 
 TWOS_PER_HOMONYM = 20
 _TRIES = 12
@@ -114,7 +115,7 @@ def _context(templates: Sequence[str], lexicon: Lexicon, rng: random.Random) -> 
     )
 
 
-def read_wic(items: Sequence[WiCItem], encoder: WordEncoder) -> pd.DataFrame:
+def read_wic(items: Sequence[WiCItem], encoder: TextEncoder) -> pd.DataFrame:
     """Outcomes of the items: labels `same` and `different`, unit = homonym."""
     texts = [text for item in items for text in item.texts]
     spans = [span_of(text, item.homonym) for item in items for text in item.texts]

@@ -7,25 +7,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from harness.contamination.texts import text_hashes
+from harness.encoder.protocol import TextEncoder
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult, shown_texts
 from harness.suites.mini import Draw, task_entry, task_revision
 from harness.suites.task import TaskInfo
 
 N_FOLDS = 5
-
-
-class WordEncoder(Protocol):
-    """Anything that gives a vector for a word in its context."""
-
-    def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> np.ndarray:
-        """(layers, N, D) float32: for each text the mean over the tokens of the word at its character span."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +32,7 @@ class WordTask:
     name: str
     draw: Draw
     write: Callable[[Draw], Any]
-    read: Callable[[Any, WordEncoder], pd.DataFrame]
+    read: Callable[[Any, TextEncoder], pd.DataFrame]
 
     @property
     def task_type(self) -> str:
@@ -76,7 +70,7 @@ class WordTask:
         """How many examples there are; each may give several outcomes, one for every position read."""
         return len(self.items)
 
-    def run(self, encoder: WordEncoder) -> list[TaskResult]:
+    def run(self, encoder: TextEncoder) -> list[TaskResult]:
         """Read the words with `encoder`; one result, whose score is the metric over its outcomes."""
         began = time.monotonic()
         outcomes = self.read(self.items, encoder)
@@ -108,7 +102,7 @@ def span_of(text: str, word: str) -> tuple[int, int]:
     return span
 
 
-def last_layer(encoder: WordEncoder, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> tuple[np.ndarray, int]:
+def last_layer(encoder: TextEncoder, texts: Sequence[str], spans: Sequence[tuple[int, int]]) -> tuple[np.ndarray, int]:
     """The vectors of the last layer, (N, D), and that layer's number."""
     vectors = encoder.word_vectors(texts, spans)
     return vectors[-1], len(vectors) - 1

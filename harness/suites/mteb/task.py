@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contamination.texts import text_hashes
+from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError, near_names
 from harness.metrics import TOLERANCE, score_outcomes
 from harness.outcomes import TaskKey, TaskResult
@@ -27,7 +28,7 @@ from harness.suites.mteb.finite import Finite
 from harness.suites.mteb.kept import Visit
 from harness.suites.mteb.kinds import Kind, kind_of
 from harness.suites.mteb.loading import Choice, load
-from harness.suites.task import TaskEncoder, TaskInfo
+from harness.suites.task import TaskInfo
 
 BATCH_SIZE = 64
 
@@ -40,13 +41,13 @@ class MtebTask:
     kind: Kind
     info: TaskInfo
 
-    def run(self, encoder: TaskEncoder) -> list[TaskResult]:
+    def run(self, encoder: TextEncoder) -> list[TaskResult]:
         """Evaluate with mteb and return one result per split and subset, outcomes included."""
         if self.kind.draws:
             return [result for part in self.info.parts for result in self._evaluate([part], encoder)]
         return list(self._evaluate(self.info.parts, encoder))
 
-    def _evaluate(self, parts: Sequence[tuple[str, str]], encoder: TaskEncoder) -> Iterator[TaskResult]:
+    def _evaluate(self, parts: Sequence[tuple[str, str]], encoder: TextEncoder) -> Iterator[TaskResult]:
         import mteb
 
         started = time.monotonic()

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from harness.contamination.texts import text_hashes
 from harness.encoder.language_model import LanguageModel
 from harness.encoder.losses import TextLosses
+from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult, make_outcomes
 from harness.suites.retention import TASK_TYPE, RetentionEntry
 from harness.suites.retention.ngrams import ngram_counts
 from harness.suites.retention.text import RetentionText
-from harness.suites.task import TaskEncoder, TaskInfo
+from harness.suites.task import TaskInfo
 
 PROMPT_TOKENS = 16
 NEW_TOKENS = 64  # or as many as the model's limit leaves
@@ -46,7 +47,7 @@ class RetentionTask:
             about=self.entry.about,
         )
 
-    def run(self, encoder: TaskEncoder) -> list[TaskResult]:
+    def run(self, encoder: TextEncoder) -> list[TaskResult]:
         """Measure and return one result; its subset is the text's name."""
         started = time.monotonic()
         model = encoder.language_model()

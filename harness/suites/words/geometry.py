@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.encoder.protocol import TextEncoder
 from harness.suites.words import WordEntry
 from harness.suites.words.data.examples import Span, WordExample, blank_spans
 from harness.suites.words.labels import Part
-from harness.suites.words.reading import WordReader
 from harness.suites.words.results import SCORE, Answers
 
 PAIRS = 1000
@@ -35,7 +35,7 @@ class _Sample:
     of: NDArray[np.intp]
 
 
-def measure_geometry(entry: WordEntry, examples: Sequence[WordExample], encoder: WordReader) -> tuple[list[Part], str]:
+def measure_geometry(entry: WordEntry, examples: Sequence[WordExample], encoder: TextEncoder) -> tuple[list[Part], str]:
     """Mean cosines by layer; the first part, of random words as they are, is the task's result."""
     rng = np.random.default_rng(0)
     parts: list[Part] = []

@@ -21,6 +21,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.encoder.protocol import Take, TextEncoder
 from harness.probes.codelength import online_bits
 from harness.probes.control import control_labels
 from harness.probes.folds import group_folds, mixed_folds
@@ -28,7 +29,7 @@ from harness.probes.logistic import fit_logistic
 from harness.suites.words import WordEntry, all_positions
 from harness.suites.words.crossval import N_FOLDS, Labels, predict_labels
 from harness.suites.words.data.examples import WordExample
-from harness.suites.words.reading import Readable, Reading, Take, WordReader, read_set
+from harness.suites.words.reading import Readable, Reading, read_set
 from harness.suites.words.results import SCORE, Answers
 
 # Sets of fewer examples are split anew five times; with thousands the draw of the folds moves little.
@@ -83,7 +84,7 @@ class _Asked:
         made.add(**where, **gold)  # type: ignore[arg-type]
 
 
-def measure_labels(entry: WordEntry, examples: Sequence[WordExample], encoder: WordReader) -> tuple[list[Part], str]:
+def measure_labels(entry: WordEntry, examples: Sequence[WordExample], encoder: TextEncoder) -> tuple[list[Part], str]:
     """The score and its controls, and what could not be read. The vectors of pairs become the features of `entry`."""
     reading = read_set(encoder, examples, all_positions(entry.data))
     read: Read = partial(_read, entry, reading)

@@ -9,16 +9,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from harness.encoder.protocol import TextEncoder
 from harness.probes.threshold import best_threshold
 from harness.suites.words import WordEntry
 from harness.suites.words.data.examples import WordExample
 from harness.suites.words.data.pairs import LABELS
 from harness.suites.words.labels import Part, cosines
-from harness.suites.words.reading import WordReader, read_set
+from harness.suites.words.reading import read_set
 from harness.suites.words.results import SCORE, Answers
 
 
-def measure_official(entry: WordEntry, examples: Sequence[WordExample], encoder: WordReader) -> tuple[list[Part], str]:
+def measure_official(entry: WordEntry, examples: Sequence[WordExample], encoder: TextEncoder) -> tuple[list[Part], str]:
     """The score and what stands beside it, and what could not be read. Answers are of the test set alone."""
     found = read_set(encoder, examples, entry.positions).at(entry.positions)
     cosine_LN = cosines(found.vectors[:, 0], found.vectors[:, 1])

@@ -17,23 +17,23 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.contamination.texts import text_hashes
+from harness.encoder.protocol import TextEncoder
 from harness.outcomes import TaskResult
 from harness.probes.logistic import fit_logistic
 from harness.probes.mlp import MlpRecipe, fit_mlps
 from harness.probes.ridge import fit_ridge
-from harness.suites.task import TaskEncoder, TaskInfo
+from harness.suites.task import TaskInfo
 from harness.suites.words import PAPER_TYPE, PaperEntry, paper_revision
 from harness.suites.words.data.examples import WordExample
 from harness.suites.words.data.folder import WordData
 from harness.suites.words.data.parse import parse
 from harness.suites.words.labels import pair_features
-from harness.suites.words.reading import WordReader, read_set
+from harness.suites.words.reading import read_set
 from harness.suites.words.results import Answers, result
 
 SEED = 42
@@ -54,11 +54,11 @@ class PaperTask:
         """The task as a run plans it."""
         return paper_task_info(self.entry)
 
-    def run(self, encoder: TaskEncoder) -> list[TaskResult]:
+    def run(self, encoder: TextEncoder) -> list[TaskResult]:
         """Fit both probes on the training part and answer for the test part."""
         began = time.monotonic()
         words = parse(self.data, self.entry.data)
-        reading = read_set(cast(WordReader, encoder), words.examples, self.entry.positions)
+        reading = read_set(encoder, words.examples, self.entry.positions)
         found = reading.at(self.entry.positions)
         vectors = found.vectors[-1:]
         if self.entry.features:

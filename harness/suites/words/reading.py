@@ -8,32 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.encoder.protocol import TAKES, Take, TextEncoder
 from harness.errors import HarnessError
 from harness.suites.words.data.examples import Span, WordExample, blank_spans
 
-Take = Literal["mean", "first", "last"]
-TAKES: tuple[Take, ...] = ("mean", "first", "last")
 SHARED_BYTES = 4 * 2**30  # vectors of a data set that are kept for the next task
-
-
-class WordReader(Protocol):
-    """An encoder that gives vectors of words, NaN for a word behind its last token if asked to keep such words."""
-
-    def word_vectors(
-        self,
-        texts: Sequence[str],
-        spans: Sequence[Span],
-        *,
-        take: Take | Sequence[Take] = "mean",
-        keep_cut: bool = False,
-    ) -> np.ndarray:
-        """(L, N, D) float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +40,7 @@ class Readable:
 class Reading:
     """The words of one data set as one encoder gives them; read when first asked for."""
 
-    def __init__(self, encoder: WordReader, examples: Sequence[WordExample], positions: Sequence[int]) -> None:
+    def __init__(self, encoder: TextEncoder, examples: Sequence[WordExample], positions: Sequence[int]) -> None:
         self._encoder, self._examples, self._positions = encoder, examples, tuple(positions)
         probe = encoder.word_vectors([examples[0].texts[0][slice(*examples[0].spans[0])]], [(0, 1)])
         words = len(examples) * len(positions) * len(examples[0].texts)
@@ -113,10 +97,10 @@ class Reading:
 
 
 # The last data set of each encoder: the tasks on one set follow each other.
-_latest: WeakKeyDictionary[WordReader, tuple[Sequence[WordExample], Reading]] = WeakKeyDictionary()
+_latest: WeakKeyDictionary[TextEncoder, tuple[Sequence[WordExample], Reading]] = WeakKeyDictionary()
 
 
-def read_set(encoder: WordReader, examples: Sequence[WordExample], positions: Sequence[int]) -> Reading:
+def read_set(encoder: TextEncoder, examples: Sequence[WordExample], positions: Sequence[int]) -> Reading:
     """The reading of `examples` at all `positions` that tasks on them ask for; the same one if it was the last."""
     known = _latest.get(encoder)
     if known is None or known[0] is not examples:

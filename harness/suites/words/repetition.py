@@ -9,11 +9,11 @@ the share of tokens. The result is the pull less what is explained: above 0 atte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
 from harness.suites.words import WordEntry
 from harness.suites.words.data.examples import WordExample
@@ -24,22 +24,8 @@ TIMES = (0, 1, 2, 4, 8)
 TEXTS = 200
 
 
-class TextReader(Protocol):
-    """An encoder of texts that knows how many tokens of a text it pools."""
-
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """(N, D)."""
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """How many tokens each text has, special ones not counted, and not cut off."""
-
-    @property
-    def max_tokens(self) -> int:
-        """How many tokens are read of a text."""
-
-
 def measure_repetition(
-    entry: WordEntry, examples: Sequence[WordExample], encoder: TextReader
+    entry: WordEntry, examples: Sequence[WordExample], encoder: TextEncoder
 ) -> tuple[list[Part], str]:
     """The unexplained pull for each side and number of repetitions; the first part is the mean over all k above 0.
 

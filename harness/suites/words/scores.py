@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.encoder.protocol import Take, TextEncoder
 from harness.probes.folds import group_folds
 from harness.suites.words import WordEntry
 from harness.suites.words.crossval import N_FOLDS, predict_scores
 from harness.suites.words.data.examples import WordExample
 from harness.suites.words.labels import REPEATS, Part, cosines
-from harness.suites.words.reading import Reading, Take, WordReader, read_set
+from harness.suites.words.reading import Reading, read_set
 from harness.suites.words.results import SCORE, Answers
 
 _CONDITIONS: tuple[tuple[str, Take, bool], ...] = (
@@ -28,7 +29,7 @@ _CONDITIONS: tuple[tuple[str, Take, bool], ...] = (
 )
 
 
-def measure_norms(entry: WordEntry, examples: Sequence[WordExample], encoder: WordReader) -> tuple[list[Part], str]:
+def measure_norms(entry: WordEntry, examples: Sequence[WordExample], encoder: TextEncoder) -> tuple[list[Part], str]:
     """The score and its controls, and what could not be read."""
     reading = read_set(encoder, examples, entry.positions)
     return list(_norms(reading)), reading.at(entry.positions).note
@@ -89,7 +90,7 @@ def random_scores(targets_TN: NDArray[np.float64], words: Sequence[str], *, seed
 
 
 def measure_similarity(
-    entry: WordEntry, examples: Sequence[WordExample], encoder: WordReader
+    entry: WordEntry, examples: Sequence[WordExample], encoder: TextEncoder
 ) -> tuple[list[Part], str]:
     """Cosine of the two words' vectors, each word a text of its own; beside it every layer, first and last token."""
     reading = read_set(encoder, examples, entry.positions)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 from harness.contamination.texts import text_hashes
+from harness.encoder.protocol import TextEncoder
 from harness.metrics import get_metric
 from harness.outcomes import TaskResult, shown_texts
-from harness.suites.task import TaskEncoder, TaskInfo
+from harness.suites.task import TaskInfo
 from harness.suites.words import Kind, WordEntry, task_revision
 from harness.suites.words.data.examples import WordExample
 from harness.suites.words.data.folder import WordData
@@ -22,7 +22,7 @@ from harness.suites.words.repetition import measure_repetition
 from harness.suites.words.results import BESIDE, SCORE, SPLIT, result
 from harness.suites.words.scores import measure_norms, measure_similarity
 
-_MEASURE: dict[Kind, Callable[[WordEntry, Sequence[WordExample], Any], tuple[list[Part], str]]] = {
+_MEASURE: dict[Kind, Callable[[WordEntry, Sequence[WordExample], TextEncoder], tuple[list[Part], str]]] = {
     "context": measure_labels,
     "aspect": measure_labels,
     "wic": measure_labels,
@@ -45,12 +45,12 @@ class WordTask:
         """The task as a run plans it."""
         return word_task_info(self.entry)
 
-    def run(self, encoder: TaskEncoder) -> list[TaskResult]:
+    def run(self, encoder: TextEncoder) -> list[TaskResult]:
         """Measure; the score first, its controls after it. The score's note says what was odd or left out."""
         began = time.monotonic()
         words = parse(self.data, self.entry.data)
         measure = measure_official if self.entry.features == "official" else _MEASURE[self.entry.kind]
-        parts, lost = measure(self.entry, words.examples, cast(Any, encoder))
+        parts, lost = measure(self.entry, words.examples, encoder)
         key = {"task": self.entry.name, "split": SPLIT, "revision": task_revision(self.entry)}
         # A control may be undefined where the score is not: first tokens that are all the same have one cosine.
         left_out = [

@@ -1,0 +1,54 @@
+"""What a task may ask of a system. Encoders of variants, reference models and the bag of words give it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from harness.encoder.language_model import LanguageModel
+
+Take = Literal["mean", "first", "last"]
+TAKES: tuple[Take, ...] = ("mean", "first", "last")
+
+
+class TextEncoder(Protocol):
+    """A system that is open and ready to be measured."""
+
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens of a text are read, special tokens included."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has before anything is cut off, special tokens not included."""
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeddings of `texts`, (N, D) float32, in their order. Raises HarnessError for one that is not finite."""
+
+    def word_vectors(
+        self,
+        texts: Sequence[str],
+        spans: Sequence[tuple[int, int]],
+        *,
+        take: Take | Sequence[Take] = "mean",
+        keep_cut: bool = False,
+    ) -> np.ndarray:
+        """Vectors of the words at character `spans` (start, end), one a text: (layers, N, D) float32.
+
+        Layer 0 is the embedding. A token belongs to a word if the two share a character. `take`, for all words or one a
+        word, says what is taken of a word's tokens: the mean, the first or the last. Words are read in their text
+        alone, without the recipe's prefix or suffix.
+        Raises HarnessError for a state that is not finite, and for a span that covers no token: it lies outside its
+        text, is empty, or is cut off at `max_tokens`. With `keep_cut` a word that is cut off gets NaN instead.
+        """
+
+    def language_model(self) -> LanguageModel:
+        """The causal language model inside. Raises HarnessError where there is none."""
+
+    def for_mteb(self) -> Any:
+        """The system as mteb's EncoderProtocol."""
+
+    def truncation_note(self) -> str:
+        """How many of the distinct texts asked for since the last call were cut; "" if none was."""
