@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.metrics import Aligned, Found, Metric, interval_words
+from harness.metrics import Aligned, Asked, Found, Metric, interval_words
 from harness.stats import Contrast, Contributions, make_contrast
 
 Columns = Mapping[int | None, int]  # seed -> column of a table
@@ -36,6 +36,6 @@ def estimate_task(
     k = data.answer_nk.shape[1]
     contrasts = [claimed(make_contrast(columns, columns=k)) for columns in entries]
     contrasts += [claimed(make_contrast(first, second, columns=k)) for first, second in pairs]
-    found = metric.estimate(data, contrasts, table=table, rng=rng, resamples=resamples)
+    found = metric.estimate(Asked(data=data, contrasts=contrasts, table=table, rng=rng, resamples=resamples))
     scores = [replace(each, p=None, method=interval_words(each.interval)) for each in found[: len(entries)]]
     return scores, found[len(entries) :]

@@ -17,7 +17,7 @@ from harness.compare.contrasts import Contrasts
 from harness.compare.estimates import claimed
 from harness.compare.one_task import Name, NamePair, Panel
 from harness.compare.results import Family, TaskComparison, TaskName, Verdict, task_name
-from harness.metrics import get_metric
+from harness.metrics import Metric, get_metric
 from harness.outcomes import TaskKey
 from harness.stats import (
     Contrast,
@@ -26,7 +26,7 @@ from harness.stats import (
     JointTask,
     benjamini_hochberg,
     crossed_effect,
-    decide,
+    equivalence_test,
     holm,
     joint_statistics,
     make_contrast,
@@ -51,6 +51,20 @@ class Decision:
     def tie(self) -> bool:
         """Whether the difference lies within what two identical runs differ by."""
         return self.floor is not None and abs(self.estimate.value) <= self.floor
+
+    def equivalent(self, alpha: float) -> bool:
+        """Whether the difference is shown to lie within the margin."""
+        return self.p_equivalent is not None and self.p_equivalent <= alpha
+
+    def verdict(self, difference: float, p: float | None, *, metric: Metric, alpha: float) -> Verdict:
+        """Return what may be said of `difference` (first minus second) with its adjusted `p`: the one rule.
+
+        A difference that is shown is better or worse by the metric's direction, unless it lies within the noise floor.
+        Otherwise it is equivalent if it is shown to lie within the margin, and undecided if not.
+        """
+        if established(difference, p, alpha=alpha) and not self.tie:
+            return "better" if metric.improves(difference) else "worse"
+        return "equivalent" if self.equivalent(alpha) else "undecided"
 
     def reversed(self) -> Decision:
         """Return the same decision about second minus first."""
@@ -127,7 +141,10 @@ def decide_families(
                 # the family of all pairs is everything: a copy of it would be as large as all else together
                 null = joint.null if len(members) == len(tested) else joint.null[:, members]
                 adjusted = max_t(joint.observed[members], null)
-                place |= _decided(family, [tested[i] for i in members], adjusted, contrasts, floors)
+                chosen = [tested[i] for i in members]
+                keys, estimates = [h.panel.key for h in chosen], [h.estimate for h in chosen]
+                decided = _decide(family, keys, estimates, adjusted, contrasts=contrasts, floors=floors)
+                place |= {(h.pair, task_name(h.panel.key)): d for h, d in zip(chosen, decided, strict=True)}
     return Decisions(declared=found[0], pairs=found[1])
 
 
@@ -159,29 +176,38 @@ def _spread(panel: Panel, numbers: Mapping[tuple[Name, int | None], int]) -> Con
     return replace(table, value_kd=value, part_ukd=part)
 
 
-def _decided(
+def _decide(
     family: Family,
-    tested: Sequence[_Hypothesis],
+    keys: Sequence[TaskKey],
+    estimates: Sequence[Estimate],
     adjusted: Sequence[float | None],
+    *,
     contrasts: Contrasts,
     floors: Mapping[TaskKey, float],
-) -> dict[tuple[NamePair, TaskName], Decision]:
-    margins = [contrasts.equivalence_margin(h.panel.key.metric) for h in tested]
-    estimates = [h.estimate for h in tested]
-    verdicts = decide(estimates, adjusted, alpha=contrasts.alpha, margins=margins)
+) -> list[Decision]:
+    """Return what a family says of each estimate, whose adjusted p values are given.
+
+    Equivalence is adjusted by Holm in a family of its own: no true difference can make both kinds of error.
+    """
+    margins = [contrasts.equivalence_margin(key.metric) for key in keys]
+    within = holm(
+        [None if m is None else equivalence_test(e, margin=m).p for e, m in zip(estimates, margins, strict=True)]
+    )
     checks = holm([estimate.p for estimate in estimates])
-    return {
-        (h.pair, task_name(h.panel.key)): Decision(
+    return [
+        Decision(
             family=family,
-            estimate=h.estimate,
+            estimate=estimate,
             p_adjusted=p,
             p_holm=check,
-            p_equivalent=verdict.p_equivalent,
-            margin=verdict.margin,
-            floor=floors.get(h.panel.key),
+            p_equivalent=p_equivalent,
+            margin=margin,
+            floor=floors.get(key),
         )
-        for h, p, check, verdict in zip(tested, adjusted, checks, verdicts, strict=True)
-    }
+        for key, estimate, p, check, p_equivalent, margin in zip(
+            keys, estimates, adjusted, checks, within, margins, strict=True
+        )
+    ]
 
 
 def explore(
@@ -192,34 +218,20 @@ def explore(
     for question in (False, True):
         members = [i for i, t in enumerate(tasks) if t.is_retention == question and t.estimate is not None]
         estimates = [e for i in members if (e := tasks[i].estimate) is not None]
-        adjusted, checks = (adjust([e.p for e in estimates]) for adjust in (benjamini_hochberg, holm))
-        margins = [contrasts.equivalence_margin(tasks[i].key.metric) for i in members]
-        verdicts = decide(estimates, adjusted, alpha=contrasts.alpha, margins=margins)
-        for i, estimate, p, check, verdict in zip(members, estimates, adjusted, checks, verdicts, strict=True):
-            decision = Decision(
-                family="exploratory",
-                estimate=estimate,
-                p_adjusted=p,
-                p_holm=check,
-                p_equivalent=verdict.p_equivalent,
-                margin=verdict.margin,
-                floor=floors.get(tasks[i].key),
-            )
+        keys = [tasks[i].key for i in members]
+        adjusted = benjamini_hochberg([e.p for e in estimates])
+        decisions = _decide("exploratory", keys, estimates, adjusted, contrasts=contrasts, floors=floors)
+        for i, decision in zip(members, decisions, strict=True):
             done[i] = judge(tasks[i], decision, alpha=contrasts.alpha)
     return done
 
 
 def judge(task: TaskComparison, decision: Decision, *, alpha: float) -> TaskComparison:
-    """Return `task` with its verdict: the adjusted p decides, unless the difference lies within the noise floor."""
+    """Return `task` with its verdict (`Decision.verdict`) and with all that the verdict rests on."""
     p = decision.p_adjusted
     if p is not None and task.p is not None:
         p = max(p, task.p)  # the family's statistic is another one; no adjusted p is below the test's own
-    same = decision.p_equivalent is not None and decision.p_equivalent <= alpha
-    apart = p is not None and p <= alpha and task.difference != 0
-    tie = apart and decision.tie
-    verdict: Verdict = "equivalent" if same else "undecided"
-    if apart and not tie:
-        verdict = "better" if get_metric(task.key.metric).improves(task.difference) else "worse"
+    verdict = decision.verdict(task.difference, p, metric=get_metric(task.key.metric), alpha=alpha)
     return replace(
         task,
         family=decision.family,
@@ -228,7 +240,12 @@ def judge(task: TaskComparison, decision: Decision, *, alpha: float) -> TaskComp
         p_equivalent=decision.p_equivalent,
         margin=decision.margin,
         floor=decision.floor,
-        negligible=same and apart and not tie,
-        tie=tie,
+        negligible=decision.equivalent(alpha) and verdict in ("better", "worse"),
+        tie=decision.tie and established(task.difference, p, alpha=alpha),
         verdict=verdict,
     )
+
+
+def established(difference: float, p: float | None, *, alpha: float) -> bool:
+    """Whether a difference of any size is shown: its adjusted p is at most `alpha`."""
+    return p is not None and p <= alpha and difference != 0

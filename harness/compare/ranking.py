@@ -21,7 +21,7 @@ from harness.compare.one_task import Name, Panel
 from harness.compare.overall import standing
 from harness.compare.results import TaskName, task_name
 from harness.errors import HarnessError, near_names
-from harness.metrics import get_metric
+from harness.metrics import Metric, get_metric
 from harness.stats import (
     JointTask,
     RankSet,
@@ -164,11 +164,11 @@ def make_ranks(
     for task, panel in panels.items():
         metric = get_metric(panel.key.metric)
 
-        def beats(a: Name, b: Name, task: TaskName = task, better: Callable[[float], bool] = metric.improves) -> bool:
-            decision = decisions.among_all((a, b), task) if decisions else None
-            if decision is None or decision.p_adjusted is None or decision.p_adjusted > alpha or decision.tie:
+        def beats(a: Name, b: Name, task: TaskName = task, metric: Metric = metric) -> bool:
+            found = decisions.among_all((a, b), task) if decisions else None
+            if found is None:
                 return False
-            return better(decision.estimate.value)
+            return found.verdict(found.estimate.value, found.p_adjusted, metric=metric, alpha=alpha) == "better"
 
         values = {name: score[name, task] for name in ranked}
         places = _places(values, beats, lower=metric.better == "lower")

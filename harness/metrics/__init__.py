@@ -14,7 +14,7 @@ import pandas as pd
 
 from harness.errors import HarnessError, near_names
 from harness.metrics.answers import Aligned, AnswerKind
-from harness.metrics.metric import Found, Metric, interval_words
+from harness.metrics.metric import Asked, Found, Metric, interval_words
 
 TOLERANCE = 1e-6
 _FAMILIES = (
@@ -36,6 +36,7 @@ __all__ = [
     "TOLERANCE",
     "Aligned",
     "AnswerKind",
+    "Asked",
     "Found",
     "Metric",
     "get_metric",

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from harness.metrics.answers import Aligned
-from harness.metrics.metric import Found, Metric, tested
+from harness.metrics.metric import Asked, Found, Metric, tested
 
 if TYPE_CHECKING:
-    from harness.stats import Contrast, Contributions, McNemar
+    from harness.stats import Contributions, McNemar
 
 
 def _of(rows: pd.DataFrame) -> float:
@@ -30,19 +29,13 @@ def _split(data: Aligned) -> Contributions:
     return mean_contributions(data.correct_nk, units=data.unit, weights=data.weight, draws=draws)
 
 
-def estimate_mean(
-    data: Aligned,
-    contrasts: Sequence[Contrast],
-    *,
-    table: Contributions | None,
-    rng: np.random.Generator,
-    resamples: int,
-) -> list[Found]:
-    """Estimate and test differences of means (harness.metrics.metric.Estimator)."""
+def estimate_mean(asked: Asked) -> list[Found]:
+    """Estimate and test differences of means by sign flips."""
     from harness.stats import mean_effects
 
-    assert table is not None, "a mean that is tested is split over units"
-    return [tested(each) for each in mean_effects(table, contrasts, rng=rng, resamples=resamples)]
+    assert asked.table is not None, "a mean that is tested is split over units"
+    found = mean_effects(asked.table, asked.contrasts, rng=asked.rng, resamples=asked.resamples)
+    return [tested(each) for each in found]
 
 
 def _mcnemar(data: Aligned, first: Sequence[int], second: Sequence[int]) -> McNemar | None:

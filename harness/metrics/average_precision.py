@@ -6,17 +6,15 @@ Manning, Raghavan and Schuetze 2008, Introduction to Information Retrieval, sect
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from harness.metrics.answers import Aligned
-from harness.metrics.metric import Found, Metric, scores_of, tested
+from harness.metrics.metric import Asked, Found, Metric, scores_of, tested
 
 if TYPE_CHECKING:
-    from harness.stats import Contrast, Contributions
+    from harness.stats import Contributions
 
 
 def _of(rows: pd.DataFrame) -> float:
@@ -34,17 +32,10 @@ def _split(data: Aligned) -> Contributions:
     )
 
 
-def _estimate(
-    data: Aligned,
-    contrasts: Sequence[Contrast],
-    *,
-    table: Contributions | None,
-    rng: np.random.Generator,
-    resamples: int,
-) -> list[Found]:
+def _estimate(asked: Asked) -> list[Found]:
     from harness.stats import smooth_effects
 
-    return [tested(each) for each in smooth_effects(table or _split(data), contrasts)]
+    return [tested(each) for each in smooth_effects(asked.table or _split(asked.data), asked.contrasts)]
 
 
 METRICS = (Metric(name="average_precision", answers="score", of=_of, split=_split, estimate=_estimate),)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -12,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.metrics.answers import Aligned
-from harness.metrics.metric import Found, Metric, scores_of, tested
+from harness.metrics.metric import Asked, Found, Metric, scores_of, tested
 
 if TYPE_CHECKING:
-    from harness.stats import Contrast, Contributions
+    from harness.stats import Contributions
 
 _Kind = Literal["spearman", "pearson"]
 
@@ -43,20 +42,13 @@ def _split(data: Aligned, *, kind: _Kind) -> Contributions:
     return correlation_contributions(data.gold, data.answer_nk, kind=kind, units=data.unit, blocks=data.trial)
 
 
-def _estimate(
-    data: Aligned,
-    contrasts: Sequence[Contrast],
-    *,
-    table: Contributions | None,
-    rng: np.random.Generator,
-    resamples: int,
-    kind: _Kind,
-) -> list[Found]:
+def _estimate(asked: Asked, *, kind: _Kind) -> list[Found]:
     from harness.stats import correlation_effects
 
+    data = asked.data
     found = correlation_effects(
-        data.gold, data.answer_nk, contrasts, kind=kind, rng=rng, units=data.unit, blocks=data.trial,
-        resamples=resamples,
+        data.gold, data.answer_nk, asked.contrasts, kind=kind, rng=asked.rng, units=data.unit, blocks=data.trial,
+        resamples=asked.resamples,
     )  # fmt: skip
     return [tested(each) for each in found]
 

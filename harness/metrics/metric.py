@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -31,32 +31,34 @@ class Found:
     estimate: Estimate | None = None
 
 
-class Estimator(Protocol):
-    """Estimates each of `contrasts` of the columns of `data`, all on the same resamples."""
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is to be estimated: contrasts of the columns of `data`; `table` is what `Metric.split` made of `data`."""
 
-    def __call__(
-        self,
-        data: Aligned,
-        contrasts: Sequence[Contrast],
-        *,
-        table: Contributions | None,
-        rng: np.random.Generator,
-        resamples: int,
-    ) -> list[Found]:
-        """Return what was found, in order; `table` is what `Metric.split` made of `data`."""
-        ...
+    data: Aligned
+    contrasts: Sequence[Contrast]
+    table: Contributions | None
+    rng: np.random.Generator
+    resamples: int
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """The weight of each column in each contrast (contrasts, k)."""
+        k = self.data.answer_nk.shape[1]
+        return np.array([contrast.weight_k for contrast in self.contrasts]).reshape(len(self.contrasts), k)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """A way to make one number of a trial's outcomes, and all that follows from it.
 
-    `of` makes the score of one trial. `answers` says what is compared: labels, clusters or scores. `split` says what
-    each unit of examples adds to a score; without it nothing is tested: a difference is described, and never called
-    better or worse. Nor can it be where neither direction is `better`. `change` estimates first minus second (columns
-    0 and 1) for the regression gate, where a comparison has no standard error and the gate has; `mcnemar` is the exact
-    check of right and wrong between columns. `redraw` gives the values (n, k), and the gold scores where they are
-    needed, that a calibration on measured outcomes draws from again (harness.calibration).
+    `of` makes the score of one trial. `answers` says what an answer is: a label, a cluster or a score. `estimate`
+    estimates contrasts of systems, all on the same resamples. `split` says what each unit of examples adds to a score;
+    without it nothing is tested: a difference is described, and never called better or worse. The same holds where
+    neither direction is `better`. `change` estimates first minus second (columns 0 and 1) for the regression gate; a
+    metric has it where the gate has a standard error and a comparison has none. `mcnemar` is the exact check of right
+    and wrong between columns. `redraw` gives the values (n, k), and the gold scores where they are needed, that a
+    calibration on measured outcomes draws from again (harness.calibration).
 
     `scale` turns a stored score into the `unit` that people read; `least_span` is the smallest width, in that unit,
     that a chart's axis has. `adjective` goes before the tasks of this metric where tasks are counted. A score is
@@ -66,7 +68,7 @@ class Metric:
     name: str
     answers: AnswerKind
     of: Callable[[pd.DataFrame], float]
-    estimate: Estimator
+    estimate: Callable[[Asked], list[Found]]
     split: Callable[[Aligned], Contributions] | None = None
     change: Callable[[Aligned], Found] | None = None
     mcnemar: Callable[[Aligned, Sequence[int], Sequence[int]], McNemar | None] | None = None
@@ -108,7 +110,8 @@ class Metric:
         if self.change is not None:
             return self.change(data)
         pair = [make_contrast({0: 0}, {0: 1}, columns=2)]
-        (found,) = self.estimate(data, pair, table=self.contributions(data), rng=rng, resamples=resamples)
+        table = self.contributions(data)
+        (found,) = self.estimate(Asked(data=data, contrasts=pair, table=table, rng=rng, resamples=resamples))
         return found
 
     def write(self, score: float, *, more_digits: int = 0) -> str:
@@ -153,11 +156,6 @@ def tested(estimate: Estimate) -> Found:
 def interval_words(interval: Interval | None) -> str:
     """Name an interval by how it was made."""
     return f"{interval.method} interval" if interval else "no interval"
-
-
-def weights_of(contrasts: Sequence[Contrast], data: Aligned) -> NDArray[np.float64]:
-    """Return the weight of each column of `data` in each contrast (contrasts, k)."""
-    return np.array([contrast.weight_k for contrast in contrasts]).reshape(len(contrasts), data.answer_nk.shape[1])
 
 
 def scores_of(rows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -6,42 +6,30 @@ These are the same losses as bits per byte, over tokens in place of bytes: testi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from harness.metrics.answers import Aligned
-from harness.metrics.metric import Found, Metric, weights_of
+from harness.metrics.metric import Asked, Found, Metric
 from harness.metrics.ratio import rates, ratio
-
-if TYPE_CHECKING:
-    from harness.stats import Contrast, Contributions
 
 
 def _of(rows: pd.DataFrame) -> float:
     return math.exp(min(ratio(rows), 700.0))  # e^700 is the last that a float holds
 
 
-def _describe(
-    data: Aligned,
-    contrasts: Sequence[Contrast],
-    *,
-    table: Contributions | None,
-    rng: np.random.Generator,
-    resamples: int,
-) -> list[Found]:
+def _describe(asked: Asked) -> list[Found]:
     """Scores have intervals, made on the log scale; differences have none."""
     from harness.stats import mean_estimates
 
-    rate_nk, weight = rates(data)
-    weights = weights_of(contrasts, data)
+    rate_nk, weight = rates(asked.data)
+    weights = asked.weights
     values = np.exp(np.average(rate_nk, axis=0, weights=weight))
     found = [Found(value=float(values @ contrast)) for contrast in weights]
     scores = np.flatnonzero(weights.sum(axis=1) > 0.5)  # the weights of a difference sum to 0
-    logs = mean_estimates(rate_nk @ weights[scores].T, units=data.unit, weights=weight, rng=rng, resamples=resamples)
+    columns = rate_nk @ weights[scores].T
+    logs = mean_estimates(columns, units=asked.data.unit, weights=weight, rng=asked.rng, resamples=asked.resamples)
     for place, estimate in zip(scores, logs, strict=True):
         if (ends := estimate.interval) is not None:
             low, high = float(np.exp(ends.low)), float(np.exp(ends.high))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 
 from harness.metrics.accuracy import estimate_mean
 from harness.metrics.answers import Aligned
-from harness.metrics.metric import Found, Metric, interval_words, scores_of, weights_of
+from harness.metrics.metric import Asked, Found, Metric, interval_words, scores_of
 
 if TYPE_CHECKING:
-    from harness.stats import Contrast, Contributions
+    from harness.stats import Contributions
 
 
 def ratio(rows: pd.DataFrame) -> float:
@@ -42,20 +41,13 @@ def _split(data: Aligned) -> Contributions:
     return mean_contributions(rate_nk, units=data.unit, weights=weight)
 
 
-def _describe(
-    data: Aligned,
-    contrasts: Sequence[Contrast],
-    *,
-    table: Contributions | None,
-    rng: np.random.Generator,
-    resamples: int,
-) -> list[Found]:
+def _describe(asked: Asked) -> list[Found]:
     """Each contrast with its interval, and no test."""
     from harness.stats import mean_estimates
 
-    rate_nk, weight = rates(data)
-    columns = rate_nk @ weights_of(contrasts, data).T
-    found = mean_estimates(columns, units=data.unit, weights=weight, rng=rng, resamples=resamples)
+    rate_nk, weight = rates(asked.data)
+    columns = rate_nk @ asked.weights.T
+    found = mean_estimates(columns, units=asked.data.unit, weights=weight, rng=asked.rng, resamples=asked.resamples)
     return [Found(value=e.value, interval=e.interval, method=interval_words(e.interval)) for e in found]
 
 

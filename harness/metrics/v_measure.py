@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from harness.metrics.answers import Aligned
-from harness.metrics.metric import Found, Metric, interval_words, weights_of
-
-if TYPE_CHECKING:
-    from harness.stats import Contrast, Contributions
+from harness.metrics.metric import Asked, Found, Metric, interval_words
 
 _ROUNDING = 1e-9
 
@@ -36,20 +30,13 @@ def _draws(data: Aligned) -> NDArray[np.float64]:
     )
 
 
-def _estimate(
-    data: Aligned,
-    contrasts: Sequence[Contrast],
-    *,
-    table: Contributions | None,
-    rng: np.random.Generator,
-    resamples: int,
-) -> list[Found]:
+def _estimate(asked: Asked) -> list[Found]:
     """Describe each contrast by its mean and its range over draws."""
     from harness.stats import draw_spread
 
-    draws = _draws(data)
-    spreads = [draw_spread(draws @ weight) for weight in weights_of(contrasts, data)]
-    text = f"descriptive: range over {data.n_trials} overlapping draws, no test"
+    draws = _draws(asked.data)
+    spreads = [draw_spread(draws @ weight) for weight in asked.weights]
+    text = f"descriptive: range over {asked.data.n_trials} overlapping draws, no test"
     return [Found(value=spread.value, spread=spread, method=text) for spread in spreads]
 
 

@@ -5,7 +5,7 @@ resampled, flipped and counted for the degrees of freedom. What cannot be estima
 
 The way through: answers ─▶ `mean_contributions` / `correlation_contributions` (what each unit adds) and
 `make_contrast` (which columns, which seeds) ─▶ `mean_effects`, `correlation_effects` (one task) ─▶
-`joint_statistics`, `max_t` (a family) ─▶ `decide` (verdicts) ─▶ `rank_sets`, `compact_letters`. Over tasks:
+`joint_statistics`, `max_t` (a family) ─▶ `rank_sets`, `compact_letters`. Over tasks:
 `across_tasks`, `replicability`. Does it hold: `harness.calibration`.
 """
 
@@ -29,11 +29,10 @@ from harness.stats.joint import JointStatistics, JointTask, joint_statistics
 from harness.stats.letters import compact_letters
 from harness.stats.maxt import max_t
 from harness.stats.mcnemar import McNemar, mcnemar_test
-from harness.stats.means import mean_estimates, weighted_mean
+from harness.stats.means import mean_estimates
 from harness.stats.power import examples_needed, minimum_detectable_effect, power_of, seeds_needed
 from harness.stats.ranks import RankSet, rank_sets
-from harness.stats.signflip import SignFlip, sign_flip_test
-from harness.stats.verdicts import Verdict, decide
+from harness.stats.signflip import SignFlip, sign_flip_tests
 from harness.stats.welch import Welch, welch_test
 
 __all__ = [
@@ -54,7 +53,6 @@ __all__ = [
     "RankSet",
     "Replicability",
     "SignFlip",
-    "Verdict",
     "Welch",
     "across_tasks",
     "benjamini_hochberg",
@@ -62,7 +60,6 @@ __all__ = [
     "correlation_contributions",
     "correlation_effects",
     "crossed_effect",
-    "decide",
     "draw_spread",
     "equivalence_test",
     "examples_needed",
@@ -84,9 +81,8 @@ __all__ = [
     "replicability",
     "resample_correlations",
     "seeds_needed",
-    "sign_flip_test",
+    "sign_flip_tests",
     "smooth_effects",
     "task_contributions",
-    "weighted_mean",
     "welch_test",
 ]

@@ -14,16 +14,10 @@ from scipy import stats
 
 from harness.stats.contributions import mean_contributions
 from harness.stats.estimate import Estimate, Interval
-from harness.stats.units import MIN_UNITS, FloatArray, bootstrap_counts, finite
+from harness.stats.units import MIN_UNITS, FloatArray, bootstrap_counts
 
 # Resamples without spread have no t value. Where they are more than this share, Student's t stands in.
 _MAX_DEGENERATE = 0.001
-
-
-def weighted_mean(values: ArrayLike, *, weights: ArrayLike | None = None) -> float:
-    """Return sum(w v) / sum(w); all weights 1 if not given."""
-    weight = None if weights is None else finite(weights, what="weights")
-    return float(np.average(finite(values, what="values"), weights=weight))
 
 
 def mean_estimates(

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from harness.errors import HarnessError
-from harness.stats.units import FloatArray, finite, partition
+from harness.stats.units import FloatArray
 
 _EXACT_UNITS = 16  # 2^16 sign patterns are enumerated, more are sampled
 _CHUNK_CELLS = 1 << 22
@@ -31,28 +30,12 @@ class SignFlip:
     n_units: int
 
 
-def sign_flip_test(
-    differences: ArrayLike,
-    *,
-    units: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    rng: np.random.Generator,
-    resamples: int = 10_000,
-) -> SignFlip:
-    """Test whether the (weighted) mean of `differences` (n,) is 0, flipping the signs of whole units.
-
-    Exact where at most 16 units differ from 0; else p = (b + 1) / (B + 1) with B = `resamples`.
-    """
-    difference = finite(differences, what="differences")
-    if difference.ndim != 1 or not len(difference):
-        raise HarnessError("a sign-flip test needs at least one difference")
-    parts = partition(len(difference), units)
-    sums = parts.total(difference if weights is None else difference * finite(weights, what="weights"))
-    return sign_flip_tests(sums[:, None], rng=rng, resamples=resamples)[0]
-
-
 def sign_flip_tests(part_um: FloatArray, *, rng: np.random.Generator, resamples: int = 10_000) -> list[SignFlip]:
-    """Test each column's sum over units, `part_um` (units, m); sampled tests share their flips."""
+    """Test whether each column's sum over units is 0, `part_um` (units, m), flipping the signs of whole units.
+
+    Exact where at most 16 units differ from 0; else p = (b + 1) / (B + 1) with B = `resamples`, on flips that all
+    columns share.
+    """
     count = part_um.shape[0]
     # A unit without a difference has no sign to flip. Rounding makes such sums tiny rather than 0.
     size = np.abs(part_um).max(axis=0, initial=0.0)

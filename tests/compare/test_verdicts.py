@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from harness.compare import (
     analyse,
@@ -22,6 +23,7 @@ from harness.compare import (
     sentence,
 )
 from harness.compare.contrasts import VariantContrast, parse_contrasts
+from harness.compare.families import Decision, explore, judge
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
 from harness.outcomes import NoiseFloor, TaskKey, TaskResult, make_outcomes
@@ -92,6 +94,57 @@ def test_a_declared_pair_is_decided_in_the_declared_family(store: Store) -> None
     other = compare(store, base="mini", variant="random", against="bidir-supcon", resamples=FEW)
     assert other.family == "all pairs"
     assert "among all pairs" in sentence(other)
+
+
+@pytest.mark.parametrize(
+    ("difference", "p", "own_p", "p_equivalent", "verdict", "negligible", "tie"),
+    [
+        (0.05, 0.01, 0.01, 0.9, "better", False, False),
+        (-0.05, 0.05, 0.01, 0.9, "worse", False, False),
+        (0.05, 0.06, 0.01, 0.9, "undecided", False, False),
+        (0.05, 0.01, 0.2, 0.9, "undecided", False, False),  # an adjusted p is never below the test's own
+        (0.05, None, None, None, "undecided", False, False),
+        (0.005, 0.9, 0.9, 0.05, "equivalent", False, False),
+        (0.005, 0.01, 0.01, 0.05, "better", True, False),  # shown, and shown to be within the margin
+        (0.001, 0.01, 0.01, 0.9, "undecided", False, True),  # shown, but not larger than the noise floor
+        (0.001, 0.01, 0.01, 0.05, "equivalent", False, True),
+        (0.0, 0.01, 0.01, 0.9, "undecided", False, False),
+    ],
+)
+def test_the_rule(
+    store: Store, difference: float, p: float | None, own_p: float | None, p_equivalent: float | None,
+    verdict: str, negligible: bool, tie: bool,
+) -> None:  # fmt: skip
+    names = ["MiniTopic"]
+    [task] = compare(store, base="mini", variant="bidir", against="causal", tasks=names, resamples=FEW).tasks
+    assert task.estimate is not None
+    decision = Decision(
+        family="declared", estimate=replace(task.estimate, value=difference), p_adjusted=p, p_holm=None,
+        p_equivalent=p_equivalent, margin=0.01, floor=0.002,
+    )  # fmt: skip
+    found = judge(replace(task, difference=difference, p=own_p), decision, alpha=0.05)
+    assert (found.verdict, found.negligible, found.tie) == (verdict, negligible, tie)
+    lower = replace(task, difference=difference, p=own_p, key=replace(task.key, metric="bits_per_byte"))
+    other = {"better": "worse", "worse": "better"}.get(verdict, verdict)
+    assert judge(lower, decision, alpha=0.05).verdict == other
+
+
+def test_equivalence_is_adjusted_too(store: Store) -> None:
+    """Alone 0.0002; of four, Holm takes it times four, and what has no spread is no member."""
+    names = ["MiniTopic"]
+    [task] = compare(store, base="mini", variant="bidir", against="causal", tasks=names, resamples=FEW).tasks
+    assert task.estimate is not None
+    estimates = [
+        replace(task.estimate, value=value, se=se, df=99, p=0.9)
+        for value, se in ((0.002, 0.0022), (0.05, 0.01), (0.03, 0.01), (-0.05, 0.01), (0.0, None))
+    ]
+    tasks = [replace(task, estimate=estimate, difference=estimate.value, p=0.9) for estimate in estimates]
+    found = explore(tasks, contrasts=declared_contrasts(), floors={})
+    alone = explore(tasks[:1], contrasts=declared_contrasts(), floors={})[0].p_equivalent
+    assert alone == pytest.approx(stats.t.sf((0.01 - 0.002) / 0.0022, 99))
+    assert found[0].p_equivalent == pytest.approx(4 * (alone or 0), rel=1e-9)
+    assert found[4].p_equivalent is None
+    assert [each.verdict for each in found] == ["equivalent", *["undecided"] * 4]
 
 
 def test_another_base_is_exploratory(tmp_path: Path) -> None:

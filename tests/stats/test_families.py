@@ -1,4 +1,4 @@
-"""Max-T families, verdicts, tasks, power: against brute force, closed forms and statsmodels."""
+"""Max-T families, tasks, power: against brute force, closed forms and statsmodels."""
 
 import itertools
 
@@ -7,22 +7,20 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
+from harness.calibration.hierarchical import hierarchical_interval
 from harness.errors import HarnessError
 from harness.stats import (
     Components,
-    Estimate,
     JointTask,
     across_tasks,
-    decide,
     examples_needed,
-    hierarchical_interval,
     joint_statistics,
     make_contrast,
     max_t,
     mean_contributions,
     power_of,
     seeds_needed,
-    sign_flip_test,
+    sign_flip_tests,
 )
 from harness.stats.joint import normal_score
 
@@ -61,7 +59,7 @@ def test_dependence_is_kept() -> None:
     task = JointTask(table=mean_contributions(np.tile(difference, (1, 20))), contrasts=contrasts)
     found = joint_statistics([task], rng=np.random.default_rng(3), resamples=4_000)
     adjusted = max_t(found.observed, found.null)
-    alone = sign_flip_test(difference[:, 0], rng=np.random.default_rng(4)).p
+    alone = sign_flip_tests(difference, rng=np.random.default_rng(4))[0].p
     assert adjusted == pytest.approx([alone] * 20, abs=0.006)
     assert alone < 0.05 < 20 * alone
 
@@ -73,7 +71,7 @@ def test_joint_statistics_of_one_contrast_are_its_own_test() -> None:
     table = mean_contributions(values)
     paired = make_contrast({s: s for s in range(5)}, {s: 5 + s for s in range(5)}, columns=10)
     found = joint_statistics([JointTask(table=table, contrasts=(paired.fixed(),))], rng=rng, resamples=20_000)
-    flips = sign_flip_test(values @ paired.weight_k, rng=rng, resamples=20_000).p
+    flips = sign_flip_tests((values @ paired.weight_k)[:, None], rng=rng, resamples=20_000)[0].p
     assert max_t(found.observed, found.null) == [pytest.approx(flips, abs=0.01)]
     # examples that move alike add nothing: Student's t over seeds, and Behrens and Fisher's over two groups of them
     flat = mean_contributions(np.tile(values[0], (60, 1)))
@@ -119,31 +117,6 @@ def test_normal_scores(df: int) -> None:
     for t in (0.5, 2.0, 4.0, 8.0):
         exact = -stats.norm.ppf(stats.t.sf(t, df))
         assert normal_score(np.array(t), np.array(df)) == pytest.approx(exact, abs=0.05)
-
-
-def estimate(value: float, se: float | None = 0.01, p: float | None = None) -> Estimate:
-    return Estimate(value=value, se=se, df=99, interval=None, p=p, n_examples=100, n_units=100)
-
-
-def test_verdicts() -> None:
-    found = decide(
-        [estimate(0.05), estimate(-0.05), estimate(0.002), estimate(0.03), estimate(0.0, None), estimate(0.004, 0.001)],
-        [0.001, 0.02, 0.9, 0.2, None, 0.001],
-        margins=[0.04, 0.04, 0.04, 0.04, 0.04, 0.04],
-    )
-    assert [v.word for v in found] == ["better", "worse", "equivalent", "undecided", "undecided", "better"]
-    assert [v.negligible for v in found] == [False] * 5 + [True]
-    assert (found[4].p, found[4].p_equivalent, found[4].mde) == (None, None, None)
-    assert found[0].mde == pytest.approx(0.0283, abs=1e-4)
-    # equivalence is adjusted too: alone 0.0002, of five tested Holm takes the second times four
-    alone = decide([estimate(0.002)], [0.9], margins=[0.04])[0].p_equivalent
-    assert found[2].p_equivalent == pytest.approx(4 * (alone or 0), rel=1e-9)
-    assert decide([estimate(0.0)], [0.9])[0].word == "undecided"
-    assert decide([estimate(0.05, p=0.2)], [0.01])[0].word == "undecided"  # never below its own p
-    with pytest.raises(HarnessError, match="as many p values"):
-        decide([estimate(0.0)], [])
-    with pytest.raises(HarnessError, match="above 0"):
-        decide([estimate(0.0)], [0.5], margins=[0.0])
 
 
 def test_power_is_statsmodels() -> None:
