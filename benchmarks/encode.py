@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import torch
 from machine import CLOCKS, described, matmul_rate, wait
-from material import LIMIT, SHAPES, operations, shape_of, write_checkpoint
+from material import LIMIT, SHAPES, operations, shape_of, their_base, write_checkpoint
 from texts import add_tokenizer_options, chosen_tokenizer, generated_texts, padding_factor, real_texts
 
 from harness.encoder.model import Encoder, build_encoder
@@ -126,7 +126,7 @@ def measure(asked: argparse.Namespace, encoder: Encoder, texts: list[str], folde
     measured.gap = float(np.abs(gap).max())
     encoder.model.encode(texts[:64], batch_size=32, show_progress_bar=False)  # kernels are chosen, memory is taken
     if asked.llm2vec:
-        their_checkpoint(folder)
+        their_base(folder / "base", folder / "theirs")
     for _ in range(asked.rounds):
         for name, encode in sides.items():
             measured.rate = max(measured.rate, matmul_rate(device, encoder.backbone.dtype, clock=asked.clock))
@@ -154,13 +154,6 @@ def print_profile(encoder: Encoder, texts: list[str]) -> None:
         seconds[kind] += operation.self_cpu_time_total
     shares = ", ".join(f"{kind} {spent / sum(seconds.values()):.0%}" for kind, spent in seconds.items())
     print(f"our operations on one thread: {shares}".replace("%", " %"))
-
-
-def their_checkpoint(folder: Path) -> None:
-    sys.path.insert(0, str(ROOT))
-    from tests.peers.material import their_base
-
-    their_base(folder / "base", folder / "theirs")
 
 
 def their_seconds(asked: argparse.Namespace, folder: Path, device: str) -> float:

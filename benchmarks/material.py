@@ -1,9 +1,12 @@
-"""Random Llamas of known shapes, for the encoder benchmarks."""
+"""Random Llamas of known shapes, for the encoder benchmarks, and a checkpoint as llm2vec reads it."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,3 +76,34 @@ def operations(shape: Shape, lengths: np.ndarray) -> float:
     layer = 2.0 * (projections + 3 * shape.hidden * shape.inner) * lengths.sum()
     attention = 4.0 * shape.heads * width * (lengths.astype(float) ** 2).sum()
     return shape.layers * (layer + attention)
+
+
+def their_base(checkpoint: Path, copy: Path) -> None:
+    """A copy of `checkpoint` for transformers 4.44: its names of settings, its form of merges, no chat wrapping."""
+    copy.mkdir()
+    for weights in checkpoint.glob("*.safetensors*"):
+        shutil.copyfile(weights, copy / weights.name)
+    config = _read(checkpoint / "config.json")
+    rope = config.pop("rope_parameters", None)
+    if rope is not None:
+        config["rope_theta"] = rope.pop("rope_theta")
+        config["rope_scaling"] = rope if rope.get("rope_type", "default") != "default" else None
+    config["torch_dtype"] = config.pop("dtype", config.get("torch_dtype"))
+    config.pop("_name_or_path", None)  # by this name llm2vec decides whether to wrap texts in a chat template
+    _write(copy / "config.json", config)
+    tokenizer = _read(checkpoint / "tokenizer.json")
+    merges = tokenizer["model"].get("merges")
+    if merges and not isinstance(merges[0], str):
+        tokenizer["model"]["merges"] = [" ".join(pair) for pair in merges]
+    _write(copy / "tokenizer.json", tokenizer)
+    settings = _read(checkpoint / "tokenizer_config.json")
+    settings |= {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": ["input_ids", "attention_mask"]}
+    _write(copy / "tokenizer_config.json", settings)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
