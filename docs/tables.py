@@ -24,9 +24,8 @@ from harness.compare import (
 )
 from harness.metrics import get_metric
 from harness.store import Store
-from harness.suites.mini import task_names
-from harness.suites.retention import task_entry as retention_entry
-from harness.suites.retention import task_names as retention_names
+from harness.suites.mini import SUITE as MINI_SUITE
+from harness.suites.retention import SUITE as RETENTION_SUITE
 
 BASE = "mini"
 MARKS = {"better": " ▲", "worse": " ▼", "equivalent": " =", "undecided": "", "descriptive": ""}
@@ -63,7 +62,7 @@ def scores(analysis: Analysis) -> list[list[str]]:
     variants = ["bag-of-words", *load_cards()]
     rows = [["task", *(f"`{name}`" for name in variants)]]
     found = {(entry[1], task[0]): score for (entry, task), score in analysis.scores.items()}
-    for task in task_names():
+    for task in MINI_SUITE.names:
         cells = []
         for name in variants:
             score = found[name, task]
@@ -76,7 +75,7 @@ def scores(analysis: Analysis) -> list[list[str]]:
 
 def _by_task(analysis: Analysis) -> list[tuple[str, list[tuple[Comparison, int]]]]:
     table: list[tuple[str, list[tuple[Comparison, int]]]] = []
-    for task in task_names():
+    for task in MINI_SUITE.names:
         places = [
             (comparison, [found.key.task for found in comparison.tasks].index(task))
             for comparison in analysis.comparisons
@@ -126,8 +125,8 @@ def ranks(found: Ranks) -> list[list[str]]:
 
 def retention(analysis: Analysis) -> list[list[str]]:
     """Each measure of the language model, a row a variant, marked where it differs from the causal base."""
-    names = retention_names()
-    metrics = [get_metric(retention_entry(name).metric) for name in names]
+    names = RETENTION_SUITE.names
+    metrics = [get_metric(RETENTION_SUITE.task(name).metric) for name in names]
     rows = [["variant", *(f"{name}<br>{metric.described}" for name, metric in zip(names, metrics, strict=True))]]
     marks = {
         (comparison.variant.variant, found.key.task): MARKS[found.verdict]

@@ -12,8 +12,8 @@ from harness.errors import HarnessError
 from harness.outcomes import NoiseFloor
 from harness.run import measure, open_system, plan_systems
 from harness.store import Store
-from harness.suites.catalog import choose_suite, make_task, task_info
-from harness.suites.retention import TASK_TYPE as RETENTION
+from harness.suites.catalog import choose_suite
+from harness.suites.retention import RetentionTask
 
 OTHER_BATCH = 5  # small and odd: other padding for nearly every text
 Note = Callable[[str], None]
@@ -37,8 +37,7 @@ def measure_noise(
     are ties. Raises HarnessError for retention (its kernel is fixed) and for a variant whose stages are not trained.
     """
     chosen = choose_suite(suite, tasks)
-    infos = [task_info(name) for name in chosen.tasks]
-    if any(info.task_type == RETENTION for info in infos):
+    if any(isinstance(task, RetentionTask) for task in chosen.tasks):
         raise HarnessError("the noise floor is measured for the encoder's tasks; retention has one kernel only")
     resolved = resolve_base(base)
     card = get_card(variant, load_cards())
@@ -53,11 +52,11 @@ def measure_noise(
     other = "eager" if usual != "eager" else "sdpa"
     system_id = store.add_system(planned.record(cache))
     found = []
-    for info in infos:
-        note(f"{planned.label} · {info.name}")
-        as_run = measure(encoder, make_task(info.name)).results
+    for task in chosen.tasks:
+        note(f"{planned.label} · {task.name}")
+        as_run = measure(encoder, task).results
         with encoder.computed_otherwise(batch_size=OTHER_BATCH, kernel=other):
-            again = measure(encoder, make_task(info.name)).results
+            again = measure(encoder, task).results
         of_task = [
             NoiseFloor(
                 system_id=system_id,

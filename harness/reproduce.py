@@ -11,7 +11,7 @@ import pandas as pd
 from harness.compare import cells, current_entries, declared_contrasts
 from harness.errors import HarnessError
 from harness.store import Store
-from harness.suites.words import PAPER_TASKS, PaperEntry
+from harness.suites.words.feng2025 import TASKS, PaperTask
 from harness.suites.words.figures import STEPS, figure
 
 PROBES = ("linear", "MLP")
@@ -74,25 +74,25 @@ def compare_with_paper(store: Store, *, base: str, paper_base: str, variants: Se
     scores = scores[scores["base"] == base]
     entries = [e for e in current_entries(store, scores=scores) if not variants or e.variant in variants]
     made: list[PaperFigure] = []
-    for entry in PAPER_TASKS:
-        context = len(entry.positions) > 1
+    for task in TASKS:
+        context = len(task.positions) > 1
         for probe in PROBES:
             found = cells(
                 store,
                 entries,
                 scores=scores,
-                tasks=[entry.name],
+                tasks=[task.name],
                 subsets=[probe],
                 by="position" if context else None,
             )
             for cell in found:
                 metric = "accuracy" if cell.metric == "accuracy" else "Pearson"
-                where = (entry, probe, cell.variant, paper_base)
+                where = (task, probe, cell.variant, paper_base)
                 ours = _next_to_paper(where, metric, cell.value, position=cell.position)
                 made.append(PaperFigure(**{**ours.__dict__, "low": cell.low, "high": cell.high}))
                 if metric == "Pearson":
                     systems = {s.system_id for e in entries if e.variant == cell.variant for s in e.systems}
-                    rows = scores[scores["system_id"].isin(systems) & (scores["task"] == entry.name)]
+                    rows = scores[scores["system_id"].isin(systems) & (scores["task"] == task.name)]
                     outcomes = store.outcomes(results=rows["result"][rows["subset"] == probe])
                     made += [_next_to_paper(where, name, value) for name, value in other_metrics(outcomes).items()]
     if not made:
@@ -104,17 +104,17 @@ def compare_with_paper(store: Store, *, base: str, paper_base: str, variants: Se
 
 
 def _next_to_paper(
-    where: tuple[PaperEntry, str, str, str], metric: str, value: float, *, position: int | None = None
+    where: tuple[PaperTask, str, str, str], metric: str, value: float, *, position: int | None = None
 ) -> PaperFigure:
-    entry, probe, variant, paper_base = where
+    task, probe, variant, paper_base = where
     model = f"{paper_base}{STEPS[variant]}" if variant in STEPS else ""
     return PaperFigure(
-        task=entry.name.removeprefix("Feng2025"),
+        task=task.name.removeprefix("Feng2025"),
         probe=probe,
         metric=metric,
         position=position,
         variant=variant,
-        paper=figure(entry, probe=probe, metric=metric, model=model, position=position),
+        paper=figure(task, probe=probe, metric=metric, model=model, position=position),
         ours=value,
     )
 

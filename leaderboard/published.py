@@ -8,7 +8,7 @@ import pandas as pd
 
 from harness.reproduce import Line, compare_with_paper, in_lines
 from harness.store import Store
-from harness.suites.words import PAPER_TYPE
+from harness.suites.words.feng2025 import TASK_TYPE as PAPER_TYPE
 from harness.suites.words.figures import paper_base
 from leaderboard.model import BaseSection
 

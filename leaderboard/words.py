@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from harness.compare import Cell, Places
-from harness.suites.words import PAPER_TYPE
+from harness.suites.words.feng2025 import TASK_TYPE as PAPER_TYPE
 from leaderboard.diagnostics import Diagnostics, with_layers, without_score
 from leaderboard.figures import LineChart, place_curves, score_forest
 from leaderboard.model import BaseSection, TableRow, TaskColumn

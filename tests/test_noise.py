@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import noise as noise_module
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.noise import OTHER_BATCH, measure_noise
 from harness.paths import cache_folder
 from harness.run import open_system, plan_systems
 from harness.store import Store
-from harness.suites.mteb import wrap
-from tests.suites.small import SmallSTS
+from harness.suites.mteb import MtebTask
+from tests.suites.small import SmallSTS, add_suite
 
 PLACE = Placement(device="cpu", dtype="float32")
 
@@ -24,15 +23,12 @@ def test_two_measurements_and_no_result(tiny_base: Path, monkeypatch: pytest.Mon
     """The second one is really computed otherwise, everything is put back, and no score comes of it."""
     seen: list[tuple[str, int | None]] = []
 
-    class Spied:
-        info = wrap(SmallSTS).info
-
+    class Spied(MtebTask):
         def run(self, encoder):
             seen.append((encoder.backbone.config._attn_implementation, encoder._batch_size))
-            return wrap(SmallSTS).run(encoder)
+            return super().run(encoder)
 
-    monkeypatch.setattr(noise_module, "task_info", lambda name: Spied.info)
-    monkeypatch.setattr(noise_module, "make_task", lambda name: Spied())
+    add_suite(monkeypatch, Spied(name="SmallSTS", make=SmallSTS))
     store = Store(Path("results.duckdb"))
     options = {
         "suite": "mini",

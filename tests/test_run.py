@@ -16,8 +16,7 @@ from harness.paths import cache_folder
 from harness.run import RunPlan, RunRequest, execute, measure, open_system, plan_run
 from harness.run.record import record_run, record_task
 from harness.store import Store
-from harness.suites.mteb import wrap
-from tests.suites.small import SmallClassification, SmallSTS
+from tests.suites.small import SmallClassification, SmallSTS, add_suite, own_task
 from tests.test_cards import write_card
 
 PLACE = Placement(device="cpu", dtype="float32")
@@ -54,8 +53,7 @@ class Ear:
 @pytest.fixture(autouse=True)
 def _small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The catalog knows two small tasks; the cards of a ninth variant train in four steps."""
-    monkeypatch.setattr("harness.run.plan.task_info", lambda name, **_: wrap(SMALL[name]).info)
-    monkeypatch.setattr("harness.run.plan.make_task", lambda name, **_: wrap(SMALL[name]))
+    add_suite(monkeypatch, *map(own_task, SMALL.values()))
     stage = "{kind: %s, examples: 40, steps: 3, batch_size: 8, max_length: 16, learning_rate: 1.0e-3}"
     write_card(Path("model_cards"), "ninth", f"stages: [{stage % 'simcse'}]\nstep_from: causal\n")
     write_card(Path("model_cards"), "tenth", f"stages: [{stage % 'simcse'}, {stage % 'supcon'}]\nstep_from: ninth\n")
@@ -174,12 +172,10 @@ def test_a_wrong_mask_stops_the_run_before_any_result(
 def test_a_failing_task_keeps_the_ones_before_it(
     tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def make(name: str, **_):
-        if name == "SmallClassification":
-            raise HarnessError("its data could not be had")
-        return wrap(SMALL[name])
+    def fail(self, **_):
+        raise HarnessError("its data could not be had")
 
-    monkeypatch.setattr("harness.run.plan.make_task", make)
+    monkeypatch.setattr(SmallClassification, "load_data", fail)
     with pytest.raises(HarnessError):
         go(request(tiny_base, "causal"), store)
     assert list(store.scores()["task"]) == ["SmallSTS"]
@@ -226,12 +222,12 @@ def test_a_plan_and_its_measurements_can_be_sent_to_another_process(tiny_base: P
     assert sent == wanted
     job = sent.jobs[-1]
     opened = open_system(job.system, place=sent.place, cache=sent.cache)
-    measured = measure(opened.encoder, sent.task(job.missing[0]))
+    measured = measure(opened.encoder, job.missing[0])
     evidence, came_back = pickle.loads(pickle.dumps((opened.evidence, measured)))  # noqa: S301
     assert evidence.proof == opened.evidence.proof
     assert [stage.digest for stage, _ in evidence.stages] == [stage.digest for stage, _ in opened.evidence.stages]
     run = record_run(store, job.record, evidence, suite="mini", place=sent.place, command="test")
-    record_task(store, run, evidence, job.missing[0], came_back)
+    record_task(store, run, evidence, job.missing[0].info, came_back)
     assert list(store.scores()["task"]) == ["SmallSTS"]
     assert plan(request(tiny_base, "ninth", suite="mini", tasks=("SmallSTS",)), store).jobs[-1].missing == ()
 
@@ -240,10 +236,10 @@ def test_recording_twice_changes_nothing(tiny_base: Path, store: Store) -> None:
     wanted = plan(request(tiny_base, "causal", tasks=("SmallSTS",)), store)
     [job] = wanted.jobs
     opened = open_system(job.system, place=PLACE, cache=wanted.cache)
-    measured = measure(opened.encoder, wanted.task(job.missing[0]))
+    measured = measure(opened.encoder, job.missing[0])
     run = record_run(store, job.record, opened.evidence, suite="mini", place=PLACE, command="test")
     for _ in range(2):
-        record_task(store, run, opened.evidence, job.missing[0], measured)
+        record_task(store, run, opened.evidence, job.missing[0].info, measured)
     assert list(store.scores(current=False)["run_id"]) == [run.run_id]
 
 

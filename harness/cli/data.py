@@ -33,8 +33,8 @@ def fetch(
         raise HarnessError(f"there are no data {name!r}; {near_names(name, KNOWN)}")
     from harness.cli.screen import err
     from harness.suites.words.data.fetch import fetch as fetch_words
-    from harness.suites.words.data.folder import default_folder
-    from harness.suites.words.data.sources import RAW
+    from harness.suites.words.data.sources import RAW, default_folder
 
-    data = fetch_words(out or default_folder(), server=server or RAW, note=err.print)
-    print(data.folder)
+    folder = out or default_folder()
+    fetch_words(folder, server=server or RAW, note=err.print)
+    print(folder)

@@ -64,9 +64,9 @@ def _suites() -> Listing:
 
 
 def _tasks(suite: str) -> Listing:
-    from harness.suites.catalog import get_suite, task_info
+    from harness.suites.catalog import get_suite
 
-    infos = [task_info(name) for name in get_suite(suite).tasks]
+    infos = [task.info for task in get_suite(suite).tasks]
     return ("task", "type", "metric", "revision", "what it is"), [
         (info.name, info.task_type, info.metric, info.revision, info.about) for info in infos
     ]

@@ -53,13 +53,12 @@ def reproduce(
     from harness.reproduce import compare_with_paper
     from harness.run import RunRequest, execute, plan_run
     from harness.store import Store
-    from harness.suites.words import paper_names
+    from harness.suites.words.feng2025 import SUITE
     from harness.suites.words.figures import paper_base
 
     wanted = options.names(tasks) or ()
     for name in wanted:
-        if name not in paper_names():
-            raise HarnessError(f"the study has no task {name!r}; {near_names(name, paper_names())}")
+        SUITE.task(name)  # refuses an unknown one
     request = RunRequest(
         base=base,
         variants=tuple(variant or declared_contrasts().rungs),

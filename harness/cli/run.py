@@ -135,14 +135,12 @@ def _intentions(plan: RunPlan) -> str:
 def _shown_elsewhere(plan: RunPlan) -> str:
     """Where results are shown of which none is compared; empty if some are."""
     from harness.outcomes import BESIDE_TYPES
-    from harness.suites.catalog import task_info
-    from harness.suites.words import PAPER_TYPE, paper_names, task_names
+    from harness.suites.words.feng2025 import TASK_TYPE as REPRODUCTION
 
-    ours = {*task_names(), *paper_names()}
-    if plan.base is None or not set(plan.suite.tasks) <= ours:
+    if plan.base is None:
         return ""
-    types = {task_info(name).task_type for name in plan.suite.tasks}
-    if types == {PAPER_TYPE}:
+    types = {task.info.task_type for task in plan.suite.tasks}
+    if types == {REPRODUCTION}:
         return "`harness reproduce feng2025` with the same --base compares them with the paper's results."
     return f"`harness words --base {plan.base.name}` shows these diagnostics." if types <= BESIDE_TYPES else ""
 
@@ -157,12 +155,12 @@ def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], 
         if store.scores().empty:  # a page is of scores
             return
     elif plan.base is None:
-        _report_references(store, names=plan.references, tasks=plan.suite.tasks, as_json=as_json)
+        _report_references(store, names=plan.references, tasks=plan.suite.names, as_json=as_json)
     else:
         named = (*variants, *plan.references)
         with CountScreen() as screen:
             known = draft.analysis(plan.base.name, progress=screen.count)
-        _report(store, base=plan.base.name, variants=named, tasks=plan.suite.tasks, as_json=as_json, known=known)
+        _report(store, base=plan.base.name, variants=named, tasks=plan.suite.names, as_json=as_json, known=known)
     with CountScreen() as screen:
         page = draft.write(screen.count)
     if not as_json:

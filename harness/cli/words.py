@@ -58,14 +58,15 @@ def words(
     from harness.cli.screen import out, print_json, table
     from harness.compare import cells, current_entries, declared_contrasts
     from harness.store import Store
-    from harness.suites.words import DIAGNOSTICS, TASKS, task_entry
-    from harness.suites.words.results import BESIDE, SCORE
+    from harness.suites.words import SUITE, TASKS
+    from harness.suites.words.probe import DIAGNOSTICS
+    from harness.suites.words.results import CONTROLS, SCORE
 
     if show not in VIEWS:
         raise HarnessError(f"there is no view {show!r}; {near_names(show, VIEWS)}")
     view, wanted = VIEWS[show], options.names(tasks)
     for name in wanted or ():
-        task_entry(name)  # refuses an unknown one
+        SUITE.task(name)  # refuses an unknown one
     shown = [e for e in TASKS if (e.kind in view.kinds if view.kinds else e.kind not in DIAGNOSTICS)]
     chosen = [entry.name for entry in shown if wanted is None or entry.name in wanted]
     store = Store(db, read_only=True)
@@ -75,7 +76,7 @@ def words(
     subsets: Sequence[str] = {
         "positions": (SCORE,),
         "context": (SCORE,),
-        "controls": (SCORE, *(name for name in BESIDE if name != "layers")),
+        "controls": (SCORE, *(name for name in CONTROLS if name != "layers")),
         "layers": ("layers",),
     }.get(show, tuple(dict.fromkeys(scores["subset"][scores["task"].isin(chosen)])))
     found = cells(store, entries, scores=scores, tasks=chosen, subsets=subsets, by=view.by)

@@ -23,7 +23,7 @@ from harness.export.markdown import Plain, code, escape, quote
 from harness.export.weights import stage_data
 from harness.records import Run, System
 from harness.store import Store
-from harness.suites.catalog import data_path, get_suite
+from harness.suites.catalog import get_suite, get_task
 
 
 def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.DataFrame, encoder: Encoder) -> str:
@@ -118,7 +118,7 @@ def _eval_result(row: ResultFacts) -> EvalResult:
     return EvalResult(
         task_type=row.task_type,
         task_name=row.task_type,
-        dataset_type=data_path(row.task),
+        dataset_type=_data_path(row.task),
         dataset_name=row.task,
         dataset_config=row.subset,
         dataset_split=row.split,
@@ -143,6 +143,14 @@ def _public(stage: dict[str, Any]) -> dict[str, Any]:
     return stage | {name: v if v.startswith("hub:") else source_name(v) for name, v in named.items()}
 
 
+def _data_path(task: str) -> str:
+    """Where its data come from; the name of a task that this installation does not have."""
+    try:
+        return get_task(task).data_path
+    except HarnessError:
+        return task
+
+
 def _measured_with(runs: Sequence[Run]) -> str:
     newest = runs[-1]
     versions = newest.provenance.get("versions") or {}
@@ -158,6 +166,6 @@ def _command(system: System, encoder: Encoder, scores: pd.DataFrame) -> str:
     for kind, source in stage_data(encoder.recipe):
         words += ["--data", f"{kind}={source if source.startswith('hub:') else source_name(source)}"]
     tasks = sorted(set(scores["task"]))
-    if tasks and set(tasks) != set(get_suite("mini").tasks):
+    if tasks and set(tasks) != set(get_suite("mini").names):
         words += ["--tasks", ",".join(tasks)]
     return shlex.join(words)

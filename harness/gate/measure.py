@@ -15,7 +15,7 @@ from harness.gate.declared import Single
 from harness.outcomes import TaskResult
 from harness.run import CAUSAL_BASE, Floor, Listener, RunRequest, execute, measure, open_system, plan_run, plan_systems
 from harness.store import Store
-from harness.suites.catalog import make_task
+from harness.suites.catalog import get_task
 
 BASE, SUITE = "mini", "mini"
 PLACE = Placement(device="cpu", dtype="float32")  # where golden results are measured, so that any machine can
@@ -41,7 +41,7 @@ def measure_one_by_one(single: Single, tasks: Sequence[str], listener: Listener,
         label = f"{planned.label}, one by one"
         listener.task(label, name, number, len(chosen))
         with encoder.computed_otherwise(batch_size=1):
-            measured = measure(encoder, make_task(name))
+            measured = measure(encoder, get_task(name))
         for result in measured.results:
             listener.result(label, result)
         results += measured.results

@@ -17,7 +17,7 @@ from harness.reference import Reference, read_references, take_references, write
 from harness.reference import rebuild as put_back
 from harness.run import EVALUATION_VERSION, Listener
 from harness.store import Store
-from harness.suites.catalog import get_suite, task_info
+from harness.suites.catalog import get_suite
 from harness.suites.task import TaskInfo
 
 Screen = Callable[[int], AbstractContextManager[Listener]]  # how many results are to come
@@ -117,8 +117,8 @@ def rebuild(folder: Path, target: Path, *, screen: Screen) -> int:
 
 
 def _infos(tasks: Sequence[str]) -> list[TaskInfo]:
-    suite = get_suite(SUITE).tasks
+    suite = get_suite(SUITE)
     for name in tasks:
-        if name not in suite:
-            raise HarnessError(f"the gate knows no task {name!r}; {near_names(name, suite)}")
-    return [task_info(name) for name in suite if not tasks or name in tasks]
+        if name not in suite.names:
+            raise HarnessError(f"the gate knows no task {name!r}; {near_names(name, suite.names)}")
+    return [task.info for task in suite.tasks if not tasks or task.name in tasks]

@@ -38,16 +38,16 @@ def _execute(job: Job, plan: RunPlan, store: Store, listener: Listener, *, comma
     opened = open_system(job.system, place=plan.place, cache=plan.cache, listener=listener)
     evidence = opened.evidence
     run = record_run(store, system, evidence, suite=plan.suite.name, place=plan.place, command=command)
-    for number, info in enumerate(job.missing, start=1):
+    for number, task in enumerate(job.missing, start=1):
         # Another process may have measured it since the plan was made.
-        left = info if force else lacking(info, store, system, plan.place)
+        left = task if force else lacking(task, store, system, plan.place)
         if left is None:
             continue
-        listener.task(label, info.name, number, len(job.missing))
-        measured = measure(opened.encoder, plan.task(left))
+        listener.task(label, task.name, number, len(job.missing))
+        measured = measure(opened.encoder, left)
         if measured.cut:
-            listener.note(f"{label} · {info.name}: {measured.cut}")
-        record_task(store, run, evidence, info, measured)
+            listener.note(f"{label} · {task.name}: {measured.cut}")
+        record_task(store, run, evidence, left.info, measured)
         for result in measured.results:
             listener.result(label, result)
     store.finish_run(run.run_id)

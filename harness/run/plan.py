@@ -14,17 +14,15 @@ from harness.models import resolve_model
 from harness.outcomes import TaskKey
 from harness.records import System
 from harness.run.systems import AnySystem, Floor, PlannedSystem, ReferenceModel, plan_systems
-from harness.suites import retention
-from harness.suites.catalog import Suite, choose_suite, is_mteb, make_task, task_info
+from harness.suites.catalog import choose_suite, open_tasks
 from harness.suites.mteb import Choice
-from harness.suites.retention.text import RetentionText, choose_text
-from harness.suites.task import Task, TaskInfo
-from harness.suites.words import choose_word_data
+from harness.suites.retention import RetentionTask, choose_text
+from harness.suites.retention.text import RetentionText
+from harness.suites.task import Suite, Task, TaskOptions
 
 if TYPE_CHECKING:
     from harness.encoder.placement import Placement
     from harness.store import Store
-    from harness.suites.words.data.folder import WordData
 
 # Raise when the evaluation code changes what the same system scores; stored results of another version are redone.
 EVALUATION_VERSION = "1"
@@ -53,7 +51,7 @@ class Job:
 
     system: AnySystem
     record: System
-    missing: tuple[TaskInfo, ...] = ()
+    missing: tuple[Task, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +62,10 @@ class RunPlan:
     """
 
     base: Base | None  # None: nothing but reference models
-    suite: Suite
+    suite: Suite[Task]
     place: Placement
     cache: Path
     jobs: tuple[Job, ...]
-    text: RetentionText | None = None  # what the retention tasks among `suite.tasks` are measured on
-    choice: Choice | None = None  # of subsets of mteb's tasks
-    words: WordData | None = None  # what its word-level tasks are measured on
 
     @property
     def idle(self) -> bool:
@@ -88,12 +83,6 @@ class RunPlan:
         """The names of the reference models in the plan."""
         return tuple(job.system.label for job in self.jobs if isinstance(job.system, ReferenceModel))
 
-    def task(self, info: TaskInfo) -> Task:
-        """The task that measures the splits and subsets of `info`."""
-        subsets = tuple(dict.fromkeys(subset for _, subset in info.parts))
-        choice = Choice(subsets=subsets) if info.parts else self.choice
-        return make_task(info.name, text=self.text, words=self.words, choice=choice)
-
 
 def plan_run(request: RunRequest, store: Store, *, place: Placement, cache: Path) -> RunPlan:
     """Resolve names, add the causal base for the comparison, and see what the store lacks.
@@ -101,34 +90,30 @@ def plan_run(request: RunRequest, store: Store, *, place: Placement, cache: Path
     Raises HarnessError for a name that is not known, and for options that do not fit what is asked for.
     """
     suite = choose_suite(request.suite, request.tasks)
-    choice = request.choice or None
-    if choice and not any(map(is_mteb, suite.tasks)):
-        raise HarnessError("--languages and --subsets choose among the subsets of mteb tasks, and none is asked for")
+    tasks = open_tasks(suite.tasks, TaskOptions(choice=request.choice or None, data_dir=request.data_dir))
     if request.data and not request.variants:
         raise HarnessError(
             f"--data {request.data[0][0]}=… is for variants, and only models are asked for; leave it out"
         )
-    words = choose_word_data(suite.tasks, request.data_dir)
     base, text, systems = _variants(request, suite) if request.variants else (None, None, [])
     systems += [_reference(name, suite) for name in dict.fromkeys(request.models)]
     if not systems:
         raise HarnessError("nothing is asked for; name a variant or a model")
-    infos = [task_info(name, text=text, choice=choice) for name in suite.tasks]
+    if text is not None:
+        tasks = [task.chosen(TaskOptions(text=text)) if isinstance(task, RetentionTask) else task for task in tasks]
     jobs = [Job(system=each, record=each.record(cache)) for each in systems]
-    jobs = [_with_missing(job, infos, request, store, place) for job in jobs]
-    return RunPlan(
-        base=base, suite=suite, place=place, cache=cache, jobs=tuple(jobs), text=text, words=words, choice=choice
-    )
+    jobs = [_with_missing(job, tasks, request, store, place) for job in jobs]
+    return RunPlan(base=base, suite=suite, place=place, cache=cache, jobs=tuple(jobs))
 
 
-def _variants(request: RunRequest, suite: Suite) -> tuple[Base, RetentionText | None, list[AnySystem]]:
+def _variants(request: RunRequest, suite: Suite[Task]) -> tuple[Base, RetentionText | None, list[AnySystem]]:
     cards = load_cards()
     wanted = {get_card(name, cards).variant for name in request.variants}
     if CAUSAL_BASE in cards:
         wanted.add(CAUSAL_BASE)
     base = resolve_base(request.base)
     data = dict(request.data)
-    text = choose_text(suite.tasks, base=base.name, source=data.pop("retention", None))
+    text = choose_text(suite.names, base=base.name, source=data.pop("retention", None))
     chosen = [card.with_data(data, base.name) for card in cards.values() if card.variant in wanted]
     systems: list[AnySystem] = []
     if suite.baseline is not None:
@@ -137,31 +122,32 @@ def _variants(request: RunRequest, suite: Suite) -> tuple[Base, RetentionText | 
     return base, text, systems + plan_systems(base, chosen, request.seeds)
 
 
-def _reference(name: str, suite: Suite) -> ReferenceModel:
-    kept = sorted({*suite.tasks} & {*retention.task_names()})
+def _reference(name: str, suite: Suite[Task]) -> ReferenceModel:
+    kept = sorted(task.name for task in suite.tasks if isinstance(task, RetentionTask))
     if kept:
         raise HarnessError(f"{name} is no causal language model of a base, so {kept[0]} cannot be measured on it")
     return ReferenceModel(model=resolve_model(name))
 
 
-def _with_missing(job: Job, infos: Sequence[TaskInfo], request: RunRequest, store: Store, place: Placement) -> Job:
+def _with_missing(job: Job, tasks: Sequence[Task], request: RunRequest, store: Store, place: Placement) -> Job:
     # --force is about what was named: the floor and the causal base that are brought along are not measured again.
     named = job.record.variant in request.variants or isinstance(job.system, ReferenceModel)
     done = set() if request.force and named else _done(store, job.record, place)
-    return replace(job, missing=tuple(left for info in infos if (left := _left(info, done)) is not None))
+    return replace(job, missing=tuple(left for task in tasks if (left := _left(task, done)) is not None))
 
 
-def lacking(info: TaskInfo, store: Store, system: System, place: Placement) -> TaskInfo | None:
+def lacking(task: Task, store: Store, system: System, place: Placement) -> Task | None:
     """The task with those of its splits and subsets that `store` holds no result for; None if it holds all."""
-    return _left(info, _done(store, system, place))
+    return _left(task, _done(store, system, place))
 
 
-def _left(info: TaskInfo, done: set[TaskKey]) -> TaskInfo | None:
+def _left(task: Task, done: set[TaskKey]) -> Task | None:
+    info = task.info
     here = {(key.split, key.subset) for key in done if (key.task, key.revision) == (info.name, info.revision)}
     if not info.parts:
-        return None if here else info
+        return None if here else task
     parts = tuple(part for part in info.parts if part not in here)
-    return replace(info, parts=parts) if parts else None
+    return task.only(parts) if parts else None
 
 
 def _done(store: Store, record: System, place: Placement) -> set[TaskKey]:

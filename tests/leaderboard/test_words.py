@@ -11,14 +11,14 @@ import pytest
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult
 from harness.store import Store
-from harness.suites.words import PAPER_TASKS, PAPER_TYPE
+from harness.suites.words import feng2025
 from harness.suites.words.figures import figure
 from leaderboard import text
 from leaderboard.build import build_site
 from tests.factory import TASKS, add_system, outcomes_of, result_of
 
 PROBE = TASKS[4]
-STUDY = PAPER_TASKS[0]
+STUDY = feng2025.TASKS[0]
 
 
 def _untested(task: str, subset: str, rows: pd.DataFrame, *, task_type: str = "ProbeControl") -> TaskResult:
@@ -39,7 +39,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path]:
         store.add_result(run, _untested("AnimacyBefore", "layers", pd.concat(layers, ignore_index=True)))
         store.add_result(run, _untested("AnimacyBefore", "no context", plain))
         if variant == "bidir-mntp":
-            store.add_result(run, _untested(STUDY.name, "linear", plain, task_type=PAPER_TYPE))
+            store.add_result(run, _untested(STUDY.name, "linear", plain, task_type=feng2025.TASK_TYPE))
         store.add_result(run, _untested("Geometry", "anisotropy", result_of(PROBE, skill=0.5).outcomes))
         store.add_result(run, _untested("Geometry", "centred", pd.concat(layers, ignore_index=True)))
     return store, build_site(store, folder / "site", resamples=200).parent

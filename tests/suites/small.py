@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 from datasets import Dataset, DatasetDict
 from mteb._evaluators.retrieval_metrics import max_over_subqueries
 from mteb.abstasks.classification import AbsTaskClassification
@@ -16,6 +18,10 @@ from mteb.abstasks.retrieval import AbsTaskRetrieval
 from mteb.abstasks.sts import AbsTaskSTS
 from mteb.abstasks.task_metadata import TaskMetadata
 from mteb.models import ModelMeta
+
+from harness.suites import catalog
+from harness.suites.mteb import Choice, MtebTask
+from harness.suites.task import Suite, Task
 
 WORDS = [
     "north",
@@ -271,3 +277,14 @@ class HashEncoder:
         from sentence_transformers.util import pairwise_cos_sim
 
         return pairwise_cos_sim(one, other)
+
+
+def own_task(task: type) -> MtebTask:
+    """One of the classes above as a task of the harness, with all its subsets."""
+    return MtebTask(name=task.metadata.name, make=task, choice=Choice(languages=("all",)))
+
+
+def add_suite(monkeypatch: pytest.MonkeyPatch, *tasks: Task) -> None:
+    """The catalogue knows a suite of `tasks` beside its own."""
+    module = SimpleNamespace(SUITES=(Suite(name="small", about="small tasks", tasks=tasks),))
+    monkeypatch.setattr(catalog, "MODULES", (*catalog.MODULES, module))

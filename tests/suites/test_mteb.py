@@ -16,12 +16,14 @@ from mteb.abstasks.clustering import AbsTaskClustering
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
 from harness.records import to_json
-from harness.suites.catalog import get_suite, task_info
-from harness.suites.mteb import Choice, mteb_task, wrap
+from harness.suites.catalog import get_suite, get_task
+from harness.suites.mteb import Choice, mteb_task
 from harness.suites.mteb.kept import Visit
+from harness.suites.mteb.kinds import type_of
 from harness.suites.mteb.loading import load
 from harness.suites.mteb.pairs import SIMILARITIES, pair_classification
 from harness.suites.mteb.task import _finite
+from harness.suites.task import TaskOptions
 from tests.suites.small import (
     SMALL,
     WORDS,
@@ -32,6 +34,7 @@ from tests.suites.small import (
     SmallRetrieval,
     SmallSTS,
     SmallTwoSubsets,
+    own_task,
 )
 
 ASKED = ["example_id", "unit", "trial", "gold_label", "gold_score"]
@@ -39,7 +42,7 @@ ASKED = ["example_id", "unit", "trial", "gold_label", "gold_score"]
 
 @pytest.mark.parametrize("task", SMALL, ids=lambda task: task.__name__)
 def test_the_rows_give_mtebs_own_score_and_two_systems_meet_the_same_examples(task: type, tmp_path: Path) -> None:
-    made = wrap(task)
+    made = own_task(task)
     (result,), (other,) = made.run(HashEncoder("a")), made.run(HashEncoder("b"))
     own = mteb.evaluate(HashEncoder("a"), task(), cache=None, co2_tracker=False, show_progress_bar=False)
     assert result.score == pytest.approx(own.task_results[0].get_score(), abs=1e-9)
@@ -50,19 +53,21 @@ def test_the_rows_give_mtebs_own_score_and_two_systems_meet_the_same_examples(ta
     assert set(result.outcomes["example_id"]) <= set(result.shown), "every example can be read"
     assert result.reported is not None
     assert to_json(result.reported) == to_json(_finite(own.task_results[0].scores["test"][0]))
-    assert result.outcomes[["example_id", "trial"]].duplicated().any() == (made.kind.draws)  # drawn with replacement
+    assert (
+        result.outcomes[["example_id", "trial"]].duplicated().any() == type_of(task()).draws
+    )  # drawn with replacement
 
 
 def test_a_subsets_draws_do_not_depend_on_which_others_are_evaluated() -> None:
     """mteb draws on from subset to subset; here each begins anew, so that a choice of subsets moves nothing."""
-    every = wrap(lambda: Choice(languages=("all",)).narrow(SmallTwoSubsets())).run(HashEncoder())
-    (alone,) = wrap(lambda: Choice(subsets=("de",)).narrow(SmallTwoSubsets())).run(HashEncoder("other"))
+    every = own_task(SmallTwoSubsets).run(HashEncoder())
+    (alone,) = own_task(SmallTwoSubsets).only([("test", "de")]).run(HashEncoder("other"))
     assert [(each.key.split, each.key.subset) for each in every] == [("test", "en"), ("test", "de"), ("test", "en-de")]
     pd.testing.assert_frame_equal(every[1].outcomes[ASKED], alone.outcomes[ASKED])
 
 
 def test_pairs_are_told_apart_by_the_best_measure_and_resampled_by_their_first_text() -> None:
-    (result,) = wrap(SmallPairs).run(HashEncoder())
+    (result,) = own_task(SmallPairs).run(HashEncoder())
     assert result.note.startswith("by ")
     assert set(result.outcomes["unit"].value_counts()) == {2}
     assert set(result.outcomes["gold_score"]) == {0.0, 1.0}
@@ -75,7 +80,7 @@ def test_pairs_are_told_apart_by_the_best_measure_and_resampled_by_their_first_t
 
 
 def test_a_query_judged_otherwise_is_another_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    (before,) = wrap(SmallRetrieval).run(HashEncoder())
+    (before,) = own_task(SmallRetrieval).run(HashEncoder())
     load = SmallRetrieval.load_data
 
     def judged_otherwise(self: SmallRetrieval, **options: object) -> None:
@@ -83,7 +88,7 @@ def test_a_query_judged_otherwise_is_another_example(monkeypatch: pytest.MonkeyP
         self.dataset["default"]["test"]["relevant_docs"]["d3_1"]["d40"] = 1
 
     monkeypatch.setattr(SmallRetrieval, "load_data", judged_otherwise)
-    (after,) = wrap(SmallRetrieval).run(HashEncoder())
+    (after,) = own_task(SmallRetrieval).run(HashEncoder())
     changed = set(after.outcomes["example_id"]) - set(before.outcomes["example_id"])
     assert [name.split(":")[0] for name in changed] == ["d3_1"]
 
@@ -91,7 +96,7 @@ def test_a_query_judged_otherwise_is_another_example(monkeypatch: pytest.MonkeyP
 def test_gold_belongs_to_its_document() -> None:
     task = SmallClustering()
     task.load_data()
-    (result,) = wrap(SmallClustering).run(HashEncoder())
+    (result,) = own_task(SmallClustering).run(HashEncoder())
     labels = task.dataset["test"]["labels"]
     for row in result.outcomes.itertuples():
         assert row.gold_label == labels[int(row.example_id.split(":")[0])]
@@ -107,13 +112,13 @@ def test_a_draw_replayed_wrongly_would_be_noticed(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(AbsTaskClustering, "_evaluate_subset", one_draw_more)
     with pytest.raises(HarnessError, match="its own examples say"):
-        wrap(SmallClustering).run(HashEncoder())
+        own_task(SmallClustering).run(HashEncoder())
 
 
 @pytest.mark.parametrize("task", [SmallSTS, SmallClassification, SmallRetrieval])
 def test_a_model_that_returns_nan_is_refused(task: type) -> None:
     with pytest.raises(HarnessError, match=r"tests/hash gives \d+ of \d+ texts of Small\w+ an embedding that is not"):
-        wrap(task).run(HashEncoder(broken=True))
+        own_task(task).run(HashEncoder(broken=True))
 
 
 @pytest.mark.parametrize(
@@ -128,12 +133,12 @@ def test_a_model_that_returns_nan_is_refused(task: type) -> None:
 )
 def test_tasks_that_cannot_be_run(name: str, sentence: str) -> None:
     with pytest.raises(HarnessError, match=sentence):
-        mteb_task(name)
+        assert mteb_task(name).info
 
 
 def test_languages_and_subsets() -> None:
     def subsets(name: str, **choice: tuple[str, ...]) -> list[str]:
-        return [subset for _, subset in mteb_task(name, Choice(**choice)).info.parts]
+        return [subset for _, subset in mteb_task(name).chosen(TaskOptions(choice=Choice(**choice))).info.parts]
 
     assert subsets("STS17") == ["en-en"]
     assert set(subsets("STS17", languages=("eng", "deu"))) == {"en-en", "en-de"}
@@ -142,7 +147,7 @@ def test_languages_and_subsets() -> None:
     assert subsets("GermanSTSBenchmark", languages=("deu",)) == ["default"]
     assert subsets("STSBenchmark", subsets=("en-en",)) == ["default"]  # it has no choice
     with pytest.raises(HarnessError, match="STS17 has no subset en-eng; did you mean en-en"):
-        mteb_task("STS17", Choice(subsets=("en-eng",)))
+        mteb_task("STS17").chosen(TaskOptions(choice=Choice(subsets=("en-eng",))))
 
 
 def test_only_the_test_split_is_evaluated_where_there_is_one() -> None:
@@ -198,10 +203,10 @@ def test_the_suites_are_the_english_tasks_of_mtebs_benchmarks(ending: str, bench
     whole: list[str] = []
     for kind in ("STS", "Classification", "Clustering"):
         theirs = [task for task in tasks if task.metadata.type == kind]
-        ours = get_suite(f"mteb-{kind.lower()}{ending}").tasks
+        ours = get_suite(f"mteb-{kind.lower()}{ending}").names
         assert list(ours) == [task.metadata.name for task in theirs]
-        assert {task_info(task.metadata.name).parts for task in theirs} == {
+        assert {get_task(task.metadata.name).info.parts for task in theirs} == {
             tuple((split, subset) for split in task.eval_splits for subset in task.hf_subsets) for task in theirs
         }
         whole += ours
-    assert list(get_suite(f"mteb{ending}").tasks) == whole
+    assert list(get_suite(f"mteb{ending}").names) == whole

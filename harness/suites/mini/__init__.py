@@ -1,16 +1,20 @@
 """The mini suite: tasks in the embedded English, labels true by construction, held-out topics and words only.
 
-This module is cheap: it names the tasks and imports neither mteb nor torch until a task is made.
+A task is a module of this room and its line in `TASKS`. This module is cheap: it names the tasks and imports neither
+mteb nor torch until one is made.
 """
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
+from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError, near_names
-from harness.suites.lookup import entry_named
+from harness.outcomes import TaskResult
+from harness.suites.task import ListedTask, Suite
 
 Draw = Literal["dev", "test"]
 DRAWS: tuple[Draw, ...] = ("dev", "test")
@@ -18,84 +22,102 @@ SUITE_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class MiniTaskEntry:
-    """A task of the suite before it is made. `made_by` is its module in this room and what takes a draw there."""
+class MiniTask(ListedTask):
+    """A task of the suite: in `module` of this room, what is called `name` makes a draw of it.
 
-    name: str
-    task_type: str
-    metric: str
-    about: str
-    made_by: tuple[str, str]
+    That is an mteb task for tasks on sentences, WordItems for tasks on words (harness.suites.mini.words). `draw` picks
+    the examples: everything that is reported uses `test`; `dev` is for choosing hyperparameters. `texts` is how many
+    different texts `test` has.
+    """
+
+    module: str
+    texts: int
+    draw: Draw = "test"
 
     @property
     def is_word_task(self) -> bool:
         """Whether the task reads word vectors; the others are mteb tasks on sentence embeddings."""
         return self.task_type not in {"STS", "Classification", "Clustering"}
 
+    @property
+    def revision(self) -> str:
+        """What identifies the examples: suite version, draw, and the version of the language."""
+        from harness.mini.corpus import data_version
 
-def _entry(name: str, task_type: str, metric: str, module: str, about: str) -> MiniTaskEntry:
-    return MiniTaskEntry(name=name, task_type=task_type, metric=metric, about=about, made_by=(module, name))
+        return f"{SUITE_VERSION}.{self.draw}.{data_version()[:12]}"
+
+    @property
+    def cost(self) -> int:
+        """As counted once; a test holds it to the examples."""
+        return self.texts
+
+    @property
+    def data_path(self) -> str:
+        """The package itself."""
+        return f"harness/mini/{self.name}"
+
+    def drawn(self, draw: Draw) -> MiniTask:
+        """The same task on other examples. Raises HarnessError for a draw that does not exist."""
+        if draw not in DRAWS:
+            raise HarnessError(f"the mini suite has no draw {draw!r}; {near_names(draw, DRAWS)}")
+        return replace(self, draw=draw)
+
+    def make(self) -> Any:
+        """A fresh object of what makes it, with the examples of the draw."""
+        return getattr(importlib.import_module(f"{__name__}.{self.module}"), self.name)(draw=self.draw)
+
+    def run(self, encoder: TextEncoder) -> list[TaskResult]:
+        """Measure; one result."""
+        if self.is_word_task:
+            result: TaskResult = self.make().measure(self.info, encoder)
+            return [result]
+        from harness.suites.mteb import MtebTask
+
+        return MtebTask(name=self.name, make=self.make).run(encoder)
 
 
-TASKS: tuple[MiniTaskEntry, ...] = (
-    _entry("MiniSTS", "STS", "spearman", "sts", "graded similarity of two events, from their meanings"),
-    _entry("MiniParaphrase", "STS", "spearman", "sts", "the same event or a near miss, at equal word overlap"),
-    _entry("MiniRoles", "STS", "spearman", "sts", "who did it to whom, with the same words in every pair"),
-    _entry(
+def _task(name: str, task_type: str, metric: str, module: str, texts: int, about: str) -> MiniTask:
+    return MiniTask(name=name, task_type=task_type, metric=metric, module=module, about=about, texts=texts)
+
+
+TASKS: tuple[MiniTask, ...] = (
+    _task("MiniSTS", "STS", "spearman", "sts", 2608, "graded similarity of two events, from their meanings"),
+    _task("MiniParaphrase", "STS", "spearman", "sts", 3657, "the same event or a near miss, at equal word overlap"),
+    _task("MiniRoles", "STS", "spearman", "sts", 2022, "who did it to whom, with the same words in every pair"),
+    _task(
         "MiniTopicClassification",
         "Classification",
         "accuracy",
         "topics",
+        1740,
         "topic of two of three nouns, chance 1/12",
     ),
-    _entry(
-        "MiniSentimentClassification",
-        "Classification",
-        "accuracy",
-        "sentiment",
-        "good or bad, through negation",
+    _task(
+        "MiniSentimentClassification", "Classification", "accuracy", "sentiment", 1740, "good or bad, through negation"
     ),
-    _entry(
-        "MiniTopicClustering",
-        "Clustering",
-        "v_measure",
-        "topics",
-        "12 topics, one noun in a neutral sentence",
+    _task(
+        "MiniTopicClustering", "Clustering", "v_measure", "topics", 1200, "12 topics, one noun in a neutral sentence"
     ),
-    _entry("MiniWiCLeft", "WiC", "accuracy", "wic", "same sense of a homonym? The cue stands before it"),
-    _entry("MiniWiCRight", "WiC", "accuracy", "wic", "same sense of a homonym? The cue stands after it"),
-    _entry("MiniAnimacyBefore", "ContextProbe", "accuracy", "context", "is the coming word animate? chance 1/2"),
-    _entry("MiniAnimacyAfter", "ContextProbe", "accuracy", "context", "was the word before animate? chance 1/2"),
-    _entry("MiniDomainBefore", "ContextProbe", "accuracy", "context", "topic of the coming word, chance 1/12"),
-    _entry("MiniDomainAfter", "ContextProbe", "accuracy", "context", "topic of the word before, chance 1/12"),
-    _entry("MiniNorms", "NormRegression", "pearson", "norms", "how heavy a thing is, in its context"),
+    _task("MiniWiCLeft", "WiC", "accuracy", "wic", 4494, "same sense of a homonym? The cue stands before it"),
+    _task("MiniWiCRight", "WiC", "accuracy", "wic", 4487, "same sense of a homonym? The cue stands after it"),
+    _task("MiniAnimacyBefore", "ContextProbe", "accuracy", "context", 1100, "is the coming word animate? chance 1/2"),
+    _task("MiniAnimacyAfter", "ContextProbe", "accuracy", "context", 1100, "was the word before animate? chance 1/2"),
+    _task("MiniDomainBefore", "ContextProbe", "accuracy", "context", 1920, "topic of the coming word, chance 1/12"),
+    _task("MiniDomainAfter", "ContextProbe", "accuracy", "context", 1920, "topic of the word before, chance 1/12"),
+    _task("MiniNorms", "NormRegression", "pearson", "norms", 1440, "how heavy a thing is, in its context"),
 )
 
 
-def task_names() -> tuple[str, ...]:
-    """The names of the suite's tasks, sentence tasks first."""
-    return tuple(entry.name for entry in TASKS)
+def _bag_of_words(folder: Path) -> TextEncoder:
+    from harness.suites.mini.baseline import BagOfWords
+
+    return BagOfWords(folder)
 
 
-def task_entry(name: str) -> MiniTaskEntry:
-    """The entry of the task called `name`. Raises HarnessError if there is none."""
-    return entry_named(name, TASKS, of="the mini suite")
-
-
-def make_task(name: str, draw: Draw = "test") -> Any:
-    """A fresh task object: an mteb task for sentence tasks, an object with `run(encoder)` for word tasks.
-
-    `draw` picks the examples: everything that is reported uses `test`; `dev` is for choosing hyperparameters.
-    """
-    entry = task_entry(name)
-    if draw not in DRAWS:
-        raise HarnessError(f"the mini suite has no draw {draw!r}; {near_names(draw, DRAWS)}")
-    module, maker = entry.made_by
-    return getattr(importlib.import_module(f"{__name__}.{module}"), maker)(draw=draw)
-
-
-def task_revision(draw: Draw = "test") -> str:
-    """What identifies the examples: suite version, draw, and the version of the language."""
-    from harness.mini.corpus import data_version
-
-    return f"{SUITE_VERSION}.{draw}.{data_version()[:12]}"
+SUITE = Suite(
+    name="mini",
+    about="the embedded default: generated English, labels true by construction, held-out topics and words",
+    tasks=TASKS,
+    baseline=("bag-of-words", _bag_of_words),
+)
+SUITES = (SUITE,)

@@ -22,7 +22,7 @@ from harness.mini.lexicon import Lexicon, load_lexicon
 from harness.outcomes import make_outcomes
 from harness.probes.linear import classify_out_of_fold
 from harness.suites.mini import Draw
-from harness.suites.mini.words import N_FOLDS, WordTask, last_layer, span_of, word_spans
+from harness.suites.mini.words import N_FOLDS, WordItems, last_layer, span_of, word_spans
 
 FRAMES_PER_FOLD = {"animacy": 110, "domain": 32}
 POSITIONS = {"before": (-3, -2, -1), "after": (1, 2, 3)}
@@ -111,25 +111,25 @@ def _neighbours(item: ContextItem, positions: Sequence[int]) -> list[tuple[int, 
     return [spans[target + position] for position in positions]
 
 
-def _task(name: str, question: str, side: str, draw: Draw) -> WordTask:
-    return WordTask(name=name, draw=draw, write=partial(write_context, question), read=partial(read_context, side))
+def _task(question: str, side: str, draw: Draw) -> WordItems:
+    return WordItems(draw=draw, write=partial(write_context, question), read=partial(read_context, side))
 
 
-def MiniAnimacyBefore(draw: Draw = "test") -> WordTask:  # noqa: N802
+def MiniAnimacyBefore(draw: Draw = "test") -> WordItems:  # noqa: N802
     """Animacy of the target from the three words before it."""
-    return _task("MiniAnimacyBefore", "animacy", "before", draw)
+    return _task("animacy", "before", draw)
 
 
-def MiniAnimacyAfter(draw: Draw = "test") -> WordTask:  # noqa: N802
+def MiniAnimacyAfter(draw: Draw = "test") -> WordItems:  # noqa: N802
     """Animacy of the target from the three words after it."""
-    return _task("MiniAnimacyAfter", "animacy", "after", draw)
+    return _task("animacy", "after", draw)
 
 
-def MiniDomainBefore(draw: Draw = "test") -> WordTask:  # noqa: N802
+def MiniDomainBefore(draw: Draw = "test") -> WordItems:  # noqa: N802
     """Topic of the target from the three words before it."""
-    return _task("MiniDomainBefore", "domain", "before", draw)
+    return _task("domain", "before", draw)
 
 
-def MiniDomainAfter(draw: Draw = "test") -> WordTask:  # noqa: N802
+def MiniDomainAfter(draw: Draw = "test") -> WordItems:  # noqa: N802
     """Topic of the target from the three words after it."""
-    return _task("MiniDomainAfter", "domain", "after", draw)
+    return _task("domain", "after", draw)

@@ -8,25 +8,25 @@ from typing import Literal
 
 from mteb.abstasks.task_metadata import TaskMetadata
 
-from harness.suites.mini import Draw, task_entry, task_revision
+from harness.suites.mini import SUITE, Draw
 
 _MAIN_SCORE = {"spearman": "cosine_spearman", "accuracy": "accuracy", "v_measure": "v_measure"}
 
 
 def sentence_metadata(name: str, subtypes: Sequence[str], draw: Draw = "test") -> TaskMetadata:
     """Full metadata of one sentence task. The path is no hub data set: `load_data` makes the examples."""
-    entry = task_entry(name)
-    task_type: Literal["STS", "Classification", "Clustering"] = entry.task_type  # type: ignore[assignment]
+    task = SUITE.task(name).drawn(draw)
+    task_type: Literal["STS", "Classification", "Clustering"] = task.task_type  # type: ignore[assignment]
     return TaskMetadata(
         name=name,
-        description=f"{entry.about[0].upper()}{entry.about[1:]}. Generated English, held-out topics and words.",
-        dataset={"path": f"harness/mini/{name}", "revision": task_revision(draw)},
+        description=f"{task.about[0].upper()}{task.about[1:]}. Generated English, held-out topics and words.",
+        dataset={"path": task.data_path, "revision": task.revision},
         type=task_type,
         category="t2t" if task_type == "STS" else "t2c",
         reference=None,
         eval_splits=["test"],
         eval_langs=["eng-Latn"],
-        main_score=_MAIN_SCORE[entry.metric],
+        main_score=_MAIN_SCORE[task.metric],
         date=("2026-01-01", "2026-12-31"),
         domains=["Constructed", "Written"],
         task_subtypes=list(subtypes),

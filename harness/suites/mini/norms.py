@@ -21,7 +21,7 @@ from harness.mini.lexicon import load_lexicon
 from harness.outcomes import make_outcomes
 from harness.probes.linear import regress_out_of_fold
 from harness.suites.mini import Draw
-from harness.suites.mini.words import WordTask, last_layer, span_of, spread_over_folds
+from harness.suites.mini.words import WordItems, last_layer, span_of, spread_over_folds
 
 # How often a form stands bare, with a modifier before it, and with one after it.
 BARE, BEFORE, AFTER = 4, 3, 3
@@ -86,6 +86,6 @@ def read_norms(items: Sequence[NormItem], encoder: TextEncoder) -> pd.DataFrame:
     return make_outcomes(columns, len(items))
 
 
-def MiniNorms(draw: Draw = "test") -> WordTask:  # noqa: N802
+def MiniNorms(draw: Draw = "test") -> WordItems:  # noqa: N802
     """Heaviness of a thing in its context."""
-    return WordTask(name="MiniNorms", draw=draw, write=write_norms, read=read_norms)
+    return WordItems(draw=draw, write=write_norms, read=read_norms)

@@ -29,7 +29,7 @@ _SOCIAL = grammar.SOCIAL_TEMPLATES["test"]
 
 
 @dataclass(frozen=True)
-class Pair:
+class ScoredPair:
     """Two sentences and their similarity; `units` are the topics they are about."""
 
     first: str
@@ -46,22 +46,22 @@ def similarity(a: Event, b: Event) -> float:
     return round(MAX_SCORE * total, 4)
 
 
-def graded_pairs(lexicon: Lexicon, rng: random.Random, n: int) -> list[Pair]:
+def graded_pairs(lexicon: Lexicon, rng: random.Random, n: int) -> list[ScoredPair]:
     """`n` pairs over the whole range of similarity. How many words two sentences share says little about it."""
     return list(islice(_graded(lexicon, rng), n))
 
 
-def paraphrase_pairs(lexicon: Lexicon, rng: random.Random, n: int) -> list[Pair]:
+def paraphrase_pairs(lexicon: Lexicon, rng: random.Random, n: int) -> list[ScoredPair]:
     """`n` pairs, half paraphrases (1) and half with one part changed to its sibling (0), at equal word overlap."""
     return list(islice(_paraphrases(lexicon, rng), n))
 
 
-def role_pairs(lexicon: Lexicon, rng: random.Random, n: int) -> list[Pair]:
+def role_pairs(lexicon: Lexicon, rng: random.Random, n: int) -> list[ScoredPair]:
     """`n` pairs on two people, half with the same doer (1) and half with the roles swapped (0), equal words in both."""
     return list(islice(_roles(lexicon, rng), n))
 
 
-def _graded(lexicon: Lexicon, rng: random.Random) -> Iterator[Pair]:
+def _graded(lexicon: Lexicon, rng: random.Random) -> Iterator[ScoredPair]:
     topics = lexicon.of_side("test")
     changes, weights = [c for c, _ in _CHANGES], [w for _, w in _CHANGES]
     while True:
@@ -75,11 +75,11 @@ def _graded(lexicon: Lexicon, rng: random.Random) -> Iterator[Pair]:
         yield from _say(event, other, rng.choice((0, 0, 1, 1, 2)), similarity(event, other), rng)
 
 
-def _paraphrases(lexicon: Lexicon, rng: random.Random) -> Iterator[Pair]:
+def _paraphrases(lexicon: Lexicon, rng: random.Random) -> Iterator[ScoredPair]:
     topics = lexicon.of_side("test")
     while True:
         for same in (True, False):
-            pairs: list[Pair] = []
+            pairs: list[ScoredPair] = []
             while not pairs:
                 topic = rng.choice(topics)
                 event = grammar.sample_event(topic, rng)
@@ -88,7 +88,7 @@ def _paraphrases(lexicon: Lexicon, rng: random.Random) -> Iterator[Pair]:
             yield from pairs
 
 
-def _roles(lexicon: Lexicon, rng: random.Random) -> Iterator[Pair]:
+def _roles(lexicon: Lexicon, rng: random.Random) -> Iterator[ScoredPair]:
     topics, verbs = lexicon.of_side("test"), lexicon.social_verbs["test"]
     templates = [*_SOCIAL[0], *_SOCIAL[1]]
     while True:
@@ -102,8 +102,8 @@ def _roles(lexicon: Lexicon, rng: random.Random) -> Iterator[Pair]:
         first, second = rng.sample(templates, 2)
         said = say_encounter(encounter, people, verb, first)
         same, other = (say_encounter(e, people, verb, second) for e in (encounter, swapped))
-        yield Pair(said, same, 1.0)
-        yield Pair(said, other, 0.0)
+        yield ScoredPair(said, same, 1.0)
+        yield ScoredPair(said, other, 0.0)
 
 
 def say_encounter(encounter: Encounter, people: dict[Concept, str], verb: str, template: str) -> str:
@@ -117,7 +117,7 @@ def _change(event: Event, topic: Topic, parts: list[str], rng: random.Random) ->
     return event
 
 
-def _say(event: Event, other: Event, shared: int, score: float, rng: random.Random) -> Iterator[Pair]:
+def _say(event: Event, other: Event, shared: int, score: float, rng: random.Random) -> Iterator[ScoredPair]:
     """The pair in words, sharing the forms of `shared` of the parts that mean the same (or of all, if fewer).
 
     Nothing if no wording that was tried is reserved for the suite.
@@ -136,7 +136,7 @@ def _say(event: Event, other: Event, shared: int, score: float, rng: random.Rand
         again = _reword(other, wording, kept, rng)
         second = grammar.say_event(again, rng.choice([t for t in _TEMPLATES if t != template]))
         if grammar.is_reserved(second):
-            yield Pair(first, second, score)
+            yield ScoredPair(first, second, score)
             return
 
 

@@ -11,14 +11,14 @@ from mteb.abstasks.sts import AbsTaskSTS
 from harness.mini.lexicon import load_lexicon
 from harness.suites.mini import Draw
 from harness.suites.mini.metadata import draw_rng, sentence_metadata
-from harness.suites.mini.pairs import MAX_SCORE, Pair, graded_pairs, paraphrase_pairs, role_pairs
+from harness.suites.mini.pairs import MAX_SCORE, ScoredPair, graded_pairs, paraphrase_pairs, role_pairs
 
 
 class _PairTask(AbsTaskSTS):
     """A similarity task whose pairs are generated when it is loaded."""
 
     n_pairs: ClassVar[int]
-    write: ClassVar[Callable[..., list[Pair]]]
+    write: ClassVar[Callable[..., list[ScoredPair]]]
 
     def __init__(self, draw: Draw = "test", seed: int = 42, **kwargs: Any) -> None:
         self.draw = draw
@@ -40,7 +40,7 @@ class _PairTask(AbsTaskSTS):
 
 
 @cache
-def _pairs(name: str, write: Callable[..., list[Pair]], n: int, draw: Draw) -> tuple[Pair, ...]:
+def _pairs(name: str, write: Callable[..., list[ScoredPair]], n: int, draw: Draw) -> tuple[ScoredPair, ...]:
     """The pairs of a draw, made once a process: every system gets a task object of its own."""
     return tuple(write(load_lexicon(), draw_rng(name, draw), n))
 

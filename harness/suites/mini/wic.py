@@ -22,7 +22,7 @@ from harness.mini.lexicon import Concept, Lexicon, load_lexicon
 from harness.outcomes import make_outcomes
 from harness.probes.threshold import threshold_out_of_fold
 from harness.suites.mini import Draw
-from harness.suites.mini.words import WordTask, last_layer, span_of, spread_over_folds
+from harness.suites.mini.words import WordItems, last_layer, span_of, spread_over_folds
 
 TWOS_PER_HOMONYM = 20
 _TRIES = 12
@@ -137,11 +137,11 @@ def read_wic(items: Sequence[WiCItem], encoder: TextEncoder) -> pd.DataFrame:
     return make_outcomes(columns, len(items))
 
 
-def MiniWiCLeft(draw: Draw = "test") -> WordTask:  # noqa: N802
+def MiniWiCLeft(draw: Draw = "test") -> WordItems:  # noqa: N802
     """The task with the cue before the homonym."""
-    return WordTask(name="MiniWiCLeft", draw=draw, write=partial(write_wic, "left"), read=read_wic)
+    return WordItems(draw=draw, write=partial(write_wic, "left"), read=read_wic)
 
 
-def MiniWiCRight(draw: Draw = "test") -> WordTask:  # noqa: N802
+def MiniWiCRight(draw: Draw = "test") -> WordItems:  # noqa: N802
     """The task with the cue after the homonym."""
-    return WordTask(name="MiniWiCRight", draw=draw, write=partial(write_wic, "right"), read=read_wic)
+    return WordItems(draw=draw, write=partial(write_wic, "right"), read=read_wic)

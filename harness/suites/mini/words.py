@@ -16,79 +16,42 @@ from harness.contamination.texts import text_hashes
 from harness.encoder.protocol import TextEncoder
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult, shown_texts
-from harness.suites.mini import Draw, task_entry, task_revision
+from harness.suites.mini import Draw
 from harness.suites.task import TaskInfo
 
 N_FOLDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class WordTask:
-    """A word task: `write` makes the items of a draw, `read` turns an encoder's vectors of them into outcomes.
+class WordItems:
+    """A task on words: `write` makes the items of a draw, `read` turns an encoder's vectors of them into outcomes.
 
-    An item gives its sentences as `texts`.
+    An item gives its sentences as `texts`; it may give several outcomes, one for every position read.
     """
 
-    name: str
     draw: Draw
     write: Callable[[Draw], Any]
     read: Callable[[Any, TextEncoder], pd.DataFrame]
-
-    @property
-    def task_type(self) -> str:
-        """The kind of task, as the suite lists it."""
-        return task_entry(self.name).task_type
-
-    @property
-    def metric(self) -> str:
-        """The metric that makes the score from the outcomes."""
-        return task_entry(self.name).metric
-
-    @property
-    def revision(self) -> str:
-        """What identifies the examples."""
-        return task_revision(self.draw)
-
-    @property
-    def info(self) -> TaskInfo:
-        """Name, type, metric, revision and a line about the task."""
-        return TaskInfo(
-            name=self.name,
-            task_type=self.task_type,
-            metric=self.metric,
-            revision=self.revision,
-            about=task_entry(self.name).about,
-        )
 
     @cached_property
     def items(self) -> Any:
         """The examples, made when first asked for."""
         return self.write(self.draw)
 
-    @property
-    def n_examples(self) -> int:
-        """How many examples there are; each may give several outcomes, one for every position read."""
-        return len(self.items)
-
-    def run(self, encoder: TextEncoder) -> list[TaskResult]:
-        """Read the words with `encoder`; one result, whose score is the metric over its outcomes."""
+    def measure(self, task: TaskInfo, encoder: TextEncoder) -> TaskResult:
+        """Read the words with `encoder`; the score is the metric of `task` over the outcomes."""
         began = time.monotonic()
         outcomes = self.read(self.items, encoder)
-        score = score_outcomes(self.metric, outcomes)
-        key = TaskKey(task=self.name, split="test", subset="default", revision=self.revision, metric=self.metric)
-        seconds = time.monotonic() - began
-        return [
-            TaskResult(
-                key=key,
-                task_type=self.task_type,
-                score=score,
-                outcomes=outcomes,
-                seconds=seconds,
-                texts=text_hashes(text for item in self.items for text in item.texts),
-                # an outcome's example is its item, in the order in which they were written
-                shown=shown_texts(outcomes["example_id"].unique(), (" ⟷ ".join(item.texts) for item in self.items)),
-            )
-        ]
+        return TaskResult(
+            key=TaskKey(task=task.name, split="test", subset="default", revision=task.revision, metric=task.metric),
+            task_type=task.task_type,
+            score=score_outcomes(task.metric, outcomes),
+            outcomes=outcomes,
+            seconds=time.monotonic() - began,
+            texts=text_hashes(text for item in self.items for text in item.texts),
+            # an outcome's example is its item, in the order in which they were written
+            shown=shown_texts(outcomes["example_id"].unique(), (" ⟷ ".join(item.texts) for item in self.items)),
+        )
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ SUPPORTED = ("STS", "Classification", "PairClassification", "Clustering", "Retri
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class MtebType:
     """`metrics` are the harness's by mteb's main score, None where they follow from its name; `keep` reads the
     examples; `draws` says that evaluating takes random draws from the task's own generator.
     """
@@ -35,8 +35,8 @@ class Kind:
         return name if name in METRICS else None
 
 
-def kind_of(task: Any) -> Kind:
-    """The kind of mteb's `task`. Raises HarnessError for a type whose examples cannot be kept."""
+def type_of(task: Any) -> MtebType:
+    """The type of mteb's `task`. Raises HarnessError for a type whose examples cannot be kept."""
     from mteb.abstasks.aggregated_task import AbsTaskAggregate
     from mteb.abstasks.classification import AbsTaskClassification
     from mteb.abstasks.clustering import AbsTaskClustering
@@ -49,13 +49,13 @@ def kind_of(task: Any) -> Kind:
     if isinstance(task, AbsTaskAggregate):
         parts = ",".join(part.metadata.name for part in task.tasks)
         raise HarnessError(f"{meta.name} is a mean over tasks; name the tasks themselves: --tasks {parts}")
-    kinds: dict[type, Kind] = {
-        AbsTaskSTS: Kind(metrics={"cosine_spearman": "spearman"}, keep=sts),
-        AbsTaskClassification: Kind(metrics={"accuracy": "accuracy", "f1": "macro_f1"}, keep=classification),
-        AbsTaskPairClassification: Kind(metrics={"max_ap": "average_precision"}, keep=pair_classification),
-        AbsTaskClustering: Kind(metrics={"v_measure": "v_measure"}, keep=clustering, draws=True),
-        AbsTaskClusteringLegacy: Kind(metrics={"v_measure": "v_measure"}, keep=clustering_of_sets),
-        AbsTaskRetrieval: Kind(metrics=None, keep=retrieval),
+    kinds: dict[type, MtebType] = {
+        AbsTaskSTS: MtebType(metrics={"cosine_spearman": "spearman"}, keep=sts),
+        AbsTaskClassification: MtebType(metrics={"accuracy": "accuracy", "f1": "macro_f1"}, keep=classification),
+        AbsTaskPairClassification: MtebType(metrics={"max_ap": "average_precision"}, keep=pair_classification),
+        AbsTaskClustering: MtebType(metrics={"v_measure": "v_measure"}, keep=clustering, draws=True),
+        AbsTaskClusteringLegacy: MtebType(metrics={"v_measure": "v_measure"}, keep=clustering_of_sets),
+        AbsTaskRetrieval: MtebType(metrics=None, keep=retrieval),
     }
     found = next((kind for base, kind in kinds.items() if isinstance(task, base)), None)
     if found is None or meta.type not in SUPPORTED:

@@ -14,7 +14,8 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,39 +24,85 @@ from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError, near_names
 from harness.metrics import TOLERANCE, score_outcomes
 from harness.outcomes import TaskKey, TaskResult
-from harness.suites.mteb.english import SUBSETS
 from harness.suites.mteb.finite import Finite
 from harness.suites.mteb.kept import Visit
-from harness.suites.mteb.kinds import Kind, kind_of
+from harness.suites.mteb.kinds import type_of
 from harness.suites.mteb.loading import Choice, load
-from harness.suites.task import TaskInfo
+from harness.suites.task import Task, TaskInfo, TaskOptions
 
 BATCH_SIZE = 64
 
 
-@dataclass(frozen=True)
-class MtebTask:
-    """One mteb task, made anew by `make` for every system."""
+@dataclass(frozen=True, kw_only=True)
+class MtebTask(Task):
+    """A task that mteb evaluates; `make` gives a fresh object of mteb's, and must be picklable.
 
-    make: Callable[[], Any]
-    kind: Kind
-    info: TaskInfo
+    `choice` is of subsets (None: the English ones); with `parts` just those splits and subsets are measured.
+    """
+
+    name: str
+    make: Callable[[], Any] = field(compare=False)
+    choice: Choice | None = None
+    parts: tuple[tuple[str, str], ...] = ()
+    option = "choice"
+
+    @cached_property
+    def info(self) -> TaskInfo:
+        """What mteb knows of it. Raises HarnessError where its examples cannot be kept, or no subset is left."""
+        task = self._narrowed()
+        meta = task.metadata
+        return TaskInfo(
+            name=meta.name,
+            task_type=str(meta.type),
+            metric=type_of(task).metric(meta.main_score) or "",
+            revision=str(meta.revision),
+            about=" ".join(meta.description.split()),
+            parts=self.parts or tuple((split, subset) for split in task.eval_splits for subset in task.hf_subsets),
+        )
+
+    @property
+    def cost(self) -> int | None:
+        """The examples of the chosen splits as mteb has counted them, of all languages; None where it has not."""
+        counted = self.make().metadata.n_samples or {}
+        found = [counted.get(split) for split in {split for split, _ in self.info.parts}]
+        return None if not found or None in found else sum(n for n in found if n)
+
+    @property
+    def data_path(self) -> str:
+        """The data set of the hub."""
+        return str(self.make().metadata.dataset["path"])
+
+    def chosen(self, options: TaskOptions) -> MtebTask:
+        """The task on the subsets of `options`. Raises HarnessError if it has none of them."""
+        task = replace(self, choice=options.choice or self.choice)
+        assert task.info
+        return task
+
+    def only(self, parts: Sequence[tuple[str, str]]) -> MtebTask:
+        """The task on `parts` alone."""
+        return replace(self, parts=tuple(parts))
 
     def run(self, encoder: TextEncoder) -> list[TaskResult]:
         """Evaluate with mteb and return one result per split and subset, outcomes included."""
-        if self.kind.draws:
+        if type_of(self.make()).draws:
             return [result for part in self.info.parts for result in self._evaluate([part], encoder)]
         return list(self._evaluate(self.info.parts, encoder))
+
+    def _narrowed(self) -> Any:
+        """A fresh task of mteb's on the chosen subsets."""
+        task = self.make()
+        type_of(task)  # before its languages: an unsupported type has none that would do
+        return (self.choice or Choice()).narrow(task)
 
     def _evaluate(self, parts: Sequence[tuple[str, str]], encoder: TextEncoder) -> Iterator[TaskResult]:
         import mteb
 
         started = time.monotonic()
-        task = self.make()
+        task = self._narrowed()
         task.filter_eval_splits(list(dict.fromkeys(split for split, _ in parts)))
         task.hf_subsets = list(dict.fromkeys(subset for _, subset in parts))
         load(task)
-        draws = task.rng_state.getstate() if self.kind.draws else None
+        draws = task.rng_state.getstate() if type_of(task).draws else None
         with tempfile.TemporaryDirectory() as folder:
             evaluated = mteb.evaluate(
                 Finite(encoder.for_mteb(), self.info.name),
@@ -79,7 +126,7 @@ class MtebTask:
     ) -> TaskResult:
         score = float(reported["main_score"])
         data = task.dataset.get(visit.subset, task.dataset)[visit.split]
-        kept = self.kind.keep(task, data, saved, visit)
+        kept = type_of(task).keep(task, data, saved, visit)
         again = score_outcomes(self.info.metric, kept.outcomes)
         if abs(again - score) > TOLERANCE:
             raise HarnessError(
@@ -114,34 +161,22 @@ def _finite(reported: Any) -> Any:
     return None if isinstance(reported, float) and not math.isfinite(reported) else reported
 
 
-def mteb_task(name: str, choice: Choice | None = None, *, also: Sequence[str] = ()) -> MtebTask:
-    """The task of mteb's registry by `name`, on the subsets of `choice` (None: those of mteb's English benchmarks).
+def registered(name: str, *, subsets: Sequence[str] = ()) -> MtebTask:
+    """The task of mteb's registry by `name`, unchecked; on `subsets`, unless others are chosen."""
+    return MtebTask(name=name, make=partial(_fetch, name), choice=Choice(subsets=tuple(subsets)))
 
-    `also` are other names that a mistyped one may have meant.
-    """
-    import mteb
+
+def mteb_task(name: str, *, also: Sequence[str] = ()) -> MtebTask:
+    """The task of mteb's registry by `name`. Raises HarnessError if there is none; `also` are other names to offer."""
     from mteb.get_tasks import TASK_LIST
 
     known = {task.metadata.name for task in TASK_LIST}
     if name not in known:
         raise HarnessError(f"no task is named {name!r}; {near_names(name, {*known, *also})}")
-    kind_of(mteb.get_task(name))  # before its languages: an unsupported type has none that would do
-    chosen = choice or Choice(subsets=SUBSETS.get(name, ()))
-    return wrap(lambda: chosen.narrow(mteb.get_task(name)))
+    return registered(name)
 
 
-def wrap(make: Callable[[], Any]) -> MtebTask:
-    """A task from anything that makes mteb task objects (mteb's registry, or this project's own classes)."""
-    task = make()
-    kind, meta = kind_of(task), task.metadata
-    metric = kind.metric(meta.main_score)
-    assert metric is not None, "kind_of refuses what has none"
-    info = TaskInfo(
-        name=meta.name,
-        task_type=str(meta.type),
-        metric=metric,
-        revision=str(meta.revision),
-        about=" ".join(meta.description.split()),
-        parts=tuple((split, subset) for split in task.eval_splits for subset in task.hf_subsets),
-    )
-    return MtebTask(make, kind, info)
+def _fetch(name: str) -> Any:
+    import mteb
+
+    return mteb.get_task(name)

@@ -1,72 +1,95 @@
 """The retention suite: what did the encoder training cost the language model?
 
-This module is cheap: it names the tasks and imports neither torch nor transformers until a task is made. The tasks
-are the same for every text; the text is chosen per run (harness.suites.retention.text).
+This module is cheap: it names the tasks and imports neither torch nor transformers until a task runs. The tasks are the
+same for every text; the text is chosen per run (harness.suites.retention.text).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.suites.lookup import entry_named
+from harness.encoder.protocol import TextEncoder
+from harness.errors import HarnessError
+from harness.outcomes import TaskResult
+from harness.suites.retention.text import MINI, MINI_DOCUMENTS, WIKITEXT, RetentionText, open_text
+from harness.suites.task import ListedTask, Suite, TaskOptions
 
 Measure = Literal["bits", "perplexity", "adapters_off", "distinct", "repeated"]
 TASK_TYPE = "Retention"
-# Raise when the same system on the same text would score otherwise.
-SUITE_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetentionEntry:
-    """A task of the suite before it is made; `sampled` tells the two ways of going on with a text apart."""
+class RetentionTask(ListedTask):
+    """One measure on one text, None for the mini language's; `sampled` tells the two ways of going on with it apart."""
 
-    name: str
+    task_type: str = TASK_TYPE
     measure: Measure
-    metric: str
-    about: str
     sampled: bool = False
+    text: RetentionText | None = None
+    option = "text"
+
+    @property
+    def revision(self) -> str:
+        """The text's."""
+        return (self.text or open_text(MINI)).revision
+
+    @property
+    def cost(self) -> int | None:
+        """The documents of the mini language; those of another text are counted when it is read."""
+        return None if self.text is not None and self.text.files else MINI_DOCUMENTS
+
+    def chosen(self, options: TaskOptions) -> RetentionTask:
+        """The same measure on the text of `options`."""
+        return replace(self, text=options.text)
+
+    def run(self, encoder: TextEncoder) -> list[TaskResult]:
+        """Measure and return one result; its subset is the text's name."""
+        from harness.suites.retention.tasks import measure
+
+        return measure(self, self.text or open_text(MINI), encoder.language_model())
 
 
-TASKS: tuple[RetentionEntry, ...] = (
-    RetentionEntry(
+TASKS: tuple[RetentionTask, ...] = (
+    RetentionTask(
         name="RetentionBits",
         measure="bits",
         metric="bits_per_byte",
         about="bits lost on a byte of held-out text under the causal mask, with the base's LM head",
     ),
-    RetentionEntry(
+    RetentionTask(
         name="RetentionPerplexity",
         measure="perplexity",
         metric="perplexity",
         about="the same losses over tokens, as an exponential; described, not tested",
     ),
-    RetentionEntry(
+    RetentionTask(
         name="RetentionAdaptersOff",
         measure="adapters_off",
         metric="largest_change",
         about="the largest change of a text's bits from the base's with the adapters off; anything but 0 stops the run",
     ),
-    RetentionEntry(
+    RetentionTask(
         name="RetentionDistinctGreedy",
         measure="distinct",
         metric="distinct_2",
         about="share of distinct 2-grams in a greedy continuation",
     ),
-    RetentionEntry(
+    RetentionTask(
         name="RetentionDistinctSampled",
         measure="distinct",
         metric="distinct_2",
         about="share of distinct 2-grams in a sampled continuation",
         sampled=True,
     ),
-    RetentionEntry(
+    RetentionTask(
         name="RetentionRepeatsGreedy",
         measure="repeated",
         metric="repeated_4",
         about="share of repeated 4-grams in a greedy continuation",
     ),
-    RetentionEntry(
+    RetentionTask(
         name="RetentionRepeatsSampled",
         measure="repeated",
         metric="repeated_4",
@@ -74,13 +97,29 @@ TASKS: tuple[RetentionEntry, ...] = (
         sampled=True,
     ),
 )
+SUITE = Suite(
+    name="retention",
+    about="what the training cost the language model: bits per byte, perplexity, repetition, under the causal mask",
+    tasks=TASKS,
+)
+SUITES = (SUITE,)
 
 
-def task_names() -> tuple[str, ...]:
-    """The names of the suite's tasks."""
-    return tuple(entry.name for entry in TASKS)
+def choose_text(tasks: Sequence[str], *, base: str, source: str | None) -> RetentionText | None:
+    """The text for `tasks` on `base`: `source` as the user named it, else what belongs to the base.
 
-
-def task_entry(name: str) -> RetentionEntry:
-    """The entry of the task called `name`. Raises HarnessError if there is none."""
-    return entry_named(name, TASKS, of="the retention suite")
+    None where no task of the suite is asked for. Raises HarnessError where a text is needed and not named, or named
+    and not needed.
+    """
+    if not {task.name for task in TASKS} & set(tasks):
+        if source is not None:
+            raise HarnessError(
+                f"--data retention={source} names a text, but no retention task is asked for; add --suite retention"
+            )
+        return None
+    if source is None and base != MINI:
+        raise HarnessError(
+            f"retention on base {base} is measured on a text that you choose: give --data retention=FILE (.txt, .jsonl "
+            f"or .parquet), or --data retention={WIKITEXT} to take WikiText-2 from the hub"
+        )
+    return open_text(source or MINI)

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from harness.errors import HarnessError, near_names
-from harness.suites.words import PaperEntry
+from harness.suites.words.feng2025 import PaperTask
 
 # The paper's names of our variants on a base; it has no row for the mask alone, nor any causal control.
 STEPS = {
@@ -21,7 +21,7 @@ BASES = ("Sheared-LLaMA-1.3B", "Llama-2-7B")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figure:
+class PublishedFigure:
     """One published number. `position` counts words of a context probe's sentence from 1; None elsewhere."""
 
     table: int
@@ -35,11 +35,11 @@ class Figure:
 
 
 @cache
-def figures() -> tuple[Figure, ...]:
+def figures() -> tuple[PublishedFigure, ...]:
     """All of them, in the order of the tables."""
     text = (files("harness.suites.words") / "feng2025.tsv").read_text("utf-8")
     return tuple(
-        Figure(
+        PublishedFigure(
             table=int(row["table"]),
             task=row["task"],
             probe=row["probe"],
@@ -53,17 +53,17 @@ def figures() -> tuple[Figure, ...]:
     )
 
 
-def figure(entry: PaperEntry, *, probe: str, metric: str, model: str, position: int | None = None) -> float | None:
-    """The published value of `entry` for `model`, None where there is none.
+def figure(task: PaperTask, *, probe: str, metric: str, model: str, position: int | None = None) -> float | None:
+    """The published value of `task` for `model`, None where there is none.
 
     `probe` is `linear` or `MLP`, `metric` as the paper writes it, `position` counted from the target.
     """
     if position is not None:
-        position = position - entry.positions[0] + 1
+        position = position - task.positions[0] + 1
     for each in figures():
         asked = (each.task, each.subtask, each.metric, each.model, each.position)
         kind = "MLP" if each.probe == "MLP" else "linear"
-        if kind == probe and asked == (entry.figures_task, entry.subtask, metric, model, position):
+        if kind == probe and asked == (task.figures_task, task.subtask, metric, model, position):
             return each.value
     return None
 

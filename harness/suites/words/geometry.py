@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.encoder.protocol import TextEncoder
-from harness.suites.words import WordEntry
 from harness.suites.words.data.examples import Span, WordExample, blank_spans
-from harness.suites.words.labels import Part
-from harness.suites.words.results import SCORE, Answers
+from harness.suites.words.probe import WordProbe
+from harness.suites.words.results import SCORE, OutcomeBuilder, SubsetOutcomes
 
 PAIRS = 1000
 TOP = 3
@@ -35,10 +34,12 @@ class _Sample:
     of: NDArray[np.intp]
 
 
-def measure_geometry(entry: WordEntry, examples: Sequence[WordExample], encoder: TextEncoder) -> tuple[list[Part], str]:
+def measure_geometry(
+    task: WordProbe, examples: Sequence[WordExample], encoder: TextEncoder
+) -> tuple[list[SubsetOutcomes], str]:
     """Mean cosines by layer; the first part, of random words as they are, is the task's result."""
     rng = np.random.default_rng(0)
-    parts: list[Part] = []
+    parts: list[SubsetOutcomes] = []
     lost = 0
     for kind, sample in (
         ("random words", _random_words(examples, rng)),
@@ -50,7 +51,7 @@ def measure_geometry(entry: WordEntry, examples: Sequence[WordExample], encoder:
         lost += int((~whole_M).sum())
         pairs, of = sample.pairs[whole_M], sample.of[whole_M]
         made = {
-            name: Answers([examples[i] for i in of])
+            name: OutcomeBuilder([examples[i] for i in of])
             for name in ("", ", centred", ", standardised", ", three dimensions")
         }
         for layer, vectors_ND in enumerate(vectors_LND.astype(np.float64)):
@@ -58,7 +59,7 @@ def measure_geometry(entry: WordEntry, examples: Sequence[WordExample], encoder:
                 made[name].add(layer=layer, gold_score=1.0, predicted_score=values)
         for name, answers in made.items():
             subset = SCORE if not parts else f"{kind}{name}"
-            parts.append(Part(subset=subset, metric="cosine", answers=answers))
+            parts.append(SubsetOutcomes(subset=subset, metric="cosine", answers=answers))
     return parts, f"{lost} pairs left out: a word is cut off" if lost else ""
 
 

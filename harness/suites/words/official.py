@@ -1,6 +1,6 @@
 """WiC with its own sets: a threshold on the cosine, chosen on the training set, tried on the test set.
 
-Beside it stand `best layer`, chosen on the development set, and `layers`.
+Its controls are `best layer`, chosen on the development set, and `layers`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ import numpy as np
 
 from harness.encoder.protocol import TextEncoder
 from harness.probes.threshold import best_threshold
-from harness.suites.words import WordEntry
 from harness.suites.words.data.examples import WordExample
-from harness.suites.words.data.pairs import LABELS
-from harness.suites.words.labels import Part, cosines
+from harness.suites.words.data.wic import LABELS
+from harness.suites.words.labels import cosines
+from harness.suites.words.probe import WordProbe
 from harness.suites.words.reading import read_set
-from harness.suites.words.results import SCORE, Answers
+from harness.suites.words.results import SCORE, OutcomeBuilder, SubsetOutcomes
 
 
-def measure_official(entry: WordEntry, examples: Sequence[WordExample], encoder: TextEncoder) -> tuple[list[Part], str]:
-    """The score and what stands beside it, and what could not be read. Answers are of the test set alone."""
-    found = read_set(encoder, examples, entry.positions).at(entry.positions)
+def measure_official(
+    task: WordProbe, examples: Sequence[WordExample], encoder: TextEncoder
+) -> tuple[list[SubsetOutcomes], str]:
+    """The score and its controls, and what could not be read. All are of the test set alone."""
+    found = read_set(encoder, examples, task.positions).at(task.positions)
     cosine_LN = cosines(found.vectors[:, 0], found.vectors[:, 1])
     same_N = np.array([example.label == LABELS["T"] for example in found.examples])
     part_N = np.array([example.part for example in found.examples])
@@ -37,9 +39,9 @@ def measure_official(entry: WordEntry, examples: Sequence[WordExample], encoder:
     labels = np.array([LABELS["F"], LABELS["T"]])
     parts = []
     for subset, layers in shown.items():
-        made = Answers(found.examples)
+        made = OutcomeBuilder(found.examples)
         for layer, named in layers:
             said = {"gold_label": labels[same_N.astype(int)], "predicted_label": labels[says_LN[layer].astype(int)]}
             made.add(layer=named, rows=test, **said)
-        parts.append(Part(subset=subset, metric="accuracy", answers=made))
+        parts.append(SubsetOutcomes(subset=subset, metric="accuracy", answers=made))
     return parts, found.note

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +26,11 @@ from harness.outcomes import TaskResult
 from harness.probes.logistic import fit_logistic
 from harness.probes.mlp import MlpRecipe, fit_mlps
 from harness.probes.ridge import fit_ridge
-from harness.suites.task import TaskInfo
-from harness.suites.words import PAPER_TYPE, PaperEntry, paper_revision
 from harness.suites.words.data.examples import WordExample
-from harness.suites.words.data.folder import WordData
-from harness.suites.words.data.parse import parse
+from harness.suites.words.feng2025 import PaperTask
 from harness.suites.words.labels import pair_features
 from harness.suites.words.reading import read_set
-from harness.suites.words.results import Answers, result
+from harness.suites.words.results import OutcomeBuilder, result
 
 SEED = 42
 TEST_SHARE = 0.2
@@ -42,57 +38,34 @@ INVERSE_PENALTY = 1.0
 _NEARLY_NONE = 1e-3  # of a ridge that stands for least squares: features are standardised, sums run over hundreds
 
 
-@dataclass(frozen=True)
-class PaperTask:
-    """One task of the paper on the data in a folder."""
-
-    entry: PaperEntry
-    data: WordData
-
-    @property
-    def info(self) -> TaskInfo:
-        """The task as a run plans it."""
-        return paper_task_info(self.entry)
-
-    def run(self, encoder: TextEncoder) -> list[TaskResult]:
-        """Fit both probes on the training part and answer for the test part."""
-        began = time.monotonic()
-        words = parse(self.data, self.entry.data)
-        reading = read_set(encoder, words.examples, self.entry.positions)
-        found = reading.at(self.entry.positions)
-        vectors = found.vectors[-1:]
-        if self.entry.features:
-            vectors = pair_features(vectors, self.entry.features)
-        train_N = training_part(found.examples)
-        measure = _scores if found.examples[0].scores else _labels
-        layer = len(found.vectors) - 1
-        answers = measure(self.entry, found.examples, vectors[0], train_N, layer)
-        texts = text_hashes(text for example in words.examples for text in example.texts)
-        key = {"task": self.entry.name, "split": "paper", "revision": paper_revision(self.entry)}
-        return [
-            result(
-                key,
-                task_type=PAPER_TYPE,
-                subset=subset,
-                metric=self.entry.metric,
-                answers=made,
-                seconds=(time.monotonic() - began) / len(answers),
-                texts=texts,
-                note=found.note,
-            )
-            for subset, made in answers.items()
-        ]
-
-
-def paper_task_info(entry: PaperEntry) -> TaskInfo:
-    """Name, type, metric, revision and a line about the task; no data are read."""
-    return TaskInfo(
-        name=entry.name,
-        task_type=PAPER_TYPE,
-        metric=entry.metric,
-        revision=paper_revision(entry),
-        about=f"{entry.figures_task}, {entry.subtask or 'mean over dimensions'}, as Feng et al. 2025 measure it",
-    )
+def measure(task: PaperTask, encoder: TextEncoder) -> list[TaskResult]:
+    """Fit both probes on the training part and answer for the test part; a result each."""
+    began = time.monotonic()
+    words = task.data.words(task.place)
+    reading = read_set(encoder, words.examples, task.positions)
+    found = reading.at(task.positions)
+    vectors = found.vectors[-1:]
+    if task.features:
+        vectors = pair_features(vectors, task.features)
+    train_N = training_part(found.examples)
+    answer = _scores if found.examples[0].scores else _labels
+    layer = len(found.vectors) - 1
+    answers = answer(task, found.examples, vectors[0], train_N, layer)
+    texts = text_hashes(text for example in words.examples for text in example.texts)
+    key = {"task": task.name, "split": "paper", "revision": task.revision}
+    return [
+        result(
+            key,
+            task_type=task.task_type,
+            subset=subset,
+            metric=task.metric,
+            answers=made,
+            seconds=(time.monotonic() - began) / len(answers),
+            texts=texts,
+            note=found.note,
+        )
+        for subset, made in answers.items()
+    ]
 
 
 def training_part(examples: Sequence[WordExample]) -> NDArray[np.bool_]:
@@ -107,46 +80,46 @@ def training_part(examples: Sequence[WordExample]) -> NDArray[np.bool_]:
 
 
 def _labels(
-    entry: PaperEntry,
+    task: PaperTask,
     examples: Sequence[WordExample],
     vectors_PND: NDArray[np.float32],
     train_N: NDArray[np.bool_],
     layer: int,
-) -> dict[str, Answers]:
+) -> dict[str, OutcomeBuilder]:
     names, labels_N = np.unique([example.label for example in examples], return_inverse=True)
     classes = len(names)
     linear = fit_logistic(
         vectors_PND, labels_N[None], train_N[None], classes=classes, inverse_penalty=INVERSE_PENALTY
     ).predicted[:, 0, 0]
-    recipe = MlpRecipe(hidden=entry.hidden, batch_size=entry.batch_size, rate=entry.rate, classes=classes)
+    recipe = MlpRecipe(hidden=task.hidden, batch_size=task.batch_size, rate=task.rate, classes=classes)
     columns = len(vectors_PND)
     answers_PN = np.broadcast_to(labels_N, (columns, len(labels_N)))
     network = fit_mlps(vectors_PND, answers_PN, train_N, recipe, seeds=[SEED] * columns).output.argmax(axis=-1)
     made = {}
     for subset, told_PN in (("linear", linear), ("MLP", network)):
-        made[subset] = Answers(examples)
-        for position, told_N in zip(entry.positions, told_PN, strict=True):
+        made[subset] = OutcomeBuilder(examples)
+        for position, told_N in zip(task.positions, told_PN, strict=True):
             gold = {"gold_label": names[labels_N], "predicted_label": names[told_N]}
-            where = None if entry.features else position
+            where = None if task.features else position
             made[subset].add(layer=layer, position=where, rows=~train_N, **gold)
     return made
 
 
 def _scores(
-    entry: PaperEntry,
+    task: PaperTask,
     examples: Sequence[WordExample],
     vectors_PND: NDArray[np.float32],
     train_N: NDArray[np.bool_],
     layer: int,
-) -> dict[str, Answers]:
+) -> dict[str, OutcomeBuilder]:
     targets_TN = np.array([example.scores for example in examples]).T
     linear = fit_ridge(vectors_PND, targets_TN, train_N[None], penalties=(_NEARLY_NONE,))[0, 0, 0]
-    recipe = MlpRecipe(hidden=entry.hidden, batch_size=entry.batch_size, rate=entry.rate)
+    recipe = MlpRecipe(hidden=task.hidden, batch_size=task.batch_size, rate=task.rate)
     same_TND = np.broadcast_to(vectors_PND, (len(targets_TN), *vectors_PND.shape[1:]))
     network = fit_mlps(same_TND, targets_TN, train_N, recipe, seeds=[SEED] * len(targets_TN)).output[..., 0]
     made = {}
     for subset, told_TN in (("linear", linear), ("MLP", network)):
-        made[subset] = Answers(examples)
+        made[subset] = OutcomeBuilder(examples)
         for trial, (gold_N, told_N) in enumerate(zip(targets_TN, told_TN, strict=True)):
             scores = {"gold_score": gold_N, "predicted_score": told_N.astype(float)}
             made[subset].add(layer=layer, trial=trial, rows=~train_N, **scores)

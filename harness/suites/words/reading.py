@@ -37,7 +37,7 @@ class Readable:
         return f"{self.lost} of {total} examples left out: the word lies behind the last token that this base reads"
 
 
-class Reading:
+class WordVectors:
     """The words of one data set as one encoder gives them; read when first asked for."""
 
     def __init__(self, encoder: TextEncoder, examples: Sequence[WordExample], positions: Sequence[int]) -> None:
@@ -97,15 +97,15 @@ class Reading:
 
 
 # The last data set of each encoder: the tasks on one set follow each other.
-_latest: WeakKeyDictionary[TextEncoder, tuple[Sequence[WordExample], Reading]] = WeakKeyDictionary()
+_latest: WeakKeyDictionary[TextEncoder, tuple[Sequence[WordExample], WordVectors]] = WeakKeyDictionary()
 
 
-def read_set(encoder: TextEncoder, examples: Sequence[WordExample], positions: Sequence[int]) -> Reading:
+def read_set(encoder: TextEncoder, examples: Sequence[WordExample], positions: Sequence[int]) -> WordVectors:
     """The reading of `examples` at all `positions` that tasks on them ask for; the same one if it was the last."""
     known = _latest.get(encoder)
     if known is None or known[0] is not examples:
         _latest.pop(encoder, None)  # before the next is read: both may not fit
-        _latest[encoder] = (examples, Reading(encoder, examples, positions))
+        _latest[encoder] = (examples, WordVectors(encoder, examples, positions))
     return _latest[encoder][1]
 
 

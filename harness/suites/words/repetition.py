@@ -15,18 +15,17 @@ from numpy.typing import NDArray
 
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
-from harness.suites.words import WordEntry
 from harness.suites.words.data.examples import WordExample
-from harness.suites.words.labels import Part
-from harness.suites.words.results import SCORE, Answers
+from harness.suites.words.probe import WordProbe
+from harness.suites.words.results import SCORE, OutcomeBuilder, SubsetOutcomes
 
 TIMES = (0, 1, 2, 4, 8)
 TEXTS = 200
 
 
 def measure_repetition(
-    entry: WordEntry, examples: Sequence[WordExample], encoder: TextEncoder
-) -> tuple[list[Part], str]:
+    task: WordProbe, examples: Sequence[WordExample], encoder: TextEncoder
+) -> tuple[list[SubsetOutcomes], str]:
     """The unexplained pull for each side and number of repetitions; the first part is the mean over all k above 0.
 
     The first TEXTS pairs whose longest text is read to its end; of the others it is said how many there are.
@@ -48,8 +47,8 @@ def measure_repetition(
     text_ND, passage_ND = encoder.encode(texts), encoder.encode(passages)
     of_text, of_passage = (np.array(encoder.count_tokens(each)) for each in (texts, passages))
     alone_N = _cosine(text_ND, passage_ND)
-    whole = Answers([examples[a] for a, _ in kept])
-    parts = [Part(subset=SCORE, metric="pull", answers=whole)]
+    whole = OutcomeBuilder([examples[a] for a, _ in kept])
+    parts = [SubsetOutcomes(subset=SCORE, metric="pull", answers=whole)]
     trial = 0
     for side in ("before", "after"):
         for k in TIMES:
@@ -62,9 +61,9 @@ def measure_repetition(
                 whole.add(layer=None, trial=trial, gold_score=1.0, predicted_score=pull_N - explained_N)
                 trial += 1
             for name, values in ((f"{side}, k={k}", pull_N), (f"{side}, k={k}, explained", explained_N)):
-                made = Answers([examples[a] for a, _ in kept])
+                made = OutcomeBuilder([examples[a] for a, _ in kept])
                 made.add(layer=None, gold_score=1.0, predicted_score=values)
-                parts.append(Part(subset=name, metric="pull", answers=made))
+                parts.append(SubsetOutcomes(subset=name, metric="pull", answers=made))
     return parts, note if sum(fits) < len(pairs) else ""
 
 

@@ -1,8 +1,9 @@
-"""Answers ─▶ the results of a task: its score, and beside it what its controls say."""
+"""Answers of an encoder ─▶ the results of a task: its score, and its controls."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from harness.suites.words.data.examples import WordExample
 CONTROL = "ProbeControl"
 SPLIT = "cv"
 SCORE = "default"  # the subset that is the task's score
-# What stands beside it, in the order in which it is shown.
-BESIDE = (
+# The controls of the score, in the order in which they are shown.
+CONTROLS = (
     "best layer",
     "no context",
     "first token",
@@ -31,7 +32,7 @@ BESIDE = (
 )
 
 
-class Answers:
+class OutcomeBuilder:
     """Outcomes grown block by block; a block is all examples, or some, at one layer, position and trial."""
 
     def __init__(self, examples: Sequence[WordExample]) -> None:
@@ -71,13 +72,22 @@ class Answers:
         return make_outcomes({str(name): whole[name].to_numpy() for name in whole}, len(whole))
 
 
+@dataclass(frozen=True, kw_only=True)
+class SubsetOutcomes:
+    """One subset of a task: its name, its metric and its outcomes."""
+
+    subset: str
+    metric: str
+    answers: OutcomeBuilder
+
+
 def result(
     key: Mapping[str, str],
     *,
     task_type: str,
     subset: str,
     metric: str,
-    answers: Answers,
+    answers: OutcomeBuilder,
     seconds: float,
     texts: NDArray[np.uint64] | None = None,
     note: str = "",
@@ -87,7 +97,7 @@ def result(
     outcomes = answers.frame()
     return TaskResult(
         key=TaskKey(subset=subset, metric=metric, **key),
-        task_type=CONTROL if subset in BESIDE else task_type,
+        task_type=CONTROL if subset in CONTROLS else task_type,
         score=score_outcomes(metric, outcomes),
         outcomes=outcomes,
         seconds=seconds,

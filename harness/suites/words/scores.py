@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from harness.encoder.protocol import Take, TextEncoder
 from harness.probes.folds import group_folds
-from harness.suites.words import WordEntry
 from harness.suites.words.crossval import N_FOLDS, predict_scores
 from harness.suites.words.data.examples import WordExample
-from harness.suites.words.labels import REPEATS, Part, cosines
-from harness.suites.words.reading import Reading, read_set
-from harness.suites.words.results import SCORE, Answers
+from harness.suites.words.labels import REPEATS, cosines
+from harness.suites.words.probe import WordProbe
+from harness.suites.words.reading import WordVectors, read_set
+from harness.suites.words.results import SCORE, OutcomeBuilder, SubsetOutcomes
 
 _CONDITIONS: tuple[tuple[str, Take, bool], ...] = (
     ("no context", "mean", True),
@@ -29,13 +29,15 @@ _CONDITIONS: tuple[tuple[str, Take, bool], ...] = (
 )
 
 
-def measure_norms(entry: WordEntry, examples: Sequence[WordExample], encoder: TextEncoder) -> tuple[list[Part], str]:
+def measure_norms(
+    task: WordProbe, examples: Sequence[WordExample], encoder: TextEncoder
+) -> tuple[list[SubsetOutcomes], str]:
     """The score and its controls, and what could not be read."""
-    reading = read_set(encoder, examples, entry.positions)
-    return list(_norms(reading)), reading.at(entry.positions).note
+    reading = read_set(encoder, examples, task.positions)
+    return list(_norms(reading)), reading.at(task.positions).note
 
 
-def _norms(reading: Reading) -> Iterator[Part]:
+def _norms(reading: WordVectors) -> Iterator[SubsetOutcomes]:
     found = reading.at((0,))
     examples, vectors_LND = found.examples, found.vectors[:, 0]
     targets_TN = np.array([example.scores for example in examples]).T
@@ -45,12 +47,12 @@ def _norms(reading: Reading) -> Iterator[Part]:
     told = predict_scores(vectors_LND, targets_TN, folds_RN)
     yield _part(SCORE, examples, targets_TN, told.by_layer[-1], layer=last)
     yield _part("best layer", examples, targets_TN, told.best, layer=None)
-    layers = Answers(examples)
+    layers = OutcomeBuilder(examples)
     for layer, of_layer in enumerate(told.by_layer):
         for target, predicted_RN in enumerate(of_layer):
             trial = layer * len(targets_TN) + target
             layers.add(layer=layer, trial=trial, gold_score=targets_TN[target], predicted_score=predicted_RN[0])
-    yield Part(subset="layers", metric="pearson", answers=layers)
+    yield SubsetOutcomes(subset="layers", metric="pearson", answers=layers)
     drawn_TN = random_scores(targets_TN, words)
     yield _part(
         "random scores",
@@ -72,14 +74,14 @@ def _part(
     predicted_TRN: NDArray[np.float64],
     *,
     layer: int | None,
-) -> Part:
-    made = Answers(examples)
+) -> SubsetOutcomes:
+    made = OutcomeBuilder(examples)
     repeats = predicted_TRN.shape[1]
     for target, of_target in enumerate(predicted_TRN):
         for repeat, predicted_N in enumerate(of_target):
             trial = target * repeats + repeat
             made.add(layer=layer, trial=trial, gold_score=gold_TN[target], predicted_score=predicted_N)
-    return Part(subset=subset, metric="pearson", answers=made)
+    return SubsetOutcomes(subset=subset, metric="pearson", answers=made)
 
 
 def random_scores(targets_TN: NDArray[np.float64], words: Sequence[str], *, seed: int = 0) -> NDArray[np.float64]:
@@ -90,14 +92,14 @@ def random_scores(targets_TN: NDArray[np.float64], words: Sequence[str], *, seed
 
 
 def measure_similarity(
-    entry: WordEntry, examples: Sequence[WordExample], encoder: TextEncoder
-) -> tuple[list[Part], str]:
+    task: WordProbe, examples: Sequence[WordExample], encoder: TextEncoder
+) -> tuple[list[SubsetOutcomes], str]:
     """Cosine of the two words' vectors, each word a text of its own; beside it every layer, first and last token."""
-    reading = read_set(encoder, examples, entry.positions)
-    return list(_similarity(reading)), reading.at(entry.positions).note
+    reading = read_set(encoder, examples, task.positions)
+    return list(_similarity(reading)), reading.at(task.positions).note
 
 
-def _similarity(reading: Reading) -> Iterator[Part]:
+def _similarity(reading: WordVectors) -> Iterator[SubsetOutcomes]:
     found = reading.at((0,))
     examples, gold_N = found.examples, np.array([example.scores[0] for example in found.examples])
     cosine_LN = cosines(found.vectors[:, 0], found.vectors[:, 1])
@@ -108,10 +110,10 @@ def _similarity(reading: Reading) -> Iterator[Part]:
         vectors = reading.at((0,), take=take).vectors[-1:]
         rows[subset] = cosines(vectors[:, 0], vectors[:, 1])[0]
     for subset, predicted_N in rows.items():
-        made = Answers(examples)
+        made = OutcomeBuilder(examples)
         made.add(layer=last, gold_score=gold_N, predicted_score=predicted_N)
-        yield Part(subset=subset, metric="spearman", answers=made)
-    layers = Answers(examples)
+        yield SubsetOutcomes(subset=subset, metric="spearman", answers=made)
+    layers = OutcomeBuilder(examples)
     for layer, predicted_N in enumerate(cosine_LN):
         layers.add(layer=layer, trial=layer, gold_score=gold_N, predicted_score=predicted_N)
-    yield Part(subset="layers", metric="spearman", answers=layers)
+    yield SubsetOutcomes(subset="layers", metric="spearman", answers=layers)

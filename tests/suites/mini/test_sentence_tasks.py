@@ -17,18 +17,18 @@ import pytest
 from harness.errors import HarnessError
 from harness.mini import corpus, grammar
 from harness.mini.lexicon import load_lexicon
-from harness.suites.mini import TASKS, make_task, task_names, task_revision
+from harness.suites.mini import SUITE, TASKS, Draw
 from harness.suites.mini.pairs import PART_WEIGHTS, graded_pairs, paraphrase_pairs, role_pairs, similarity
 from harness.suites.mini.sentiment import judgements
 from harness.suites.mini.topics import topic_majorities, topic_mentions
 
-SENTENCE_TASKS = [entry.name for entry in TASKS if not entry.is_word_task]
+SENTENCE_TASKS = [task.name for task in TASKS if not task.is_word_task]
 LEXICON = load_lexicon()
 
 
 @cache
-def _texts(name: str, draw: str = "test") -> list[str]:
-    task = make_task(name, draw)  # type: ignore[arg-type]
+def _texts(name: str, draw: Draw = "test") -> list[str]:
+    task = SUITE.task(name).drawn(draw).make()
     task.load_data()
     splits = task.dataset["default"].values()
     return [text for split in splits for column in split.column_names if column not in {"score", "label", "labels"}
@@ -41,13 +41,14 @@ def _words(text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", SENTENCE_TASKS)
 def test_metadata_is_whole_and_valid(name: str) -> None:
-    task = make_task(name)
+    listed = SUITE.task(name)
+    task = listed.make()
     task.metadata._validate_metadata()
-    entry = next(entry for entry in TASKS if entry.name == name)
-    assert (task.metadata.name, task.metadata.type) == (name, entry.task_type)
-    assert task.metadata.revision == task_revision("test")
-    assert make_task(name, "dev").metadata.revision == task_revision("dev")
-    assert make_task(name).metadata.revision == task_revision("test")  # a dev task leaves no trace
+    assert (task.metadata.name, task.metadata.type) == (name, listed.task_type)
+    assert task.metadata.revision == listed.revision
+    assert listed.drawn("dev").make().metadata.revision == listed.drawn("dev").revision != listed.revision
+    assert listed.make().metadata.revision == listed.revision  # a dev task leaves no trace
+    assert len(set(_texts(name))) == listed.cost
 
 
 @pytest.mark.parametrize("name", SENTENCE_TASKS)
@@ -192,7 +193,7 @@ def test_judgements_are_balanced_and_their_polarity_is_true() -> None:
 
 def test_the_catalogue_is_cheap() -> None:
     code = (
-        "import sys; from harness.suites.mini import task_names; assert len(task_names()) == 13; "
+        "import sys; from harness.suites.mini import SUITE; assert len(SUITE.names) == 13; "
         "assert not {'torch', 'mteb', 'datasets'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -200,7 +201,7 @@ def test_the_catalogue_is_cheap() -> None:
 
 def test_unknown_names_are_explained() -> None:
     with pytest.raises(HarnessError, match="MiniSTS"):
-        make_task("MiniST")
+        SUITE.task("MiniST")
     with pytest.raises(HarnessError, match="dev"):
-        make_task("MiniSTS", "devv")  # type: ignore[arg-type]
-    assert len(set(task_names())) == len(TASKS)
+        SUITE.task("MiniSTS").drawn("devv")  # type: ignore[arg-type]
+    assert len(set(SUITE.names)) == len(TASKS)

@@ -10,13 +10,13 @@ import pytest
 
 from harness.mini.lexicon import load_lexicon
 from harness.outcomes import check_outcomes
-from harness.suites.mini import TASKS, make_task
+from harness.suites.mini import SUITE, TASKS
 from harness.suites.mini.context import ContextItem, write_context
 from harness.suites.mini.norms import write_norms
 from harness.suites.mini.wic import write_wic
 from harness.suites.mini.words import span_of, word_spans
 
-WORD_TASKS = [entry.name for entry in TASKS if entry.is_word_task]
+WORD_TASKS = [task.name for task in TASKS if task.is_word_task]
 LEXICON = load_lexicon()
 
 
@@ -41,14 +41,16 @@ def _code(text: str) -> np.ndarray:
 
 @pytest.mark.parametrize("name", WORD_TASKS)
 def test_items_are_repeatable_and_the_draws_differ(name: str) -> None:
-    items = make_task(name).items
-    assert items == make_task(name).items
-    assert items != make_task(name, "dev").items
+    task = SUITE.task(name)
+    items = task.make().items
+    assert items == task.make().items
+    assert items != task.drawn("dev").make().items
+    assert len({text for item in items for text in item.texts}) == task.cost
 
 
 @pytest.mark.parametrize("name", WORD_TASKS)
 def test_run_returns_checked_outcomes(name: str) -> None:
-    task = make_task(name)
+    task = SUITE.task(name)
     (result,) = task.run(PrefixEncoder())
     assert result.shown is not None
     assert set(result.shown) == set(result.outcomes["example_id"]), "every example can be read"
@@ -56,7 +58,7 @@ def test_run_returns_checked_outcomes(name: str) -> None:
     assert result.key.task == task.info.name == name
     assert result.key.revision == task.revision
     positions = result.outcomes["position"].nunique() or 1
-    assert len(result.outcomes) == task.n_examples * positions
+    assert len(result.outcomes) == len(task.make().items) * positions
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_run_returns_checked_outcomes(name: str) -> None:
     [("MiniWiCRight", 1 / 2), ("MiniAnimacyBefore", 1 / 2), ("MiniDomainBefore", 1 / 12)],
 )
 def test_a_causal_encoder_is_at_chance_exactly(name: str, chance: float) -> None:
-    (result,) = make_task(name).run(PrefixEncoder())
+    (result,) = SUITE.task(name).run(PrefixEncoder())
     assert result.score == pytest.approx(chance, abs=1e-12)
 
 
@@ -158,7 +160,7 @@ def test_ratings_are_the_thing_and_its_modifier() -> None:
 
 def test_an_encoder_that_sees_everything_is_above_chance() -> None:
     """The labels can be learnt: the cue words themselves are enough."""
-    (result,) = make_task("MiniAnimacyBefore").run(OracleEncoder())
+    (result,) = SUITE.task("MiniAnimacyBefore").run(OracleEncoder())
     outcomes = result.outcomes
     assert set(outcomes["position"]) == {-3, -2, -1}
     assert outcomes["unit"].nunique() > 100

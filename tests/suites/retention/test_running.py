@@ -11,7 +11,7 @@ from harness.errors import HarnessError, ProofError
 from harness.paths import cache_folder
 from harness.run import RunRequest, execute, plan_run
 from harness.store import Store
-from harness.suites.retention import task_names
+from harness.suites.retention import SUITE
 from tests.suites.retention.test_tasks import DOCUMENTS
 from tests.test_run import Ear
 
@@ -38,7 +38,7 @@ def store() -> Store:
 @pytest.mark.slow
 def test_untrained_variants_lose_nothing_and_another_text_is_another_measurement(tiny_base: Path, store: Store) -> None:
     few = ("RetentionBits", "RetentionAdaptersOff", "RetentionRepeatsSampled")
-    assert set(few) < set(task_names())
+    assert set(few) < set(SUITE.names)
     ear = go(request(tiny_base, "own.txt", tasks=few), store)
     assert ear.results == [(variant, task) for variant in ("causal", "bidir") for task in few]
     assert all(check.ok for check in store.verify())
@@ -62,7 +62,7 @@ def test_a_text_is_asked_for_and_never_ignored(tiny_base: Path, store: Store) ->
     mixed = plan_run(
         request(tiny_base, "own.txt", tasks=("RetentionBits", "MiniSTS")), store, place=PLACE, cache=cache_folder()
     )
-    assert (mixed.suite.name, mixed.suite.tasks) == ("tasks", ("RetentionBits", "MiniSTS"))
+    assert (mixed.suite.name, mixed.suite.names) == ("tasks", ("RetentionBits", "MiniSTS"))
 
 
 def test_a_base_that_is_not_given_back_stops_the_run(

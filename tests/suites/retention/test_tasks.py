@@ -15,12 +15,12 @@ from harness.errors import HarnessError
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskResult
 from harness.recipes import Recipe
-from harness.suites.catalog import make_task, task_info
 from harness.suites.mini.baseline import BagOfWords
-from harness.suites.retention import TASKS, task_entry
+from harness.suites.retention import SUITE, TASKS
 from harness.suites.retention.ngrams import ngram_counts
-from harness.suites.retention.tasks import RetentionTask, document_ids
+from harness.suites.retention.tasks import document_ids
 from harness.suites.retention.text import open_text
+from harness.suites.task import TaskOptions
 from tests.adapters import make_lineage
 
 LONG = "the old man saw her and ran to the big red tree in the road and the cat sat on the mat"
@@ -42,8 +42,8 @@ def encoder(checkpoint: Path, base: Path, *adapters: Path) -> Encoder:
 
 def run_all(system: Encoder) -> dict[str, TaskResult]:
     Path("text.txt").write_text("\n\n".join(DOCUMENTS))
-    text = open_text("text.txt")
-    (results,) = zip(*(make_task(entry.name, text=text).run(system) for entry in TASKS), strict=True)
+    options = TaskOptions(text=open_text("text.txt"))
+    (results,) = zip(*(task.chosen(options).run(system) for task in TASKS), strict=True)
     return {result.key.task: result for result in results}
 
 
@@ -113,20 +113,18 @@ def test_one_forward_pass_serves_every_measure(tiny_base: Path, monkeypatch: pyt
 
 def test_what_has_no_language_model_says_so(tiny_base: Path) -> None:
     Path("text.txt").write_text("a dog\nthe cat")
-    text = open_text("text.txt")
+    options = TaskOptions(text=open_text("text.txt"))
     with pytest.raises(HarnessError, match="a bag of words is no language model"):
-        RetentionTask(task_entry("RetentionBits"), text).run(BagOfWords())
+        SUITE.task("RetentionBits").chosen(options).run(BagOfWords())
     with pytest.raises(HarnessError, match="has the 16 tokens of a prompt"):
-        RetentionTask(task_entry("RetentionRepeatsGreedy"), text).run(encoder(tiny_base, tiny_base))
+        SUITE.task("RetentionRepeatsGreedy").chosen(options).run(encoder(tiny_base, tiny_base))
 
 
 def test_the_catalogue_knows_the_suite_without_a_text() -> None:
-    for entry in TASKS:
-        info = task_info(entry.name)
-        assert (info.metric, info.task_type) == (entry.metric, "Retention")
-        assert make_task(entry.name).info == info
+    for task in TASKS:
+        assert (task.info.metric, task.info.task_type) == (task.metric, "Retention")
     with pytest.raises(HarnessError, match="did you mean RetentionBits"):
-        task_entry("RetentionBit")
+        SUITE.task("RetentionBit")
 
 
 def test_losses_are_finite_or_refused(tiny_base: Path) -> None:

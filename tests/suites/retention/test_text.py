@@ -12,8 +12,8 @@ import pytest
 from harness.errors import HarnessError
 from harness.mini import corpus, grammar
 from harness.mini.corpus import held_out_documents
-from harness.suites.retention import task_names
-from harness.suites.retention.text import WIKITEXT_DATA, choose_text, open_text
+from harness.suites.retention import SUITE, choose_text
+from harness.suites.retention.text import WIKITEXT_DATA, open_text
 
 SENTENCE = re.compile(r"[^.]+\.")
 
@@ -91,7 +91,7 @@ def test_a_parquet_file_without_text_and_a_file_that_is_not_utf8() -> None:
 
 def test_which_text_a_run_takes() -> None:
     Path("own.txt").write_text("one")
-    names = task_names()
+    names = SUITE.names
     assert choose_text(("MiniSTS",), base="mini", source=None) is None
     assert choose_text(names, base="mini", source=None) == open_text("mini")
     assert choose_text(names[:1], base="other", source="own.txt") == open_text("own.txt")

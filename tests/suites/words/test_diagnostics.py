@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
-from harness.suites.words import task_entry
+from harness.suites.words import SUITE
 from harness.suites.words.data.examples import WordExample
 from harness.suites.words.geometry import measure_geometry
 from harness.suites.words.repetition import measure_repetition
@@ -51,7 +51,7 @@ def by_layer(parts) -> dict[str, list[float]]:
 
 
 def test_anisotropy_is_seen_where_it_is_and_gone_when_centred() -> None:
-    parts, note = measure_geometry(task_entry("WordGeometry"), examples(), Cone())
+    parts, note = measure_geometry(SUITE.task("WordGeometry"), examples(), Cone())
     found = by_layer(parts)
     kinds = ("random words", "words of a sentence")
     ways = ("", ", centred", ", standardised", ", three dimensions")
@@ -93,7 +93,7 @@ class Bag:
 
 
 def test_a_bag_of_words_is_pulled_by_its_share_of_tokens_only() -> None:
-    entry = task_entry("RepeatedPassage")
+    entry = SUITE.task("RepeatedPassage")
     for louder, expected in ((0.0, 0.0), (1.0, None)):
         parts, note = measure_repetition(entry, examples(), Bag(louder=louder))
         found = {part.subset: score_outcomes(part.metric, part.answers.frame()) for part in parts}
@@ -117,9 +117,9 @@ def test_texts_that_do_not_fit_are_left_out_and_counted() -> None:
         for i, example in enumerate(examples())
     ]
     with pytest.raises(HarnessError, match="no text with eight repetitions of another fits into the 20 tokens"):
-        measure_repetition(task_entry("RepeatedPassage"), mixed, bag)
+        measure_repetition(SUITE.task("RepeatedPassage"), mixed, bag)
     bag.max_tokens = 30
-    parts, note = measure_repetition(task_entry("RepeatedPassage"), mixed, bag)
+    parts, note = measure_repetition(SUITE.task("RepeatedPassage"), mixed, bag)
     assert "texts left out: too long with eight repetitions" in note
     assert 0 < parts[0].answers.frame()["example_id"].nunique() < 150
 

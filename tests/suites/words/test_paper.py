@@ -15,9 +15,8 @@ from harness.probes.mlp import MlpRecipe
 from harness.reproduce import compare_with_paper, other_metrics
 from harness.run import RunRequest, execute, plan_run
 from harness.store import Store
-from harness.suites.words import PAPER_TASKS, paper, paper_entry
-from harness.suites.words.data.folder import open_word_data
-from harness.suites.words.data.parse import parse
+from harness.suites.words import paper
+from harness.suites.words.feng2025 import SUITE, TASKS
 from harness.suites.words.figures import STEPS, figure, figures, paper_base
 from harness.suites.words.paper import training_part
 from tests.test_run import Ear
@@ -31,13 +30,13 @@ def test_every_published_figure_is_there_once() -> None:
 
 
 def test_figures_are_found_by_our_names() -> None:
-    subject = paper_entry("Feng2025SubjectAnimacy")
+    subject = SUITE.task("Feng2025SubjectAnimacy")
     causal = "Sheared-LLaMA-1.3B"
     # Table 4, first word of a sentence: before the target.
     assert figure(subject, probe="MLP", metric="accuracy", model=causal, position=-1) == 0.547
     assert figure(subject, probe="MLP", metric="accuracy", model=f"{causal} Bi+MNTP", position=3) == 0.766
-    assert figure(paper_entry("Feng2025ObjectAnimacy"), probe="MLP", metric="accuracy", model=causal, position=0) == 1.0
-    for entry in PAPER_TASKS:
+    assert figure(SUITE.task("Feng2025ObjectAnimacy"), probe="MLP", metric="accuracy", model=causal, position=0) == 1.0
+    for entry in TASKS:
         for model in (f"{causal}{step}" for step in STEPS.values()):
             for position in entry.positions:
                 where = position if len(entry.positions) > 1 else None
@@ -54,12 +53,10 @@ def test_figures_are_found_by_our_names() -> None:
 
 def test_parts_have_the_papers_sizes(shared_data: Path) -> None:
     """Telicity and duration: the released files are 40 and 28 rows longer than the paper's table."""
-    names = sorted({entry.data for entry in PAPER_TASKS})
-    data = open_word_data(shared_data / "probes", names)
     sizes = {}
-    for name in names:
-        train = training_part(parse(data, name).examples)
-        sizes[name] = (int(train.sum()), int((~train).sum()))
+    for data in {task.data for task in TASKS}:
+        train = training_part(data.words(shared_data / "probes").examples)
+        sizes[data.name] = (int(train.sum()), int((~train).sum()))
     assert sizes == {
         "subject_animacy": (4000, 1000),
         "object_animacy": (4000, 1000),
@@ -92,7 +89,7 @@ def test_a_study_is_measured_and_set_beside_its_figures(
     assert len(found) == 2 * 4
     (row,) = [r for r in found if r.metric == "Pearson" and r.probe == "linear"]
     asked = {"probe": "linear", "metric": "Pearson", "model": "Llama-2-7B"}
-    assert row.paper == figure(paper_entry("Feng2025ConcreteText"), **asked)
+    assert row.paper == figure(SUITE.task("Feng2025ConcreteText"), **asked)
     assert row.low is not None
     assert row.high is not None
     assert row.low < row.ours < row.high

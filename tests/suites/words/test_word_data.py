@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
+from harness.suites.words import DATA_SETS, get_data_set
 from harness.suites.words.data.examples import WordExample, blank_spans
 from harness.suites.words.data.fetch import fetch
-from harness.suites.words.data.folder import WordData, open_word_data
-from harness.suites.words.data.parse import parse
-from harness.suites.words.data.sources import DATA_SETS, get_data_set
 
 ALL = tuple(each.name for each in DATA_SETS)
 # The same rows as the data's own tables give them: our reading of the original files must agree.
@@ -32,18 +30,18 @@ TABLES = {
 
 
 @pytest.fixture(scope="session")
-def probes(shared_data: Path) -> WordData:
+def probes(shared_data: Path) -> Path:
     """The folder as it was collected: originals, and tables of full WiC and of word similarity."""
-    return open_word_data(shared_data / "probes", ALL)
+    return shared_data / "probes"
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_originals_are_read_as_their_tables(probes: WordData, name: str) -> None:
+def test_originals_are_read_as_their_tables(probes: Path, name: str) -> None:
     rows: list[dict[str, str]] = []
     for path in TABLES[name]:
-        with (probes.folder / f"{path}.tsv").open(encoding="utf-8", newline="") as file:
+        with (probes / f"{path}.tsv").open(encoding="utf-8", newline="") as file:
             rows += csv.DictReader(file, delimiter="\t")
-    found = parse(probes, name).examples
+    found = get_data_set(name).words(probes).examples
     pair = name == "wic_full"
     places = [
         tuple(
@@ -63,8 +61,8 @@ def test_originals_are_read_as_their_tables(probes: WordData, name: str) -> None
         assert len(labels) == 2
 
 
-def test_counts_and_oddities(probes: WordData) -> None:
-    sizes = {name: len(parse(probes, name).examples) for name in ALL}
+def test_counts_and_oddities(probes: Path) -> None:
+    sizes = {name: len(get_data_set(name).words(probes).examples) for name in ALL}
     assert sizes == {
         **dict.fromkeys(TABLES, 5000),
         "telicity": 4940,
@@ -78,21 +76,24 @@ def test_counts_and_oddities(probes: WordData) -> None:
         "simlex999": 999,
         "simverb3500": 3500,
     }
-    odd = {name: sum(parse(probes, name).oddities.values()) for name in ALL}
+    assert {data.name: sum(len(e.texts) for e in data.words(probes).examples) for data in DATA_SETS} == {
+        data.name: data.n_texts for data in DATA_SETS
+    }
+    odd = {name: sum(get_data_set(name).words(probes).oddities.values()) for name in ALL}
     assert odd["subject_animacy"] == 12
     assert odd["object_animacy"] == 16
     assert odd["verb_dynamic"] == 2  # one repeat, one word in both parts
-    assert [c for what, c in parse(probes, "telicity").oddities.items() if "nearest" in what] == [17]
-    assert [c for what, c in parse(probes, "duration").oddities.items() if "nearest" in what] == [24]
+    assert [c for what, c in get_data_set("telicity").words(probes).oddities.items() if "nearest" in what] == [17]
+    assert [c for what, c in get_data_set("duration").words(probes).oddities.items() if "nearest" in what] == [24]
     assert odd["sensorimotor"] == 124
-    assert "124 words that are inflected" in parse(probes, "sensorimotor").note
-    parts = Counter(e.part for e in parse(probes, "wic_full").examples)
+    assert "124 words that are inflected" in get_data_set("sensorimotor").words(probes).note
+    parts = Counter(e.part for e in get_data_set("wic_full").words(probes).examples)
     assert parts == {"train": 5428, "dev": 638, "test": 1400}
-    assert Counter(e.label for e in parse(probes, "wic").examples) == {"same": 700, "different": 700}
+    assert Counter(e.label for e in get_data_set("wic").words(probes).examples) == {"same": 700, "different": 700}
 
 
 @pytest.fixture
-def server(probes: WordData) -> str:
+def server(probes: Path) -> str:
     """A file: server that holds every file where it is fetched from; tables are turned back into the original form."""
     root = Path("server").absolute()
     for each in DATA_SETS:
@@ -100,27 +101,26 @@ def server(probes: WordData) -> str:
             path = root / file.repository / file.commit / file.upstream
             path.parent.mkdir(parents=True, exist_ok=True)
             if file.sha256:
-                shutil.copyfile(probes.folder / file.path, path)
+                shutil.copyfile(probes / file.path, path)
             else:
-                rows = probes.rows(each.name)[[f for f in each.files if f.rows_sha256].index(file)]
+                rows = each.rows(probes)[[f for f in each.files if f.rows_sha256].index(file)]
                 path.write_text("".join("\t".join(row) + "\r\n" for row in rows), encoding="utf-8", newline="")
     return root.as_uri()
 
 
-def test_fetched_data_are_the_same_and_are_not_fetched_twice(probes: WordData, server: str) -> None:
+def test_fetched_data_are_the_same_and_are_not_fetched_twice(probes: Path, server: str) -> None:
     said: list[str] = []
-    data = fetch(Path("got"), server=server, note=said.append)
+    fetch(Path("got"), server=server, note=said.append)
     assert len(said) == len({file.path for each in DATA_SETS for file in each.files}) == 22
-    assert [parse(data, name) for name in ALL] == [parse(probes, name) for name in ALL]
+    assert [data.words(Path("got")) for data in DATA_SETS] == [data.words(probes) for data in DATA_SETS]
     fetch(Path("got"), server=server, note=said.append)
     assert len(said) == 22
     (damaged,) = Path("got").rglob("CONcreTEXT_test_EN.txt")
     damaged.write_text("cut short")
     with pytest.raises(HarnessError, match=r"CONcreTEXT_test_EN.txt is not the file that is pinned \(sha256 "):
-        open_word_data(Path("got"), ["concretext"])
+        get_data_set("concretext").check(Path("got"))
     fetch(Path("got"), server=server, note=said.append)
     assert len(said) == 23
-    open_word_data(Path("got"), ALL)
 
 
 def test_a_server_with_other_files_leaves_nothing_behind(server: str) -> None:
@@ -137,22 +137,22 @@ def test_a_server_with_other_files_leaves_nothing_behind(server: str) -> None:
         fetch(Path("got"), server="ftp://somewhere", note=lambda _: None)
 
 
-def test_folders_without_a_set_are_named(probes: WordData) -> None:
+def test_folders_without_a_set_are_named(probes: Path) -> None:
     with pytest.raises(HarnessError, match="are not at nowhere; fetch them with `harness data fetch words`"):
-        open_word_data(Path("nowhere"), ["wic"])
+        get_data_set("wic").check(Path("nowhere"))
     Path("empty").mkdir()
     with pytest.raises(HarnessError, match="empty holds no data set simlex999"):
-        open_word_data(Path("empty"), ["simlex999"])
+        get_data_set("simlex999").check(Path("empty"))
     with pytest.raises(HarnessError, match="did you mean telicity"):
-        open_word_data(probes.folder, ["telicty"])
+        get_data_set("telicty")
 
 
-def test_a_changed_table_is_named(probes: WordData) -> None:
+def test_a_changed_table_is_named(probes: Path) -> None:
     path = Path("changed/word_similarity/EN-RG-65.tsv")
     path.parent.mkdir(parents=True)
-    path.write_text((probes.folder / "word_similarity/EN-RG-65.tsv").read_text().replace("3.94", "3.95", 1))
+    path.write_text((probes / "word_similarity/EN-RG-65.tsv").read_text().replace("3.94", "3.95", 1))
     with pytest.raises(HarnessError, match=r"EN-RG-65.* is not the file that is pinned"):
-        open_word_data(Path("changed"), ["rg65"])
+        get_data_set("rg65").check(Path("changed"))
 
 
 def test_a_span_outside_its_text_is_named() -> None:

@@ -14,15 +14,14 @@ from harness.paths import cache_folder
 from harness.probes import codelength
 from harness.run import RunRequest, execute, plan_run
 from harness.store import Store
-from harness.suites.words import TASKS, labels, task_entry, task_names
+from harness.suites.task import TaskOptions
+from harness.suites.words import SUITE, TASKS, labels
 from harness.suites.words import scores as score_tasks
 from harness.suites.words.crossval import predict_labels, predict_scores
 from harness.suites.words.data.examples import WordExample, blank_spans
-from harness.suites.words.data.folder import open_word_data
 from harness.suites.words.labels import measure_labels
 from harness.suites.words.official import measure_official
 from harness.suites.words.scores import measure_norms, measure_similarity
-from harness.suites.words.tasks import WordTask
 from tests.test_run import Ear
 
 NOUNS = [f"n{i}" for i in range(24)]
@@ -97,15 +96,15 @@ def scores(parts) -> dict[str, float]:
 
 def test_words_before_the_target_know_nothing_under_a_causal_mask_and_all_without() -> None:
     for causal, low, high in ((True, 0.3, 0.7), (False, 0.99, 1.0)):
-        parts, note = measure_labels(task_entry("SubjectAnimacyBefore"), sentences(), Fake(causal=causal))
+        parts, note = measure_labels(SUITE.task("SubjectAnimacyBefore"), sentences(), Fake(causal=causal))
         assert low <= scores(parts)["default"] <= high
         assert note == ""
-    parts, _ = measure_labels(task_entry("SubjectAnimacyAfter"), sentences(), Fake(causal=True))
+    parts, _ = measure_labels(SUITE.task("SubjectAnimacyAfter"), sentences(), Fake(causal=True))
     assert scores(parts)["default"] > 0.99
 
 
 def test_controls_stand_beside_the_score() -> None:
-    parts, _ = measure_labels(task_entry("SubjectAnimacyAfter"), sentences(), Fake(causal=False))
+    parts, _ = measure_labels(SUITE.task("SubjectAnimacyAfter"), sentences(), Fake(causal=False))
     found = scores(parts)
     assert set(found) == {"default", *BESIDE}
     assert found["best layer"] > 0.99
@@ -125,8 +124,8 @@ def test_controls_stand_beside_the_score() -> None:
 
 def test_selectivity_is_low_where_a_probe_memorises_words() -> None:
     """Where a vector is the word and nothing else, random labels of words are learnt as well as the real ones."""
-    memory, _ = measure_labels(task_entry("SubjectAnimacyAt"), sentences(), Fake(causal=False, knows=False))
-    context, _ = measure_labels(task_entry("SubjectAnimacyBefore"), sentences(), Fake(causal=False))
+    memory, _ = measure_labels(SUITE.task("SubjectAnimacyAt"), sentences(), Fake(causal=False, knows=False))
+    context, _ = measure_labels(SUITE.task("SubjectAnimacyBefore"), sentences(), Fake(causal=False))
     assert scores(memory)["selectivity"] < 0.2
     assert scores(context)["selectivity"] > 0.3
 
@@ -161,7 +160,7 @@ def test_norms_similarity_and_official_wic() -> None:
         )
         for i, e in enumerate(sentences(96))
     ]
-    parts, _ = measure_norms(task_entry("SensorimotorNorms"), rated, Fake(causal=False))
+    parts, _ = measure_norms(SUITE.task("SensorimotorNorms"), rated, Fake(causal=False))
     found = {part.subset: part.answers.frame() for part in parts}
     assert set(found) == {"default", "best layer", "layers", "random scores", "no context", "first token", "last token"}
     first = found["default"][found["default"]["trial"] < 2]
@@ -177,7 +176,7 @@ def test_norms_similarity_and_official_wic() -> None:
         )
         for i in range(10, 37)
     ]
-    parts, _ = measure_similarity(task_entry("SimLex999"), pairs, Fake(causal=True))
+    parts, _ = measure_similarity(SUITE.task("SimLex999"), pairs, Fake(causal=True))
     assert scores(parts)["default"] > 0.4
     uses = [
         WordExample(
@@ -190,7 +189,7 @@ def test_norms_similarity_and_official_wic() -> None:
         )
         for i in range(60)
     ]
-    parts, _ = measure_official(task_entry("WiCFull"), uses, Fake(causal=True))
+    parts, _ = measure_official(SUITE.task("WiCFull"), uses, Fake(causal=True))
     assert scores(parts) == {"default": 1.0, "best layer": 1.0, "layers": 1.0}
     assert len(parts[0].answers.frame()) == 20
 
@@ -198,13 +197,13 @@ def test_norms_similarity_and_official_wic() -> None:
 def test_words_that_are_cut_off_are_counted_and_left_out() -> None:
     long = sentences()
     limit = max(end for e in long for _, end in e.spans) - 1
-    parts, note = measure_labels(task_entry("SubjectAnimacyAt"), long, Fake(causal=True, limit=limit))
+    parts, note = measure_labels(SUITE.task("SubjectAnimacyAt"), long, Fake(causal=True, limit=limit))
     lost = sum(end > limit for e in long for _, end in e.spans)
     assert 0 < lost < len(long)
     assert note.startswith(f"{lost} of 96 examples left out: the word lies behind the last token")
     assert parts[0].answers.frame()["example_id"].nunique() == 96 - lost
     with pytest.raises(HarnessError, match="every word lies behind the last token"):
-        measure_labels(task_entry("SubjectAnimacyAt"), sentences(), Fake(causal=True, limit=3))
+        measure_labels(SUITE.task("SubjectAnimacyAt"), sentences(), Fake(causal=True, limit=3))
 
 
 def test_a_constant_label_is_named() -> None:
@@ -213,13 +212,13 @@ def test_a_constant_label_is_named() -> None:
         for e in sentences()
     ]
     with pytest.raises(HarnessError, match="all examples have the same label"):
-        measure_labels(task_entry("SubjectAnimacyAt"), same, Fake(causal=True))
+        measure_labels(SUITE.task("SubjectAnimacyAt"), same, Fake(causal=True))
 
 
 def test_names_are_one_a_task() -> None:
-    assert len(set(task_names())) == len(TASKS) == 25
+    assert len(set(SUITE.names)) == len(TASKS) == 25
     with pytest.raises(HarnessError, match="did you mean WiCCosine"):
-        task_entry("WiCCosin")
+        SUITE.task("WiCCosin")
 
 
 def test_a_control_without_a_correlation_is_left_out_and_said(shared_data: Path) -> None:
@@ -231,8 +230,8 @@ def test_a_control_without_a_correlation_is_left_out_and_said(shared_data: Path)
             layers[:, [i for i in range(len(texts)) if (take if isinstance(take, str) else take[i]) == "first"]] = 1.0
             return layers
 
-    data = open_word_data(shared_data / "probes", ["rg65"])
-    results = WordTask(task_entry("RG65"), data).run(Blank(causal=True))
+    options = TaskOptions(data_dir=shared_data / "probes")
+    results = SUITE.task("RG65").chosen(options).run(Blank(causal=True))
     assert [result.key.subset for result in results] == ["default", "last token", "layers"]
     assert results[0].note.startswith("undefined, all predictions being equal: first token")
 
@@ -291,21 +290,19 @@ def test_a_causal_model_knows_nothing_before_the_target(shared_data: Path) -> No
     from harness.encoder.model import build_encoder
     from harness.metrics import get_metric
     from harness.recipes import Recipe
-    from harness.suites.words.data.parse import parse
 
     folder = shared_data / "models" / "babyllama-char105"
     encoder = build_encoder(folder, Recipe(attention="causal"), seed=None, place=PLACE, name="b", revision="1")
     for name in ("SubjectAnimacyBefore", "ObjectAnimacyBefore", "VerbCausativeBefore", "VerbDynamicBefore"):
-        entry = task_entry(name)
-        data = open_word_data(shared_data / "probes", [entry.data])
-        examples = parse(data, entry.data).examples
+        task = SUITE.task(name)
+        examples = task.data.words(shared_data / "probes").examples
         some = examples[:20]
         cut = [e.texts[0][: e.spans[0][0]] for e in some]
         before = [blank_spans(text.rstrip())[-1] for text in cut]
         with_target = encoder.word_vectors([e.texts[0] for e in some], before)
         without = encoder.word_vectors([text + "zzz" for text in cut], before)
         np.testing.assert_allclose(with_target, without, atol=1e-5)
-        parts, _ = measure_labels(entry, examples, encoder)
+        parts, _ = measure_labels(task, examples, encoder)
         outcomes = parts[0].answers.frame().assign(result=1)
         (aligned,) = align(outcomes, metric="accuracy")
         (found,), _ = estimate_task(

@@ -7,23 +7,27 @@ was, is, know, 1: sitting, said, walking).
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 from harness.errors import HarnessError
 from harness.suites.words.data.examples import Span, WordExample, WordSet, blank_spans, repeats
-from harness.suites.words.data.folder import WordData, read_rows
+from harness.suites.words.data.sources import DataSet, SourceFile, read_rows
+from harness.suites.words.probe import WordProbe
 
-LABELS = {"telicity": ("telic", "atelic"), "duration": ("stative", "durative")}
 
-
-def parse_aspect(data: WordData, name: str) -> WordSet:
-    """The sentences of `telicity` or `duration`.
+def parse_aspect(data: DataSet, folder: Path, *, labels: tuple[str, str]) -> WordSet:
+    """The sentences, labelled by the first of `labels` for 0 and the second for 1.
 
     Where the given index is not the verb, its occurrence nearest to the index is taken and the row counted.
     """
-    (text,) = data.texts(name)
+    (text,) = data.texts(folder)
     examples, moved = [], 0
     for number, row in enumerate(read_rows(text)):
         if len(row) != 5 or row[4] not in ("0", "1"):
-            raise HarnessError(f"{name}, line {number + 1}: not the five cells id, sentence, verb, index, label: {row}")
+            raise HarnessError(
+                f"{data.name}, line {number + 1}: not the five cells id, sentence, verb, index, label: {row}"
+            )
         _, sentence, verb, index, label = row
         span, as_given = _locate(sentence, verb, int(index))
         moved += not as_given
@@ -33,7 +37,7 @@ def parse_aspect(data: WordData, name: str) -> WordSet:
                 texts=(sentence,),
                 spans=(span,),
                 word=verb.lower(),
-                label=LABELS[name][int(label)],
+                label=labels[int(label)],
             )
         )
     found = tuple(examples)
@@ -54,3 +58,40 @@ def _locate(sentence: str, verb: str, index: int) -> tuple[Span, bool]:
         raise HarnessError(f"the verb {verb!r} does not stand in its sentence {sentence[:60]!r}; mend the data")
     nearest = min(places, key=lambda place: (abs(place - index), place))
     return spans[nearest], nearest == index
+
+
+def _data(name: str, sha256: str, *, n_texts: int, labels: tuple[str, str], source: str) -> DataSet:
+    # Byte for byte what Feng et al. use, from the repository of its authors, whose licence (MIT) is stated.
+    file = SourceFile(
+        path=f"original/Task2_Lexical_aspect_binary_classification/{name}_train.txt",
+        repository="lenakmeth/telicity_classification",
+        commit="98949ede6b1fdb51e2b36656853e30ce13f1a038",
+        upstream=f"data/en/{name}_train.tsv",
+        sha256=sha256,
+    )
+    return DataSet(name=name, source=source, files=(file,), n_texts=n_texts, parse=partial(parse_aspect, labels=labels))
+
+
+def _probe(name: str, data: DataSet, about: str) -> WordProbe:
+    return WordProbe(name=name, task_type="LexicalAspect", metric="accuracy", about=about, data=data, kind="aspect")
+
+
+TELICITY = _data(
+    "telicity",
+    "4271fc9ea990329e723d4ecaf4f9ffe2aef3a060d659f085d798241ae8e256b0",
+    n_texts=4940,
+    labels=("telic", "atelic"),
+    source="Metheniti et al. 2022, annotated captions and MASC; the training file that Feng et al. 2025 use",
+)
+DURATION = _data(
+    "duration",
+    "2df882c3ff88c11a51aef964accea8c016823d7452a167b51e856927d87f5547",
+    n_texts=3267,
+    labels=("stative", "durative"),
+    source="Metheniti et al. 2022; the training file that Feng et al. 2025 use",
+)
+DATA_SETS = (TELICITY, DURATION)
+TASKS = (
+    _probe("Telicity", TELICITY, "is the verb telic in its sentence"),
+    _probe("Duration", DURATION, "is the verb stative or durative in its sentence"),
+)

@@ -10,14 +10,14 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from harness.errors import HarnessError
-from harness.suites.words.data.folder import WordData, is_right
-from harness.suites.words.data.sources import DATA_SETS, RAW
+from harness.suites.words import DATA_SETS
+from harness.suites.words.data.sources import RAW
 
 _TIMEOUT_S = 60
 
 
-def fetch(folder: Path, *, server: str = RAW, note: Callable[[str], None]) -> WordData:
-    """Put every file of every data set into `folder` and return the data, checked.
+def fetch(folder: Path, *, server: str = RAW, note: Callable[[str], None]) -> None:
+    """Put every file of every data set into `folder` and check it.
 
     A file that is there and right is not fetched again; a file is written whole or not at all. `server` is a URL
     (https:, http: or file:) below which files lie as owner/repository/commit/path. Raises HarnessError for a file that
@@ -26,17 +26,16 @@ def fetch(folder: Path, *, server: str = RAW, note: Callable[[str], None]) -> Wo
     files = {file.path: (each.name, file) for each in DATA_SETS for file in each.files}
     for number, (name, file) in enumerate(files.values(), start=1):
         path = folder / file.path
-        if path.is_file() and is_right(file, path.read_bytes()):
+        if path.is_file() and file.is_right(path.read_bytes()):
             continue
         address = f"{server.rstrip('/')}/{file.address}"
         note(f"{number} of {len(files)}: {file.repository}, {file.upstream}")
         content = _get(address, name)
-        if not is_right(file, content):
+        if not file.is_right(content):
             raise HarnessError(f"{address} is not the file that is pinned by its sha256; nothing of it was kept")
         _write(path, content)
-    data = WordData(folder)
-    data.check(each.name for each in DATA_SETS)
-    return data
+    for data in DATA_SETS:
+        data.check(folder)
 
 
 def _get(address: str, name: str) -> bytes:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.suites.words.data.examples import Span, WordExample, WordSet, blank_spans, repeats
-from harness.suites.words.data.folder import WordData
+from harness.suites.words.data.sources import DataSet, feng_file
+from harness.suites.words.probe import WordProbe
 
 DIMENSIONS = (
     "Vision",
@@ -27,9 +29,9 @@ DIMENSIONS = (
 _IRREGULAR = {"break": ("broke",), "draw": ("drew",), "run": ("ran",), "sing": ("sang",)}
 
 
-def parse_concretext(data: WordData) -> WordSet:
+def parse_concretext(data: DataSet, folder: Path) -> WordSet:
     """CONcreTEXT: one mean rating, 1 (abstract) to 7 (concrete). The file names a lemma and the index of its form."""
-    (text,) = data.texts("concretext")
+    (text,) = data.texts(folder)
     examples, inflected = [], 0
     for row in csv.DictReader(io.StringIO(text), delimiter="\t"):
         spans = blank_spans(row["TEXT"])
@@ -57,13 +59,13 @@ def parse_concretext(data: WordData) -> WordSet:
     )
 
 
-def parse_sensorimotor(data: WordData) -> WordSet:
+def parse_sensorimotor(data: DataSet, folder: Path) -> WordSet:
     """Contextualized sensorimotor norms: eleven mean ratings (`DIMENSIONS`), 0 to 5.
 
     The file gives the word, not its place: the span is the word's one occurrence in the sentence, in the form given or,
     where that does not occur, in an inflected one.
     """
-    (text,) = data.texts("sensorimotor")
+    (text,) = data.texts(folder)
     examples, inflected = [], 0
     for number, row in enumerate(csv.DictReader(io.StringIO(text))):
         span, as_given = _locate(row["sentence"], row["word"])
@@ -104,3 +106,44 @@ def inflections(word: str) -> tuple[str, ...]:
     soft = word[:-1] + "i" if word.endswith("y") else word
     stems = {word, bare, soft, word + word[-1]}
     return (*_IRREGULAR.get(word, ()), *(stem + end for stem in sorted(stems) for end in ("s", "es", "d", "ed", "ing")))
+
+
+def _probe(name: str, data: DataSet, about: str) -> WordProbe:
+    return WordProbe(name=name, task_type="WordNorms", metric="pearson", about=about, data=data, kind="norms")
+
+
+CONCRETEXT = DataSet(
+    name="concretext",
+    source="CONcreTEXT, EVALITA 2020 (Gregori et al.), the English test file",
+    files=(
+        feng_file(
+            "Task3_CONcreTEXT/CONcreTEXT_test_EN.txt",
+            "6716baf9af44d8decc03d2ee152b3b79af5f2bf9de7b6b46637bcbdffc76fb74",
+        ),
+    ),
+    n_texts=434,
+    parse=parse_concretext,
+)
+_NORMS = "contextualized_sensorimotor_norms_with_ls.txt"
+SENSORIMOTOR = DataSet(
+    name="sensorimotor",
+    source="Contextualized sensorimotor norms (Trott and Bergen 2022)",
+    files=(
+        feng_file(
+            f"Task4_Sensorimotor_norms/{_NORMS}",
+            "464257a98a3d56e6d5a0f1873022ed03c606150a998da86cba73616baf2e1e7f",
+            upstream=f"Task4_Sensorimotor norms/{_NORMS}",
+        ),
+    ),
+    n_texts=448,
+    parse=parse_sensorimotor,
+)
+DATA_SETS = (CONCRETEXT, SENSORIMOTOR)
+TASKS = (
+    _probe("ConcreteText", CONCRETEXT, "how concrete a word is in its sentence (CONcreTEXT)"),
+    _probe(
+        "SensorimotorNorms",
+        SENSORIMOTOR,
+        "how a word's meaning in its sentence is perceived and acted on, mean of 11 dimensions",
+    ),
+)

@@ -1,20 +1,28 @@
-"""The files of the word-level sets: their place in a data folder, where they are fetched, and what they must hold.
+"""A word-level data set: its files, where they are fetched, what they must hold, and how they are read.
 
 A file is pinned by a commit and the sha256 of its bytes. The files of full WiC and of word similarity are pinned by a
 commit and the sha256 of their *rows* (cells joined by tabs, lines by newlines), because they are also passed on as
-tables with a heading: both forms hold the same rows and are read.
+tables with a heading: both forms hold the same rows and are read. Every file is what it is pinned to be before a row of
+it is used.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
-from dataclasses import dataclass
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from urllib.parse import quote
 
-from harness.errors import HarnessError, near_names
+from harness.errors import HarnessError
+from harness.paths import cache_folder
+from harness.suites.words.data.examples import WordSet
 
 RAW = "https://raw.githubusercontent.com"
+Row = tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +30,7 @@ class SourceFile:
     """One file: `path` in a data folder, and `repository`@`commit`/`upstream` where it is fetched.
 
     Either `sha256` (of the bytes) or `rows_sha256` is given. `table` is where the same rows may lie as a table.
+    `separator` parts the cells of a line; None: any white space.
     """
 
     path: str
@@ -31,20 +40,33 @@ class SourceFile:
     sha256: str = ""
     rows_sha256: str = ""
     table: str = ""
+    separator: str | None = "\t"
 
     @property
     def address(self) -> str:
         """Where it lies below the server's root."""
         return quote(f"{self.repository}/{self.commit}/{self.upstream}")
 
+    def is_right(self, content: bytes) -> bool:
+        """Whether `content` is what the file is pinned to be."""
+        if self.sha256:
+            return hashlib.sha256(content).hexdigest() == self.sha256
+        return rows_sha256(self.split(content.decode("utf-8", errors="replace"))) == self.rows_sha256
+
+    def split(self, text: str) -> list[Row]:
+        """The rows of the file's `text`."""
+        return read_rows(text.replace("\r", ""), separator=self.separator)
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """A data set by name: its files, and the work it comes from."""
+    """A data set by name: the work it comes from, its files, how many texts are in its examples, how it is read."""
 
     name: str
-    files: tuple[SourceFile, ...]
     source: str
+    files: tuple[SourceFile, ...]
+    n_texts: int
+    parse: Callable[[DataSet, Path], WordSet] = field(compare=False)
 
     @property
     def revision(self) -> str:
@@ -52,8 +74,93 @@ class DataSet:
         text = "\n".join(file.sha256 or file.rows_sha256 for file in self.files)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    def check(self, folder: Path) -> None:
+        """Raise HarnessError if a file is missing in `folder`, or not what it is pinned to be."""
+        self.texts(folder)
+        self.rows(folder)
 
-def _feng(path: str, sha256: str, *, upstream: str = "") -> SourceFile:
+    def words(self, folder: Path) -> WordSet:
+        """Its examples, checked and parsed once a process. Raises HarnessError if something is wrong."""
+        return _parsed(self, folder)
+
+    def texts(self, folder: Path) -> list[str]:
+        """The text of each file that is pinned by its bytes, in the order of the files; line ends as they are."""
+        return [self._text(folder, file) for file in self.files if file.sha256]
+
+    def rows(self, folder: Path) -> list[list[Row]]:
+        """The rows of each file that is pinned by its rows, in the order of the files."""
+        return [self._rows(folder, file) for file in self.files if file.rows_sha256]
+
+    def _text(self, folder: Path, file: SourceFile) -> str:
+        path = folder / file.path
+        if not path.is_file():
+            raise self._missing(folder, file)
+        content = path.read_bytes()
+        found = hashlib.sha256(content).hexdigest()
+        if found != file.sha256:
+            raise _changed(path, found, file.sha256)
+        return content.decode("utf-8")
+
+    def _rows(self, folder: Path, file: SourceFile) -> list[Row]:
+        original, table = folder / file.path, folder / file.table
+        if original.is_file():
+            path, rows = original, file.split(original.read_text("utf-8"))
+        elif table.is_file():
+            path, rows = table, read_table(table.read_text("utf-8"), gold=file.path.endswith(".gold.txt"))
+        else:
+            raise self._missing(folder, file)
+        found = rows_sha256(rows)
+        if found != file.rows_sha256:
+            raise _changed(path, found, file.rows_sha256)
+        return rows
+
+    def _missing(self, folder: Path, file: SourceFile) -> HarnessError:
+        if not folder.is_dir():
+            return HarnessError(
+                f"the word-level data are not at {folder}; fetch them with `harness data fetch words`, or name a "
+                "folder that holds them with --data-dir"
+            )
+        return HarnessError(
+            f"{folder} holds no data set {self.name} ({file.path} is missing); fetch it with "
+            "`harness data fetch words`, or leave its tasks out with --tasks"
+        )
+
+
+@cache
+def _parsed(data: DataSet, folder: Path) -> WordSet:
+    return data.parse(data, folder)
+
+
+def default_folder() -> Path:
+    """Where `harness data fetch words` puts the files."""
+    return cache_folder() / "data" / "words"
+
+
+def read_rows(text: str, *, separator: str | None = "\t") -> list[Row]:
+    """Cells of the lines of `text` that are not blank, without quoting or heading; None parts at any white space."""
+    return [tuple(line.split(separator)) for line in text.split("\n") if line.strip()]
+
+
+def read_table(text: str, *, gold: bool = False) -> list[Row]:
+    """The same rows from a table with a heading: of word pairs, or of WiC (`gold`: only its labels)."""
+    rows = csv.DictReader(io.StringIO(text), delimiter="\t")
+    if "word1" in (rows.fieldnames or ()):
+        return [(row["word1"], row["word2"], row["score"]) for row in rows]
+    if gold:
+        return [(row["label"],) for row in rows]
+    return [
+        (row["lemma"], row["pos"], f"{row['index1']}-{row['index2']}", row["sentence1"], row["sentence2"])
+        for row in rows
+    ]
+
+
+def rows_sha256(rows: Sequence[Row]) -> str:
+    """What identifies rows whatever file they were read from."""
+    return hashlib.sha256("".join("\t".join(row) + "\n" for row in rows).encode()).hexdigest()
+
+
+def feng_file(path: str, sha256: str, *, upstream: str = "") -> SourceFile:
+    """A file of the data that Feng et al. 2025 released."""
     return SourceFile(
         path=f"original/{path}",
         repository="Zhaoxin-Feng/semantic-probing-2025",
@@ -63,174 +170,8 @@ def _feng(path: str, sha256: str, *, upstream: str = "") -> SourceFile:
     )
 
 
-def _aspect(name: str, sha256: str) -> SourceFile:
-    # Byte for byte what Feng et al. use, from the repository of its authors, whose licence (MIT) is stated.
-    return SourceFile(
-        path=f"original/Task2_Lexical_aspect_binary_classification/{name}.txt",
-        repository="lenakmeth/telicity_classification",
-        commit="98949ede6b1fdb51e2b36656853e30ce13f1a038",
-        upstream=f"data/en/{name}.tsv",
-        sha256=sha256,
+def _changed(path: Path, found: str, expected: str) -> HarnessError:
+    return HarnessError(
+        f"{path} is not the file that is pinned (sha256 {found[:12]}…, expected {expected[:12]}…); fetch it again "
+        "with `harness data fetch words`"
     )
-
-
-def _wic(part: str, kind: str, rows_sha256: str) -> SourceFile:
-    return SourceFile(
-        path=f"original/WiC_dataset/{part}/{part}.{kind}.txt",
-        repository="Wenxin-Jiang/CS577-NLP",
-        commit="17fb8ca981698024599b423ad140f1ac36608529",
-        upstream=f"HW2/WiC_dataset/{part}/{part}.{kind}.txt",
-        rows_sha256=rows_sha256,
-        table=f"task5_wic/wic_{part}.tsv",
-    )
-
-
-def _similarity(name: str, rows_sha256: str) -> SourceFile:
-    return SourceFile(
-        path=f"word_similarity/{name}.txt",
-        repository="mfaruqui/eval-word-vectors",
-        commit="94b3dd9fdbac7ed08dbee7179cd5ee464acf0594",
-        upstream=f"data/word-sim/{name}.txt",
-        rows_sha256=rows_sha256,
-        table=f"word_similarity/{name}.tsv",
-    )
-
-
-_CONTEXT = "Task1_Context-probes"
-_NORMS = "contextualized_sensorimotor_norms_with_ls.txt"
-_FENG = "Feng et al. 2025 (arXiv 2510.01652)"
-WIC_TEST = (
-    _feng("Task5_Word-in-context/test.data.txt", "28befe601f5bdbc8e452e9538f6d3582a164647ad5949a9808a74908e70031f7"),
-    _feng("Task5_Word-in-context/test.gold.txt", "a69386c579762d9ddf988a61896a2e912f402410185f5e8316007093799b341f"),
-)
-DATA_SETS: tuple[DataSet, ...] = (
-    DataSet(
-        name="subject_animacy",
-        source=_FENG,
-        files=(
-            _feng(
-                f"{_CONTEXT}/subject_animacy/train.txt",
-                "903b00d857796eb2d1295b8167de9ac17f954295db179f4ccb91cf8add1805e7",
-            ),
-            _feng(
-                f"{_CONTEXT}/subject_animacy/test.txt",
-                "cc766c2b02c21520b238cb4d5cf3639c7ce7a05da3f2fcb2d748be014030315b",
-            ),
-        ),
-    ),
-    DataSet(
-        name="object_animacy",
-        source=_FENG,
-        files=(
-            _feng(
-                f"{_CONTEXT}/object_animacy/train.txt",
-                "2392a0c921d1c4180e3549fb85f1d14b48ea2dbca671b29280947e3c4cceb154",
-            ),
-            _feng(
-                f"{_CONTEXT}/object_animacy/test.txt",
-                "32fb776531d083900e62b22c8cf9fe22b2cef8c19dc40457880cbedad6594f8f",
-            ),
-        ),
-    ),
-    DataSet(
-        name="verb_causative",
-        source=_FENG,
-        files=(
-            _feng(
-                f"{_CONTEXT}/verb_causative/train.txt",
-                "d9d573571efc6b6d0f34c83520ed56da1cf2311f7ef9d87e33387ac0fca82225",
-            ),
-            _feng(
-                f"{_CONTEXT}/verb_causative/test.txt",
-                "c4313deb2d27c69e5f4e517fde197061c7c3a55d47b2caf9f2111b01bdd60e94",
-            ),
-        ),
-    ),
-    DataSet(
-        name="verb_dynamic",
-        source=_FENG,
-        files=(
-            _feng(
-                f"{_CONTEXT}/verb_dynamic/train.txt", "fa827149a92755d6e0d794a7444a15d4ec164f695c4acdf7c42f4fb8347ba7c4"
-            ),
-            _feng(
-                f"{_CONTEXT}/verb_dynamic/test.txt", "22ed540044518a01453bb499347ce8eae1814a869629becc987cbdd6f9de127e"
-            ),
-        ),
-    ),
-    DataSet(
-        name="telicity",
-        source="Metheniti et al. 2022, annotated captions and MASC; the training file that Feng et al. 2025 use",
-        files=(_aspect("telicity_train", "4271fc9ea990329e723d4ecaf4f9ffe2aef3a060d659f085d798241ae8e256b0"),),
-    ),
-    DataSet(
-        name="duration",
-        source="Metheniti et al. 2022; the training file that Feng et al. 2025 use",
-        files=(_aspect("duration_train", "2df882c3ff88c11a51aef964accea8c016823d7452a167b51e856927d87f5547"),),
-    ),
-    DataSet(
-        name="concretext",
-        source="CONcreTEXT, EVALITA 2020 (Gregori et al.), the English test file",
-        files=(
-            _feng(
-                "Task3_CONcreTEXT/CONcreTEXT_test_EN.txt",
-                "6716baf9af44d8decc03d2ee152b3b79af5f2bf9de7b6b46637bcbdffc76fb74",
-            ),
-        ),
-    ),
-    DataSet(
-        name="sensorimotor",
-        source="Contextualized sensorimotor norms (Trott and Bergen 2022)",
-        files=(
-            _feng(
-                f"Task4_Sensorimotor_norms/{_NORMS}",
-                "464257a98a3d56e6d5a0f1873022ed03c606150a998da86cba73616baf2e1e7f",
-                upstream=f"Task4_Sensorimotor norms/{_NORMS}",
-            ),
-        ),
-    ),
-    DataSet(name="wic", source="WiC (Pilehvar and Camacho-Collados 2019), its test set", files=WIC_TEST),
-    DataSet(
-        name="wic_full",
-        source="WiC (Pilehvar and Camacho-Collados 2019), training, development and test set",
-        files=(
-            _wic("train", "data", "3a56ff8285ca9703d6c91dfb7cc79760171899c560bb6a8698fa4559a71b160d"),
-            _wic("train", "gold", "3f614ca12c03a90fecc34471d8ae666f924a3c657b5620fcfb46d9b2b50bb7b2"),
-            _wic("dev", "data", "1c360246ffa3904fc1d8f6f16bb7ae0d7980a1a27e9200e9b43c32fd35af11e7"),
-            _wic("dev", "gold", "665ee959c2cf7db2a4255b7a049bdfa165b970482145cfd2ac456007d4dcf1d6"),
-            *WIC_TEST,
-        ),
-    ),
-    DataSet(
-        name="rg65",
-        source="RG-65 (Rubenstein and Goodenough 1965)",
-        files=(_similarity("EN-RG-65", "c243f3a91c3f5d8cf67f21a67f6fb80bde8b6bb060851a6a48e6f2d68ec98c9f"),),
-    ),
-    DataSet(
-        name="wordsim353",
-        source="WordSim-353 (Finkelstein et al. 2001)",
-        files=(_similarity("EN-WS-353-ALL", "7968d0b0f8851fd1932c0aa998482f12396761774769450b290f142f52942b8c"),),
-    ),
-    DataSet(
-        name="simlex999",
-        source="SimLex-999 (Hill et al. 2015)",
-        files=(_similarity("EN-SIMLEX-999", "405394ffb7d25f6d0e3c041f87c9f27d29dc6b047506769953e85c4523b11685"),),
-    ),
-    DataSet(
-        name="simverb3500",
-        source="SimVerb-3500 (Gerz et al. 2016)",
-        files=(_similarity("EN-SimVerb-3500", "2464a2b1b9128ca28b482ad438231fc94961b32cc5b75787549f931460b934c9"),),
-    ),
-)
-
-
-@cache
-def _by_name() -> dict[str, DataSet]:
-    return {each.name: each for each in DATA_SETS}
-
-
-def get_data_set(name: str) -> DataSet:
-    """The data set called `name`; HarnessError if there is none."""
-    if name not in _by_name():
-        raise HarnessError(f"no word-level data set is named {name!r}; {near_names(name, _by_name())}")
-    return _by_name()[name]
