@@ -29,7 +29,7 @@ import pandas as pd
 
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult, make_outcomes
-from harness.records import Run, System
+from harness.records import Provenance, Run, System
 from harness.store import Store
 from harness.store.connection import writing
 
@@ -66,7 +66,7 @@ def fill(path: Path, size: Size) -> None:
             )
             run = Run(
                 system_id=system.system_id, suite="bench", dtype="float32", device="cpu", evaluation="1",
-                provenance={"command": f"harness run --base base-{base} --variant {variant}"},
+                provenance=Provenance(command=f"harness run --base base-{base} --variant {variant}"),
                 mask_proof={"passed": True},
             )  # fmt: skip
             with writing(path, wait_s=60, on_wait=None) as connection:

@@ -9,9 +9,9 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import harness
+from harness.records import Provenance
 
 # What the project's own tests ran with; `harness doctor` compares.
 TESTED = {
@@ -50,21 +50,22 @@ def commit() -> str | None:
     return head + ("+changes" if dirty.strip() else "")
 
 
-def collect(*, device: str, dtype: str) -> dict[str, Any]:
+def collect(*, device: str, dtype: str) -> Provenance:
     """Everything about this process that a reader needs to run it again. Needs torch."""
     import torch
 
     name = torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine()
-    return {
-        "harness": harness.__version__,
-        "commit": commit(),
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "versions": versions(),
-        "device": device,
-        "device_name": name,
-        "dtype": dtype,
-        "threads": torch.get_num_threads(),
-        "cpus": os.cpu_count(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-    }
+    return Provenance(
+        version=1,
+        harness=harness.__version__,
+        commit=commit(),
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        versions=versions(),
+        device=device,
+        device_name=name,
+        dtype=dtype,
+        threads=torch.get_num_threads(),
+        cpus=os.cpu_count(),
+        command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    )

@@ -10,10 +10,73 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import uuid4
 
+from pydantic import BaseModel, ConfigDict
+
 from harness.errors import HarnessError
 
 KINDS = ("variant", "baseline", "reference")
 Kind = Literal["variant", "baseline", "reference"]
+
+
+class Record(BaseModel):
+    """What is kept as JSON, in a stage's folder or in the store.
+
+    `version` counts the layouts of a record; one that was written before there was a version is of the first. Fields
+    that this version does not know stay as they are.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    version: int = 1
+
+    def plain(self) -> dict[str, Any]:
+        """The fields that were given, as JSON has them: what was read is written again unchanged."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+class StoredRecipe(Record):
+    """The recipe of a stored system: its fields stand flat besides the card's title and SHA-256.
+
+    A reference model has no recipe; its `hub_commit` is None if it was read from a folder.
+    """
+
+    title: str | None = None
+    card_sha256: str | None = None
+    weights: str = "pretrained"
+    stages: tuple[Mapping[str, Any], ...] = ()
+    model: str | None = None
+    hub_commit: str | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the recipe alone."""
+        return {name: value for name, value in self.plain().items() if name not in _NOT_RECIPE}
+
+
+_NOT_RECIPE = frozenset({"version", "title", "card_sha256", "model", "hub_commit"})
+
+
+class Provenance(Record):
+    """What made a number: versions, commit, machine and command. A run adds the last three fields.
+
+    `encoding` says how texts were read, `weights_sha256` is of the last stage's weights, `contrasts` of what was
+    declared before looking. What was not recorded is None.
+    """
+
+    harness: str | None = None
+    commit: str | None = None
+    python: str | None = None
+    platform: str | None = None
+    versions: Mapping[str, str] = {}
+    device: str | None = None
+    device_name: str | None = None
+    dtype: str | None = None
+    threads: int | None = None
+    cpus: int | None = None
+    command: str | None = None
+    encoding: Mapping[str, str] | None = None
+    weights_sha256: str | None = None
+    contrasts: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +95,7 @@ class System:
     seed: int | None = None
     kind: Kind = "variant"
     card_hash: str = ""
-    recipe: Mapping[str, Any] = field(default_factory=dict)
+    recipe: StoredRecipe = field(default_factory=StoredRecipe)
     lineage: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     folder: str | None = None
@@ -56,15 +119,53 @@ class System:
         return tuple(digest for digest in self.lineage.values() if isinstance(digest, str))
 
 
-@dataclass(frozen=True, kw_only=True)
-class StageRecord:
-    """One trained (or merged) step of a lineage: `digest` is its address, `manifest` its stage.json with the loss
-    curve, the data and the hash of the weights.
+class StageFields(Record):
+    """The recipe of one stage: the fields of its kind. `steps` and `batch_size` are None where nothing is trained."""
+
+    steps: int | None = None
+    batch_size: int | None = None
+
+
+class StageData(Record):
+    """What a stage was trained on. `sources` are names; the first version named one `source` in their place."""
+
+    sources: tuple[str, ...] = ()
+    source: str | None = None
+    examples: int | None = None
+    fingerprint: str | None = None
+
+
+class StageManifest(Record):
+    """One trained (or merged) step of a lineage, as its stage.json has it. `digest` is its address.
+
+    `losses` are pairs of step and mean loss, `seconds` the time that the stage took, `parent` the digest of the stage
+    before. Version 2 names what a stage was trained on in `data.sources`.
     """
 
     digest: str
     kind: str
-    manifest: Mapping[str, Any]
+    name: str | None = None
+    recipe: StageFields = StageFields()
+    attention: str | None = None
+    parent: str | None = None
+    base: Mapping[str, str] = {}
+    seed: int | None = None
+    losses: tuple[tuple[int, float], ...] = ()
+    data: StageData = StageData()
+    device: str | None = None
+    seconds: float | None = None
+    weights_sha256: str | None = None
+    provenance: Provenance | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of what the stage was trained on; for a published adapter also the adapter itself."""
+        if self.version > 1:
+            return self.data.sources
+        extra = self.recipe.model_extra or {}
+        listed = extra.get("data")
+        named = [self.data.source, extra.get("source"), *(listed if isinstance(listed, list) else [])]
+        return tuple(dict.fromkeys(name for name in named if isinstance(name, str) and name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +206,7 @@ class Run:
     dtype: str
     device: str
     evaluation: str
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
     mask_proof: Mapping[str, Any] | None = None
     run_id: str = field(default_factory=lambda: uuid4().hex[:16])
     started_at: datetime = field(default_factory=lambda: now())
@@ -125,6 +226,14 @@ def now() -> datetime:
 def to_json(value: object) -> str:
     """Return canonical JSON (sorted keys, no NaN); raise HarnessError if `value` cannot be written so."""
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+        return json.dumps(
+            value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False, default=_plain
+        )
     except (TypeError, ValueError) as error:
         raise HarnessError(f"a record holds something that JSON cannot: {error}") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Record):
+        return value.plain()
+    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from harness.compare import Cell, Entry, Places, TaskComparison, task_name
 from harness.compare.cells import By
 from harness.metrics import get_metric
-from harness.records import StageRecord
+from harness.records import StageManifest
 from leaderboard import text
 from leaderboard.charts import (
     STYLES,
@@ -153,13 +153,13 @@ class LineChart:
     legend: tuple[tuple[Markup, str], ...]
 
 
-def training_curves(entry: Entry, stages: Mapping[str, StageRecord], ident: str) -> list[tuple[str, LineChart]]:
+def training_curves(entry: Entry, stages: Mapping[str, StageManifest], ident: str) -> list[tuple[str, LineChart]]:
     """Draw the loss of each stage of an entry by step, one line for each seed; none where none was kept."""
     by_kind: dict[str, list[Series]] = {}
     for system in entry.systems:
         for digest in system.stage_digests:
             stage = stages.get(digest)
-            losses = [(float(s), float(v)) for s, v in (stage.manifest.get("losses") or [])] if stage else []
+            losses = [(float(s), v) for s, v in stage.losses] if stage else []
             if stage and len(losses) > 1:
                 lines = by_kind.setdefault(stage.kind, [])
                 name = "no seed" if system.seed is None else f"seed {system.seed}"

@@ -113,7 +113,7 @@ def _facts(system: System, run: Run) -> dict[str, str]:
         "evaluation": run.evaluation,
         "dtype": run.dtype,
         "device": run.device,
-        **{name: str(run.provenance[name])[:40] for name in _RECORDED if name in run.provenance},
-        **(run.provenance.get("versions") or {}),
+        **{name: str(made)[:40] for name in _RECORDED if (made := getattr(run.provenance, name)) is not None},
+        **run.provenance.versions,
     }
     return {name: value for name, value in flatten(said) if value != "–"}

@@ -20,7 +20,7 @@ from harness.compare import (
 )
 from harness.contamination import TaskOverlap
 from harness.metrics import get_metric
-from harness.records import Run, StageRecord, System
+from harness.records import Run, StageManifest, System
 from harness.suites.retention import TASK_TYPE as RETENTION
 from leaderboard.history import BaseHistory
 from leaderboard.signatures import Signature
@@ -188,7 +188,7 @@ class Site:
     tasks: tuple[TaskColumn, ...]
     contrasts: Contrasts
     history: tuple[BaseHistory, ...]
-    stages: Mapping[str, StageRecord]
+    stages: Mapping[str, StageManifest]
     undeclared: int  # runs that were measured before this declaration, or with another version of it
     newest: str  # date of the newest score: the site's own date would change its bytes
     calibration: CalibrationReport | None  # the last report of `harness calibrate`

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.records import Run, System
+from harness.records import Provenance, Run, System
 
 _VALUED = frozenset({"--variant", "--seed", "--seeds", "--tasks", "--db", "--site"})  # replaced, or the user's own
 _FLAGS = frozenset({"--all", "--force", "--json"})
@@ -25,12 +25,12 @@ class Signature:
 
 def signature(row: Mapping[Any, Any], system: System, run: Run | None) -> Signature:
     """Make the signature of `row` (of Store.scores)."""
-    provenance: Mapping[str, Any] = run.provenance if run else {}
-    versions = provenance.get("versions") or {}
+    provenance = run.provenance if run else Provenance()
+    versions = provenance.versions
     seed = system.seed
     parts = {
-        "harness": provenance.get("harness"),
-        "commit": provenance.get("commit"),
+        "harness": provenance.harness,
+        "commit": provenance.commit,
         "mteb": versions.get("mteb"),
         "transformers": versions.get("transformers"),
         "torch": versions.get("torch"),
@@ -54,9 +54,9 @@ def signature(row: Mapping[Any, Any], system: System, run: Run | None) -> Signat
     return Signature(seed=seed, score=float(row["score"]), text=text, command=_again(row, system, provenance))
 
 
-def _again(row: Mapping[Any, Any], system: System, provenance: Mapping[str, Any]) -> str:
+def _again(row: Mapping[Any, Any], system: System, provenance: Provenance) -> str:
     """Narrow the recorded command to this system and task; where none was recorded, write one."""
-    command = str(provenance.get("command") or "")
+    command = provenance.command or ""
     try:
         recorded = shlex.split(command)
     except ValueError:

@@ -157,5 +157,5 @@ def _places(places: Mapping[str, Mapping[TaskColumn, Places]]) -> Iterable[Mappi
 
 def _losses(site: Site) -> Iterable[Mapping[str, Any]]:
     for digest, stage in site.stages.items():
-        for step, loss in stage.manifest.get("losses") or []:
+        for step, loss in stage.losses:
             yield {"stage": digest, "kind": stage.kind, "step": step, "loss": loss}

@@ -113,7 +113,7 @@ def make_site(
         contrasts=contrasts,
         history=make_history(store.scores(current=False), systems, kept.runs),
         stages=store.stages(),
-        undeclared=sum(run.provenance.get("contrasts") != contrasts.sha256 for run in kept.runs.values()),
+        undeclared=sum(run.provenance.contrasts != contrasts.sha256 for run in kept.runs.values()),
         newest=f"{scores['measured_at'].max():%Y-%m-%d %H:%M} UTC",
         calibration=None if calibration is None else CalibrationReport.from_json(calibration[0]),
         calibrated="" if calibration is None else f"{calibration[1]:%Y-%m-%d}",

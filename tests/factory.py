@@ -15,7 +15,7 @@ import pandas as pd
 
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult, make_outcomes
-from harness.records import Run, System
+from harness.records import Provenance, Run, StoredRecipe, System
 from harness.store import Store
 from harness.store.connection import writing
 
@@ -122,10 +122,11 @@ def add_system(
         "data": {"corpus": "sha256:feed"},
         **system,
     }
+    fields["recipe"] = StoredRecipe.model_validate(fields["recipe"])
     made = System(base=base, variant=variant, seed=seed, **fields)  # type: ignore[arg-type]
     run = Run(
         system_id=made.system_id, suite="mini", dtype="float32", device="cpu", evaluation="1",
-        provenance={"versions": {"torch": "2.13.0"}, "command": f"harness run --variant {variant}"},
+        provenance=Provenance(versions={"torch": "2.13.0"}, command=f"harness run --variant {variant}"),
         mask_proof=proof,
     )  # fmt: skip
     with one_transaction(store) if at_once else nullcontext():

@@ -94,10 +94,10 @@ def test_one_variant_brings_its_baseline_along(tiny_base: Path, store: Store) ->
         assert run.mask_proof["passed"] is True
         assert len(run.mask_proof["checks"]) == 8  # padded: two batch sizes and three paddings; packed: two batch sizes
         assert run.finished_at is not None
-        assert {"versions", "commit", "device", "dtype", "command", "threads"} <= set(run.provenance)
+        assert {"versions", "commit", "device", "dtype", "command", "threads"} <= run.provenance.model_fields_set
     [stage] = store.stages().values()
-    assert [step for step, _ in stage.manifest["losses"]] == [1, 2, 3]
-    assert run.provenance["weights_sha256"] == stage.manifest["weights_sha256"]
+    assert [step for step, _ in stage.losses] == [1, 2, 3]
+    assert run.provenance.weights_sha256 == stage.weights_sha256
     first, other = store.overlaps(system_id=run.system_id)
     assert (first.source, first.task, first.n_shared) == ("seen.txt", "SmallClassification", 0)
     assert (other.stage, other.task, other.n_shared) == (stage.digest, "SmallSTS", 2)
@@ -212,7 +212,7 @@ def test_texts_that_are_cut_are_told_once_a_task(tiny_base: Path, store: Store) 
         ("short · SmallSTS", "4 tokens"),
         ("short · SmallClassification", "4 tokens"),
     ]
-    assert all(run.provenance["encoding"] == {"kernel": "packed_sdpa", "layout": "packed"} for run in store.runs())
+    assert all(run.provenance.encoding == {"kernel": "packed_sdpa", "layout": "packed"} for run in store.runs())
 
 
 def test_a_plan_and_its_measurements_can_be_sent_to_another_process(tiny_base: Path, store: Store) -> None:

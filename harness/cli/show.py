@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +10,7 @@ from harness.cli import options
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.records import System
+    from harness.records import StageManifest, System
 
 
 def show(
@@ -42,10 +41,10 @@ def show(
         columns = ["task", "split", "subset", "revision", "metric", "score", "n_examples", "n_trials", "seconds"]
         print_json(
             {
-                "run": asdict(record),
-                "system": asdict(system),
+                "run": asdict(record) | {"provenance": record.provenance.plain()},
+                "system": asdict(system) | {"recipe": system.recipe.plain()},
                 "scores": scores[columns].to_dict("records"),
-                "stages": [asdict(stage) for stage in stages.values()],
+                "stages": [{"digest": s.digest, "kind": s.kind, "manifest": s.plain()} for s in stages.values()],
                 "overlaps": [asdict(each) | {"share": each.share} for each in overlaps],
             }
         )
@@ -55,7 +54,7 @@ def show(
         ("run", record.run_id),
         *_named(system),
         *((f"stage {kind}", digest) for kind, digest in system.lineage.items()),
-        *((f"training {stage.kind}", _training(stage.manifest)) for stage in stages.values()),
+        *((f"training {stage.kind}", _training(stage)) for stage in stages.values()),
         ("folder", system.folder),
         ("suite", record.suite),
         ("started", f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC"),
@@ -64,8 +63,8 @@ def show(
             f"{record.finished_at:%Y-%m-%d %H:%M:%S} UTC" if record.finished_at else "no: it was stopped",
         ),
         ("mask proof", _NO_PROOF.get(system.kind, "none") if proof is None else _proof(dict(proof))),
-        *((key, value) for key, value in record.provenance.items() if key != "versions"),
-        *((f"version of {key}", value) for key, value in record.provenance.get("versions", {}).items()),
+        *((key, value) for key, value in record.provenance.plain().items() if key not in ("version", "versions")),
+        *((f"version of {key}", value) for key, value in record.provenance.versions.items()),
     ]
     out.print(table(("", ""), rows))
     out.print()
@@ -96,7 +95,7 @@ _NO_PROOF = {
 def _named(system: System) -> list[tuple[str, object]]:
     """What a system is and what made it."""
     if system.kind == "reference":
-        commit = system.recipe.get("hub_commit") or "none: a folder"
+        commit = system.recipe.hub_commit or "none: a folder"
         return [
             ("system", f"{system.variant} (reference)"),
             ("content, SHA-256", system.base_revision),
@@ -110,15 +109,15 @@ def _named(system: System) -> list[tuple[str, object]]:
     ]
 
 
-def _training(manifest: Mapping[str, Any]) -> str:
+def _training(stage: StageManifest) -> str:
     """Data and loss of a stage on one line."""
-    from harness.contamination import source_name, stage_sources
+    from harness.contamination import source_name
 
-    recipe, losses = manifest.get("recipe") or {}, manifest.get("losses") or []
-    parts = [", ".join(map(source_name, stage_sources(manifest)))]
-    if losses:
-        parts.append(f"loss {losses[0][1]:.4g} at step {losses[0][0]}, {losses[-1][1]:.4g} at step {losses[-1][0]}")
-    parts += [f"{manifest['seconds']:.0f} s"] if recipe.get("steps") and manifest.get("seconds") is not None else []
+    parts = [", ".join(map(source_name, stage.sources))]
+    if stage.losses:
+        (first, began), (last, ended) = stage.losses[0], stage.losses[-1]
+        parts.append(f"loss {began:.4g} at step {first}, {ended:.4g} at step {last}")
+    parts += [f"{stage.seconds:.0f} s"] if stage.recipe.steps and stage.seconds is not None else []
     return "; ".join(part for part in parts if part)
 
 

@@ -1,6 +1,6 @@
 """Which evaluation tasks the training data overlaps: what is known of a data set, and what is counted in its texts."""
 
-from harness.contamination.declared import Declared, declared_for, hub_id, source_name, stage_sources
+from harness.contamination.declared import Declared, declared_for, hub_id, source_name
 from harness.contamination.overlaps import overlaps_of
 from harness.contamination.texts import count_shared, text_hashes
 from harness.contamination.wording import TaskOverlap, by_task, how_measured, percent, summary
@@ -16,7 +16,6 @@ __all__ = [
     "overlaps_of",
     "percent",
     "source_name",
-    "stage_sources",
     "summary",
     "text_hashes",
 ]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 from pathlib import PurePath
-from typing import Any
 
 import yaml
 
@@ -84,17 +82,6 @@ def source_name(source: str) -> str:
         return f"{hub['repo']}: {hub['path']}"
     names_a_file = PurePath(source).suffix in _FILES or not _HUB_ID.fullmatch(source)
     return PurePath(source.replace("\\", "/")).name if names_a_file else source
-
-
-def stage_sources(manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a stage was trained on, as its manifest names it: its data; for a published adapter the adapter itself and
-    what its authors name.
-    """
-    data, recipe = manifest.get("data") or {}, manifest.get("recipe") or {}
-    named = [data.get("source"), recipe.get("source")]
-    listed = recipe.get("data")
-    named += listed if isinstance(listed, list) else []
-    return tuple(dict.fromkeys(name for name in named if isinstance(name, str) and name))
 
 
 def _names(source: str) -> set[str]:

@@ -6,20 +6,20 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from harness.contamination.declared import declared_for, source_name, stage_sources
+from harness.contamination.declared import declared_for, source_name
 from harness.contamination.texts import Hashes, count_shared
-from harness.records import Overlap, StageRecord
+from harness.records import Overlap, StageManifest
 
 
 def overlaps_of(
-    stage: StageRecord, trained_on: Hashes | None, *, task: str, revision: str, texts: Iterable[Hashes | None]
+    stage: StageManifest, trained_on: Hashes | None, *, task: str, revision: str, texts: Iterable[Hashes | None]
 ) -> list[Overlap]:
     """The measured overlap of `stage` with the evaluated `texts` of a task, none shared included, and the declared.
 
     `trained_on` None (a stage that kept no texts) or a task that keeps none gives no measured overlap: what was not
     counted is not zero.
     """
-    sources = stage_sources(stage.manifest)
+    sources = stage.sources
     found = [
         Overlap(
             stage=stage.digest,

@@ -52,14 +52,14 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
         base=system.base,
         base_revision=system.base_revision,
         variant=system.variant,
-        title=card.title if card else str(system.recipe.get("title") or system.variant),
+        title=card.title if card else system.recipe.title or system.variant,
         seed=system.seed,
         attention=encoder.recipe.attention,
         dimensions=encoder.model.get_embedding_dimension(),
         max_tokens=encoder.model.max_seq_length,
         prose=quote(card.prose) if card else "",
         stages=stages,
-        random=system.recipe.get("weights") == "random",
+        random=system.recipe.weights == "random",
         system_id=system.system_id,
         embedded=any(EMBEDDED in stage.data.split(", ") for stage in stages),
         recipe=_recipe(system),
@@ -84,7 +84,7 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
 def _card_of(system: System) -> Card | None:
     """The variant's card, if it still is the recipe that was measured; its prose may have been edited since."""
     card = load_cards().get(system.variant)
-    if card is None or card.sha256 == system.recipe.get("card_sha256"):
+    if card is None or card.sha256 == system.recipe.card_sha256:
         return card
     return card if card.recipe_on(system.base).digest == system.card_hash else None
 
@@ -131,10 +131,9 @@ def _eval_result(row: ResultFacts) -> EvalResult:
 
 def _recipe(system: System) -> Plain:
     """The recipe as a card has it, data sets by their public names."""
-    recipe = {name: value for name, value in system.recipe.items() if name not in ("title", "card_sha256")}
-    stages = recipe.get("stages")
-    if isinstance(stages, list):
-        recipe["stages"] = [_public(stage) for stage in stages]
+    recipe = system.recipe.fields
+    if "stages" in recipe:
+        recipe["stages"] = [_public(stage) for stage in recipe["stages"]]
     return code(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, width=100))
 
 
@@ -153,10 +152,10 @@ def _data_path(task: str) -> str:
 
 def _measured_with(runs: Sequence[Run]) -> str:
     newest = runs[-1]
-    versions = newest.provenance.get("versions") or {}
+    versions = newest.provenance.versions
     named = [f"{name} {versions[name]}" for name in ("torch", "transformers", "mteb") if name in versions]
     where = ", ".join(sorted({f"{run.dtype} on {run.device}" for run in runs}))
-    return f"{newest.provenance.get('harness', '')} in {where}" + (f" ({', '.join(named)})" if named else "")
+    return f"{newest.provenance.harness or ''} in {where}" + (f" ({', '.join(named)})" if named else "")
 
 
 def _command(system: System, encoder: Encoder, scores: pd.DataFrame) -> str:

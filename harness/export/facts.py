@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from harness.compare import Entry, TaskScore, analyse
-from harness.contamination import hub_id, source_name, stage_sources
+from harness.contamination import hub_id, source_name
 from harness.metrics import get_metric
-from harness.records import Run, StageRecord, System
+from harness.records import Run, StageManifest, System
 from harness.store import Store
 
 _NONE = "–"
@@ -34,24 +34,22 @@ class StageFacts:
     seconds: str
 
     @classmethod
-    def of(cls, stage: StageRecord, system: System) -> StageFacts:
-        manifest = stage.manifest
+    def of(cls, stage: StageManifest, system: System) -> StageFacts:
         name = next((name for name, digest in system.lineage.items() if digest == stage.digest), stage.kind)
-        recipe, data = manifest.get("recipe") or {}, manifest.get("data") or {}
-        losses = [loss for _, loss in manifest.get("losses") or []]
-        steps = recipe.get("steps")
+        losses = [loss for _, loss in stage.losses]
+        steps = stage.recipe.steps
         return cls(
             kind=name,
-            data=", ".join(map(source_name, stage_sources(manifest))) or _NONE,
-            hub_ids=tuple(hub for hub in map(hub_id, stage_sources(manifest)) if hub),
-            fingerprint=str(data.get("fingerprint") or system.data.get(name) or _NONE),
-            examples=str(data.get("examples") or _NONE),
-            size=f"{steps} × {recipe.get('batch_size')}" if steps else _NONE,
-            weights=str(manifest.get("weights_sha256") or _NONE),
+            data=", ".join(map(source_name, stage.sources)) or _NONE,
+            hub_ids=tuple(hub for hub in map(hub_id, stage.sources) if hub),
+            fingerprint=str(stage.data.fingerprint or system.data.get(name) or _NONE),
+            examples=str(stage.data.examples or _NONE),
+            size=f"{steps} × {stage.recipe.batch_size}" if steps else _NONE,
+            weights=str(stage.weights_sha256 or _NONE),
             first=_loss(losses[:1]),
             middle=_loss(losses[len(losses) // 2 :][:1]),
             last=_loss(losses[-1:]),
-            seconds=str(manifest.get("seconds") or _NONE),
+            seconds=str(stage.seconds or _NONE),
         )
 
 
@@ -71,21 +69,21 @@ class ResultFacts:
     n_examples: int
 
 
-def lineage(store: Store, system: System) -> list[StageRecord]:
+def lineage(store: Store, system: System) -> list[StageManifest]:
     """The stages of `system`, parents first. One whose manifest the store lacks keeps its kind and address."""
     known = store.stages(system.stage_digests)
     stages = [
-        known.get(digest, StageRecord(digest=digest, kind=kind, manifest={}))
+        known.get(digest, StageManifest(digest=digest, kind=kind))
         for kind, digest in system.lineage.items()
         if isinstance(digest, str)
     ]
     return sorted(stages, key=lambda stage: _depth(stage, known))
 
 
-def _depth(stage: StageRecord, known: Mapping[str, StageRecord]) -> int:
-    depth, parent = 0, stage.manifest.get("parent")
-    while isinstance(parent, str) and parent in known and depth < len(known):
-        parent, depth = known[parent].manifest.get("parent"), depth + 1
+def _depth(stage: StageManifest, known: Mapping[str, StageManifest]) -> int:
+    depth, parent = 0, stage.parent
+    while parent is not None and parent in known and depth < len(known):
+        parent, depth = known[parent].parent, depth + 1
     return depth
 
 

@@ -49,9 +49,8 @@ def open_stored(system: System, runs: Sequence[Run], *, base: str | None, cache:
 
 
 def _recipe(system: System) -> Recipe:
-    fields = {name: value for name, value in system.recipe.items() if name in Recipe.model_fields}
     try:
-        return parse_recipe(fields)
+        return parse_recipe(system.recipe.fields)
     except ValidationError:
         raise HarnessError(
             f"the recipe of {label_of(system)} was stored by another version of harness, and this one cannot read it; "
@@ -67,8 +66,8 @@ def _stage(system: System, runs: Sequence[Run], recipe: Recipe, cache: Path) -> 
     again = _train_command(system, runs, recipe)
     if folder is None:
         raise HarnessError(f"the weights of {label_of(system)} are no longer in the cache; `{again}` trains them again")
-    here = read_stage(folder).manifest.get("weights_sha256")
-    measured = {run.provenance.get("weights_sha256", here) for run in runs}
+    here = read_stage(folder).weights_sha256
+    measured = {run.provenance.weights_sha256 or here for run in runs}
     if measured != {here}:
         raise HarnessError(
             f"the weights of {label_of(system)} in {folder} are not those that were measured (the stage was trained "
@@ -102,7 +101,7 @@ def _train_command(system: System, runs: Sequence[Run], recipe: Recipe) -> str:
     """The command that fills the cache with the system's stages again."""
     base = f"{system.base}@{system.base_revision}" if len(system.base_revision) == _COMMIT_DIGITS else system.base
     for run in runs:
-        words = shlex.split(str(run.provenance.get("command", "")))
+        words = shlex.split(run.provenance.command or "")
         if "--base" in words[:-1] and not base.endswith(system.base_revision):
             base = words[words.index("--base") + 1]
     words = ["harness", "train", "--variant", system.variant, "--base", base]

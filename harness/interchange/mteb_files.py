@@ -30,7 +30,7 @@ def write_mteb(store: Store, chosen: Chosen, *, out: Path) -> Path:
     if scores.empty:
         raise HarnessError("none of these results is on a task of mteb; `--format parquet` writes results on any task")
     reported = store.reported(scores["result"])
-    versions = {run.run_id: run.provenance.get("versions", {}).get("mteb") for run in store.runs()}
+    versions = {run.run_id: run.provenance.versions.get("mteb") for run in store.runs()}
     with whole_folder(new_folder(out)) as building:
         cache = mteb.ResultCache(cache_path=building)
         for (system_id, task), rows in scores.groupby(["system_id", "task"], sort=True):
@@ -74,7 +74,7 @@ def _model_meta(system: System) -> Any:
     return ModelMeta.create_empty(
         overwrites={
             "name": system.variant if reference else f"harness/{base}{system.variant}",
-            "revision": str(system.recipe.get("hub_commit") or system.system_id),
+            "revision": str(system.recipe.hub_commit or system.system_id),
             "framework": ["Sentence Transformers", "PyTorch"],
             "modalities": ["text"],
         }

@@ -51,7 +51,7 @@ def describe(before: Sequence[Reference], after: Sequence[Reference]) -> str:
         else:
             text = f"{_points(was)} -> {_points(now)} ({100 * (now - was):+.2f})"
         lines.append(f"- {row['variant']}, {row['task']}: {text}")
-    made = sorted({(r.run.provenance.get("commit") or "no commit")[:12] for r in after if r.system.variant in variants})
+    made = sorted({(r.run.provenance.commit or "no commit")[:12] for r in after if r.system.variant in variants})
     return "\n".join([*lines, "", f"Measured at {', '.join(made)}."])
 
 

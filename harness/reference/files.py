@@ -13,7 +13,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.outcomes import TaskKey
 from harness.paths import whole_folder
-from harness.records import Run, System, to_json
+from harness.records import Provenance, Run, StoredRecipe, System, to_json
 from harness.reference.answers import PackedAnswers
 
 FORMAT = "harness reference 1"
@@ -91,14 +91,18 @@ def _read(path: Path) -> Reference:
     if head.get("format") != FORMAT:
         raise HarnessError(f"{path.name} has the format {head.get('format')!r}, and {FORMAT!r} is read; run --update")
     try:
-        return Reference(system=System(**head["system"]), run=_run(head["run"]), results=tuple(map(_result, rows)))
+        return Reference(system=_system(head["system"]), run=_run(head["run"]), results=tuple(map(_result, rows)))
     except (KeyError, TypeError, ValueError) as error:
         raise HarnessError(f"{path.name} lacks or adds a field ({error}); make it anew with --update") from None
 
 
 def _run(data: dict[str, Any]) -> Run:
     moments = {name: data[name] and datetime.fromisoformat(data[name]) for name in ("started_at", "finished_at")}
-    return Run(**{**data, **moments})
+    return Run(**{**data, **moments, "provenance": Provenance.model_validate(data["provenance"])})
+
+
+def _system(data: dict[str, Any]) -> System:
+    return System(**{**data, "recipe": StoredRecipe.model_validate(data["recipe"])})
 
 
 def _result(data: dict[str, Any]) -> ReferenceResult:

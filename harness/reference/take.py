@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from harness.errors import HarnessError
 from harness.metrics import TOLERANCE, score_outcomes
 from harness.outcomes import TaskKey
-from harness.records import Run, System
+from harness.records import Provenance, Run, System
 from harness.reference.answers import pack, unpack
 from harness.reference.files import Reference, ReferenceResult
 from harness.store import Store
 
 # What of a run's provenance is true of any machine.
-_PORTABLE = ("harness", "commit", "python", "platform", "versions", "dtype", "device", "threads")
+_PORTABLE = ("version", "harness", "commit", "python", "platform", "versions", "dtype", "device", "threads")
 
 
 def take_references(store: Store, *, base: str, variants: Collection[str], tasks: Collection[str]) -> list[Reference]:
@@ -65,6 +66,5 @@ def _result(store: Store, row: dict[Any, Any]) -> ReferenceResult:
 
 
 def _portable(run: Run) -> Run:
-    kept = {name: run.provenance[name] for name in _PORTABLE if name in run.provenance}
-    data = {f: getattr(run, f) for f in run.__dataclass_fields__}
-    return Run(**{**data, "provenance": {**kept, "command": "harness regress --update"}})
+    kept = {name: value for name, value in run.provenance.plain().items() if name in _PORTABLE}
+    return replace(run, provenance=Provenance(**kept, command="harness regress --update"))

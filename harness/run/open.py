@@ -5,7 +5,7 @@ This is the one way to an encoder, of a run, of `harness train`, `harness noise`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
@@ -16,7 +16,7 @@ from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
 from harness.models import Model
 from harness.recipes import Recipe
-from harness.records import StageRecord
+from harness.records import Provenance, StageManifest
 from harness.run.listener import Listener
 from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_systems
 from harness.training.manifests import ADAPTER, read_stage, read_texts
@@ -38,9 +38,9 @@ class Evidence:
     `stages` are the manifests of the lineage, first to last, each with the hashes of its training texts.
     """
 
-    provenance: Mapping[str, Any]
+    provenance: Provenance
     proof: MaskProof | None = None
-    stages: tuple[tuple[StageRecord, Hashes | None], ...] = ()
+    stages: tuple[tuple[StageManifest, Hashes | None], ...] = ()
 
 
 E_co = TypeVar("E_co", bound=TextEncoder, covariant=True)
@@ -93,9 +93,9 @@ def open_system(
         listener.proof(system.label, proof)
         encoder.engine.watch = listener
     stages = tuple((read_stage(folder), read_texts(folder)) for folder in folders)
-    weights = {"weights_sha256": stages[-1][0].manifest.get("weights_sha256")} if stages else {}
+    weights = {"weights_sha256": stages[-1][0].weights_sha256} if stages else {}
     here = collect(device=place.device, dtype=place.dtype)
-    provenance = {**here, "encoding": encoder.engine.describe(), **weights}
+    provenance = here.model_copy(update={"encoding": encoder.engine.describe(), **weights})
     return OpenSystem(encoder=encoder, evidence=Evidence(provenance=provenance, proof=proof, stages=stages))
 
 

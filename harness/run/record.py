@@ -26,7 +26,9 @@ def record_run(store: Store, system: System, evidence: Evidence, *, suite: str, 
         dtype=place.dtype,
         device=place.device,
         evaluation=EVALUATION_VERSION,
-        provenance={**evidence.provenance, "command": command, "contrasts": declared_contrasts().sha256},
+        provenance=evidence.provenance.model_copy(
+            update={"command": command, "contrasts": declared_contrasts().sha256}
+        ),
         mask_proof=evidence.proof.to_dict() if evidence.proof else None,
     )
     store.add_run(run)

@@ -11,7 +11,7 @@ from harness.bases import Base
 from harness.cards import Card
 from harness.models import Model
 from harness.recipes import Recipe
-from harness.records import System
+from harness.records import StoredRecipe, System
 from harness.training.lineage import PlannedStage, plan_lineage
 from harness.training.stages import is_trained, latest_weights, stage_folder
 
@@ -50,7 +50,12 @@ class PlannedSystem:
             variant=self.card.variant,
             seed=self.seed,
             card_hash=self.recipe.digest,
-            recipe={"title": self.card.title, "card_sha256": self.card.sha256, **self.recipe.model_dump(mode="json")},
+            recipe=StoredRecipe(
+                version=1,
+                title=self.card.title,
+                card_sha256=self.card.sha256,
+                **self.recipe.model_dump(mode="json"),
+            ),
             lineage={planned.name: planned.digest for planned in self.lineage},
             data={planned.name: planned.fingerprint for planned in self.lineage},
             folder=str(latest_weights(self.recipe, last=self.last(cache), base=self.base.folder)[0]),
@@ -88,11 +93,12 @@ class ReferenceModel:
             base_revision=self.model.sha256,
             variant=self.model.name,
             kind="reference",
-            recipe={
-                "title": "a model measured as it is",
-                "model": self.model.name,
-                "hub_commit": self.model.commit or None,
-            },
+            recipe=StoredRecipe(
+                version=1,
+                title="a model measured as it is",
+                model=self.model.name,
+                hub_commit=self.model.commit or None,
+            ),
             folder=str(self.model.folder),
         )
 

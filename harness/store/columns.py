@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
+from harness.errors import HarnessError
 from harness.outcomes import NoiseFloor, TaskKey
-from harness.records import Overlap, Run, StageRecord, System, to_json
+from harness.records import Overlap, Provenance, Record, Run, StageManifest, StoredRecipe, System, to_json
 
 Row = Sequence[Any]
+Kept = TypeVar("Kept", bound=Record)
 
 SYSTEM = "system_id, base, base_revision, variant, seed, kind, card_hash, recipe, lineage, data, folder"
 STAGE = "digest, kind, manifest"
@@ -34,19 +38,18 @@ def to_system(row: Row) -> System:
     _, base, revision, variant, seed, kind, card_hash, recipe, lineage, data, folder = row
     return System(
         base=base, base_revision=revision, variant=variant, seed=seed, kind=kind, card_hash=card_hash,
-        recipe=json.loads(recipe), lineage=json.loads(lineage), data=json.loads(data), folder=folder,
+        recipe=_parsed(StoredRecipe, recipe), lineage=json.loads(lineage), data=json.loads(data), folder=folder,
     )  # fmt: skip
 
 
-def from_stage(stage: StageRecord) -> list[object]:
+def from_stage(stage: StageManifest) -> list[object]:
     """The values of STAGE."""
-    return [stage.digest, stage.kind, to_json(stage.manifest)]
+    return [stage.digest, stage.kind, to_json(stage)]
 
 
-def to_stage(row: Row) -> StageRecord:
+def to_stage(row: Row) -> StageManifest:
     """The stage of a row of STAGE."""
-    digest, kind, manifest = row
-    return StageRecord(digest=digest, kind=kind, manifest=json.loads(manifest))
+    return _parsed(StageManifest, row[2])
 
 
 def from_overlap(overlap: Overlap) -> list[object]:
@@ -74,7 +77,7 @@ def to_run(row: Row) -> Run:
     run_id, system_id, suite, dtype, device, evaluation, provenance, proof, started, finished = row
     return Run(
         run_id=run_id, system_id=system_id, suite=suite, dtype=dtype, device=device, evaluation=evaluation,
-        provenance=json.loads(provenance), mask_proof=None if proof is None else json.loads(proof),
+        provenance=_parsed(Provenance, provenance), mask_proof=None if proof is None else json.loads(proof),
         started_at=aware(started), finished_at=finished and aware(finished),
     )  # fmt: skip
 
@@ -101,3 +104,15 @@ def naive(moment: datetime) -> datetime:
 def aware(moment: datetime) -> datetime:
     """A moment as a column held it, saying that it is in UTC."""
     return moment.replace(tzinfo=UTC)
+
+
+def _parsed(kind: type[Kept], text: str) -> Kept:
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        [first, *_] = error.errors()
+        where = ".".join(str(part) for part in first["loc"])
+        raise HarnessError(
+            f"the database holds a {kind.__name__} that cannot be read ({where}: {first['msg']}); a newer harness may "
+            "have written it: use that version"
+        ) from None

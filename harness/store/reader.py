@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from harness.outcomes import BESIDE_TYPES, OUTCOME_COLUMNS, NoiseFloor, TaskKey
-from harness.records import Overlap, Run, StageRecord, System
+from harness.records import Overlap, Run, StageManifest, System
 from harness.store import columns
 from harness.store.connection import OnWait, reading
 from harness.store.query import run_query
@@ -89,7 +89,7 @@ class StoreReader:
             rows = connection.execute(f"SELECT {columns.SYSTEM} FROM system ORDER BY added_at, system_id").fetchall()
         return [columns.to_system(row) for row in rows]
 
-    def stages(self, digests: Iterable[str] | None = None) -> dict[str, StageRecord]:
+    def stages(self, digests: Iterable[str] | None = None) -> dict[str, StageManifest]:
         """Return the stored stages by digest: those of `digests` that are there, in their order, or all."""
         with self._reading() as connection:
             rows = _later(connection, "stage", f"SELECT {columns.STAGE} FROM stage ORDER BY added_at, digest")

@@ -12,7 +12,7 @@ import pandas as pd
 from harness.errors import HarnessError
 from harness.metrics import TOLERANCE, score_outcomes
 from harness.outcomes import OUTCOME_COLUMNS, NoiseFloor, TaskKey, TaskResult, check_outcomes
-from harness.records import Overlap, Run, StageRecord, System, now, to_json
+from harness.records import Overlap, Run, StageManifest, System, now, to_json
 from harness.store import columns
 from harness.store.connection import writing
 from harness.store.reader import StoreReader
@@ -46,7 +46,7 @@ class Store(StoreReader):
             )
         return system.system_id
 
-    def add_stages(self, stages: Sequence[StageRecord]) -> None:
+    def add_stages(self, stages: Sequence[StageManifest]) -> None:
         """Store the manifests of `stages`; of a stage that is stored already the newest manifest stands."""
         if not stages:
             return

@@ -13,6 +13,7 @@ from pydantic import Field
 from harness.bases import Base
 from harness.errors import HarnessError
 from harness.hub import is_hub_id, snapshot
+from harness.records import StageData
 from harness.training.kind import MadeAdapter, StageJob, StageKind
 from harness.training.lora import CONFIG, WEIGHTS, check_adapter
 
@@ -60,7 +61,7 @@ class AdapterStage(StageKind):
     def make(self, job: StageJob) -> MadeAdapter:
         job.begin()
         folder = find_adapter(self, job.base).folder
-        return MadeAdapter(folder=folder, device="cpu", data={"declared": list(self.data)})
+        return MadeAdapter(folder=folder, device="cpu", data=StageData(sources=(self.source, *self.data)))
 
 
 def find_adapter(stage: AdapterStage, base: Base) -> Adapter:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.bases import Base
 from harness.recipes import Recipe, StageRecipe
+from harness.records import StageData
 
 if TYPE_CHECKING:
     from harness.encoder.model import Encoder
@@ -43,7 +44,7 @@ class MadeAdapter:
 
     folder: Path
     device: str
-    data: Mapping[str, Any]
+    data: StageData
     losses: tuple[tuple[int, float], ...] = ()
     texts: Path | None = None
 

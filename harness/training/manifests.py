@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from harness.contamination.texts import Hashes, text_hashes
 from harness.errors import HarnessError
-from harness.records import StageRecord
+from harness.records import StageManifest
 
 # What lies in a stage's folder besides a saved encoder.
 MANIFEST = "stage.json"
@@ -18,13 +17,12 @@ TEXTS = "texts.npy"
 ADAPTER = "adapter"
 
 
-def read_stage(folder: Path) -> StageRecord:
+def read_stage(folder: Path) -> StageManifest:
     """The manifest of the stage in `folder`. Raises HarnessError if there is none."""
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        return StageRecord(digest=manifest["digest"], kind=manifest["kind"], manifest=manifest)
-    except (OSError, ValueError, KeyError, TypeError):
+        return StageManifest.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
         raise HarnessError(
             f"{path} cannot be read; remove its folder and run again: the stage is then trained anew"
         ) from None

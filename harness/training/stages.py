@@ -21,6 +21,7 @@ from harness.errors import HarnessError
 from harness.paths import whole_folder
 from harness.provenance import collect
 from harness.recipes import Recipe
+from harness.records import StageFields, StageManifest
 from harness.training.kind import MadeAdapter, StageJob
 from harness.training.lineage import PlannedStage
 from harness.training.lora import CONFIG, WEIGHTS, merge_adapter
@@ -129,23 +130,24 @@ def _write(planned: PlannedStage, made: MadeAdapter, job: StageJob, folder: Path
             shutil.copyfile(made.folder / name, building / ADAPTER / name)
         if made.texts is not None:
             shutil.copyfile(made.texts, building / TEXTS)
-        manifest = {
-            "digest": planned.digest,
-            "name": planned.name,
-            "kind": planned.stage.kind,
-            "recipe": planned.stage.model_dump(mode="json"),
-            "attention": planned.recipe.attention,
-            "parent": planned.parent.digest if planned.parent else None,
-            "base": {"name": job.base.name, "revision": job.base.revision},
-            "seed": planned.seed,
-            "losses": made.losses,
-            "data": made.data,
-            "device": made.device,
-            "seconds": seconds,
-            "weights_sha256": _weights_sha256(building),
-            "provenance": collect(device=made.device, dtype="float32"),
-        }
-        (building / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        manifest = StageManifest(
+            version=2,
+            digest=planned.digest,
+            name=planned.name,
+            kind=planned.stage.kind,
+            recipe=StageFields.model_validate(planned.stage.model_dump(mode="json")),
+            attention=planned.recipe.attention,
+            parent=planned.parent.digest if planned.parent else None,
+            base={"name": job.base.name, "revision": job.base.revision},
+            seed=planned.seed,
+            losses=made.losses,
+            data=made.data,
+            device=made.device,
+            seconds=seconds,
+            weights_sha256=_weights_sha256(building),
+            provenance=collect(device=made.device, dtype="float32"),
+        )
+        (building / MANIFEST).write_text(json.dumps(manifest.plain(), indent=1), encoding="utf-8")
 
 
 def _weights_sha256(folder: Path) -> str:

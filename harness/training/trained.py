@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from harness.bases import EMBEDDED, Base
 from harness.errors import HarnessError
 from harness.hub import HubData
+from harness.records import StageData
 from harness.rows import TEXT, Columns, check_columns, read_rows
 from harness.training.kind import MadeAdapter, StageJob, StageKind
 from harness.training.lora import Lora, save_adapter
@@ -129,7 +130,7 @@ class TrainedStage(StageKind):
         made = MadeAdapter(
             folder=job.scratch / ADAPTER,
             device=job.device,
-            data={"source": self.data, "examples": len(rows), "fingerprint": job.fingerprint},
+            data=StageData(sources=(self.data,), examples=len(rows), fingerprint=job.fingerprint),
             losses=tuple(watch.losses),
             texts=job.scratch / TEXTS,
         )

@@ -9,7 +9,7 @@ from mteb.get_tasks import TASK_LIST
 
 from harness.contamination import by_task, count_shared, declared_for, overlaps_of, source_name, summary, text_hashes
 from harness.contamination.declared import known_overlaps
-from harness.records import Overlap, StageRecord
+from harness.records import Overlap, StageManifest
 
 SAME = [
     ("A dog runs.", "a  dog\truns ."),
@@ -50,8 +50,8 @@ def test_counting() -> None:
     assert count_shared(task, text_hashes([])) == 0
 
 
-def stage(**manifest: object) -> StageRecord:
-    return StageRecord(digest="d" * 64, kind="supcon", manifest=manifest)
+def stage(**manifest: object) -> StageManifest:
+    return StageManifest(digest="d" * 64, **{"kind": "supcon", **manifest})
 
 
 def test_an_overlap_is_counted_over_all_subsets_and_none_is_a_finding() -> None:

@@ -16,7 +16,7 @@ from harness.export.card import model_card
 from harness.export.choose import find_system, proven_runs
 from harness.export.markdown import code, escape, quote
 from harness.recipes import Recipe
-from harness.records import Overlap, StageRecord
+from harness.records import Overlap, StageManifest
 from harness.store import Store
 from tests.factory import TASKS, FakeTask, add_system
 from tests.test_cards import write_card
@@ -80,10 +80,11 @@ def test_lineage_data_curves_and_contamination(store: Store) -> None:
     hub = "hub:org/texts@" + "0" * 40 + "/train.parquet"
     add_system(store, "bidir-supcon", seed=1, tasks=TASKS[:2], lineage={"mntp": "b" * 64, "supcon": "a" * 64})
     store.add_stages([
-        StageRecord(digest="a" * 64, kind="supcon", manifest={
-            "parent": "b" * 64, "recipe": {"steps": 9, "batch_size": 4}, "losses": [[1, 3.0], [5, 2.0], [9, 1.25]],
-            "data": {"source": "snli.jsonl", "examples": 36, "fingerprint": "f" * 64}, "weights_sha256": "9" * 64}),
-        StageRecord(digest="b" * 64, kind="mntp", manifest={"parent": None, "data": {"source": hub}}),
+        StageManifest(
+            digest="a" * 64, kind="supcon", parent="b" * 64, recipe={"steps": 9, "batch_size": 4},
+            losses=[[1, 3.0], [5, 2.0], [9, 1.25]], weights_sha256="9" * 64,
+            data={"source": "snli.jsonl", "examples": 36, "fingerprint": "f" * 64}),
+        StageManifest(digest="b" * 64, kind="mntp", version=2, data={"sources": [hub]}),
     ])  # fmt: skip
     store.add_overlaps([
         Overlap(stage="a" * 64, source="snli.jsonl", task=task, revision="r1", how="measured", n_texts=50, n_shared=5)
@@ -114,7 +115,7 @@ def test_hostile_names_and_prose_stay_text(store: Store) -> None:
                recipe={"stages": [STAGES], "card_sha256": card.sha256})  # fmt: skip
     add_system(store, "tame", **tame, recipe={"stages": [{**STAGES, "data": "x.txt"}]})
     seen = Overlap(stage="b" * 64, source=HOSTILE, task=HOSTILE, revision="r1", how="declared", note=HOSTILE)
-    store.add_stages([StageRecord(digest="b" * 64, kind="mntp", manifest={"data": {"source": STAGES["data"]}})])
+    store.add_stages([StageManifest(digest="b" * 64, kind="mntp", data={"source": STAGES["data"]})])
     store.add_overlaps(
         [seen, Overlap(stage="b" * 64, source="x", task="task", revision="r1", how="declared", note="n")]
     )

@@ -17,7 +17,7 @@ from harness.encoder.placement import Placement
 from harness.errors import HarnessError, ProofError
 from harness.export import export_system, folder
 from harness.paths import cache_folder
-from harness.records import Run
+from harness.records import Provenance, Run
 from harness.run import open_system, plan_systems
 from harness.store import Store
 from harness.training.manifests import read_stage
@@ -46,10 +46,10 @@ def measure(store: Store, base: Path | str, variant: str) -> np.ndarray:
     run = Run(
         system_id=store.add_system(planned.record(cache_folder())),
         suite="mini", dtype="float32", device="cpu", evaluation="1",
-        provenance={
-            "command": f"harness run --variant {variant} --base {base}",
-            **({"weights_sha256": stages[-1].manifest["weights_sha256"]} if stages else {}),
-        },
+        provenance=Provenance(
+            command=f"harness run --variant {variant} --base {base}",
+            **({"weights_sha256": stages[-1].weights_sha256} if stages else {}),
+        ),
         mask_proof=PROOF,
     )  # fmt: skip
     store.add_stages(stages)

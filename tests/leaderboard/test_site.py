@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from harness.errors import HarnessError
-from harness.records import Overlap, Run, System
+from harness.records import Overlap, Provenance, Run, System
 from harness.store import Store
 from leaderboard import text
 from leaderboard.build import Draft, build_site
@@ -321,7 +321,7 @@ def test_the_command_that_measures_again(command: str, again: str) -> None:
         dtype="f",
         device="cpu",
         evaluation="1",
-        provenance={"command": command},
+        provenance=Provenance(command=command),
     )
     row = dict.fromkeys(
         ("task", "split", "subset", "revision", "metric", "dtype", "device", "evaluation", "run_id"), "T"

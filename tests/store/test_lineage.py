@@ -9,12 +9,12 @@ import duckdb
 import pytest
 
 from harness.errors import HarnessError
-from harness.records import Overlap, StageRecord, System
+from harness.records import Overlap, StageData, StageManifest, System
 from harness.store import Store
 from harness.store.migrate import known_migrations, migrate
 from tests.factory import TASKS, result_of
 
-STAGE = StageRecord(digest="a" * 64, kind="mntp", manifest={"losses": [[1, 4.5], [2, 3.5]], "data": {"source": "mini"}})
+STAGE = StageManifest(digest="a" * 64, kind="mntp", losses=((1, 4.5), (2, 3.5)), data=StageData(source="mini"))
 SEEN = Overlap(stage="a" * 64, source="mini", task="T", revision="1", how="measured", n_texts=10, n_shared=2)
 KNOWN = Overlap(stage="b" * 64, source="snli", task="T", revision="1", how="declared", note="made of it")
 
@@ -46,12 +46,12 @@ def version(path: Path) -> int:
 
 
 def test_stages_come_back_by_digest_and_the_newest_manifest_stands(store: Store) -> None:
-    other = StageRecord(digest="b" * 64, kind="supcon", manifest={"parent": STAGE.digest})
+    other = StageManifest(digest="b" * 64, kind="supcon", parent=STAGE.digest)
     store.add_stages([STAGE, other])
     store.add_stages([STAGE])
     assert store.stages() == {STAGE.digest: STAGE, other.digest: other}
     assert list(store.stages([other.digest, "unknown", STAGE.digest])) == [other.digest, STAGE.digest]
-    again = replace(STAGE, manifest={**STAGE.manifest, "seconds": 3.5})
+    again = STAGE.model_copy(update={"seconds": 3.5})
     store.add_stages([again])
     assert store.stages([STAGE.digest]) == {STAGE.digest: again}
 

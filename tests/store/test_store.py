@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.outcomes import OUTCOME_COLUMNS
-from harness.records import Run, System
+from harness.records import Provenance, Run, StoredRecipe, System
 from harness.store import Store
 from tests.factory import TASKS, FakeTask, add_system, result_of
 
@@ -33,7 +33,7 @@ def new_run(store: Store, **fields: object) -> Run:
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda t: t.kind)
 def test_round_trip(store: Store, task: FakeTask) -> None:
-    run = new_run(store, provenance={"torch": "2.13"}, mask_proof={"passed": True})
+    run = new_run(store, provenance=Provenance(versions={"torch": "2.13"}), mask_proof={"passed": True})
     result = result_of(task, skill=0.6)
     number = store.add_result(run.run_id, result)
     back = store.outcomes(results=[number]).drop(columns="result")
@@ -51,7 +51,9 @@ def test_round_trip(store: Store, task: FakeTask) -> None:
 
 
 def test_a_system_is_stored_once_and_keeps_its_newest_folder(store: Store) -> None:
-    system = System(base="mini", base_revision="1", variant="bidir-mntp", seed=3, recipe={"a": [1]}, folder="/old")
+    system = System(
+        base="mini", base_revision="1", variant="bidir-mntp", seed=3, recipe=StoredRecipe(a=[1]), folder="/old"
+    )
     assert store.add_system(system) == store.add_system(replace(system, folder="/new")) == system.system_id
     assert store.systems() == [replace(system, folder="/new")]
 

@@ -66,7 +66,7 @@ def test_adapters_are_merged_in_order(base: Base, tiny_base: Path) -> None:
         torch.testing.assert_close(states(folder), model.model(IDS).last_hidden_state)
     assert not torch.allclose(states(folder), states(stage_folder(lineage[0], cache_folder())))
     manifest = json.loads((folder / "stage.json").read_text())
-    assert manifest["data"] == {"declared": ["org/pairs"]}
+    assert manifest["data"]["sources"] == [str(second), "org/pairs"]
     assert manifest["name"] == "adapter second"
 
 
