@@ -47,11 +47,20 @@ class Line:
     cells: tuple[PaperFigure | None, ...]
 
 
-def in_lines(found: Sequence[PaperFigure]) -> tuple[tuple[str, ...], list[Line]]:
-    """Return the variants in declared order, and a line for each thing that was measured."""
+@dataclass(frozen=True, kw_only=True)
+class PaperTable:
+    """The figures of the paper for its base `paper` next to ours, one line for each thing that was measured."""
+
+    paper: str
+    variants: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+
+def in_lines(found: Sequence[PaperFigure], paper: str) -> PaperTable:
+    """Arrange figures by line, the variants in declared order."""
     variants = declared_contrasts().order({row.variant for row in found})
     cell = {(row.task, row.probe, row.metric, row.position, row.variant): row for row in found}
-    return tuple(variants), [
+    lines = (
         Line(
             task=task,
             probe=probe,
@@ -62,7 +71,8 @@ def in_lines(found: Sequence[PaperFigure]) -> tuple[tuple[str, ...], list[Line]]
         for task, probe, metric, position in dict.fromkeys(
             (row.task, row.probe, row.metric, row.position) for row in found
         )
-    ]
+    )
+    return PaperTable(paper=paper, variants=tuple(variants), lines=tuple(lines))
 
 
 def compare_with_paper(store: Store, *, base: str, paper_base: str, variants: Sequence[str] = ()) -> list[PaperFigure]:

@@ -25,15 +25,15 @@ _MARKER = "made-by-harness.txt"  # written last: its presence means a complete s
 def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: Progress | None = None) -> Path:
     """Render the store into folder `out` and return the path of its index.html.
 
-    The same database gives the same bytes, so a site that was made from it by this code is left as it is. The
-    site is made beside `out` and swapped in when complete: a kill leaves the old one. Raises HarnessError if the
-    store has no scores, or `out` holds anything else.
+    The same database gives the same bytes, so a site that this code made from it is left as it is. The new site
+    is written to another folder and replaces `out` when it is complete; a kill leaves the old one. Raises
+    HarnessError if the store has no scores, or `out` holds anything else.
     """
     return Draft(store, out, resamples=resamples).write(progress)
 
 
 class Draft:
-    """A site of the store as it is now, not written yet: who needs one of its analyses before, takes it from here."""
+    """A site of the store as it is now, not written yet; its analyses can be used before it is written."""
 
     def __init__(self, store: Store, out: Path, *, resamples: int = 10_000) -> None:
         self._store, self._out, self._resamples = store, out, resamples
@@ -43,8 +43,8 @@ class Draft:
         self._known: dict[str, Analysis] = {}
 
     def analysis(self, base: str, progress: Progress | None = None) -> Analysis | None:
-        """Analyse `base`, as `write` then need not; None if the site stands already, or the store has no such base."""
-        if self._stands or base not in {entry.base for entry in self._entries}:
+        """Analyse `base`, and keep that for `write`; None if the site is up to date, or the store has no such base."""
+        if self._is_current or base not in {entry.base for entry in self._entries}:
             return None
         self._known[base] = analyse_base(
             self._store, base, self._entries, self._scores, resamples=self._resamples, progress=progress
@@ -52,12 +52,12 @@ class Draft:
         return self._known[base]
 
     def write(self, progress: Progress | None = None) -> Path:
-        """Write what is not there yet, and return the path of index.html; errors as of `build_site`."""
+        """Write the site unless it is up to date, and return the path of index.html; errors as of `build_site`."""
         _check_replaceable(self._out)
         if not self._entries:
             path = self._store.path
             raise HarnessError(f"{path} holds no scores yet; `harness run --variant bidir-supcon` makes some")
-        if self._stands:
+        if self._is_current:
             return self._out / "index.html"
         site = make_site(
             self._store, self._entries, self._scores, known=self._known, resamples=self._resamples, progress=progress
@@ -71,13 +71,13 @@ class Draft:
         return self._out / "index.html"
 
     @property
-    def _stands(self) -> bool:
+    def _is_current(self) -> bool:
         marker = self._out / _MARKER
         return marker.is_file() and marker.read_text(encoding="utf-8") == self._stamp
 
 
 def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
-    """Return what a site is made of: the results, the systems and runs behind them, and the code that draws it."""
+    """Return a digest of all that a site is made of: results, systems, runs, and the code that draws it."""
     digest = hashlib.sha256(scores.to_csv(index=False).encode())
     digest.update(store.scores(beside=True)["result"].to_numpy().tobytes())
     kept = (store.systems(), store.runs(), store.overlaps(), store.noise_floors(), store.calibration())

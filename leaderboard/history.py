@@ -44,17 +44,9 @@ class HistoricRun:
     first: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class BaseHistory:
-    """All runs on a base, oldest first."""
-
-    base: str
-    events: tuple[HistoricRun, ...]
-
-
 def make_history(
     everything: pd.DataFrame, systems: Sequence[System], runs: Mapping[str, Run]
-) -> tuple[BaseHistory, ...]:
+) -> dict[str, list[HistoricRun]]:
     """Arrange all results, superseded ones too, by base and time; each system is followed by its seed."""
     by_id = {system.system_id: system for system in systems}
     groups: dict[str, list[HistoricRun]] = {}
@@ -91,7 +83,7 @@ def make_history(
             )
         )
         last[key] = (system, run)
-    return tuple(BaseHistory(base=base, events=tuple(events)) for base, events in sorted(groups.items()))
+    return dict(sorted(groups.items()))
 
 
 def _size(moved: ScoreChange) -> float:

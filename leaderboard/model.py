@@ -1,8 +1,8 @@
-"""What the pages show, as plain data: compare's own results, and where each of them stands on the pages."""
+"""What the pages show, as plain data: the results of harness.compare, arranged by base, row and column."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.calibration.report import CalibrationReport
@@ -22,7 +22,7 @@ from harness.contamination import TaskOverlap
 from harness.metrics import get_metric
 from harness.records import Run, StageManifest, System
 from harness.suites.retention import TASK_TYPE as RETENTION
-from leaderboard.history import BaseHistory
+from leaderboard.history import HistoricRun
 from leaderboard.signatures import Signature
 
 
@@ -187,7 +187,7 @@ class Site:
     bases: tuple[BaseSection, ...]
     tasks: tuple[TaskColumn, ...]
     contrasts: Contrasts
-    history: tuple[BaseHistory, ...]
+    history: Mapping[str, Sequence[HistoricRun]]  # by base, oldest first
     stages: Mapping[str, StageManifest]
     undeclared: int  # runs that were measured before this declaration, or with another version of it
     newest: str  # date of the newest score: the site's own date would change its bytes

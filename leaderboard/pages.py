@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,31 +17,18 @@ from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text
 from leaderboard.answers import Changed, ChangedExample
-from leaderboard.diagnostics import Diagnostics, read_diagnostics, with_layers
+from leaderboard.diagnostics import with_layers
 from leaderboard.model import Site, TaskColumn
-from leaderboard.published import read_published
-from leaderboard.reading import OutcomeFacts, read_outcomes
+from leaderboard.reading import Material, read_material, write_file
 from leaderboard.tables import write_tables
-from leaderboard.words import make_words
+from leaderboard.words import diagnostic_curves, make_words, read_published
 
 ASSETS = ("style.css", "theme.js", "site.js")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
-    """What pages are made of; `diagnostics` are by the key of a base, then by task, `everything` is of Store.scores."""
-
-    store: Store
-    site: Site
-    outcomes: OutcomeFacts
-    diagnostics: Mapping[str, Mapping[str, Diagnostics]]
-    everything: pd.DataFrame
-    folder: Path
-
-
-@dataclass(frozen=True, kw_only=True)
 class PageFile:
-    """One file of a page: its path, what it is about, and what its template is given besides the site."""
+    """One file of a page: its path, what it is about, and the values that its template gets in addition to the site."""
 
     path: str
     about: str = ""
@@ -50,9 +37,10 @@ class PageFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """`many` pages are one file for each of something and have no link in the navigation; `{}` is what each is about.
+    """One page or one sort of pages; `make` returns its files, given the material and the path of a single file.
 
-    `parts` (name, id) are links to parts of a page that stand in the navigation in place of its name.
+    A page with `many` files has no link in the navigation, and `{}` in its title is what a file is about. `parts`
+    (name, id) are links of the navigation to parts of a page, in place of one link to the page.
     """
 
     name: str
@@ -76,7 +64,7 @@ def alone(_: Material, path: str) -> list[PageFile]:
 
 
 def _tasks(material: Material, _: str) -> list[PageFile]:
-    examples = material.outcomes.examples
+    examples = material.examples
     return [
         PageFile(path=task.href, about=task.label, values={"task": task, "sections": examples[task]})
         for task in material.site.tasks
@@ -86,7 +74,7 @@ def _tasks(material: Material, _: str) -> list[PageFile]:
 def _comparisons(material: Material, _: str) -> Iterable[PageFile]:
     for base in material.site.bases:
         for pair in base.pairs:
-            flips = material.outcomes.changed.get(pair.href, {})
+            flips = material.changed.get(pair.href, {})
             about = f"{pair.label} on {base.name}" if base.name else pair.label
             values = {"base": base, "pair": pair, "flips": flips, "shown": _largest_of_each(flips)}
             yield PageFile(path=pair.href, about=about, values=values)
@@ -100,7 +88,7 @@ def _largest_of_each(flips: Mapping[TaskColumn, Changed]) -> list[tuple[TaskColu
 
 def _systems(material: Material, _: str) -> Iterable[PageFile]:
     for base in material.site.bases:
-        places = with_layers(base, material.outcomes.places.get(base.key, {}), material.diagnostics[base.key])
+        places = with_layers(base, material.places.get(base.key, {}), material.diagnostics[base.key])
         for row in base.all_rows:
             about = f"{row.entry.variant} on {row.entry.base}" if row.entry.base else row.entry.variant
             yield PageFile(path=row.href, about=about, values={"base": base, "row": row, "places": places})
@@ -110,7 +98,7 @@ def _words(material: Material, path: str) -> list[PageFile]:
     words = [
         make_words(
             base,
-            material.outcomes.places.get(base.key, {}),
+            material.places.get(base.key, {}),
             material.diagnostics[base.key],
             published=read_published(material.store, base, material.everything),
             ident=f"w{b}",
@@ -121,7 +109,7 @@ def _words(material: Material, path: str) -> list[PageFile]:
 
 
 def _downloads(material: Material, path: str) -> list[PageFile]:
-    tables = write_tables(material.store, material.site, material.outcomes.places, material.folder / "downloads")
+    tables = write_tables(material.store, material.site, material.places, material.folder / "downloads")
     return [PageFile(path=path, values={"downloads": tables})]
 
 
@@ -154,15 +142,9 @@ def write_pages(
             progress(min(done, total), total, what)
         done += 1
 
-    write = partial(_write, folder)
     for name in ASSETS:
-        write(f"assets/{name}", (files("leaderboard") / "assets" / name).read_text("utf-8"))
-    outcomes = read_outcomes(store, site, scores, write, count=count)
-    everything = store.scores(beside=True)
-    diagnostics = {base.key: read_diagnostics(store, base, everything) for base in site.bases}
-    material = Material(
-        store=store, site=site, outcomes=outcomes, diagnostics=diagnostics, everything=everything, folder=folder
-    )
+        write_file(folder, f"assets/{name}", (files("leaderboard") / "assets" / name).read_text("utf-8"))
+    material = read_material(store, site, scores, folder, count=count)
     for page in PAGES:
         template = _environment().get_template(page.template)
         for made in page.make(material, page.template):
@@ -170,13 +152,8 @@ def write_pages(
                 count(f"page of {made.about}")
             root = "../" * made.path.count("/")
             title = page.title.format(made.about)
-            write(made.path, template.render(site=site, root=root, here=made.path, title=title, **made.values))
-
-
-def _write(folder: Path, name: str, content: str) -> None:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content, encoding="utf-8", newline="\n")
+            content = template.render(site=site, root=root, here=made.path, title=title, **made.values)
+            write_file(folder, made.path, content)
 
 
 @cache
@@ -217,6 +194,7 @@ def _environment() -> Environment:
         "score_forest": figures.score_forest,
         "training_curves": figures.training_curves,
         "layer_curves": figures.layer_curves,
+        "diagnostic_curves": diagnostic_curves,
         "in_order": figures.in_order,
         "metric_of": get_metric,
     }

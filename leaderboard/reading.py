@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
@@ -11,17 +12,18 @@ from harness.compare import Places, TaskName, read_places
 from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard.answers import Changed, ExampleAnswers, answers_of, changed, script_of
+from leaderboard.diagnostics import Diagnostics, read_diagnostics
 from leaderboard.model import BaseSection, Site, TableRow, TaskColumn
 
-_SHOWN = 30  # examples of a task that stand in its page; a script holds all of them
-_FLIPS = 240  # changed examples that stand in the page of a comparison, over its tasks
+_SHOWN = 30  # examples of a task on its page; a script holds all of them
+_FLIPS = 240  # changed examples on the page of a comparison, over its tasks
 
 Numbers = Mapping[tuple[str, TaskName], int]  # system and task -> number of the result
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskExamples:
-    """The examples of a task on a base that stand in its page: `answers` to a few of `n`, all of them in `script`."""
+    """The examples of a task on a base: `answers` to the few of `n` on the page; `script` is the file with all."""
 
     base: BaseSection
     answers: ExampleAnswers | None
@@ -30,25 +32,36 @@ class TaskExamples:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutcomeFacts:
-    """What the pages need of the outcomes; `changed` is by the page of a comparison, `places` by the key of a base."""
+class Material:
+    """What the pages are made of.
 
+    `changed` is by the page of a comparison, `places` and `diagnostics` by the key of a base; `everything` is
+    Store.scores with `beside`.
+    """
+
+    store: Store
+    site: Site
+    folder: Path
+    everything: pd.DataFrame
+    diagnostics: Mapping[str, Mapping[str, Diagnostics]]
     examples: dict[TaskColumn, list[TaskExamples]] = field(default_factory=dict)
     changed: dict[str, dict[TaskColumn, Changed]] = field(default_factory=dict)
     places: dict[str, dict[TaskColumn, Places]] = field(default_factory=dict)
 
 
-def read_outcomes(
-    store: Store, site: Site, scores: pd.DataFrame, write: Callable[[str, str], None], *, count: Callable[[str], None]
-) -> OutcomeFacts:
-    """Read the outcomes of every task; `write(path, text)` is given the scripts, `count` the name of each task."""
+def read_material(
+    store: Store, site: Site, scores: pd.DataFrame, folder: Path, *, count: Callable[[str], None]
+) -> Material:
+    """Read the outcomes of every task, and write the scripts into `folder`; `count` is given the name of each task."""
+    everything = store.scores(beside=True)
+    diagnostics = {base.key: read_diagnostics(store, base, everything) for base in site.bases}
+    found = Material(store=store, site=site, folder=folder, everything=everything, diagnostics=diagnostics)
     numbers: Numbers = {
         (system, (task, split, subset)): int(number)
         for system, task, split, subset, number in scores[
             ["system_id", "task", "split", "subset", "result"]
         ].values.tolist()
     }
-    found = OutcomeFacts()
     for task in site.tasks:
         count(f"examples of {task.label}")
         texts = store.example_texts(task=task.name[0], split=task.name[1], subset=task.name[2])
@@ -69,7 +82,7 @@ def read_outcomes(
                 texts=texts,
             )
             script = f"examples/{task.key}--{base.key}.js"
-            write(script, script_of(answers, key=script))
+            write_file(folder, script, script_of(answers, key=script))
             few = answers.apart(_SHOWN)
             found.examples[task].append(TaskExamples(base=base, answers=few, n=len(answers.ids), script=script))
             _find_changed(found, base, task, answers)
@@ -79,6 +92,13 @@ def read_outcomes(
                 if read is not None:
                     found.places.setdefault(base.key, {})[task] = read
     return found
+
+
+def write_file(folder: Path, name: str, content: str) -> None:
+    """Write one file of the site; `name` is its path in `folder`."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8", newline="\n")
 
 
 def _members(
@@ -93,7 +113,7 @@ def _members(
     return found
 
 
-def _find_changed(found: OutcomeFacts, base: BaseSection, task: TaskColumn, answers: ExampleAnswers) -> None:
+def _find_changed(found: Material, base: BaseSection, task: TaskColumn, answers: ExampleAnswers) -> None:
     most = max(2, min(20, _FLIPS // len(base.tasks)))
     for pair in base.pairs:
         flips = changed(answers, pair.comparison.variant.name, pair.comparison.against.name, most=most)

@@ -1,4 +1,4 @@
-"""The built folder over HTTP, for this machine only: where a browser is to be opened on a port rather than a file."""
+"""Serves the built folder over HTTP, on this machine only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.errors import HarnessError
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: what is asked for is nobody's news."""
+        """Print nothing for a request."""
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-cache")  # a page that was made again is read again
@@ -22,11 +22,11 @@ class _Quiet(SimpleHTTPRequestHandler):
 def make_server(folder: Path, *, port: int) -> ThreadingHTTPServer:
     """Return a server of `folder` on 127.0.0.1:`port` (0: any free port), not yet serving.
 
-    Raises HarnessError where the port cannot be had.
+    Raises HarnessError if the port cannot be used.
     """
     try:
         return ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, directory=str(folder)))
     except OSError as error:
         raise HarnessError(
-            f"port {port} cannot be had ({error.strerror}); name another with --port, or 0 for any free one"
+            f"port {port} cannot be used ({error.strerror}); choose another one with --port, or 0 for any free port"
         ) from None

@@ -1,4 +1,4 @@
-"""What a number is the number of, in one line, and the command that measures it again."""
+"""The origin of a score in one line (its signature), and the command that measures it again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FLAGS = frozenset({"--all", "--force", "--json"})
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """Of the score of one system on one task."""
+    """The signature of one score: one system on one task."""
 
     seed: int | None
     score: float

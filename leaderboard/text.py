@@ -1,4 +1,4 @@
-"""How numbers and names are written: scores as their metric writes them, file names from any text."""
+"""Writes numbers and names: scores in the unit of their metric, file names from any text."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def rate(value: Rate | None) -> str:
 def seeds(values: Iterable[int | None]) -> str:
     """Return training seeds as text; a variant without randomness has none."""
     known = [str(seed) for seed in values if seed is not None]
-    return ", ".join(known) if known else "no training seed"
+    return ", ".join(known) if known else "no seed"
 
 
 def what_interval(score: TaskScore) -> str:

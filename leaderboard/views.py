@@ -35,7 +35,7 @@ from leaderboard.signatures import Signature, signature
 
 @dataclass(frozen=True, kw_only=True)
 class _Kept:
-    """What the store holds besides outcomes."""
+    """What the store holds, without the outcomes."""
 
     scores: pd.DataFrame
     runs: Mapping[str, Run]
@@ -129,11 +129,13 @@ def _part(progress: Progress | None, at: int, n: int, base: str) -> Progress | N
     """Count the tasks of base number `at` of `n` as part of all."""
     if progress is None:
         return None
-    return lambda done, total, what: progress(at * total + done, n * total, f"{base}: {what}" if what else base)
+    return lambda done, total, what: progress(
+        at * total + done, n * total, f"tests on {base}: {what}" if what else base
+    )
 
 
 def _without_base(entries: Sequence[Entry], scores: pd.DataFrame) -> list[str]:
-    """Return [""] if there is a section of no base: references measured where no variant was, or no variant at all."""
+    """Return [""] if there is a section without a base: reference models on tasks of no variant, or no variant."""
     if all(entry.is_reference or not entry.base for entry in entries):
         return [""]
     references = scores[scores["kind"].eq("reference")]
@@ -141,7 +143,7 @@ def _without_base(entries: Sequence[Entry], scores: pd.DataFrame) -> list[str]:
 
 
 def _asked(entries: Sequence[Entry], scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores of `entries` on what the base's own were measured on: a reference adds no column."""
+    """Return the scores of `entries` on the tasks of the base's own variants: a reference model adds no column."""
     mine = scores[scores["system_id"].isin([s.system_id for entry in entries for s in entry.systems])]
     own = mine[mine["base"] != ""]
     if own.empty:

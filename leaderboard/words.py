@@ -1,18 +1,21 @@
-"""The words page: what a word's vector knows, by position, by layer, by task."""
+"""The words page: probes on the vectors of single words, by position, layer and task."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 from markupsafe import Markup
 
 from harness.compare import Cell, Places
+from harness.reproduce import PaperTable, compare_with_paper, in_lines
+from harness.store import Store
 from harness.suites.words.feng2025 import TASK_TYPE as PAPER_TYPE
+from harness.suites.words.figures import paper_base
 from leaderboard.diagnostics import Diagnostics, with_layers, without_score
 from leaderboard.figures import LineChart, place_curves, score_forest
 from leaderboard.model import BaseSection, TableRow, TaskColumn
-from leaderboard.published import Published
 
 # XBefore, XAt and XAfter ask one question on the sides of a word, and share a chart.
 _SIDES = ("Before", "At", "After")
@@ -32,21 +35,13 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawnDiagnostics:
-    """Diagnostics that belong to no task with a score: charts by layer, and the controls as a table."""
-
-    found: Diagnostics
-    by_layer: tuple[tuple[str, LineChart], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Words:
     """The questions of one base, by type of task."""
 
     base: BaseSection
     types: Mapping[str, tuple[Question, ...]]
-    diagnostics: tuple[DrawnDiagnostics, ...]
-    published: Published | None
+    diagnostics: tuple[Diagnostics, ...]  # those of no task with a score
+    published: PaperTable | None
 
 
 def make_words(
@@ -54,7 +49,7 @@ def make_words(
     places: Mapping[TaskColumn, Places],
     diagnostics: Mapping[str, Diagnostics],
     *,
-    published: Published | None = None,
+    published: PaperTable | None = None,
     ident: str,
 ) -> Words:
     """Arrange the tasks of `places`, whose outcomes name a layer or a position, with their diagnostics."""
@@ -69,23 +64,29 @@ def make_words(
     return Words(
         base=base,
         types={kind: tuple(found) for kind, found in types.items()},
-        diagnostics=tuple(
-            _draw(base, each, ident=f"{ident}-d{i}")
-            for i, each in enumerate(without_score(base, diagnostics))
-            if each.task_type != PAPER_TYPE
-        ),
+        diagnostics=tuple(d for d in without_score(base, diagnostics) if d.task_type != PAPER_TYPE),
         published=published,
     )
 
 
-def _draw(base: BaseSection, found: Diagnostics, *, ident: str) -> DrawnDiagnostics:
+def read_published(store: Store, base: BaseSection, everything: pd.DataFrame) -> PaperTable | None:
+    """Return Feng et al. 2025 next to `base`; None if `everything` (of Store.scores) has none of its tasks."""
+    mine = everything[everything["base"].eq(base.name) & everything["task_type"].eq(PAPER_TYPE)]
+    if not base.name or mine.empty:
+        return None
+    paper = paper_base(base.name, None)
+    return in_lines(compare_with_paper(store, base=base.name, paper_base=paper), paper)
+
+
+def diagnostic_curves(base: BaseSection, found: Diagnostics, ident: str) -> list[tuple[str, LineChart]]:
+    """Draw the results of `found` that were read at several layers, by name."""
     drawn = []
     for i, each in enumerate(found.layered):
         title = f"{found.task}, {each.name}: by layer"
-        figure = place_curves([each.places], each.metric, base.all_rows, by="layer", title=title, ident=f"{ident}l{i}")
-        if figure is not None:
-            drawn.append((each.name, figure))
-    return DrawnDiagnostics(found=found, by_layer=tuple(drawn))
+        chart = place_curves([each.places], each.metric, base.all_rows, by="layer", title=title, ident=f"{ident}l{i}")
+        if chart is not None:
+            drawn.append((each.name, chart))
+    return drawn
 
 
 def _stem(task: TaskColumn, others: Sequence[TaskColumn]) -> str:

@@ -86,12 +86,12 @@ def _print(found: list[PaperFigure], paper: str) -> None:
     from harness.cli.screen import out, table
     from harness.reproduce import in_lines
 
-    variants, lines = in_lines(found)
+    figures = in_lines(found, paper)
     rows = []
-    for line in lines:
+    for line in figures.lines:
         shown = "" if line.position is None else f"{line.position:+d}" if line.position else "0"
         rows.append((line.task, line.probe, line.metric, shown, *map(_write, line.cells)))
-    out.print(table(("task", "probe", "metric", "word", *variants), rows))
+    out.print(table(("task", "probe", "metric", "word", *figures.variants), rows))
     print()
     print(f"Each cell: our result (95 % interval over target words) | the paper's result for {paper}.")
     print("The paper has no row for the mask alone (bidir); its figures carry no interval.")

@@ -1,4 +1,4 @@
-"""Overlaps by task, and how they are said: the same words in the terminal, on the page and in a model card."""
+"""Overlaps by task, and their wording, which is the same in the terminal, on the page and in a model card."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ def summary(stages: Collection[str], overlaps: Iterable[Overlap], tasks: Collect
 def how_measured(overlap: Overlap) -> str:
     """A measured overlap in words."""
     if not overlap.n_shared:
-        return f"none of {overlap.n_texts:,} texts stands in the training texts"
-    verb = "stands" if overlap.n_shared == 1 else "stand"
+        return f"none of {overlap.n_texts:,} texts is in the training texts"
+    verb = "is" if overlap.n_shared == 1 else "are"
     share = percent(overlap.share or 0.0)
-    return f"{overlap.n_shared:,} of {overlap.n_texts:,} texts ({share}) {verb} in the training texts"
+    return f"{overlap.n_shared:,} of {overlap.n_texts:,} texts ({share}) {verb} also in the training texts"
 
 
 def percent(share: float) -> str:

@@ -57,7 +57,7 @@ def _step(rough: float) -> float:
 
 
 def tick_text(value: float) -> str:
-    """Return what stands at a tick: '−0.5', '20'."""
+    """Return the label of a tick: '−0.5', '20'."""
     return f"{value:.6g}".replace("-", "−")
 
 

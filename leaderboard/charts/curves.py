@@ -139,7 +139,7 @@ def level_swatch() -> Markup:
 
 
 def swatch(style: int) -> Markup:
-    """Draw the sample of a line for a legend; the name stands beside it in the page."""
+    """Draw the sample of a line for a legend; the page shows the name next to it."""
     look = style % STYLES
     return Markup(
         f'<svg class="curves swatch" viewBox="0 0 28 12" width="28" height="12" aria-hidden="true">'

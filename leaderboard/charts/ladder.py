@@ -1,4 +1,4 @@
-"""The ladder as a picture: a strip a step, the mean effect with its interval above the effects on the tasks."""
+"""The ladder as a picture: a strip for each step, the mean effect with its interval above those on the tasks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def strip(mean: Mark | None, tasks: Sequence[Mark], *, scale: Scale, title: str,
 
 
 def strip_axis(scale: Scale, *, label: str, ident: str) -> Markup:
-    """Draw the axis that stands under the strips."""
+    """Draw the axis below the strips."""
     parts = [
         f'<svg class="strip axis" viewBox="0 0 {_WIDTH} 34" width="{_WIDTH}" height="34" role="img" '
         f'aria-labelledby="{ident}-t"><title id="{ident}-t">{escape(label)}</title>'

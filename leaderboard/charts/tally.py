@@ -10,7 +10,7 @@ from leaderboard.charts.axes import number
 
 
 def tally(counts: Sequence[tuple[str, int]], *, ident: str) -> Markup:
-    """Draw a bar of tasks by verdict, one square a task up to 24, else in proportion."""
+    """Draw a bar of tasks by verdict, one square for each task up to 24 tasks, else in proportion."""
     total = sum(n for _, n in counts)
     words = ", ".join(f"{kind} on {n}" for kind, n in counts if n)
     gap, height = 2, 12
@@ -22,7 +22,7 @@ def tally(counts: Sequence[tuple[str, int]], *, ident: str) -> Markup:
     ]
     place = 0
     for kind, n in counts:
-        if total > 24 and n:  # one bar a verdict: a hundred slivers say no more
+        if total > 24 and n:  # one bar for each verdict: a hundred thin squares cannot be counted
             x, wide = number(place * size), number(max(n * size - 1, 0.6))
             parts.append(f'<rect class="{escape(kind)}" x="{x}" y="1" width="{wide}" height="10" rx="1.5"/>')
             place += n

@@ -124,7 +124,7 @@ def test_words_for_it() -> None:
     found = by_task([measured("A", 1), measured("A", 1, stage="seed 1"), measured("B", 0), known, measured("C", 0)])
     assert [each.short for each in found] == ["< 0.1 %", "declared", "0 %"]
     assert [each.overlaps for each in found] == [True, True, False]
-    assert found[0].sentence == "1 of 2,000 texts (< 0.1 %) stands in the training texts (x.txt)"
+    assert found[0].sentence == "1 of 2,000 texts (< 0.1 %) is also in the training texts (x.txt)"
     assert found[1].sentence.endswith("; declared: SNLI: made of it (Source)")
     tasks = {(name, "1") for name in "ABC"}
     overlaps = [each for group in found for each in (*group.measured, *group.declared)]

@@ -95,7 +95,7 @@ def test_lineage_data_curves_and_contamination(store: Store) -> None:
     assert body["Lineage"].index("| mntp |") < body["Lineage"].index("| supcon | snli.jsonl |")
     assert f"| {'f' * 64} | 36 | 9 × 4 | {'9' * 64} |" in body["Lineage"]
     assert "| supcon | 3 | 2 | 1.25 | – |" in body["Training"]
-    assert "| MiniSTS | 5 of 50 texts (10.0 %) stand in the training texts (snli.jsonl) |" in body["Contamination"]
+    assert "| MiniSTS | 5 of 50 texts (10.0 %) are also in the training texts (snli.jsonl) |" in body["Contamination"]
     assert "Other" not in body["Contamination"]
     assert ModelCard(text).data.datasets == ["org/texts"]
     assert "--seed 1" in body["How to make it again"]

@@ -25,6 +25,6 @@ def test_the_folder_is_served_to_this_machine_only(tmp_path: Path) -> None:
         assert urlopen(f"{url}/").read() == b"the page"
         with pytest.raises(HTTPError):
             urlopen(f"{url}/../secret.txt")
-        with pytest.raises(HarnessError, match="name another with --port"):
+        with pytest.raises(HarnessError, match="choose another one with --port"):
             make_server(tmp_path, port=server.server_port)
         server.shutdown()

@@ -163,12 +163,12 @@ def test_contamination_is_marked_where_it_is_and_nowhere_else(tmp_path: Path) ->
     ])  # fmt: skip
     index = build_site(store, tmp_path / "site", resamples=FEW).read_text("utf-8")
     assert index.count('class="seen" title=') == 1
-    assert 'title="7 of 100 texts (7.0 %) stand in the training texts (x.txt)"' in index
+    assert 'title="7 of 100 texts (7.0 %) are also in the training texts (x.txt)"' in index
 
     def said(variant: str) -> str:
         return (tmp_path / "site" / "systems" / f"mini--{variant}.html").read_text("utf-8")
 
-    assert "none of 100 texts stands" in said("bidir-mntp")
+    assert "none of 100 texts is in the training texts" in said("bidir-mntp")
     assert "Not recorded" in said("bidir-supcon")
     assert "Nothing was trained" in said("causal")
 
