@@ -14,7 +14,7 @@ import numpy as np
 from harness.errors import HarnessError
 from harness.stats.contrast import Contrast
 from harness.stats.contributions import Contributions
-from harness.stats.crossed import Layout, spread
+from harness.stats.crossed import CrossedLayout, spread
 from harness.stats.effects import layouts
 from harness.stats.estimate import Interval
 from harness.stats.units import MIN_UNITS, FloatArray, bootstrap_counts
@@ -71,11 +71,11 @@ def hierarchical_interval(
     )
 
 
-def _layout(value_ts: FloatArray) -> Layout:
+def _layout(value_ts: FloatArray) -> CrossedLayout:
     """Take tasks as units: (..., tasks, seeds) scores to a layout with one draw."""
     tasks = value_ts.shape[-2]
     mean = value_ts.mean(axis=-2, keepdims=True)
-    return Layout(value_sd=np.swapaxes(mean, -1, -2), part_usd=((value_ts - mean) / tasks)[..., None])
+    return CrossedLayout(value_sd=np.swapaxes(mean, -1, -2), part_usd=((value_ts - mean) / tasks)[..., None])
 
 
 def _example_noise(part_us: FloatArray, *, seed: int, resamples: int) -> FloatArray:

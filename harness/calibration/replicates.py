@@ -24,7 +24,7 @@ from harness.stats.maxt import max_t
 from harness.stats.units import FloatArray
 
 _BATCH = 100
-Draw = Callable[[np.random.Generator], Sample]
+DrawSample = Callable[[np.random.Generator], Sample]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Replicates:
     estimates: tuple[Estimate, ...] = ()
 
 
-def one_seed_means(draw: Draw, *, replicates: int, resamples: int, rng: np.random.Generator) -> Replicates:
+def one_seed_means(draw: DrawSample, *, replicates: int, resamples: int, rng: np.random.Generator) -> Replicates:
     """Sign flips and bootstrap-t (`mean_effects`), the units of the sample as clusters."""
     found: list[Estimate] = []
     while len(found) < replicates:
@@ -49,7 +49,7 @@ def one_seed_means(draw: Draw, *, replicates: int, resamples: int, rng: np.rando
     return replicates_of(found)
 
 
-def one_seed_correlations(draw: Draw, *, replicates: int, resamples: int, rng: np.random.Generator) -> Replicates:
+def one_seed_correlations(draw: DrawSample, *, replicates: int, resamples: int, rng: np.random.Generator) -> Replicates:
     """Resampling of pairs with BCa (`correlation_effects`)."""
     pair = make_contrast({None: 0}, {None: 1}, columns=2)
     found = []
@@ -61,7 +61,9 @@ def one_seed_correlations(draw: Draw, *, replicates: int, resamples: int, rng: n
     return replicates_of(found)
 
 
-def crossed_seeds(draw: Draw, *, paired: bool, replicates: int, resamples: int, rng: np.random.Generator) -> Replicates:
+def crossed_seeds(
+    draw: DrawSample, *, paired: bool, replicates: int, resamples: int, rng: np.random.Generator
+) -> Replicates:
     """Seeds (and draws) crossed with examples (`crossed_effect`); nothing is resampled."""
     found = []
     for _ in range(replicates):
@@ -71,7 +73,7 @@ def crossed_seeds(draw: Draw, *, paired: bool, replicates: int, resamples: int, 
 
 
 def naive_multi_bootstrap(
-    draw: Draw, *, paired: bool, replicates: int, resamples: int, rng: np.random.Generator
+    draw: DrawSample, *, paired: bool, replicates: int, resamples: int, rng: np.random.Generator
 ) -> Replicates:
     """The published multi-bootstrap with percentile intervals."""
     p, low, high = (np.full(replicates, np.nan) for _ in range(3))

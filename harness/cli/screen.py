@@ -27,7 +27,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
-    from harness.encoder.reader import Reading
+    from harness.encoder.reader import EncodingProgress
     from harness.outcomes import TaskResult
     from harness.training.lineage import PlannedStage
     from harness.training.watch import OnStep, Step
@@ -139,7 +139,7 @@ class RunScreen(_Bars):
     def task(self, label: str, name: str, number: int, total: int) -> None:
         self._progress.update(self._all, description=f"{label} · {name}")
 
-    def reading(self, reading: Reading) -> None:
+    def reading(self, reading: EncodingProgress) -> None:
         if reading.seconds < self._read_s:  # another read has begun: forget the pace of the last
             self._progress.reset(self._texts)
         self._read_s = reading.seconds

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.compare.basis import Basis, Material
+from harness.compare.basis import AnalysisInputs, Basis
 from harness.compare.contrasts import Contrasts, declared_contrasts
 from harness.compare.entries import Entry, current_entries, find_entry
 from harness.compare.families import Decisions, decide_families, explore, judge
@@ -148,7 +148,7 @@ def analyse(
     asked = {entry.name for entry in entries}
     families = _families(members, contrasts)
     floors = _floors(store)
-    material = Material(
+    material = AnalysisInputs(
         results=tuple(rows["result"].tolist()),
         place=place,
         families=families,

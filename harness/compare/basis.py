@@ -12,7 +12,7 @@ from harness.outcomes import TaskKey
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class AnalysisInputs:
     """All that the numbers of an analysis follow from. A stored result never changes, so its number names it."""
 
     results: tuple[int, ...]
@@ -28,13 +28,13 @@ class Material:
 class Basis:
     """What was analysed, and `every` thing that was found of `entries` and `pairs`, on `tasks` (None: all)."""
 
-    material: Material
+    material: AnalysisInputs
     entries: frozenset[Name]
     pairs: frozenset[NamePair]
     tasks: frozenset[str] | None
     every: Mapping[TaskName, OneTask]
 
-    def covers(self, material: Material, entries: Collection[Name], pairs: Collection[NamePair]) -> bool:
+    def covers(self, material: AnalysisInputs, entries: Collection[Name], pairs: Collection[NamePair]) -> bool:
         """Whether an analysis of `material` would find the same of `entries` and `pairs`."""
         asked = self.entries >= set(entries) and self.pairs >= set(pairs)
         return asked and self.tasks is None and self.material == material

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from harness.encoder.reader import Pass, Reader, Watch
+from harness.encoder.reader import EncodingWatch, Pass, Reader
 from harness.encoder.tokens import Tokens, tokenise
 from harness.errors import HarnessError
 
@@ -26,7 +26,7 @@ class Engine:
         self.model = model
         self.name = name
         self._reader = Reader(model[0].model, model.tokenizer, limit=_limit(model))
-        self.watch: Watch | None = None
+        self.watch: EncodingWatch | None = None
         self._asked: set[int] = set()
         self._long: set[int] = set()
 

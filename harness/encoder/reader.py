@@ -26,7 +26,7 @@ from harness.encoder.workers import side_by_side
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class EncodingProgress:
     """How far a reader is after `seconds`: so many of all `texts`, and of all `tokens`, which are what takes time."""
 
     texts: int
@@ -36,11 +36,11 @@ class Reading:
     seconds: float
 
 
-class Watch(Protocol):
+class EncodingWatch(Protocol):
     """Hears how reading goes."""
 
     def note(self, message: str) -> None: ...
-    def reading(self, reading: Reading) -> None: ...
+    def reading(self, reading: EncodingProgress) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ class Reader:
         *,
         layers: bool = False,
         batch_size: int | None = None,
-        watch: Watch | None = None,
+        watch: EncodingWatch | None = None,
     ) -> None:
         """Let the decoder read the token `ids` of each text and hand every pass to `use`, which may be called twice.
 
@@ -206,7 +206,7 @@ class _Way:
 class _Progress:
     """Tells a watch, if there is one, how far the texts of `lengths` are read."""
 
-    def __init__(self, lengths: np.ndarray, watch: Watch | None) -> None:
+    def __init__(self, lengths: np.ndarray, watch: EncodingWatch | None) -> None:
         self.lengths = lengths
         self._watch = watch
         self._texts = self._tokens = 0
@@ -221,7 +221,7 @@ class _Progress:
         self._tokens += int(self.lengths[rows].sum())
         if self._watch is not None:
             self._watch.reading(
-                Reading(
+                EncodingProgress(
                     texts=self._texts,
                     all_texts=len(self.lengths),
                     tokens=self._tokens,

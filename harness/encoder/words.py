@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from harness.encoder.protocol import Take
-from harness.encoder.reader import Pass, Reader, Watch
+from harness.encoder.reader import EncodingWatch, Pass, Reader
 from harness.encoder.tokens import Tokens, tokenise
 from harness.errors import HarnessError
 
@@ -27,7 +27,7 @@ def read_words(
     take: Take | Sequence[Take] = "mean",
     keep_cut: bool = False,
     batch_size: int | None = None,
-    watch: Watch | None = None,
+    watch: EncodingWatch | None = None,
 ) -> np.ndarray:
     """Vectors of the words at `spans` (start, end) of `texts`, (L+1, N, D) float32; `batch_size` as in Reader.read.
 

@@ -16,7 +16,7 @@ from harness.errors import HarnessError
 from harness.stats.bca import bca
 from harness.stats.contributions import correlation_contributions
 from harness.stats.estimate import Estimate
-from harness.stats.influence import Kind
+from harness.stats.influence import Correlation
 from harness.stats.midranks import IntArray, Presorted, presort, sum_cubes
 from harness.stats.units import (
     MIN_UNITS,
@@ -68,7 +68,7 @@ def resample_correlations(
     gold: ArrayLike,
     predicted_nk: ArrayLike,
     *,
-    kind: Kind,
+    kind: Correlation,
     rng: np.random.Generator,
     units: ArrayLike | None = None,
     blocks: ArrayLike | None = None,

@@ -26,7 +26,7 @@ from harness.stats.units import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class CrossedLayout:
     """One group of seeds: `value_sd` (..., s, d) its scores, `part_usd` (..., u, s, d) their centred parts."""
 
     value_sd: FloatArray
@@ -81,7 +81,7 @@ def satterthwaite(parts: Sequence[FloatArray], dfs: Sequence[int]) -> FloatArray
         return np.asarray(np.where(spent > 0, total**2 / spent, np.inf), dtype=np.float64)
 
 
-def spread(groups: Sequence[Layout], *, seeds_vary: bool) -> Spread:
+def spread(groups: Sequence[CrossedLayout], *, seeds_vary: bool) -> Spread:
     """Estimate the variance of the sum over `groups` of their means over seeds and draws.
 
     Needs two units; with `seeds_vary` two seeds in each group. With one seed a group and one draw this is the

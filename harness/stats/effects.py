@@ -17,9 +17,9 @@ from scipy import stats
 from harness.stats.contrast import Contrast
 from harness.stats.contributions import Contributions, correlation_contributions
 from harness.stats.correlations import resample_correlations
-from harness.stats.crossed import Layout, Spread, spread
+from harness.stats.crossed import CrossedLayout, Spread, spread
 from harness.stats.estimate import Components, Estimate, Interval, Over
-from harness.stats.influence import Kind
+from harness.stats.influence import Correlation
 from harness.stats.means import mean_estimates_of
 from harness.stats.signflip import sign_flip_tests
 from harness.stats.units import FloatArray
@@ -65,7 +65,7 @@ def correlation_effects(
     predicted_nk: ArrayLike,
     contrasts: Sequence[Contrast],
     *,
-    kind: Kind,
+    kind: Correlation,
     rng: np.random.Generator,
     units: ArrayLike | None = None,
     blocks: ArrayLike | None = None,
@@ -138,7 +138,7 @@ def crossed_effect(table: Contributions, contrast: Contrast, *, level: float = 0
     )
 
 
-def layouts(table: Contributions, contrast: Contrast) -> list[Layout]:
+def layouts(table: Contributions, contrast: Contrast) -> list[CrossedLayout]:
     """Return each group's scores (seeds, draws) and centred parts (units, seeds, draws) in this contrast."""
     centred = table.centred
     made = []
@@ -146,7 +146,7 @@ def layouts(table: Contributions, contrast: Contrast) -> list[Layout]:
         used = np.flatnonzero((group.weight_sk != 0).any(axis=0))
         weight = group.weight_sk[:, used]
         made.append(
-            Layout(
+            CrossedLayout(
                 value_sd=weight @ table.value_kd[used],
                 part_usd=np.einsum("sk,ukd->usd", weight, centred[:, used, :], optimize=True),
             )

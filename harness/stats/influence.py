@@ -15,7 +15,7 @@ import numpy as np
 from harness.errors import HarnessError
 from harness.stats.units import FloatArray
 
-Kind = Literal["spearman", "pearson"]
+Correlation = Literal["spearman", "pearson"]
 Smooth = Literal["spearman", "pearson", "average_precision"]
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from harness.stats.contrast import Contrast
 from harness.stats.contributions import Contributions
-from harness.stats.crossed import Layout, Spread, spread
+from harness.stats.crossed import CrossedLayout, Spread, spread
 from harness.stats.effects import contrast_parts, layouts
 from harness.stats.signflip import flipped, sign_bits
 from harness.stats.units import FloatArray
@@ -82,7 +82,7 @@ def _one_task(task: JointTask, null: FloatArray, mixes: _Mixes, *, rng: np.rando
     resamples, m = null.shape
     table = task.table
     part = np.zeros((table.n_units, m))
-    found: list[tuple[Spread, list[Layout], Contrast]] = []
+    found: list[tuple[Spread, list[CrossedLayout], Contrast]] = []
     for j, contrast in enumerate(task.contrasts):
         plan = contrast if contrast.seeds_vary else contrast.fixed()
         groups = layouts(table, plan)
@@ -134,7 +134,7 @@ def _owner(weight_sk: FloatArray) -> tuple[int, ...]:
     return tuple(int(k) for k in np.flatnonzero((weight_sk != 0).any(axis=0)))
 
 
-def _over_draws(groups: Sequence[Layout]) -> FloatArray:
+def _over_draws(groups: Sequence[CrossedLayout]) -> FloatArray:
     value_d: FloatArray = np.sum([g.value_sd.mean(axis=-2) for g in groups], axis=0)
     return value_d
 

@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 
 from harness.cli import screen
-from harness.encoder.reader import Reading
+from harness.encoder.reader import EncodingProgress
 
 READINGS = [
-    Reading(texts=10, all_texts=100, tokens=600, all_tokens=2_000, seconds=2.0),
-    Reading(texts=50, all_texts=100, tokens=1_500, all_tokens=2_000, seconds=4.0),
+    EncodingProgress(texts=10, all_texts=100, tokens=600, all_tokens=2_000, seconds=2.0),
+    EncodingProgress(texts=50, all_texts=100, tokens=1_500, all_tokens=2_000, seconds=4.0),
 ]
 
 

@@ -13,7 +13,7 @@ from harness.encoder import budget
 from harness.encoder.budget import CPU_MOST, TokenBudget
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
-from harness.encoder.reader import Reading
+from harness.encoder.reader import EncodingProgress
 from harness.encoder.sharing import SharedEmbeddings
 from harness.errors import HarnessError
 from harness.recipes import Recipe
@@ -28,16 +28,16 @@ def build(folder: Path, *, dtype: str = "float32", **recipe: Any) -> Encoder:
 
 
 class Ear:
-    """A Watch that remembers."""
+    """An EncodingWatch that remembers."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
-        self.readings: list[Reading] = []
+        self.readings: list[EncodingProgress] = []
 
     def note(self, message: str) -> None:
         self.notes.append(message)
 
-    def reading(self, reading: Reading) -> None:
+    def reading(self, reading: EncodingProgress) -> None:
         self.readings.append(reading)
 
 
