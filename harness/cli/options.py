@@ -19,7 +19,7 @@ Dtype = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress. Results go to stdout, errors to stderr.")]
 Tasks = Annotated[str | None, typer.Option("--tasks", help="Only these tasks, comma-separated.")]
 SuiteName = Annotated[str, typer.Option("--suite", help="The suite. `harness ls suites` lists all.")]
-Site = Annotated[Path, typer.Option("--out", help="The folder for the pages.")]
+SiteFolder = Annotated[Path, typer.Option("--out", help="The folder for the pages.")]
 Data = Annotated[
     list[str] | None,
     typer.Option(

@@ -11,7 +11,7 @@ from harness.cli import options
 
 def site(
     db: options.Db = options.DB,
-    out: options.Site = options.SITE,
+    out: options.SiteFolder = options.SITE,
     serve: Annotated[
         bool,
         typer.Option(

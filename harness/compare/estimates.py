@@ -10,7 +10,7 @@ import numpy as np
 from harness.metrics import Aligned, Asked, Found, Metric, interval_words
 from harness.stats import Contrast, Contributions, make_contrast
 
-Columns = Mapping[int | None, int]  # seed -> column of a table
+SeedColumns = Mapping[int | None, int]  # seed -> column of a table
 SEEDS_FOR_A_RECIPE = 5  # with fewer the variance of seeds is known too badly for a claim (harness calibrate)
 
 
@@ -24,8 +24,8 @@ def estimate_task(
     table: Contributions | None,
     *,
     metric: Metric,
-    entries: Sequence[Columns],
-    pairs: Sequence[tuple[Columns, Columns]],
+    entries: Sequence[SeedColumns],
+    pairs: Sequence[tuple[SeedColumns, SeedColumns]],
     rng: np.random.Generator,
     resamples: int,
 ) -> tuple[list[Found], list[Found]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from harness.compare.aligned import align, explain_difference
-from harness.compare.estimates import Columns, claimed, estimate_task
+from harness.compare.estimates import SeedColumns, claimed, estimate_task
 from harness.compare.results import TaskComparison, TaskName, TaskScore
 from harness.metrics import Aligned, get_metric
 from harness.outcomes import TaskKey
@@ -38,7 +38,7 @@ class Panel:
     key: TaskKey
     task_type: str
     table: Contributions
-    columns: Mapping[Name, Columns]
+    columns: Mapping[Name, SeedColumns]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class OneTask:
     problems: list[Problem] = field(default_factory=list)
 
 
-def pair_seeds(first: Columns, second: Columns) -> tuple[Columns, Columns]:
+def pair_seeds(first: SeedColumns, second: SeedColumns) -> tuple[SeedColumns, SeedColumns]:
     """Keep the seeds both have; where one has no randomness, or they share none, keep all of each."""
     shared = set(first) & set(second) - {None}
     if None in first or None in second or not shared:
@@ -86,7 +86,7 @@ def analyse_task(
     task = OneTask()
     groups = _groups(name, cells, outcomes)
     home = {number: group for group in groups for number in group.data.column}
-    place: dict[Name, tuple[_Group, Columns]] = {}
+    place: dict[Name, tuple[_Group, SeedColumns]] = {}
     for entry, seeds in cells.items():
         group = home[_newest(seeds)["result"]]
         columns = {s: group.data.column[r["result"]] for s, r in seeds.items() if home[r["result"]] is group}
@@ -156,7 +156,7 @@ def _why_apart(name: TaskName, pair: NamePair, cells: Cells, outcomes: pd.DataFr
 def _estimate(
     group: _Group,
     table: Contributions | None,
-    members: Mapping[Name, Columns],
+    members: Mapping[Name, SeedColumns],
     cells: Cells,
     pairs: Sequence[NamePair],
     task: OneTask,
@@ -225,7 +225,7 @@ def _estimate(
         )
 
 
-def _stored(cells: Cells, entry: Name, columns: Columns) -> dict[int | None, float]:
+def _stored(cells: Cells, entry: Name, columns: SeedColumns) -> dict[int | None, float]:
     return {seed: float(cells[entry][seed]["score"]) for seed in columns}
 
 

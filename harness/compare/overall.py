@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.compare.estimates import Columns, claimed
+from harness.compare.estimates import SeedColumns, claimed
 from harness.compare.one_task import NamePair, Panel
 from harness.compare.results import TaskComparison, task_name
 from harness.metrics import get_metric
@@ -66,7 +66,7 @@ def better_on(tasks: Sequence[TaskComparison], *, alpha: float) -> Replicability
     return replicability(sided, alpha=alpha, method="bonferroni")
 
 
-def _everywhere(columns: Sequence[Columns]) -> list[int | None]:
+def _everywhere(columns: Sequence[SeedColumns]) -> list[int | None]:
     """Return the seeds that are in all of `columns`, in order."""
     return [seed for seed in columns[0] if all(seed in each for each in columns)] if columns else []
 

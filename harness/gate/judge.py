@@ -17,7 +17,7 @@ from harness.metrics import get_metric
 from harness.outcomes import TaskKey
 from harness.stats import Interval, holm, non_inferiority_test
 
-Verdict = Literal["identical", "held", "unclear", "loss"]
+GateVerdict = Literal["identical", "held", "unclear", "loss"]
 RESAMPLES = 2_000
 _NOW, _GOLDEN = 0, 1
 
@@ -41,7 +41,7 @@ class Judged:
     interval: Interval | None
     margin: float
     p: float | None
-    verdict: Verdict
+    verdict: GateVerdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ def judge(pairs: Sequence[Remeasured], gate: Gate, *, seed: int = 0) -> Judgemen
     )
 
 
-def _verdict(judged: Judged, p: float | None, not_worse: float | None, alpha: float) -> Verdict:
+def _verdict(judged: Judged, p: float | None, not_worse: float | None, alpha: float) -> GateVerdict:
     if judged.verdict == "identical":
         return "identical"
     if p is None or not_worse is None:

@@ -14,8 +14,8 @@ SUBQUERIES = "max_over_subqueries_"
 # mteb's names of metrics -> trec_eval's; reciprocal rank has no cut-off there and is taken here.
 TREC = {"ndcg": "ndcg_cut", "map": "map_cut", "recall": "recall", "precision": "P", "hit_rate": "success"}
 
-Ranking = Mapping[str, float]  # document -> score
-Judged = Mapping[str, int]  # document -> relevance
+DocumentScores = Mapping[str, float]  # document -> score
+Relevance = Mapping[str, int]  # document -> relevance
 
 
 def metric_of(main_score: str) -> str:
@@ -48,9 +48,9 @@ def retrieval(task: Any, data: Any, saved: dict[str, dict[str, float]], visit: V
     )
 
 
-def _rankings(task: Any, saved: Mapping[str, Ranking]) -> dict[str, Ranking]:
+def _rankings(task: Any, saved: Mapping[str, DocumentScores]) -> dict[str, DocumentScores]:
     """What mteb evaluates of what it saved."""
-    found: dict[str, Ranking] = dict(saved)
+    found: dict[str, DocumentScores] = dict(saved)
     if task.ignore_identical_ids:
         found = {query: {doc: s for doc, s in ranking.items() if doc != query} for query, ranking in found.items()}
     if task.skip_first_result:
@@ -62,13 +62,13 @@ def _rankings(task: Any, saved: Mapping[str, Ranking]) -> dict[str, Ranking]:
 
 
 def _merged(
-    rankings: Mapping[str, Ranking], judged: Mapping[str, Judged], texts: Mapping[str, str]
-) -> tuple[dict[str, Ranking], dict[str, Judged], dict[str, str]]:
+    rankings: Mapping[str, DocumentScores], judged: Mapping[str, Relevance], texts: Mapping[str, str]
+) -> tuple[dict[str, DocumentScores], dict[str, Relevance], dict[str, str]]:
     """Queries `name_1`, `name_2` … as one: a document has the best score that any of them gives it."""
     parts: dict[str, list[str]] = defaultdict(list)
     for query in judged:
         parts[query.rpartition("_")[0]].append(query)
-    merged: dict[str, Ranking] = {}
+    merged: dict[str, DocumentScores] = {}
     for name, queries in parts.items():
         best: dict[str, float] = {}
         for query in queries:
@@ -82,7 +82,7 @@ def _merged(
     )
 
 
-def _by_query(metric: str, rankings: Mapping[str, Ranking], judged: Mapping[str, Judged]) -> dict[str, float]:
+def _by_query(metric: str, rankings: Mapping[str, DocumentScores], judged: Mapping[str, Relevance]) -> dict[str, float]:
     """The metric, such as `ndcg_at_10`, of each query."""
     name, _, cut = metric.rpartition("_at_")
     if name == "mrr":
@@ -93,7 +93,7 @@ def _by_query(metric: str, rankings: Mapping[str, Ranking], judged: Mapping[str,
     return {query: float(found[f"{TREC[name]}_{cut}"]) for query, found in evaluator.evaluate(rankings).items()}
 
 
-def _reciprocal_rank(ranking: Ranking, judged: Judged, cut: int) -> float:
+def _reciprocal_rank(ranking: DocumentScores, judged: Relevance, cut: int) -> float:
     """1 / rank of the first relevant document among the first `cut`; ties as in trec_eval, by name, last first."""
     ordered = sorted(ranking.items(), key=lambda item: (item[1], item[0]), reverse=True)[:cut]
     return next((1.0 / rank for rank, (doc, _) in enumerate(ordered, 1) if judged.get(doc, 0) > 0), 0.0)

@@ -22,7 +22,7 @@ from harness.paths import cache_folder
 from harness.suites.words.data.examples import WordSet
 
 RAW = "https://raw.githubusercontent.com"
-Row = tuple[str, ...]
+TextRow = tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class SourceFile:
             return hashlib.sha256(content).hexdigest() == self.sha256
         return rows_sha256(self.split(content.decode("utf-8", errors="replace"))) == self.rows_sha256
 
-    def split(self, text: str) -> list[Row]:
+    def split(self, text: str) -> list[TextRow]:
         """The rows of the file's `text`."""
         return read_rows(text.replace("\r", ""), separator=self.separator)
 
@@ -87,7 +87,7 @@ class DataSet:
         """The text of each file that is pinned by its bytes, in the order of the files; line ends as they are."""
         return [self._text(folder, file) for file in self.files if file.sha256]
 
-    def rows(self, folder: Path) -> list[list[Row]]:
+    def rows(self, folder: Path) -> list[list[TextRow]]:
         """The rows of each file that is pinned by its rows, in the order of the files."""
         return [self._rows(folder, file) for file in self.files if file.rows_sha256]
 
@@ -101,7 +101,7 @@ class DataSet:
             raise _changed(path, found, file.sha256)
         return content.decode("utf-8")
 
-    def _rows(self, folder: Path, file: SourceFile) -> list[Row]:
+    def _rows(self, folder: Path, file: SourceFile) -> list[TextRow]:
         original, table = folder / file.path, folder / file.table
         if original.is_file():
             path, rows = original, file.split(original.read_text("utf-8"))
@@ -136,12 +136,12 @@ def default_folder() -> Path:
     return cache_folder() / "data" / "words"
 
 
-def read_rows(text: str, *, separator: str | None = "\t") -> list[Row]:
+def read_rows(text: str, *, separator: str | None = "\t") -> list[TextRow]:
     """Cells of the lines of `text` that are not blank, without quoting or heading; None parts at any white space."""
     return [tuple(line.split(separator)) for line in text.split("\n") if line.strip()]
 
 
-def read_table(text: str, *, gold: bool = False) -> list[Row]:
+def read_table(text: str, *, gold: bool = False) -> list[TextRow]:
     """The same rows from a table with a heading: of word pairs, or of WiC (`gold`: only its labels)."""
     rows = csv.DictReader(io.StringIO(text), delimiter="\t")
     if "word1" in (rows.fieldnames or ()):
@@ -154,7 +154,7 @@ def read_table(text: str, *, gold: bool = False) -> list[Row]:
     ]
 
 
-def rows_sha256(rows: Sequence[Row]) -> str:
+def rows_sha256(rows: Sequence[TextRow]) -> str:
     """What identifies rows whatever file they were read from."""
     return hashlib.sha256("".join("\t".join(row) + "\n" for row in rows).encode()).hexdigest()
 

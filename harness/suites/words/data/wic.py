@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.suites.words.data.examples import Part, Span, WordExample, WordSet, blank_spans
-from harness.suites.words.data.sources import DataSet, Row, SourceFile, feng_file, read_rows
+from harness.suites.words.data.sources import DataSet, SourceFile, TextRow, feng_file, read_rows
 from harness.suites.words.probe import Features, WordProbe
 
 LABELS = {"T": "same", "F": "different"}
@@ -29,7 +29,7 @@ def _test(data: DataSet, folder: Path) -> list[WordExample]:
     return _wic(rows, gold, "test")
 
 
-def _wic(rows: Sequence[Row], gold: Sequence[Row], part: Part) -> list[WordExample]:
+def _wic(rows: Sequence[TextRow], gold: Sequence[TextRow], part: Part) -> list[WordExample]:
     if len(rows) != len(gold):
         raise HarnessError(f"WiC's {part} set has {len(rows)} pairs and {len(gold)} labels; fetch it again")
     examples = []
