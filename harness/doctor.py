@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.bases import Base, resolve_base
 from harness.errors import HarnessError, near_names
 from harness.provenance import TESTED, versions
-from harness.recipes import Attention, Recipe
+from harness.recipes import Recipe
+from harness.text_to_vector import Attention
 
 if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof

@@ -6,9 +6,9 @@ import hashlib
 import json
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
-Attention = Literal["causal", "bidirectional"]
+from harness.text_to_vector import TextToVector
 
 
 class Strict(BaseModel):
@@ -27,26 +27,14 @@ class StageRecipe(Strict):
     seeded: ClassVar[bool] = True
 
 
-class Recipe(Strict):
+class Recipe(TextToVector):
     """What makes a variant, for one base: everything that can change a weight or an embedding.
 
     `harness.training.parse_recipe` reads one with stages from plain fields.
     """
 
-    attention: Attention
     weights: Literal["pretrained", "random"] = "pretrained"
-    pooling: Literal["mean"] = "mean"
-    max_length: int = Field(512, ge=4, description="tokens of a text that are read")
-    instruction: str | None = Field(
-        None, min_length=1, pattern=r"\S", description="stands before every text, not pooled"
-    )
-    task_instructions: bool = Field(False, description="each mteb task's own instruction stands there instead")
     stages: tuple[SerializeAsAny[StageRecipe], ...] = ()
-
-    @property
-    def instructed(self) -> bool:
-        """Whether anything stands before a text."""
-        return self.instruction is not None or self.task_instructions
 
     @property
     def seeded(self) -> bool:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from harness.encoder.packing import PACKED, PACKED_KERNELS, VARLEN, attending, has_varlen, packed_output
 from harness.errors import HarnessError, ProofError
-from harness.recipes import Attention
+from harness.text_to_vector import Attention
 
 Padding = Literal["none", "left", "right"]
 PADDINGS: tuple[Padding, ...] = ("none", "left", "right")

@@ -14,6 +14,7 @@ import torch
 from harness.encoder.reader import EncodingWatch, Pass, Reader
 from harness.encoder.tokens import Tokens, tokenise
 from harness.errors import HarnessError
+from harness.text_to_vector import TextToVector
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 class Engine:
     """Embeds with a `SentenceTransformer` whose first module is a decoder and whose others pool."""
 
-    def __init__(self, model: SentenceTransformer, *, name: str) -> None:
+    def __init__(self, model: SentenceTransformer, *, name: str, how: TextToVector) -> None:
         self.model = model
         self.name = name
+        self.how = how
         self._reader = Reader(model[0].model, model.tokenizer, limit=_limit(model))
         self.watch: EncodingWatch | None = None
         self._asked: set[int] = set()
@@ -39,12 +41,12 @@ class Engine:
     def embed(self, texts: Sequence[str], *, instruction: str = "", batch_size: int | None = None) -> np.ndarray:
         """Embeddings of `texts`, (N, D) float32, in their order; `batch_size` as in Reader.read.
 
-        Behind an instruction a text pools its own tokens only. Pooling is in float32 whatever the weights are in.
+        `instruction` stands before each of them. Pooling is in float32 whatever the weights are in.
         Raises HarnessError for an embedding that is not finite.
         """
         distinct = list(dict.fromkeys(texts))
         reader = self.reader
-        tokens = tokenise(reader.tokenizer, distinct, limit=reader.limit, instruction=instruction)
+        tokens = tokenise(reader.tokenizer, distinct, limit=reader.limit, how=self.how, prefix=instruction)
         found = np.empty((len(distinct), int(self.model.get_embedding_dimension() or 0)), dtype=np.float32)
 
         def pool(done: Pass) -> None:
@@ -81,10 +83,10 @@ class Engine:
         """(B, D) float32, by the modules behind the decoder."""
         (states,) = done.states
         states_BTD, mask_BT = done.by_text(states)
-        ids_BT, own_BT = (_beside(done, rows).to(states.device) for rows in (tokens.ids, tokens.own))
+        ids_BT, pooled_BT = (_beside(done, rows).to(states.device) for rows in (tokens.ids, tokens.pooled))
         features = {
             "input_ids": ids_BT,
-            "attention_mask": mask_BT * own_BT,
+            "attention_mask": mask_BT * pooled_BT,
             "token_embeddings": states_BTD.float(),
         }
         for module in list(self.model)[1:]:

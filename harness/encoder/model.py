@@ -1,7 +1,7 @@
 """A recipe and a folder of weights ─▶ Encoder: a SentenceTransformer of built-in modules only.
 
-`[Transformer, WordWeights, Pooling("mean")]` with weight 0 on the beginning-of-sequence token is LLM2Vec's mean
-(its pooling leaves BOS out), and opens in plain `SentenceTransformer(folder)` with none of this project's code.
+The recipe says which modules pool (harness.text_to_vector). A saved folder opens in plain
+`SentenceTransformer(folder)` with none of this project's code.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling, Transformer, WordWeights
+from sentence_transformers.sentence_transformer.modules import Transformer
 
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
 from harness.encoder.engine import Engine
 from harness.encoder.for_mteb import ForMteb
-from harness.encoder.instructions import task_instruction
 from harness.encoder.language_model import LanguageModel, build_language_model
 from harness.encoder.placement import Placement, fit_threads
 from harness.encoder.protocol import Take
@@ -51,7 +50,7 @@ class Encoder:
         self._adapters = tuple(adapters)
         self._language_model: LanguageModel | None = None
         self._batch_size: int | None = None
-        self.engine = Engine(model, name=name)
+        self.engine = Engine(model, name=name, how=recipe)
         self._shared = SharedEmbeddings()
 
     @property
@@ -169,12 +168,7 @@ class Encoder:
         )
 
     def _embed_for_mteb(self, texts: list[str], task_metadata: Any, prompt_type: Any) -> np.ndarray:
-        """Documents to be retrieved get no instruction."""
-        document = prompt_type is not None and prompt_type.value == "document"
-        instruction = "" if document else None
-        if self.recipe.task_instructions and task_metadata is not None:
-            instruction = task_instruction(task_metadata, prompt_type)
-        return self.encode_shared(texts, instruction=instruction)
+        return self.encode_shared(texts, instruction=self.recipe.prefix(task_metadata, prompt_type))
 
     def truncation_note(self) -> str:
         """How many of the distinct texts asked for since the last call were cut; "" if none was."""
@@ -222,7 +216,7 @@ def build_encoder(
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
     if recipe.weights == "random":
         _redraw(backbone, 0 if seed is None else seed)
-    modules = [transformer, _without_bos(tokenizer), Pooling(backbone.config.hidden_size, recipe.pooling)]
+    modules = [transformer, *recipe.modules(tokenizer, backbone.config.hidden_size)]
     return Encoder(
         SentenceTransformer(modules=modules, device=place.device),
         recipe,
@@ -231,12 +225,6 @@ def build_encoder(
         language_model=language_model,
         adapters=adapters,
     )
-
-
-def _without_bos(tokenizer: Any) -> WordWeights:
-    tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
-    vocabulary = [token if token is not None else f"<unused {index}>" for index, token in enumerate(tokens)]
-    return WordWeights(vocabulary, {tokenizer.bos_token: 0.0} if tokenizer.bos_token else {}, unknown_word_weight=1.0)
 
 
 def _redraw(backbone: Any, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Texts ─▶ token ids, all at once, cut at the model's limit and counted; behind an instruction or alone.
+"""Texts ─▶ token ids, all at once, cut at the model's limit and counted; alone, or with what a recipe adds.
 
 An instruction follows LLM2Vec's rule (BehnamGhader et al. 2024; `LLM2Vec.tokenize` of llm2vec 0.2.3): instruction and
 text are one string, tokenised once; the text's own tokens are the last n, where n is how many tokens the text has when
@@ -15,19 +15,20 @@ from typing import Any
 import numpy as np
 
 from harness.errors import HarnessError
+from harness.text_to_vector import TextToVector
 
 _AT_ONCE = 10_000  # texts whose lists of Python integers are held at one time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """Token ids of N texts, a vector each; `own`, beside it, says which of them are the text's and are pooled.
+    """Token ids of N texts, a vector each; `pooled`, of the same length, is 1 for each token that pooling gets, else 0.
 
     `cut`: which texts were longer than the limit. `offsets`: (T, 2) characters of each token, if they were asked for.
     """
 
     ids: tuple[np.ndarray, ...]
-    own: tuple[np.ndarray, ...]
+    pooled: tuple[np.ndarray, ...]
     cut: tuple[int, ...]
     offsets: tuple[np.ndarray, ...] = ()
 
@@ -38,21 +39,27 @@ class Tokens:
 
 
 def tokenise(
-    tokenizer: Any, texts: Sequence[str], *, limit: int | None, instruction: str = "", offsets: bool = False
+    tokenizer: Any,
+    texts: Sequence[str],
+    *,
+    limit: int,
+    how: TextToVector | None = None,
+    prefix: str = "",
+    offsets: bool = False,
 ) -> Tokens:
-    """Tokenise `texts`, each behind `instruction`; at most `limit` tokens are kept, the rest is cut off the text's end.
+    """Tokenise `texts`, each behind `prefix` and before the suffix of `how`; without `how` they stand alone.
 
-    Without an instruction every token is the text's own (pooling leaves BOS out by itself). A text without any token
-    (a tokenizer that adds no BOS, and an empty text) stands as one token that is not pooled. Raises HarnessError if the
-    instruction alone fills the limit.
+    At most `limit` tokens are kept; the rest is cut off the text's end. Where nothing stands around a text every token
+    is its own (the modules leave BOS out by themselves). A text without any token (a tokenizer that adds no BOS, and an
+    empty text) is read as one token that is not pooled. Raises HarnessError if prefix and suffix fill the limit.
     """
     firsts = range(0, len(texts), _AT_ONCE)
     parts = [
-        _tokenise(tokenizer, texts[first : first + _AT_ONCE], limit, instruction.strip(), offsets) for first in firsts
+        _tokenise(tokenizer, texts[first : first + _AT_ONCE], limit, how, prefix.strip(), offsets) for first in firsts
     ]
     return Tokens(
         ids=tuple(row for part in parts for row in part.ids),
-        own=tuple(row for part in parts for row in part.own),
+        pooled=tuple(row for part in parts for row in part.pooled),
         cut=tuple(first + row for first, part in zip(firsts, parts, strict=True) for row in part.cut),
         offsets=tuple(row for part in parts for row in part.offsets),
     )
@@ -63,51 +70,81 @@ def count_tokens(tokenizer: Any, texts: Sequence[str]) -> list[int]:
     return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
 
 
-def _tokenise(tokenizer: Any, texts: Sequence[str], limit: int | None, instruction: str, offsets: bool) -> Tokens:
-    whole = [f"{instruction} {text}" for text in texts] if instruction else list(texts)
-    ask = {"return_special_tokens_mask": True, "return_offsets_mapping": offsets, "verbose": False}
+def _tokenise(
+    tokenizer: Any, texts: Sequence[str], limit: int, how: TextToVector | None, prefix: str, offsets: bool
+) -> Tokens:
+    suffix = (how.suffix if how else None) or ""
+    before = f"{prefix} " if prefix else ""
+    whole = [f"{before}{text}{suffix}" for text in texts]
+    ask = {"return_special_tokens_mask": True, "return_offsets_mapping": offsets or bool(suffix), "verbose": False}
     read = tokenizer(whole, **ask)
     ids, special = list(read["input_ids"]), list(read["special_tokens_mask"])
-    places = list(read["offset_mapping"]) if offsets else []
-    starts = _starts(tokenizer, texts, special, instruction, limit) if instruction else None
-    long = [row for row, text in enumerate(ids) if limit is not None and len(text) > limit]
-    if long:
+    places = list(read["offset_mapping"]) if offsets or suffix else []
+    ends = [len(text) for text in ids]
+    if suffix:
+        ends = [_suffix_start(place, len(text) - len(suffix)) for place, text in zip(places, whole, strict=True)]
+    starts = _starts(tokenizer, texts, special, ends, suffix) if prefix or suffix else [0] * len(ids)
+    rooms = [limit - len(text) + end for text, end in zip(ids, ends, strict=True)]
+    if prefix or suffix:
+        for text, start, room in zip(texts, starts, rooms, strict=True):
+            if text and start >= room:
+                raise HarnessError(_no_room(prefix, suffix, limit))
+    long = [row for row, text in enumerate(ids) if len(text) > limit]
+    if long and not suffix:
         # By the tokenizer itself: one that ends a text with a token of its own keeps it.
         again = tokenizer([whole[row] for row in long], truncation=True, max_length=limit, **ask)
         for place, row in enumerate(long):
             ids[row], special[row] = again["input_ids"][place], again["special_tokens_mask"][place]
+            ends[row] = len(ids[row])
             if offsets:
                 places[row] = again["offset_mapping"][place]
+    elif long:
+        for row in long:
+            room, end = rooms[row], ends[row]
+            ids[row], special[row], places[row] = (
+                list(each[:room]) + list(each[end:]) for each in (ids[row], special[row], places[row])
+            )
+            ends[row] = room
     kept = [np.array(text, dtype=np.int64) for text in ids]
-    own = [np.ones(len(text), dtype=np.int64) for text in kept]
-    if starts is not None:
-        own = [
-            ((np.arange(len(text)) >= start) & (np.array(added) == 0)).astype(np.int64)
-            for text, start, added in zip(kept, starts, special, strict=True)
-        ]
-    for row, text in enumerate(kept):
-        if not len(text):
-            kept[row], own[row] = np.array([_nothing(tokenizer)]), np.zeros(1, dtype=np.int64)
+    pooled = [np.ones(len(text), dtype=np.int64) for text in kept]
+    if (prefix or suffix) and how and how.pooled.own_tokens:
+        for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            steps = np.arange(len(kept[row]))
+            pooled[row] = ((steps >= start) & (steps < end) & (np.array(special[row]) == 0)).astype(np.int64)
+    for row in range(len(kept)):
+        if not len(kept[row]):
+            kept[row], pooled[row] = np.array([_nothing(tokenizer)]), np.zeros(1, dtype=np.int64)
     return Tokens(
         ids=tuple(kept),
-        own=tuple(own),
+        pooled=tuple(pooled),
         cut=tuple(long),
         offsets=tuple(np.array(place, dtype=np.int64).reshape(-1, 2) for place in places),
     )
 
 
+def _suffix_start(place: Sequence[tuple[int, int]], first: int) -> int:
+    """Index of the first token with a character of the suffix, which begins at character `first`."""
+    return next((index for index, (_, end) in enumerate(place) if end > first), len(place))
+
+
 def _starts(
-    tokenizer: Any, texts: Sequence[str], special: Sequence[Sequence[int]], instruction: str, limit: int | None
+    tokenizer: Any, texts: Sequence[str], special: Sequence[Sequence[int]], ends: Sequence[int], suffix: str
 ) -> list[int]:
     """Index of each text's first own token, counted in the string that is not cut yet."""
-    alone = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
-    starts = [_own_start(added, len(own)) for added, own in zip(special, alone, strict=True)]
-    if limit is not None and any(start >= limit for start, own in zip(starts, alone, strict=True) if own):
-        raise HarnessError(
-            f"the instruction {instruction[:60]!r} leaves no room for a text: the system reads {limit} tokens; "
-            "shorten the instruction or raise max_length in the card"
-        )
-    return starts
+    ask = {"add_special_tokens": False, "return_offsets_mapping": bool(suffix), "verbose": False}
+    alone = tokenizer([f"{text}{suffix}" for text in texts], **ask)
+    own = [len(ids) for ids in alone["input_ids"]]
+    if suffix:
+        own = [_suffix_start(at, len(text)) for at, text in zip(alone["offset_mapping"], texts, strict=True)]
+    return [_own_start(added[:end], count) for added, end, count in zip(special, ends, own, strict=True)]
+
+
+def _no_room(prefix: str, suffix: str, limit: int) -> str:
+    told = [f"the {what} {said[:60]!r}" for what, said in (("instruction", prefix), ("suffix", suffix)) if said]
+    return (
+        f"{' and '.join(told)} {'leave' if len(told) > 1 else 'leaves'} no room for a text: the system reads {limit} "
+        f"tokens; shorten {'them' if len(told) > 1 else 'it'} or raise max_length in the card"
+    )
 
 
 def _own_start(special: Sequence[int], own: int) -> int:

@@ -57,6 +57,7 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
         attention=encoder.recipe.attention,
         dimensions=encoder.model.get_embedding_dimension(),
         max_tokens=encoder.model.max_seq_length,
+        pooled=encoder.recipe.pooled.words,
         prose=quote(card.prose) if card else "",
         stages=stages,
         random=system.recipe.weights == "random",

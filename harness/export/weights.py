@@ -30,11 +30,8 @@ def open_stored(system: System, runs: Sequence[Run], *, base: str | None, cache:
     ProofError if the mask is not what the card says.
     """
     recipe = _recipe(system)
-    if recipe.instructed:
-        raise HarnessError(
-            f"{label_of(system)} puts an instruction before every text and pools the text alone, which plain "
-            "sentence-transformers cannot do; a variant without the instruction has the same weights: export that"
-        )
+    if recipe.not_plain:
+        raise HarnessError(f"{label_of(system)} {recipe.not_plain}")
     last = _stage(system, runs, recipe, cache) if system.stage_digests else None
     encoder, _ = open_weights(
         recipe,

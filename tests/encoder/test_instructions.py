@@ -10,7 +10,6 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from harness.cards import read_card
-from harness.encoder.instructions import task_instruction
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
@@ -128,9 +127,9 @@ def test_each_task_has_its_own_instruction(tiny_base: Path) -> None:
         np.testing.assert_array_equal(found, plain.encode(TEXTS, instruction=instruction))
     search = mteb.get_task("FiQA2018").metadata
     query, document = (SimpleNamespace(value=value) for value in ("query", "document"))
-    assert task_instruction(search, query).endswith(":")
-    assert task_instruction(search, document) == ""
-    assert task_instruction(SmallSTS.metadata, None) == "Retrieve semantically similar text:"  # its type's
+    assert told.recipe.prefix(search, query).endswith(":")
+    assert told.recipe.prefix(search, document) == ""
+    assert told.recipe.prefix(SmallSTS.metadata, None) == "Retrieve semantically similar text:"  # its type's
     np.testing.assert_array_equal(model.encode(batch, task_metadata=search, prompt_type=document), plain.encode(TEXTS))
 
 

@@ -22,7 +22,8 @@ from harness.encoder.packing import PACKED, PROVEN_TYPES, VARLEN, attending, lay
 from harness.encoder.placement import Placement
 from harness.encoder.reader import Pass, Reader
 from harness.errors import HarnessError, ProofError
-from harness.recipes import Attention, Recipe
+from harness.recipes import Recipe
+from harness.text_to_vector import Attention
 
 # Two threads add in another order, and the states of these wide draws are large
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -39,6 +39,7 @@ def measure(store: Store, base: Path | str, variant: str) -> np.ndarray:
     """Make `variant` and store it with a proof and a made-up result; return our own embeddings of TEXTS."""
     Path("seen.txt").write_text("\n".join(f"{text} {i}" for i, text in enumerate(TEXTS * 2)))
     write_card(Path("model_cards"), "ninth", f"stages: [{STAGE}]\n")
+    write_card(Path("model_cards"), "tenth", f"pooling: lasttoken\nstages: [{STAGE}]\n")
     place = Placement(device="cpu", dtype="float32")
     [planned] = plan_systems(resolve_base(str(base)), [load_cards()[variant]], [0])
     encoder = open_system(planned, place=place, cache=cache_folder()).encoder
@@ -59,7 +60,8 @@ def measure(store: Store, base: Path | str, variant: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "variant", ["ninth", *(pytest.param(name, marks=pytest.mark.slow) for name in ("causal", "bidir", "random"))]
+    "variant",
+    ["ninth", "tenth", *(pytest.param(name, marks=pytest.mark.slow) for name in ("causal", "bidir", "random"))],
 )
 def test_a_stranger_opens_it_and_gets_the_same_embeddings(tiny_base: Path, store: Store, variant: str) -> None:
     ours = measure(store, tiny_base, variant)
@@ -67,11 +69,12 @@ def test_a_stranger_opens_it_and_gets_the_same_embeddings(tiny_base: Path, store
     theirs = SentenceTransformer(str(out), device="cpu").encode(TEXTS, show_progress_bar=False)
     assert np.abs(theirs - ours).max() <= 1e-6
     assert not {"stage.json", "texts.npy"} & {path.name for path in out.iterdir()}
-    assert json.loads((out / "config.json").read_text())["is_causal"] == (variant in ("causal", "ninth"))
+    assert json.loads((out / "config.json").read_text())["is_causal"] == (variant in ("causal", "ninth", "tenth"))
     modules = json.loads((out / "modules.json").read_text())
     assert all(module["type"].startswith("sentence_transformers.") for module in modules)
     card = ModelCard.load(out / "README.md")
     assert [each.metric_value for each in card.data.eval_results] == [store.scores()["score"][0]]
+    assert ("the state of the last token in the last layer" in card.text) == (variant == "tenth")
     assert ("drawn anew from the seed" in card.text) == (variant == "random")
 
 
