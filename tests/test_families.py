@@ -12,12 +12,15 @@ import transformers
 from sentence_transformers import SentenceTransformer
 
 from harness.bases import ARCHITECTURES, Base, resolve_base
+from harness.encoder.placement import Placement
 from harness.paths import cache_folder
 from harness.recipes import Recipe
 from harness.training import parse_recipe
 from harness.training.lineage import plan_lineage
 from harness.training.stages import train_lineage
 from tests.conftest import TINY_WORDS
+
+CPU = Placement(device="cpu", dtype="float32")
 
 SMALL = {
     "hidden_size": 16,
@@ -61,7 +64,7 @@ def test_the_switch_is_proven_before_and_after_training(base: Base, attention: s
 
     of, place = recipe(attention), Placement(device="cpu", dtype="float32")
     build_encoder(base.folder, of, seed=None, place=place, name="tiny", revision="0").prove().require()
-    folder = train_lineage(base, plan_lineage(base, of, 0), cache=cache_folder(), device="cpu")
+    folder = train_lineage(base, plan_lineage(base, of, 0), cache=cache_folder(), place=CPU)
     assert folder is not None
     trained = build_encoder(folder, of, seed=None, place=place, name="tiny", revision="1")
     trained.prove().require()

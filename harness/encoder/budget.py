@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from harness.encoder.placement import cpu_workers
 from harness.encoder.workers import passes_held
 from harness.errors import HarnessError
 
@@ -23,10 +22,13 @@ class TokenBudget:
         self.tokens = tokens
 
     @classmethod
-    def of(cls, backbone: Any, *, layers: bool) -> TokenBudget:
-        """What fits `backbone` where it lies; `layers`: the states of every layer are kept, not only the last."""
+    def of(cls, backbone: Any, *, layers: bool, workers: int) -> TokenBudget:
+        """What fits `backbone` where it lies; `layers`: the states of every layer are kept, not only the last.
+
+        On a CPU `workers` passes run side by side.
+        """
         cuda = backbone.device.type == "cuda"
-        most, passes = (CUDA_MOST, 1) if cuda else (CPU_MOST, passes_held(cpu_workers()))
+        most, passes = (CUDA_MOST, 1) if cuda else (CPU_MOST, passes_held(workers))
         bytes_free = _SHARE_OF_FREE_MEMORY * free_memory(backbone.device) / passes
         return cls(max(1, min(most, int(bytes_free / bytes_a_token(backbone, layers=layers)))))
 

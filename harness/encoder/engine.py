@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 class Engine:
     """Embeds with a `SentenceTransformer` whose first module is a decoder and whose others pool."""
 
-    def __init__(self, model: SentenceTransformer, *, name: str, how: TextToVector) -> None:
+    def __init__(self, model: SentenceTransformer, *, name: str, how: TextToVector, workers: int | None = None) -> None:
         self.model = model
         self.name = name
         self.how = how
-        self._reader = Reader(model[0].model, model.tokenizer, limit=_limit(model))
+        self._reader = Reader(model[0].model, model.tokenizer, limit=_limit(model), workers=workers)
         self.watch: EncodingWatch | None = None
         self._asked: set[int] = set()
         self._long: set[int] = set()

@@ -20,7 +20,7 @@ from harness.encoder.attention import MaskProof, prove_mask, set_attention
 from harness.encoder.engine import Engine
 from harness.encoder.for_mteb import ForMteb
 from harness.encoder.language_model import LanguageModel, build_language_model
-from harness.encoder.placement import Placement, fit_threads
+from harness.encoder.placement import Placement
 from harness.encoder.protocol import Take
 from harness.encoder.sharing import SharedEmbeddings
 from harness.encoder.tokens import count_tokens
@@ -41,6 +41,7 @@ class Encoder:
         revision: str,
         language_model: Path | None = None,
         adapters: Sequence[Path] = (),
+        workers: int | None = None,
     ) -> None:
         self.model = model
         self.recipe = recipe
@@ -50,7 +51,7 @@ class Encoder:
         self._adapters = tuple(adapters)
         self._language_model: LanguageModel | None = None
         self._batch_size: int | None = None
-        self.engine = Engine(model, name=name, how=recipe)
+        self.engine = Engine(model, name=name, how=recipe, workers=workers)
         self._shared = SharedEmbeddings()
 
     @property
@@ -207,7 +208,7 @@ def build_encoder(
     rows = backbone.get_input_embeddings().num_embeddings
     if len(tokenizer) > rows:
         raise HarnessError(f"the tokenizer of {name} has {len(tokenizer)} tokens and its model {rows}; fetch both anew")
-    fit_threads(sum(weight.numel() for weight in backbone.parameters()))
+    place.fit_threads(sum(weight.numel() for weight in backbone.parameters()))
     set_attention(backbone, recipe.attention)
     backbone.config.use_cache = False
     limit = getattr(backbone.config, "max_position_embeddings", None) or recipe.max_length
@@ -224,6 +225,7 @@ def build_encoder(
         revision=revision,
         language_model=language_model,
         adapters=adapters,
+        workers=place.workers,
     )
 
 

@@ -21,7 +21,6 @@ from torch import Tensor
 from harness.encoder.budget import TokenBudget, too_long
 from harness.encoder.packing import attending, packed_kernel, packed_output, why_padded
 from harness.encoder.passes import SIDE_BY_SIDE, packed_sizes, padded_sizes
-from harness.encoder.placement import cpu_workers
 from harness.encoder.workers import side_by_side
 
 
@@ -67,12 +66,16 @@ class Pass:
 
 
 class Reader:
-    """Reads texts of up to `limit` tokens with one decoder in evaluation mode."""
+    """Reads texts of up to `limit` tokens with one decoder in evaluation mode.
 
-    def __init__(self, backbone: Any, tokenizer: Any, *, limit: int) -> None:
+    On a CPU so many passes run side by side as there are `workers` (None: as torch has threads).
+    """
+
+    def __init__(self, backbone: Any, tokenizer: Any, *, limit: int, workers: int | None = None) -> None:
         self.backbone = backbone
         self.tokenizer = tokenizer
         self.limit = limit
+        self.workers = workers or torch.get_num_threads()
         self._budgets: dict[bool, TokenBudget] = {}
 
     @property
@@ -99,13 +102,15 @@ class Reader:
 
         With a `batch_size` texts are read in the order given, so many at a time, padded, with the decoder's own kernel:
         the plain way, which the other is measured against. Else longest first, by the token budget, packed where that
-        is proven, and on a CPU so many passes side by side as there are cores. `use` is called by this thread, in the
+        is proven, and on a CPU several passes side by side. `use` is called by this thread, in the
         order of the passes. On CUDA a pass that does not fit into memory is done again in halves.
         """
         lengths = np.array([len(text) for text in ids], dtype=np.int64)
         padded = bool(batch_size or self.padded_because)
         order = np.arange(len(ids)) if batch_size else np.argsort(-lengths, kind="stable")
-        way = _Way(device=self.backbone.device, padded=padded, layers=layers, batch_size=batch_size)
+        way = _Way(
+            device=self.backbone.device, padded=padded, layers=layers, batch_size=batch_size, on_cpu=self.workers
+        )
         progress = _Progress(lengths, watch)
         self.backbone.eval()
         with ExitStack() as stack:
@@ -148,7 +153,7 @@ class Reader:
 
     def _budget(self, layers: bool) -> TokenBudget:
         if layers not in self._budgets:
-            self._budgets[layers] = TokenBudget.of(self.backbone, layers=layers)
+            self._budgets[layers] = TokenBudget.of(self.backbone, layers=layers, workers=self.workers)
         return self._budgets[layers]
 
     def _packed(self, rows: np.ndarray, ids: Sequence[np.ndarray], layers: bool) -> Pass:
@@ -186,10 +191,11 @@ class _Way:
     padded: bool
     layers: bool
     batch_size: int | None
+    on_cpu: int  # passes side by side
 
     def workers(self) -> int:
         """How many passes run side by side: one on a GPU, and in the plain way."""
-        return 1 if self.batch_size or self.device.type == "cuda" else cpu_workers()
+        return 1 if self.batch_size or self.device.type == "cuda" else self.on_cpu
 
     def plan(self, lengths: np.ndarray, order: np.ndarray, tokens: int) -> list[np.ndarray]:
         """The texts of `order`, which have so many tokens by `lengths`, in passes of up to `tokens`."""

@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
 from harness.encoder.for_mteb import model_meta
-from harness.encoder.placement import Placement, fit_threads
+from harness.encoder.placement import Placement
 from harness.encoder.protocol import Take
 from harness.encoder.reader import Reader
 from harness.encoder.tokens import count_tokens
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 class ReferenceEncoder:
     """A model as its authors saved it, with its own modules and prompts; what mteb would measure."""
 
-    def __init__(self, model: SentenceTransformer, *, name: str, revision: str) -> None:
+    def __init__(self, model: SentenceTransformer, *, name: str, revision: str, workers: int | None = None) -> None:
         self.model = model
         self.name = name
         self.revision = revision
+        self.workers = workers
 
     def for_mteb(self) -> Any:
         """The model as mteb takes it, under its name and revision."""
@@ -74,7 +75,8 @@ class ReferenceEncoder:
                 f"{self.name} has no transformer with a tokenizer that gives character offsets, so no word vectors; "
                 "measure it on tasks of whole texts"
             )
-        reader = Reader(backbone, tokenizer, limit=self.model.max_seq_length or tokenizer.model_max_length)
+        limit = self.model.max_seq_length or tokenizer.model_max_length
+        reader = Reader(backbone, tokenizer, limit=limit, workers=self.workers)
         return read_words(reader, texts, spans, take=take, keep_cut=keep_cut, batch_size=batch_size)
 
     def truncation_note(self) -> str:
@@ -104,5 +106,5 @@ def build_reference(folder: Path, *, bare: bool, place: Placement, name: str, re
         raise HarnessError(
             f"{name} cannot be opened as a sentence-transformers model: {str(error).strip().splitlines()[0]}"
         ) from error
-    fit_threads(sum(weight.numel() for weight in model.parameters()))
-    return ReferenceEncoder(model, name=name, revision=revision)
+    place.fit_threads(sum(weight.numel() for weight in model.parameters()))
+    return ReferenceEncoder(model, name=name, revision=revision, workers=place.workers)

@@ -38,7 +38,7 @@ def open_stored(system: System, runs: Sequence[Run], *, base: str | None, cache:
         base=None if last else _base(system, base).folder,
         last=last,
         seed=system.seed,
-        place=Placement(device="cpu", dtype="float32"),
+        place=Placement.choose("cpu", "float32"),
         name=f"{system.base}-{system.variant}",
         revision=system.system_id,
     )

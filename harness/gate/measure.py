@@ -18,7 +18,11 @@ from harness.store import Store
 from harness.suites.catalog import get_task
 
 BASE, SUITE = "mini", "mini"
-PLACE = Placement(device="cpu", dtype="float32")  # where golden results are measured, so that any machine can
+
+
+def _place() -> Placement:
+    """Where golden results are measured, so that any machine can."""
+    return Placement.choose("cpu", "float32")
 
 
 def measure_variants(
@@ -26,7 +30,7 @@ def measure_variants(
 ) -> None:
     """Train, prove and measure `variants` of the embedded base on `tasks` into `store`, as `harness run` does."""
     request = RunRequest(base=BASE, variants=tuple(variants), suite=SUITE, tasks=tuple(tasks))
-    plan = plan_run(request, store, place=PLACE, cache=cache)
+    plan = plan_run(request, store, place=_place(), cache=cache)
     jobs = tuple(job for job in plan.jobs if job.record.kind == "variant" and job.record.variant in variants)
     execute(replace(plan, jobs=jobs), store, listener, command="harness regress")
 
@@ -34,7 +38,7 @@ def measure_variants(
 def measure_one_by_one(single: Single, tasks: Sequence[str], listener: Listener, *, cache: Path) -> list[TaskResult]:
     """Measure `single.variant` on its tasks (those of them in `tasks`), each text in a batch of its own."""
     (planned,) = plan_systems(resolve_base(BASE), [get_card(single.variant, load_cards())], [0])
-    encoder = open_system(planned, place=PLACE, cache=cache).encoder
+    encoder = open_system(planned, place=_place(), cache=cache).encoder
     chosen = [name for name in single.tasks if name in tasks]
     results: list[TaskResult] = []
     for number, name in enumerate(chosen, start=1):
@@ -51,7 +55,7 @@ def measure_one_by_one(single: Single, tasks: Sequence[str], listener: Listener,
 def ask(store: Store, listener: Listener) -> dict[str, pd.DataFrame]:
     """Let the suite's floor answer into `store`; return its outcomes by task: the questions, needing no model."""
     request = RunRequest(base=BASE, variants=(CAUSAL_BASE,), suite=SUITE)
-    plan = plan_run(request, store, place=PLACE, cache=Path())  # nothing is trained
+    plan = plan_run(request, store, place=_place(), cache=Path())  # nothing is trained
     jobs = tuple(job for job in plan.jobs if isinstance(job.system, Floor))
     execute(replace(plan, jobs=jobs), store, listener, command="")
     scores = store.scores()

@@ -6,7 +6,7 @@ This is the one way to an encoder, of a run, of `harness train`, `harness noise`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -77,7 +77,7 @@ def open_system(
         return OpenSystem(
             encoder=encoder, evidence=Evidence(provenance=collect(device=place.device, dtype=place.dtype))
         )
-    train_stages(system, device=place.device, cache=cache, listener=listener)
+    train_stages(system, place=place, cache=cache, listener=listener)
     folders = [stage_folder(stage, cache) for stage in system.lineage]
     encoder, proof = open_weights(
         system.recipe,
@@ -106,10 +106,8 @@ def _reference(model: Model, place: Placement) -> ReferenceEncoder:
     return build_reference(model.folder, bare=model.bare, place=place, name=model.name, revision=revision)
 
 
-def train_stages(system: PlannedSystem, *, device: str, cache: Path, listener: Listener | None = None) -> None:
+def train_stages(system: PlannedSystem, *, place: Placement, cache: Path, listener: Listener | None = None) -> None:
     """Train the stages that `cache` lacks, once the mask is proven on the base. Raises ProofError if it is not."""
-    from harness.encoder.placement import Placement
-
     if system.untrained(cache):
         base = system.base
         open_weights(
@@ -117,12 +115,12 @@ def train_stages(system: PlannedSystem, *, device: str, cache: Path, listener: L
             base=base.folder,
             last=None,
             seed=system.seed,
-            place=Placement(device=device, dtype="float32"),
+            place=replace(place, dtype="float32"),
             name=base.name,
             revision=base.revision,
         )
     on_stage = None if listener is None else lambda stage: listener.stage(system.label, stage)
-    train_lineage(system.base, system.lineage, device=device, cache=cache, on_stage=on_stage)
+    train_lineage(system.base, system.lineage, place=place, cache=cache, on_stage=on_stage)
 
 
 def open_weights(
@@ -168,5 +166,5 @@ def train_variant(
     if Processes.here().first:
         open_system(planned, place=place, cache=cache, listener=listener)
     else:
-        train_stages(planned, device=place.device, cache=cache)
+        train_stages(planned, place=place, cache=cache)
     return stage_folder(planned.lineage[-1], cache)

@@ -41,7 +41,7 @@ def train_contrastive(
 
     `scale` is the inverse temperature of the loss. `attention_dropout` None leaves the base's own.
     """
-    start = job.start(job.device)
+    start = job.start(job.place.device)
     set_seed(job.seed)
     start.model[0].max_seq_length = min(stage.max_length, start.model[0].max_seq_length)
     if attention_dropout is not None:

@@ -14,6 +14,7 @@ from harness.records import StageData
 
 if TYPE_CHECKING:
     from harness.encoder.model import Encoder
+    from harness.encoder.placement import Placement
     from harness.training.watch import OnStep
 
 
@@ -29,7 +30,7 @@ class StageJob:
     recipe: Recipe
     seed: int
     fingerprint: str
-    device: str
+    place: Placement
     scratch: Path
     begin: Callable[[], OnStep | None]
     start: Callable[[str], Encoder]

@@ -25,7 +25,6 @@ from transformers import (
 )
 
 from harness.encoder.attention import set_attention
-from harness.encoder.placement import fit_threads
 from harness.errors import HarnessError
 from harness.training.checkpoints import AdapterCheckpoints
 from harness.training.kind import StageJob
@@ -51,7 +50,7 @@ def train_mntp(stage: MntpStage, texts: Sequence[str], *, job: StageJob, watch: 
     tokenizer = AutoTokenizer.from_pretrained(job.base.folder)
     model = AutoModelForCausalLM.from_pretrained(job.base.folder, dtype=torch.float32, use_safetensors=True)
     model.base_model.load_state_dict(start)
-    fit_threads(model.num_parameters())
+    job.place.fit_threads(model.num_parameters())
     set_attention(model, job.recipe.attention)
     model.config.use_cache = False
     tokenizer.mask_token = mask_token(tokenizer, stage.mask_token)

@@ -11,6 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from harness.training.processes import Processes
 
 if TYPE_CHECKING:
     from harness.encoder.model import Encoder
+    from harness.encoder.placement import Placement
     from harness.training.watch import OnStep
 
 OnStage = Callable[[PlannedStage], "OnStep | None"]
@@ -57,15 +59,16 @@ def latest_weights(recipe: Recipe, *, last: Path | None, base: Path | None) -> t
 
 
 def train_lineage(
-    base: Base, lineage: Sequence[PlannedStage], *, cache: Path, device: str, on_stage: OnStage | None = None
+    base: Base, lineage: Sequence[PlannedStage], *, cache: Path, place: Placement, on_stage: OnStage | None = None
 ) -> Path | None:
     """Make whatever of `lineage` is not in `cache` yet; return the last stage's folder (None for an empty lineage).
 
-    `on_stage` is called as a stage starts and returns what is called after each step. Another process that trains
-    the same stage is waited for. After a kill the stage in progress goes on from its last checkpoint.
+    Training is on the device of `place`. `on_stage` is called as a stage starts and returns what is called after each
+    step. Another process that trains the same stage is waited for. After a kill the stage in progress goes on from its
+    last checkpoint.
     """
     processes = Processes.here()
-    processes.join(device)
+    processes.join(place.device)
     for planned in lineage:
         folder = stage_folder(planned, cache)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +76,7 @@ def train_lineage(
         try:
             with processes.one_at_a_time(lambda lock=lock: lock):  # type: ignore[misc]
                 if not processes.agree(is_trained(planned, cache)):
-                    _make(base, planned, cache, device, on_stage if processes.first else None)
+                    _make(base, planned, cache, place, on_stage if processes.first else None)
                 if processes.first:  # also what a run left that was killed when the stage was complete already
                     shutil.rmtree(_scratch(planned, cache), ignore_errors=True)
         except Timeout:
@@ -83,7 +86,7 @@ def train_lineage(
     return stage_folder(lineage[-1], cache) if lineage else None
 
 
-def _make(base: Base, planned: PlannedStage, cache: Path, device: str, on_stage: OnStage | None) -> None:
+def _make(base: Base, planned: PlannedStage, cache: Path, place: Placement, on_stage: OnStage | None) -> None:
     """Train the adapter of a stage, or take the published one; then merge it and write the folder."""
     started = time.monotonic()
     job = StageJob(
@@ -91,10 +94,10 @@ def _make(base: Base, planned: PlannedStage, cache: Path, device: str, on_stage:
         recipe=planned.recipe,
         seed=planned.seed,
         fingerprint=planned.fingerprint,
-        device=device,
+        place=place,
         scratch=_scratch(planned, cache),
         begin=lambda: on_stage(planned) if on_stage else None,
-        start=lambda device: _start(base, planned, cache, device),
+        start=lambda device: _start(base, planned, cache, replace(place, device=device)),
     )
     made = planned.stage.make(job)
     if Processes.here().first:
@@ -107,14 +110,13 @@ def _scratch(planned: PlannedStage, cache: Path) -> Path:
     return folder.with_name(f"{folder.name}.part")
 
 
-def _start(base: Base, planned: PlannedStage, cache: Path, device: str) -> Encoder:
+def _start(base: Base, planned: PlannedStage, cache: Path, place: Placement) -> Encoder:
     """The encoder a stage starts from, in float32: its parent, or the base as the recipe wants it."""
     from harness.encoder.model import build_encoder
-    from harness.encoder.placement import Placement
 
     last = stage_folder(planned.parent, cache) if planned.parent else None
     checkpoint, recipe = latest_weights(planned.recipe, last=last, base=base.folder)
-    place = Placement(device=device, dtype="float32")
+    place = replace(place, dtype="float32")
     return build_encoder(checkpoint, recipe, seed=planned.seed, place=place, name=base.name, revision=planned.digest)
 
 

@@ -129,7 +129,7 @@ class TrainedStage(StageKind):
             raise
         made = MadeAdapter(
             folder=job.scratch / ADAPTER,
-            device=job.device,
+            device=job.place.device,
             data=StageData(sources=(self.data,), examples=len(rows), fingerprint=job.fingerprint),
             losses=tuple(watch.losses),
             texts=job.scratch / TEXTS,

@@ -94,7 +94,7 @@ def arguments(stage: TrainedStage, job: StageJob) -> dict[str, Any]:
         "gradient_checkpointing_kwargs": {"use_reentrant": False},
         "seed": job.seed,
         "data_seed": job.seed,
-        "use_cpu": job.device == "cpu",
+        "use_cpu": job.place.device == "cpu",
         "save_strategy": "steps",
         "save_steps": max(1, stage.steps // CHECKPOINTS),
         "save_total_limit": 2,
@@ -104,7 +104,7 @@ def arguments(stage: TrainedStage, job: StageJob) -> dict[str, Any]:
         "disable_tqdm": True,
         "report_to": "none",
         "dataloader_drop_last": True,
-        "dataloader_pin_memory": job.device != "cpu",
+        "dataloader_pin_memory": job.place.device != "cpu",
     }
 
 

@@ -12,7 +12,7 @@ import torch
 
 from harness.encoder import placement, reader
 from harness.encoder.model import build_encoder
-from harness.encoder.placement import Placement, cpu_workers
+from harness.encoder.placement import Placement
 from harness.encoder.workers import passes_held, side_by_side
 from harness.recipes import Recipe
 
@@ -71,7 +71,7 @@ def test_embeddings_and_word_vectors_are_the_same_side_by_side(
     seen: list[set[int]] = []
 
     def read(workers: int) -> tuple[np.ndarray, np.ndarray]:
-        monkeypatch.setattr(reader, "cpu_workers", lambda: workers)
+        monkeypatch.setattr(encoder.engine.reader, "workers", workers)
         used: set[int] = set()
         plain = encoder.backbone.forward
 
@@ -97,6 +97,6 @@ def test_embeddings_and_word_vectors_are_the_same_side_by_side(
 def test_as_many_workers_as_cores_or_as_the_user_gave_torch_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARNESS_THREADS", "auto")
     monkeypatch.setattr(placement.os, "sched_getaffinity", lambda process: set(range(5)), raising=False)
-    assert cpu_workers() == 5
+    assert Placement.choose("cpu").workers == 5
     monkeypatch.delenv("HARNESS_THREADS")
-    assert cpu_workers() == torch.get_num_threads()
+    assert Placement.choose("cpu").workers == torch.get_num_threads()

@@ -12,6 +12,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModel, AutoModelForCausalLM
 
 from harness.bases import Base, resolve_base
+from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.paths import cache_folder
 from harness.recipes import Recipe
@@ -19,6 +20,8 @@ from harness.training import parse_recipe
 from harness.training.lineage import plan_lineage
 from harness.training.lora import merge_adapter
 from harness.training.stages import stage_folder, train_lineage
+
+CPU = Placement(device="cpu", dtype="float32")
 
 IDS = torch.tensor([[5, 6, 7, 8]])
 
@@ -56,7 +59,7 @@ def test_adapters_are_merged_in_order(base: Base, tiny_base: Path) -> None:
     of = recipe({"source": str(first)}, {"source": str(second), "data": ["org/pairs"]})
     assert not of.seeded
     lineage = plan_lineage(base, of, 0)
-    folder = train_lineage(base, lineage, cache=cache_folder(), device="cpu")
+    folder = train_lineage(base, lineage, cache=cache_folder(), place=CPU)
     assert folder == stage_folder(lineage[1], cache_folder())
     # By PEFT itself: the second was saved from a model with an LM head, so it is merged into one.
     model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
@@ -74,7 +77,7 @@ def test_a_trained_stage_keeps_its_adapter_apart(base: Base, tiny_base: Path) ->
     Path("text.txt").write_text("the old man saw her\n" * 20 + "a cat sat on the mat\n" * 20)
     stage = {"kind": "mntp", "data": "text.txt", "examples": 40, "steps": 3, "batch_size": 4, "max_length": 16}
     of = parse_recipe({"attention": "bidirectional", "stages": [{**stage, "learning_rate": 1e-2}]})
-    folder = train_lineage(base, plan_lineage(base, of, 0), cache=cache_folder(), device="cpu")
+    folder = train_lineage(base, plan_lineage(base, of, 0), cache=cache_folder(), place=CPU)
     assert folder is not None
     again = PeftModel.from_pretrained(
         AutoModel.from_pretrained(tiny_base, dtype=torch.float32), str(folder / "adapter")
@@ -107,7 +110,7 @@ def test_an_adapter_that_names_another_base(base: Base, tiny_base: Path) -> None
     with pytest.raises(HarnessError, match=r"for another base: it was trained on org/other-7b, this is tiny"):
         plan_lineage(base, recipe({"source": str(other)}), 0)
     said = recipe({"source": str(other), "trained_on": "org/other-7b"})
-    assert train_lineage(base, plan_lineage(base, said, 0), cache=cache_folder(), device="cpu")
+    assert train_lineage(base, plan_lineage(base, said, 0), cache=cache_folder(), place=CPU)
 
 
 def _pickled(folder: Path) -> None:

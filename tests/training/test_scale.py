@@ -46,7 +46,7 @@ def stage(kind: str, **more) -> dict:
 def trained(tiny_base: Path, kind: str, **more) -> dict[str, torch.Tensor]:
     base = resolve_base(str(tiny_base))
     of = parse_recipe({"attention": "bidirectional", "stages": [stage(kind, **more)]})
-    folder = train_lineage(base, plan_lineage(base, of, 0), cache=cache_folder(), device="cpu")
+    folder = train_lineage(base, plan_lineage(base, of, 0), cache=cache_folder(), place=CPU)
     return AutoModel.from_pretrained(folder, dtype=torch.float32).state_dict()
 
 

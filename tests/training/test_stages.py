@@ -12,6 +12,7 @@ from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, DataCol
 
 from harness.bases import Base, resolve_base
 from harness.encoder.attention import prove_mask, set_attention
+from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.paths import cache_folder
 from harness.recipes import Recipe
@@ -23,6 +24,8 @@ from harness.training.masking import mask_token
 from harness.training.stages import is_trained, stage_folder, train_lineage
 from harness.training.watch import Step
 from tests.conftest import TINY_WORDS
+
+CPU = Placement(device="cpu", dtype="float32")
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def test_a_stage_moves_the_weights_and_keeps_the_mask(base: Base, kind: str, att
     steps: list[int] = []
     lineage = plan(base, recipe(kind, attention=attention))
     folder = train_lineage(
-        base, lineage, cache=cache_folder(), device="cpu", on_stage=lambda _: lambda step: steps.append(step.done)
+        base, lineage, cache=cache_folder(), place=CPU, on_stage=lambda _: lambda step: steps.append(step.done)
     )
     assert folder == stage_folder(lineage[0], cache_folder())
     assert steps == [1, 2, 3, 4]
@@ -84,9 +87,9 @@ def test_variants_share_a_stage_and_nothing_is_trained_twice(base: Base, monkeyp
     def on_stage(planned: PlannedStage) -> None:
         trained.append(planned.stage.kind)
 
-    train_lineage(base, plan(base, recipe("mntp", "simcse")), cache=cache_folder(), device="cpu", on_stage=on_stage)
-    train_lineage(base, plan(base, recipe("mntp", "supcon")), cache=cache_folder(), device="cpu", on_stage=on_stage)
-    train_lineage(base, plan(base, recipe("mntp", "supcon")), cache=cache_folder(), device="cpu", on_stage=on_stage)
+    train_lineage(base, plan(base, recipe("mntp", "simcse")), cache=cache_folder(), place=CPU, on_stage=on_stage)
+    train_lineage(base, plan(base, recipe("mntp", "supcon")), cache=cache_folder(), place=CPU, on_stage=on_stage)
+    train_lineage(base, plan(base, recipe("mntp", "supcon")), cache=cache_folder(), place=CPU, on_stage=on_stage)
     assert trained == ["mntp", "simcse", "supcon"]
 
 
@@ -113,7 +116,7 @@ def test_what_makes_a_stage_makes_its_address(base: Base) -> None:
 def test_the_same_seed_gives_the_same_weights(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     def weights(cache: str, seed: int) -> str:
         monkeypatch.setenv("HARNESS_CACHE", str(Path(cache).absolute()))
-        folder = train_lineage(base, plan(base, recipe("mntp", "simcse"), seed), cache=cache_folder(), device="cpu")
+        folder = train_lineage(base, plan(base, recipe("mntp", "simcse"), seed), cache=cache_folder(), place=CPU)
         return json.loads((folder / "stage.json").read_text())["weights_sha256"]
 
     assert weights("one", 3) == weights("two", 3) != weights("three", 4)
@@ -130,10 +133,10 @@ def test_a_stage_that_dies_leaves_nothing_that_looks_finished(base: Base, monkey
 
     monkeypatch.setattr(stages, "_write", die_in_the_second)
     with pytest.raises(KeyboardInterrupt):
-        train_lineage(base, lineage, cache=cache_folder(), device="cpu")
+        train_lineage(base, lineage, cache=cache_folder(), place=CPU)
     assert [is_trained(planned, cache_folder()) for planned in lineage] == [True, False]
     monkeypatch.setattr(stages, "_write", write)
-    train_lineage(base, lineage, cache=cache_folder(), device="cpu")
+    train_lineage(base, lineage, cache=cache_folder(), place=CPU)
     assert all(is_trained(planned, cache_folder()) for planned in lineage)
 
 
@@ -178,11 +181,9 @@ def test_mask_token_of_a_vocabulary_with_and_without_it(tiny_base: Path) -> None
 
 def test_too_little_data_and_a_loss_that_explodes(base: Base) -> None:
     with pytest.raises(HarnessError, match="60 examples for batches of 64"):
-        train_lineage(base, plan(base, recipe("mntp", batch_size=64)), cache=cache_folder(), device="cpu")
+        train_lineage(base, plan(base, recipe("mntp", batch_size=64)), cache=cache_folder(), place=CPU)
     with pytest.raises(HarnessError, match="lower learning_rate"):
-        train_lineage(
-            base, plan(base, recipe("supcon", learning_rate=1e30, steps=9)), cache=cache_folder(), device="cpu"
-        )
+        train_lineage(base, plan(base, recipe("supcon", learning_rate=1e30, steps=9)), cache=cache_folder(), place=CPU)
     assert not list(cache_folder().glob("stages/*/stage.json"))
 
 
@@ -201,19 +202,19 @@ def test_a_stage_cut_off_goes_on_to_the_same_weights(base: Base, kind: str, monk
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_lineage(base, (planned,), cache=cache_folder(), device="cpu", on_stage=lambda _: die)
+        train_lineage(base, (planned,), cache=cache_folder(), place=CPU, on_stage=lambda _: die)
     steps: list[Step] = []
-    train_lineage(base, (planned,), cache=cache_folder(), device="cpu", on_stage=lambda _: steps.append)
+    train_lineage(base, (planned,), cache=cache_folder(), place=CPU, on_stage=lambda _: steps.append)
     assert (steps[0].first, steps[0].done) == (12, 13)
     resumed = manifest()
     assert not list(cache_folder().glob("stages/*.part"))
     # As after a kill before the checkpoints were removed.
     left = stage_folder(planned, cache_folder()).with_suffix(".part") / "checkpoint-18"
     left.mkdir(parents=True)
-    train_lineage(base, (planned,), cache=cache_folder(), device="cpu")
+    train_lineage(base, (planned,), cache=cache_folder(), place=CPU)
     assert not left.parent.exists()
     monkeypatch.setenv("HARNESS_CACHE", str(Path("another").absolute()))
-    train_lineage(base, (planned,), cache=cache_folder(), device="cpu")
+    train_lineage(base, (planned,), cache=cache_folder(), place=CPU)
     assert resumed["weights_sha256"] == manifest()["weights_sha256"]
     assert resumed["losses"] == manifest()["losses"]
 
