@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harness.metrics import get_metric
 from harness.reference.files import Reference, ReferenceResult
 
 _SAME = 5e-7
@@ -14,7 +15,7 @@ def change(before: Sequence[Reference], after: Sequence[Reference]) -> list[dict
     """Return one entry a variant and task that is new, gone, or whose answers changed."""
     old, new = _by_place(before), _by_place(after)
     rows = []
-    for place in sorted({*old, *new}):
+    for place, either in sorted((old | new).items(), key=lambda item: item[0]):
         was, now = old.get(place), new.get(place)
         if was is not None and now is not None and (was.key, was.answers) == (now.key, now.answers):
             continue
@@ -24,6 +25,7 @@ def change(before: Sequence[Reference], after: Sequence[Reference]) -> list[dict
                 "task": place[1],
                 "was": None if was is None else was.score,
                 "now": None if now is None else now.score,
+                "metric": either.key.metric,
                 "revision": None if now is None else now.key.revision,
                 "same_questions": was is not None and now is not None and was.answers.asked == now.answers.asked,
             }
@@ -39,24 +41,21 @@ def describe(before: Sequence[Reference], after: Sequence[Reference]) -> str:
     variants = list(dict.fromkeys(row["variant"] for row in rows))
     lines = [f"Reference results: {len(rows)} of {len(_by_place(after))} changed ({', '.join(variants)})", ""]
     for row in rows:
-        was, now = row["was"], row["now"]
+        was, now, metric = row["was"], row["now"], get_metric(row["metric"])
+        was_text, now_text = ("" if score is None else metric.write(score, more_digits=1) for score in (was, now))
         if was is None:
-            text = f"new, {_points(now)}"
+            text = f"new, {now_text}"
         elif now is None:
-            text = f"gone, was {_points(was)}"
+            text = f"gone, was {was_text}"
         elif not row["same_questions"]:
-            text = f"{_points(was)} -> {_points(now)} on other examples"
+            text = f"{was_text} -> {now_text} on other examples"
         elif abs(now - was) < _SAME:
-            text = f"{_points(now)}, other answers"
+            text = f"{now_text}, other answers"
         else:
-            text = f"{_points(was)} -> {_points(now)} ({100 * (now - was):+.2f})"
+            text = f"{was_text} -> {now_text} ({metric.write_change(now - was, more_digits=1)})"
         lines.append(f"- {row['variant']}, {row['task']}: {text}")
     made = sorted({(r.run.provenance.commit or "no commit")[:12] for r in after if r.system.variant in variants})
     return "\n".join([*lines, "", f"Measured at {', '.join(made)}."])
-
-
-def _points(score: float) -> str:
-    return f"{100 * score:.2f}"
 
 
 def _by_place(references: Sequence[Reference]) -> dict[tuple[str, str], ReferenceResult]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -165,4 +166,9 @@ def test_the_change_is_told(references: list[Reference], store: Store, tmp_path:
     said = describe(references, after)
     assert said.startswith("Reference results: 5 of 10 changed (causal)\n\n- causal, MiniCluster: ")
     assert "- bidir-mntp, MiniSTS: gone" in describe(references, after[1:])
+    kept = references[1].results[0]
+    bits = replace(kept, key=replace(kept.key, metric="bits_per_byte"), score=0.75)
+    answers = replace(bits, score=0.5, answers=replace(kept.answers, text=kept.answers.text[::-1]))
+    lost = describe(*([replace(references[1], results=(each,))] for each in (bits, answers)))
+    assert "MiniSTS: 0.7500 -> 0.5000 (-0.2500)" in lost  # bits, not points
     assert "- bidir-mntp, MiniSTS: new" in describe(after[1:], after)
