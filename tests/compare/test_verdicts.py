@@ -176,7 +176,7 @@ def test_five_seeds_are_a_sample_and_four_are_not(tmp_path: Path) -> None:
         assert task.crossed.p > 0.1
         assert task.over == ("seeds" if seeds == 5 else "checkpoints")
         assert task.verdict == ("undecided" if seeds == 5 else "better")
-        assert ("about the recipe, on this base" in scope(found)) == (seeds == 5)
+        assert ("holds for the recipe on this base" in scope(found)) == (seeds == 5)
         assert needs(found)[0].recipe
 
 
