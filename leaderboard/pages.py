@@ -19,7 +19,7 @@ from leaderboard import figures, text
 from leaderboard.answers import Changed, ChangedExample
 from leaderboard.diagnostics import with_layers
 from leaderboard.model import Site, TaskColumn
-from leaderboard.reading import Material, read_material, write_file
+from leaderboard.reading import PageMaterial, read_material, write_file
 from leaderboard.tables import write_tables
 from leaderboard.words import diagnostic_curves, make_words, read_published
 
@@ -46,7 +46,7 @@ class Page:
     name: str
     title: str
     template: str
-    make: Callable[[Material, str], Iterable[PageFile]]
+    make: Callable[[PageMaterial, str], Iterable[PageFile]]
     many: bool = False
     parts: tuple[tuple[str, str], ...] = ()
 
@@ -58,12 +58,12 @@ class Page:
         return tuple((name, f"{self.template}#{part}") for name, part in self.parts) or ((self.name, self.template),)
 
 
-def alone(_: Material, path: str) -> list[PageFile]:
+def alone(_: PageMaterial, path: str) -> list[PageFile]:
     """Make a page that needs nothing but the site."""
     return [PageFile(path=path, values={})]
 
 
-def _tasks(material: Material, _: str) -> list[PageFile]:
+def _tasks(material: PageMaterial, _: str) -> list[PageFile]:
     examples = material.examples
     return [
         PageFile(path=task.href, about=task.label, values={"task": task, "sections": examples[task]})
@@ -71,7 +71,7 @@ def _tasks(material: Material, _: str) -> list[PageFile]:
     ]
 
 
-def _comparisons(material: Material, _: str) -> Iterable[PageFile]:
+def _comparisons(material: PageMaterial, _: str) -> Iterable[PageFile]:
     for base in material.site.bases:
         for pair in base.pairs:
             flips = material.changed.get(pair.href, {})
@@ -86,7 +86,7 @@ def _largest_of_each(flips: Mapping[TaskColumn, Changed]) -> list[tuple[TaskColu
     return [(task, flip) for _, task, flip in sorted(ranked, key=lambda each: each[0])]
 
 
-def _systems(material: Material, _: str) -> Iterable[PageFile]:
+def _systems(material: PageMaterial, _: str) -> Iterable[PageFile]:
     for base in material.site.bases:
         places = with_layers(base, material.places.get(base.key, {}), material.diagnostics[base.key])
         for row in base.all_rows:
@@ -94,7 +94,7 @@ def _systems(material: Material, _: str) -> Iterable[PageFile]:
             yield PageFile(path=row.href, about=about, values={"base": base, "row": row, "places": places})
 
 
-def _words(material: Material, path: str) -> list[PageFile]:
+def _words(material: PageMaterial, path: str) -> list[PageFile]:
     words = [
         make_words(
             base,
@@ -108,7 +108,7 @@ def _words(material: Material, path: str) -> list[PageFile]:
     return [PageFile(path=path, values={"words": [w for w in words if w.types or w.diagnostics or w.published]})]
 
 
-def _downloads(material: Material, path: str) -> list[PageFile]:
+def _downloads(material: PageMaterial, path: str) -> list[PageFile]:
     tables = write_tables(material.store, material.site, material.places, material.folder / "downloads")
     return [PageFile(path=path, values={"downloads": tables})]
 
@@ -122,9 +122,7 @@ PAGES = (
     Page(name="Variant", title="{} · harness", template="system.html", make=_systems, many=True),
     Page(name="Words", title="Words: what a word’s vector knows · harness", template="words.html", make=_words),
     Page(name="Methods", title="Methods: how to read these pages · harness", template="methods.html", make=alone),
-    Page(
-        name="History", title="History: each system’s scores over time · harness", template="history.html", make=alone
-    ),
+    Page(name="History", title="History: scores over time · harness", template="history.html", make=alone),
     Page(name="Downloads", title="Downloads · harness", template="downloads.html", make=_downloads),
 )
 

@@ -32,7 +32,7 @@ class TaskExamples:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class PageMaterial:
     """What the pages are made of.
 
     `changed` is by the page of a comparison, `places` and `diagnostics` by the key of a base; `everything` is
@@ -51,11 +51,11 @@ class Material:
 
 def read_material(
     store: Store, site: Site, scores: pd.DataFrame, folder: Path, *, count: Callable[[str], None]
-) -> Material:
+) -> PageMaterial:
     """Read the outcomes of every task, and write the scripts into `folder`; `count` is given the name of each task."""
     everything = store.scores(beside=True)
     diagnostics = {base.key: read_diagnostics(store, base, everything) for base in site.bases}
-    found = Material(store=store, site=site, folder=folder, everything=everything, diagnostics=diagnostics)
+    found = PageMaterial(store=store, site=site, folder=folder, everything=everything, diagnostics=diagnostics)
     numbers: Numbers = {
         (system, (task, split, subset)): int(number)
         for system, task, split, subset, number in scores[
@@ -113,7 +113,7 @@ def _members(
     return found
 
 
-def _find_changed(found: Material, base: BaseSection, task: TaskColumn, answers: ExampleAnswers) -> None:
+def _find_changed(found: PageMaterial, base: BaseSection, task: TaskColumn, answers: ExampleAnswers) -> None:
     most = max(2, min(20, _FLIPS // len(base.tasks)))
     for pair in base.pairs:
         flips = changed(answers, pair.comparison.variant.name, pair.comparison.against.name, most=most)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from harness.cards import load_cards
 from harness.errors import HarnessError, near_names
 from harness.records import System
 from harness.store import Store
@@ -67,7 +68,7 @@ def current_entries(store: Store, *, scores: pd.DataFrame | None = None) -> list
 
 
 def find_entry(entries: Sequence[Entry], *, base: str, variant: str) -> Entry:
-    """Return the entry of `base`, or one of no base; raise HarnessError with near names if none fits."""
+    """Return the entry of `base`, or one of no base; raise HarnessError with a way out if none fits."""
     here = {entry.variant: entry for entry in entries if entry.base == ""}
     here |= {entry.variant: entry for entry in entries if entry.base == base}
     if variant in here:
@@ -78,4 +79,8 @@ def find_entry(entries: Sequence[Entry], *, base: str, variant: str) -> Entry:
     if bases and base not in bases:
         raise HarnessError(f"the store has no results on base {base!r}: {near_names(base, bases)}")
     where = f" on base {base}" if bases else ""
+    if variant in load_cards():
+        measured = ", ".join(e.variant for e in entries if e.base == base)
+        how = f"measure it with `harness run --variant {variant} --base {base}`"
+        raise HarnessError(f"{variant!r} has not been measured{where}; {how}. Measured: {measured}")
     raise HarnessError(f"the store has no results of {variant!r}{where}: {near_names(variant, here)}")

@@ -170,6 +170,14 @@ def test_three_seeds_equal_to_the_baseline_are_undecided(tmp_path: Path) -> None
     assert all(t.interval is None for t in found.tasks if t.verdict == "undecided")
 
 
+def test_a_variant_that_exists_but_was_not_measured(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.duckdb")
+    for variant in ("causal", "bidir-supcon"):
+        add_system(store, variant, tasks=TASKS[:1])
+    with pytest.raises(HarnessError, match="'bidir' has not been measured on base mini; measure it with `harness run"):
+        compare(store, base="mini", variant="bidir", against="causal")
+
+
 def test_refusals(store: Store, tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="did you mean bidir-supcon"):
         compare(store, base="mini", variant="bidir-supcom", against="causal")
