@@ -91,7 +91,7 @@ class MarginCase(CalibrationCase):
             if self.gate:
                 found = [non_inferiority_test(e, margin=margin).p_loss for e in tested]
             else:
-                found = [equivalence_test(e, margin=margin).p for e in tested]
+                found = [equivalence_test(e, margin=margin) for e in tested]
             return np.array([np.nan if p is None else p for p in found])
 
         pilot = self.runner(lambda r: sample(self.population, rng=r), replicates=_PILOT, resamples=resamples, rng=rng)

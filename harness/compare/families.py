@@ -191,7 +191,7 @@ def _decide(
     """
     margins = [contrasts.equivalence_margin(key.metric) for key in keys]
     within = holm(
-        [None if m is None else equivalence_test(e, margin=m).p for e, m in zip(estimates, margins, strict=True)]
+        [None if m is None else equivalence_test(e, margin=m) for e, m in zip(estimates, margins, strict=True)]
     )
     checks = holm([estimate.p for estimate in estimates])
     return [

@@ -63,7 +63,7 @@ def better_on(tasks: Sequence[TaskComparison], *, alpha: float) -> Replicability
     if not tested:
         return None
     sided = [one_sided(t.p, get_metric(t.key.metric).gain(t.difference)) for t in tested]
-    return replicability(sided, alpha=alpha, method="bonferroni")
+    return replicability(sided, alpha=alpha)
 
 
 def _everywhere(columns: Sequence[SeedColumns]) -> list[int | None]:

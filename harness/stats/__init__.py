@@ -9,7 +9,7 @@ The way through: answers ─▶ `mean_contributions` / `correlation_contribution
 `across_tasks`, `replicability`. Does it hold: `harness.calibration`.
 """
 
-from harness.stats.across import ENOUGH_TASKS, AcrossTasks, across_tasks
+from harness.stats.across import AcrossTasks, across_tasks
 from harness.stats.conjunction import Replicability, one_sided, partial_conjunction_p, replicability
 from harness.stats.contrast import Contrast, make_contrast
 from harness.stats.contributions import (
@@ -19,13 +19,13 @@ from harness.stats.contributions import (
     mean_contributions,
     task_contributions,
 )
-from harness.stats.correlations import CorrelationResamples, resample_correlations
+from harness.stats.correlations import resample_correlations
 from harness.stats.draws import DrawSpread, draw_spread
 from harness.stats.effects import correlation_effects, crossed_effect, mean_effects, smooth_effects
-from harness.stats.equivalence import Equivalence, NonInferiority, equivalence_test, non_inferiority_test
+from harness.stats.equivalence import equivalence_test, non_inferiority_test
 from harness.stats.estimate import Components, Estimate, Interval
 from harness.stats.families import benjamini_hochberg, holm
-from harness.stats.joint import JointStatistics, JointTask, joint_statistics
+from harness.stats.joint import JointTask, joint_statistics
 from harness.stats.letters import compact_letters
 from harness.stats.maxt import max_t
 from harness.stats.mcnemar import McNemar, mcnemar_test
@@ -36,20 +36,15 @@ from harness.stats.signflip import SignFlip, sign_flip_tests
 from harness.stats.welch import Welch, welch_test
 
 __all__ = [
-    "ENOUGH_TASKS",
     "AcrossTasks",
     "Components",
     "Contrast",
     "Contributions",
-    "CorrelationResamples",
     "DrawSpread",
-    "Equivalence",
     "Estimate",
     "Interval",
-    "JointStatistics",
     "JointTask",
     "McNemar",
-    "NonInferiority",
     "RankSet",
     "Replicability",
     "SignFlip",

@@ -1,7 +1,7 @@
 """On how many tasks is a system better? Partial conjunction tests.
 
 Dror, Baumer, Bogomolov and Reichart 2017, "Replicability Analysis for Natural Language Processing", TACL 5,
-471-486, section 4: eq. 3 (Bonferroni), eq. 4 (Fisher), k-hat in section 4.2; after Benjamini and Heller 2008.
+471-486, section 4: eq. 3 (Bonferroni), k-hat in section 4.2; after Benjamini and Heller 2008.
 """
 
 from __future__ import annotations
@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from harness.errors import HarnessError
-
-Combination = Literal["bonferroni", "fisher"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,38 +25,32 @@ class Replicability:
     at_least: int
     n_tasks: int
     alpha: float
-    method: Combination
     p: tuple[float, ...]
+    method: Literal["bonferroni"] = "bonferroni"
 
 
-def partial_conjunction_p(p_values: Sequence[float], *, u: int, method: Combination = "bonferroni") -> float:
+def partial_conjunction_p(p_values: Sequence[float], *, u: int) -> float:
     """Return the p value of the null hypothesis "fewer than `u` of these n effects are there".
 
-    `p_values` are one-sided. Bonferroni: (n - u + 1) p_(u), whatever the dependence; Fisher: chi-squared of
-    the n - u + 1 largest p, for independent tasks only. Raises HarnessError for u outside 1..n.
+    `p_values` are one-sided. Bonferroni: (n - u + 1) p_(u), whatever the dependence. Raises HarnessError for u
+    outside 1..n.
     """
     p = np.sort(_checked(p_values))
     n = len(p)
     if not 1 <= u <= n:
         raise HarnessError(f"u = {u} of {n} tasks: choose u between 1 and {n}")
-    if method == "bonferroni":
-        return float(min(1.0, (n - u + 1) * p[u - 1]))
-    statistic = -2 * np.log(np.maximum(p[u - 1 :], 1e-300)).sum()
-    return float(stats.chi2.sf(statistic, 2 * (n - u + 1)))
+    return float(min(1.0, (n - u + 1) * p[u - 1]))
 
 
-def replicability(
-    p_values: Sequence[float | None], *, alpha: float = 0.05, method: Combination = "bonferroni"
-) -> Replicability:
+def replicability(p_values: Sequence[float | None], *, alpha: float = 0.05) -> Replicability:
     """Return on at least how many tasks there is an effect; a task that could not be tested (None) is left out."""
     tested = [p for p in p_values if p is not None]
-    each = [partial_conjunction_p(tested, u=u, method=method) for u in range(1, len(tested) + 1)]
+    each = [partial_conjunction_p(tested, u=u) for u in range(1, len(tested) + 1)]
     monotone = np.maximum.accumulate(each) if each else np.array([])
     return Replicability(
         at_least=int((monotone <= alpha).sum()),
         n_tasks=len(tested),
         alpha=alpha,
-        method=method,
         p=tuple(float(p) for p in monotone),
     )
 
