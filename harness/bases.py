@@ -62,7 +62,7 @@ def resolve_base(name: str) -> Base:
         return _from_hub(name)
     known = embedded_bases()
     raise HarnessError(
-        f"no base {name!r}: there is no such folder, and it is no hub id (organisation/name); {near_names(name, known)}"
+        f"no base {name!r}: there is no such folder, and it is not a hub id (ORG/NAME); {near_names(name, known)}"
     )
 
 
@@ -76,7 +76,7 @@ def _from_hub(name: str) -> Base:
 def _checked(folder: Path) -> Path:
     config_file = folder / "config.json"
     if not config_file.is_file():
-        raise HarnessError(f"{folder} holds no config.json; give the folder of a Hugging Face checkpoint")
+        raise HarnessError(f"{folder} has no config.json; give the folder of a Hugging Face checkpoint")
     try:
         config = json.loads(config_file.read_text(encoding="utf-8"))
     except ValueError:
@@ -84,7 +84,7 @@ def _checked(folder: Path) -> Path:
     architectures = set(config.get("architectures") or [])
     if not architectures & ARCHITECTURES:
         raise HarnessError(
-            f"{folder.name} is {', '.join(sorted(architectures)) or 'of no named architecture'}; "
+            f"{folder.name} is {', '.join(sorted(architectures)) or 'of unknown architecture'}; "
             f"supported: {', '.join(sorted(ARCHITECTURES))}"
         )
     weights = sorted(folder.glob("*.safetensors"))
@@ -95,7 +95,7 @@ def _checked(folder: Path) -> Path:
     for path in weights:
         check_safetensors(path)
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
-        raise HarnessError(f"{folder} holds no tokenizer.json; save the tokenizer beside the weights")
+        raise HarnessError(f"{folder} has no tokenizer.json; save the tokenizer in the same folder")
     return folder
 
 

@@ -44,9 +44,9 @@ class Card(Strict):
     def _overrides_fit(self) -> Card:
         kinds = [stage.kind for stage in self.recipe.stages]
         if len(set(kinds)) != len(kinds):
-            raise ValueError("a stage kind stands twice in `stages`")
+            raise ValueError("`stages` has the same kind twice; keep one of them")
         if self.recipe.instruction is not None and self.recipe.task_instructions:
-            raise ValueError("instruction and task_instructions exclude each other; keep one of them")
+            raise ValueError("a card cannot have both instruction and task_instructions; keep one of them")
         for base in self.bases:
             self.recipe_on(base)
         return self
@@ -60,10 +60,10 @@ class Card(Strict):
         replaced = _replacing(overrides)
         known = {stage.kind for stage in self.recipe.stages} | set(replaced)
         for unknown in sorted(set(overrides) - known):
-            raise ValueError(f"bases.{base_name} names {unknown}, which is no stage of this card")
+            raise ValueError(f"bases.{base_name} names {unknown}, which is not a stage of this card")
         if replaced and len(overrides) > 1:
             key = next(iter(replaced))
-            raise ValueError(f"bases.{base_name} has {key} and stages; {key} stand in place of all stages")
+            raise ValueError(f"bases.{base_name} has {key} and stages; {key} replace all stages, so keep one of them")
         stages = [stage.model_dump() | overrides.get(stage.kind, {}) for stage in self.recipe.stages]
         for key, kind in replaced.items():
             stages = [{"kind": kind, **fields} for fields in overrides[key]]
@@ -81,7 +81,7 @@ class Card(Strict):
         """
         known = sorted(kind.kind_name() for kind in STAGES if kind.takes_data)
         for unknown in set(data) - set(known):
-            raise HarnessError(f"no stage is named {unknown!r}; stages: {', '.join(known)}")
+            raise HarnessError(f"there is no stage {unknown!r}; stages: {', '.join(known)}")
         kinds = {stage.kind for stage in self.recipe.stages}
         own = {kind: source for kind, source in data.items() if kind in kinds}
         if not own:
@@ -89,8 +89,8 @@ class Card(Strict):
         overrides = self._overrides(base_name)
         for key in _replacing(overrides):
             raise HarnessError(
-                f"on {base_name} the card of {self.variant} merges published {key} and trains nothing, so "
-                f"--data has no effect; copy the card into ./model_cards and take `{key}` out of it"
+                f"on {base_name} the card of {self.variant} merges published {key} and does not train, so "
+                f"--data has no effect; copy the card into ./model_cards and delete `{key}` from it"
             )
         merged = {kind: {**overrides.get(kind, {}), "data": source} for kind, source in own.items()}
         return self.model_copy(update={"bases": {**self.bases, base_name: {**overrides, **merged}}})
@@ -107,13 +107,13 @@ def read_card(path: Path) -> Card:
     text = path.read_text(encoding="utf-8")
     parts = text.split("---\n", 2)
     if len(parts) != 3 or parts[0].strip():
-        raise HarnessError(f"{path}: a card starts with YAML between two lines of ---; add the front matter")
+        raise HarnessError(f"{path}: the card has no front matter; start it with YAML between two lines of ---")
     try:
         front = yaml.safe_load(parts[1])
     except yaml.YAMLError as error:
         raise HarnessError(f"{path}: the front matter is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(front, dict):
-        raise HarnessError(f"{path}: the front matter holds no fields; a card needs at least `variant` and `attention`")
+        raise HarnessError(f"{path}: the front matter has no fields; a card needs at least `variant` and `attention`")
     try:
         recipe = parse_recipe({name: front.pop(name) for name in Recipe.model_fields if name in front})
         card = Card.model_validate(front | {"recipe": recipe, "prose": parts[2].strip(), "sha256": _sha256(text)})
@@ -147,7 +147,8 @@ def load_cards(*, packaged: bool = False) -> dict[str, Card]:
     for card in cards.values():
         if card.step_from is not None and card.step_from not in cards:
             raise HarnessError(
-                f"{paths[card.variant]}: step_from {card.step_from!r} is no card; {near_names(card.step_from, cards)}"
+                f"{paths[card.variant]}: there is no card {card.step_from!r} for step_from; "
+                f"{near_names(card.step_from, cards)}"
             )
     return dict(sorted(cards.items(), key=lambda item: ("control" in item[1].tags, _depth(item[1], cards), item[0])))
 
@@ -159,7 +160,7 @@ def ladder(cards: dict[str, Card]) -> list[Card]:
 
 def get_card(variant: str, cards: dict[str, Card]) -> Card:
     if variant not in cards:
-        raise HarnessError(f"no variant is named {variant!r}; {near_names(variant, cards)}")
+        raise HarnessError(f"there is no variant {variant!r}; {near_names(variant, cards)}")
     return cards[variant]
 
 
@@ -168,7 +169,9 @@ def _depth(card: Card, cards: dict[str, Card]) -> int:
     while card.step_from is not None:
         card, depth = cards[card.step_from], depth + 1
         if card.variant in seen:
-            raise HarnessError(f"the cards {', '.join(sorted(seen))} build on each other in a circle; mend step_from")
+            raise HarnessError(
+                f"the cards {', '.join(sorted(seen))} name each other as step_from in a circle; correct step_from"
+            )
         seen.add(card.variant)
     return depth
 

@@ -34,7 +34,8 @@ def snapshot(
         return Path(snapshot_download(repo, repo_type=kind, revision=revision, allow_patterns=list(patterns)))
     except (LocalEntryNotFoundError, RepositoryNotFoundError, HfHubHTTPError, OSError) as error:
         raise HarnessError(
-            f"{what} {repo!r} is no folder here and could not be had from the hub ({type(error).__name__}); check "
+            f"{what} {repo!r} is not a folder here, and it could not be fetched from the hub "
+            f"({type(error).__name__}); check "
             f"the name and the network, or point HF_HUB_CACHE at a copy{otherwise}"
         ) from error
 
@@ -55,7 +56,8 @@ class HubData:
         match = _DATA.fullmatch(source)
         if match is None:
             raise HarnessError(
-                f"{source!r} does not name data of the hub; write hub:ORG/NAME@COMMIT/PATH, a commit's 40 digits"
+                f"{source!r} is not an address of data on the hub; write hub:ORG/NAME@COMMIT/PATH with "
+                "the 40 digits of the commit"
             )
         return cls(**match.groupdict())
 
@@ -71,5 +73,7 @@ class HubData:
         )
         found = sorted(path for path in folder.glob(self.path) if path.is_file())
         if not found:
-            raise HarnessError(f"the data set {self.repo} holds no {self.path} at {self.revision[:12]}; mend the path")
+            raise HarnessError(
+                f"the data set {self.repo} has no file {self.path} at {self.revision[:12]}; correct the path"
+            )
         return found

@@ -42,7 +42,7 @@ def resolve_model(name: str) -> Model:
         return _checked(path.name or path.resolve().name, path.resolve(), commit="")
     if not is_hub_id(name):
         raise HarnessError(
-            f"no model {name!r}: there is no such folder, and it is no hub id (organisation/name, @revision to pin)"
+            f"no model {name!r}: there is no such folder, and it is not a hub id (ORG/NAME or ORG/NAME@REVISION)"
         )
     repo, _, revision = name.partition("@")
     folder = snapshot(repo, revision=revision or None, patterns=_PATTERNS, what="the model")
@@ -56,7 +56,9 @@ def _checked(name: str, folder: Path, *, commit: str) -> Model:
         raise HarnessError(f"{folder} holds neither modules.json nor config.json; give the folder of a saved model")
     own = [kind for kind in _module_types(modules) if not kind.startswith("sentence_transformers.")]
     if own:
-        raise HarnessError(f"{name} needs code of its own ({own[0]}), which is never executed; it cannot be measured")
+        raise HarnessError(
+            f"{name} needs its own code ({own[0]}); such code is never run, so the model cannot be measured"
+        )
     weights = [path for path in files if path.suffix == ".safetensors"]
     if not weights:
         pickled = [path.name for path in files if path.suffix in {".bin", ".pt", ".pth"}]
@@ -78,7 +80,7 @@ def _module_types(path: Path) -> list[str]:
     try:
         return [str(module["type"]) for module in json.loads(path.read_text(encoding="utf-8"))]
     except (ValueError, KeyError, TypeError):
-        raise HarnessError(f"{path} is no list of modules; fetch the model again") from None
+        raise HarnessError(f"{path} is not a list of modules; fetch the model again") from None
 
 
 def _digest(files: list[Path], folder: Path) -> str:

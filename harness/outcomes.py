@@ -127,7 +127,7 @@ def check_outcomes(frame: pd.DataFrame) -> pd.DataFrame:
         raise HarnessError("each outcome needs either a gold label or a gold score")
     scores = frame.loc[scored, ["gold_score", "predicted_score"]].to_numpy(dtype=float, na_value=np.nan)
     if not np.isfinite(scores).all():
-        raise HarnessError("an outcome holds a score that is not a finite number: the model returned NaN or infinity")
+        raise HarnessError("an outcome has a score that is not a finite number: the model returned NaN or infinity")
     if frame.loc[~scored, "predicted_label"].isna().any():
         raise HarnessError("an outcome has a gold label but no predicted label")
     return frame

@@ -33,7 +33,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
         building.mkdir()
     except OSError as error:
         raise HarnessError(
-            f"cannot write {target} ({error.strerror}); make the folder around it writable or name another place"
+            f"cannot write {target} ({error.strerror}); make its folder writable, or name another place"
         ) from None
     try:
         yield building

@@ -102,7 +102,7 @@ class System:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise HarnessError(f"a system is a variant, a baseline or a reference, not {self.kind!r}")
+            raise HarnessError(f"the kind of a system is variant, baseline or reference, not {self.kind!r}")
         if not self.variant:
             raise HarnessError("a system needs the name of its variant")
 
@@ -230,7 +230,7 @@ def to_json(value: object) -> str:
             value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False, default=_plain
         )
     except (TypeError, ValueError) as error:
-        raise HarnessError(f"a record holds something that JSON cannot: {error}") from None
+        raise HarnessError(f"a record has a value that JSON cannot store: {error}") from None
 
 
 def _plain(value: object) -> object:

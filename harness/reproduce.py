@@ -107,7 +107,7 @@ def compare_with_paper(store: Store, *, base: str, paper_base: str, variants: Se
                     made += [_next_to_paper(where, name, value) for name, value in other_metrics(outcomes).items()]
     if not made:
         raise HarnessError(
-            f"the store has none of the paper's tasks on base {base}; measure them with "
+            f"the database has no results of the paper's tasks on base {base}; measure them with "
             f"`harness reproduce feng2025 --base {base}`"
         )
     return made

@@ -21,7 +21,7 @@ def check_columns(path: Path, columns: Columns) -> None:
 def read_rows(path: Path, columns: Columns) -> Iterator[tuple[str, ...]]:
     """Yield the rows of `path` in its order, one string a column; rows with an empty or missing one are left out."""
     if not path.is_file():
-        raise HarnessError(f"there is no file {str(path)!r}; mend the path")
+        raise HarnessError(f"there is no file {str(path)!r}; correct the path")
     if path.suffix == ".txt" and len(columns) == 1:
         rows = _lines(path)
     elif path.suffix == ".parquet":
@@ -30,7 +30,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[tuple[str, ...]]:
         rows = _jsonl(path, columns)
     else:
         wanted = ".parquet, .jsonl or .txt" if len(columns) == 1 else ".parquet or .jsonl"
-        raise HarnessError(f"{path} is not of a kind that is read here; give {wanted}")
+        raise HarnessError(f"{path} has an unsupported file type; give {wanted}")
     for row in rows:
         if all(isinstance(cell, str) and cell.strip() for cell in row):
             yield tuple(map(str, row))
@@ -65,7 +65,7 @@ def _jsonl(path: Path, columns: Columns) -> Iterator[tuple[object, ...]]:
             try:
                 row = json.loads(line)
             except ValueError:
-                raise HarnessError(f"{path}, line {number}, is not JSON; mend that line") from None
+                raise HarnessError(f"{path}, line {number}, is not JSON; correct that line") from None
             names = _names(path, columns, list(row) if isinstance(row, dict) else [])
             yield tuple(row[name] for name in names)
 
@@ -75,6 +75,6 @@ def _names(path: Path, columns: Columns, found: Sequence[str]) -> list[str]:
     missing = [" or ".join(names) for names, name in zip(columns, chosen, strict=True) if name is None]
     if missing:
         raise HarnessError(
-            f"{path} lacks the column {', '.join(missing)}; it has {', '.join(map(str, found)) or 'none'}"
+            f"{path} does not have the column {', '.join(missing)}; it has {', '.join(map(str, found)) or 'none'}"
         )
     return [name for name in chosen if name is not None]

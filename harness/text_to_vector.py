@@ -81,7 +81,7 @@ class TextToVector(BaseModel):
         """Why plain sentence-transformers cannot make these embeddings, to be read behind a name; "" if it can."""
         if self.instruction is not None or self.task_instructions:
             return (
-                "puts an instruction before every text and pools the text alone, which plain sentence-transformers "
+                "has an instruction before every text and pools only the text, which plain sentence-transformers "
                 "cannot do; a variant without the instruction has the same weights: export that"
             )
         if self.suffix is not None:

@@ -56,7 +56,7 @@ class Draft:
         _check_replaceable(self._out)
         if not self._entries:
             path = self._store.path
-            raise HarnessError(f"{path} holds no scores yet; `harness run --variant bidir-supcon` makes some")
+            raise HarnessError(f"{path} has no scores yet; make some with `harness run --variant bidir-supcon`")
         if self._is_current:
             return self._out / "index.html"
         site = make_site(
@@ -94,4 +94,4 @@ def _check_replaceable(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise HarnessError(f"{out} is a file; name a folder for the site")
     if out.is_dir() and any(out.iterdir()) and not (out / _MARKER).is_file():
-        raise HarnessError(f"{out} holds files that are no site of harness; name another folder, or empty this one")
+        raise HarnessError(f"{out} has files that harness did not write; name another folder, or empty this one")

@@ -35,7 +35,7 @@ def test_a_hub_id_is_read_from_the_local_hub_cache(tiny_base: Path, monkeypatch:
     for name in ("org/tiny", f"org/tiny@{commit}"):
         base = resolve_base(name)
         assert (base.name, base.revision) == ("org/tiny", commit)
-    with pytest.raises(HarnessError, match="could not be had from the hub"):
+    with pytest.raises(HarnessError, match="could not be fetched from the hub"):
         resolve_base("org/absent")
 
 

@@ -120,7 +120,7 @@ STAGE = "stages: [{kind: mntp, examples: 9, steps: 1, batch_size: 2, max_length:
         ("attension: causal\n", "unknown field `attension`; did you mean attention"),
         (STAGE % ", stepz: 3", "unknown field `stages.0.mntp.stepz`; did you mean steps"),
         (STAGE % ", mask_probability: 1.5", "mask_probability"),
-        ("bases: {mini: {simcse: {steps: 3}}}\n", "names simcse, which is no stage of this card"),
+        ("bases: {mini: {simcse: {steps: 3}}}\n", "names simcse, which is not a stage of this card"),
         (STAGE % "" + "bases: {mini: {mntp: {stepz: 3}}}\n", "stepz"),
         ("pooling: max\n", "`pooling`"),
         ("a: [\n", "not YAML"),

@@ -53,7 +53,7 @@ def test_a_loss_is_in_the_direction_that_is_worse(metric: str) -> None:
     apart = score_outcomes(metric, more) - score_outcomes(metric, less)
     assert apart > 0
     if METRICS[metric].better == "neither":
-        with pytest.raises(HarnessError, match=f"{metric} has no better direction, so none of it can be lost"):
+        with pytest.raises(HarnessError, match=f"{metric} has no better direction, so it cannot have a loss"):
             judged(metric, more, less, margin=apart / 4)
         return
     better, worse = (more, less) if METRICS[metric].better == "higher" else (less, more)

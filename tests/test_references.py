@@ -76,7 +76,7 @@ def test_word_vectors_are_means_of_the_words_tokens_at_every_layer(tiny_bert: Pa
     np.testing.assert_allclose(far[:, 1], found[:, 1], atol=1e-5)
     with pytest.raises(HarnessError, match="'far' is cut off at 64 tokens"):
         encoder.word_vectors(["king " * 70 + "far"], [(350, 353)])
-    with pytest.raises(HarnessError, match="no causal language model"):
+    with pytest.raises(HarnessError, match="not a causal language model"):
         encoder.language_model()
 
 
@@ -124,9 +124,9 @@ def test_what_cannot_be_measured_is_refused(tiny_bert: Path, how: str, words: st
 
 
 def test_no_such_model() -> None:
-    with pytest.raises(HarnessError, match="no such folder, and it is no hub id"):
+    with pytest.raises(HarnessError, match="no such folder, and it is not a hub id"):
         resolve_model("./nowhere")
-    with pytest.raises(HarnessError, match=r"the model 'nobody/nothing' .* could not be had"):
+    with pytest.raises(HarnessError, match=r"the model 'nobody/nothing' .* could not be fetched"):
         resolve_model("nobody/nothing@main")
 
 
@@ -151,7 +151,7 @@ def test_references_alone_and_beside_variants(tiny_base: Path, tiny_bert: Path) 
     ranks = rank(store, base="tiny", resamples=200)
     assert ranks.references == ("tiny-bert",)
     assert {place.variant for place in ranks.tasks[0].places} == {"causal", "bidir", "tiny-bert"}
-    with pytest.raises(HarnessError, match="is a reference, a model that is saved already"):
+    with pytest.raises(HarnessError, match="is a reference model, which already has a folder"):
         find_system(store, "tiny-bert")
 
 
@@ -176,7 +176,7 @@ def test_a_reference_makes_nobody_else_incomplete_and_moves_no_declared_verdict(
 
 
 def test_a_reference_has_no_language_model_to_lose(tiny_base: Path, tiny_bert: Path) -> None:
-    with pytest.raises(HarnessError, match="no causal language model of a base, so Retention"):
+    with pytest.raises(HarnessError, match="not a causal language model, so Retention"):
         plan_run(
             request(tiny_base, models=(str(tiny_bert),), suite="retention", tasks=()),
             Store(Path("r.duckdb")),

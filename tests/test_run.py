@@ -196,7 +196,7 @@ def test_bad_names_cost_nothing(tiny_base: Path, store: Store) -> None:
         (request(tiny_base, "nineth"), "did you mean ninth"),
         (request(tiny_base / "absent", "ninth"), "no such folder"),
         (request(tiny_base, "ninth", suite="minni"), "did you mean mini"),
-        (request(tiny_base, "ninth", tasks=("",)), "no task is named"),
+        (request(tiny_base, "ninth", tasks=("",)), "--tasks names no task"),
         (request(tiny_base, "ninth", data=(("mnt", "x"),)), "stages: mntp, simcse, supcon"),
     ):
         with pytest.raises(HarnessError, match=sentence):

@@ -82,7 +82,8 @@ def words(
     found = cells(store, entries, scores=scores, tasks=chosen, subsets=subsets, by=view.by)
     if not found:
         raise HarnessError(
-            f"the store has no such results on base {base}; measure them with `harness run --suite words --base {base}`"
+            f"no such word-level results on base {base} yet; measure them with `harness run --suite "
+            f"words --base {base}`"
         )
     if as_json:
         print_json([asdict(cell) for cell in found])

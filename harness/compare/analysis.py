@@ -93,7 +93,7 @@ def compare_each(
     second = find_entry(entries, base=against_base or base, variant=against)
     for first in firsts:
         if first.name == second.name:
-            raise HarnessError(f"{first.variant} would be compared with itself; name two variants")
+            raise HarnessError(f"{first.variant} cannot be compared with itself; name two variants")
     analysis = analyse(
         store,
         entries=[*firsts, second],

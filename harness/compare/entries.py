@@ -75,9 +75,9 @@ def find_entry(entries: Sequence[Entry], *, base: str, variant: str) -> Entry:
         return here[variant]
     bases = {entry.base for entry in entries if entry.base}
     if not entries:
-        raise HarnessError("the store is empty; `harness run --variant bidir-supcon` fills it")
+        raise HarnessError("the database is empty; measure something with `harness run --variant bidir-supcon`")
     if bases and base not in bases:
-        raise HarnessError(f"the store has no results on base {base!r}: {near_names(base, bases)}")
+        raise HarnessError(f"the database has no results on base {base!r}: {near_names(base, bases)}")
     where = f" on base {base}" if bases else ""
     if variant in load_cards():
         measured = ", ".join(e.variant for e in entries if e.base == base)

@@ -95,7 +95,7 @@ def rank(
     entries = [entry for entry in every if entry.base == base and not entry.is_reference]
     if not entries and not (references and not known):
         hint = near_names(base, known) if known else "it is empty; `harness run --variant bidir-supcon` fills it"
-        raise HarnessError(f"the store has no results on base {base!r}: {hint}")
+        raise HarnessError(f"the database has no results on base {base!r}: {hint}")
     entries += references
     analysis = analyse(store, entries=[], family=entries, pairs=[], scores=scores, resamples=resamples, seed=seed)
     return make_ranks(
@@ -120,7 +120,7 @@ def chosen_tasks(
             if unknown:
                 known = sorted(set(rows[column]))
                 raise HarnessError(
-                    f"the store has no results of the {column} {unknown[0]!r}: {near_names(unknown[0], known)}"
+                    f"the database has no results of the {column} {unknown[0]!r}: {near_names(unknown[0], known)}"
                 )
             rows = rows[rows[column].isin(set(wanted))]
     return sorted(

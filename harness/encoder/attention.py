@@ -78,7 +78,7 @@ class MaskProof:
                     f"{check.kernel}, batch {check.batch}, padding {check.padding}); {mend}"
                 )
         if not self.checks:
-            raise ProofError("the mask proof has no check to stand on; name at least one kernel, batch and padding")
+            raise ProofError("the mask proof has nothing to check; name at least one kernel, batch size and padding")
         return self
 
 
@@ -203,7 +203,7 @@ def _states(model: Any, ids_BT: Tensor, mask_BT: Tensor, packed: str | None = No
         options = {"output_hidden_states": True, "use_cache": False}
         states = model(input_ids=ids_BT.to(device), attention_mask=mask_BT.to(device), **options).hidden_states
     if len(states) < 2:
-        raise HarnessError("the model has no layer to prove a mask on; give a base with at least one")
+        raise HarnessError("the model has no layer, so its mask cannot be proven; give a base with at least one layer")
     return torch.stack(list(states[1:])).float()
 
 

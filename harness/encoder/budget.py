@@ -62,6 +62,6 @@ def free_memory(device: torch.device) -> int:
 def too_long(tokens: int) -> HarnessError:
     """What is left to say when a single text does not fit."""
     return HarnessError(
-        f"a text of {tokens} tokens does not fit into the GPU's memory by itself; lower max_length in the card, or "
-        "take --dtype bfloat16 or --device cpu"
+        f"a text of {tokens} tokens does not fit into the memory of the GPU; lower max_length in the card, or "
+        "use --dtype bfloat16 or --device cpu"
     )

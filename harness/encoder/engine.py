@@ -58,7 +58,8 @@ class Engine:
         if not np.isfinite(found).all():
             bad = distinct[int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])]
             raise HarnessError(
-                f"{self.name} gives no finite embedding of {bad[:60]!r}; check its weights, or take --dtype float32"
+                f"{self.name} gives an embedding that is not finite for {bad[:60]!r}; check its weights, "
+                "or use --dtype float32"
             )
         place = {text: row for row, text in enumerate(distinct)}
         return found[[place[text] for text in texts]]
@@ -98,7 +99,7 @@ def _limit(model: SentenceTransformer) -> int:
     """The most tokens that the model reads; a model that names no limit has that of its positions."""
     limit = model.max_seq_length or getattr(model[0].model.config, "max_position_embeddings", None)
     if limit is None:
-        raise HarnessError("the model names no limit of tokens; set max_seq_length")
+        raise HarnessError("the model has no maximum number of tokens; set max_seq_length")
     return int(limit)
 
 

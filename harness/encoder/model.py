@@ -134,7 +134,8 @@ class Encoder:
         """This system as a causal language model with its base's LM head; made once, weights shared."""
         if self._language_model_of is None:
             raise HarnessError(
-                f"{self.name} was opened without its base's folder, so there is no LM head to speak with"
+                f"{self.name} was opened without its base's folder, so it has no LM head; open it with "
+                "the base's folder"
             )
         if self._language_model is None:
             self._language_model = build_language_model(
@@ -204,10 +205,12 @@ def build_encoder(
     )
     backbone, tokenizer = transformer.model, transformer.tokenizer
     if not tokenizer.is_fast:
-        raise HarnessError(f"the tokenizer of {name} gives no character offsets; save it as tokenizer.json")
+        raise HarnessError(f"the tokenizer of {name} has no character offsets; save it as tokenizer.json")
     rows = backbone.get_input_embeddings().num_embeddings
     if len(tokenizer) > rows:
-        raise HarnessError(f"the tokenizer of {name} has {len(tokenizer)} tokens and its model {rows}; fetch both anew")
+        raise HarnessError(
+            f"the tokenizer of {name} has {len(tokenizer)} tokens and its model {rows}; fetch both again"
+        )
     place.fit_threads(sum(weight.numel() for weight in backbone.parameters()))
     set_attention(backbone, recipe.attention)
     backbone.config.use_cache = False

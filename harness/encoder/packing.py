@@ -187,9 +187,9 @@ def _checked(layout: Layout | None, attention_mask: Tensor | None, options: dict
         raise HarnessError("the packed attention kernels need the layout of a pass; encode with harness, or use sdpa")
     window = options.get("sliding_window")
     if attention_mask is not None or options.get("softcap") is not None or options.get("position_bias") is not None:
-        raise HarnessError("packed attention knows no mask, soft cap or bias; this model has to be read padded")
+        raise HarnessError("packed attention supports no mask, soft cap or bias; read this model with padding")
     if window is not None and window < layout.longest:
-        raise HarnessError(f"packed attention knows no sliding window, and a text is longer than {window} tokens")
+        raise HarnessError(f"packed attention supports no sliding window, and a text is longer than {window} tokens")
     return layout
 
 

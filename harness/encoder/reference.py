@@ -84,7 +84,9 @@ class ReferenceEncoder:
         return ""
 
     def language_model(self) -> LanguageModel:
-        raise HarnessError(f"{self.name} is a reference, no causal language model; leave the retention tasks out")
+        raise HarnessError(
+            f"{self.name} is a reference model and not a causal language model; leave out the retention tasks"
+        )
 
 
 def build_reference(folder: Path, *, bare: bool, place: Placement, name: str, revision: str) -> ReferenceEncoder:

@@ -39,7 +39,7 @@ def read_words(
     counts and reports them.
     """
     if len(texts) != len(spans):
-        raise HarnessError(f"{len(texts)} texts but {len(spans)} spans; give one span a text")
+        raise HarnessError(f"{len(texts)} texts but {len(spans)} spans; give one span for each text")
     if not len(texts):
         raise HarnessError("no words to read; give at least one text and span")
     for text, (start, end) in zip(texts, spans, strict=True):
@@ -47,7 +47,7 @@ def read_words(
             raise HarnessError(f"the span {start}:{end} lies outside its text of {len(text)} characters: {text[:60]!r}")
     taken: Sequence[Take] = [take] * len(texts) if isinstance(take, str) else take
     if len(taken) != len(texts):
-        raise HarnessError(f"{len(texts)} texts but {len(taken)} choices of tokens; give one a text")
+        raise HarnessError(f"{len(texts)} texts but {len(taken)} choices of tokens; give one for each text")
     wanted: dict[str, list[int]] = defaultdict(list)
     for index, text in enumerate(texts):
         wanted[text].append(index)
@@ -74,7 +74,7 @@ def read_words(
     reader.read(tokens.ids, mean, layers=True, batch_size=batch_size, watch=watch)
     (vectors,) = result
     if not np.isfinite(np.delete(vectors, cut, axis=1)).all():
-        raise HarnessError("a state of a word is not finite; check the checkpoint's weights, or take --dtype float32")
+        raise HarnessError("a state of a word is not finite; check the checkpoint's weights, or use --dtype float32")
     return vectors
 
 

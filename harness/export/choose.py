@@ -25,15 +25,15 @@ def find_system(store: Store, name: str, *, seed: int | None = None) -> System:
     found = [each for each in systems if each.system_id.startswith(name)] if _ID.fullmatch(name) else []
     found = found or _by_variant(current_entries(store), name, seed)
     if len(found) > 1:
-        raise HarnessError(f"{len(found)} systems have an id that begins with {name!r}; give more of its digits")
+        raise HarnessError(f"{len(found)} systems have an id that begins with {name!r}; give more characters of the id")
     (system,) = found
     if seed is not None and system.seed != seed:
         raise HarnessError(f"the system {system.system_id} has {_seed(system)}, not seed {seed}; leave --seed out")
     if system.kind == "baseline":
-        raise HarnessError(f"{system.variant} is a baseline without weights; there is nothing to export")
+        raise HarnessError(f"{system.variant} is a bag of words without weights; there is nothing to export")
     if system.kind == "reference":
         raise HarnessError(
-            f"{system.variant} is a reference, a model that is saved already; there is nothing to export"
+            f"{system.variant} is a reference model, which already has a folder; there is nothing to export"
         )
     return system
 
@@ -45,7 +45,7 @@ def _by_variant(entries: Sequence[Entry], name: str, seed: int | None) -> list[S
     known = {f"{each.base}/{each.variant}" for each in entries if each.kind == "variant"}
     if not fitting:
         raise HarnessError(
-            f"the store holds no system {name!r} (`harness ls systems` lists them); {near_names(name, known)}"
+            f"the database has no system {name!r} (`harness ls systems` lists them); {near_names(name, known)}"
         )
     if len(fitting) > 1:
         raise HarnessError(
@@ -75,13 +75,13 @@ def proven_runs(store: Store, system: System, scores: pd.DataFrame) -> list[Run]
     behind = [run for run in runs if run.run_id in used]
     label = label_of(system)
     if not behind:
-        raise ProofError(f"{label} has no run with a mask proof, so nothing says what its attention is; run it first")
+        raise ProofError(
+            f"{label} has no run with a mask proof, so its attention is not proven; run it first with `harness run`"
+        )
     for run in behind:
         if not run.proven:
             what = "failed its mask proof" if run.mask_proof else "has no mask proof"
-            raise ProofError(
-                f"the run {run.run_id} of {label} {what}; a system without one is not exported: run it again"
-            )
+            raise ProofError(f"the run {run.run_id} of {label} {what}; it cannot be exported; run it again")
     return behind
 
 

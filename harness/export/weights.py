@@ -68,7 +68,7 @@ def _stage(system: System, runs: Sequence[Run], recipe: Recipe, cache: Path) -> 
     if measured != {here}:
         raise HarnessError(
             f"the weights of {label_of(system)} in {folder} are not those that were measured (the stage was trained "
-            "again and came out otherwise); measure them with `harness run --force`"
+            "again with another result); measure them with `harness run --force`"
         )
     return folder
 
@@ -79,7 +79,7 @@ def _base(system: System, given: str | None) -> Base:
     if base.revision != system.base_revision:
         raise HarnessError(
             f"the base {name!r} is not what {label_of(system)} was measured on (its revision is {base.revision[:12]}, "
-            f"not {system.base_revision[:12]}); name the right one with --base"
+            f"not {system.base_revision[:12]}); give the right one with --base"
         )
     return base
 
@@ -91,7 +91,9 @@ def _where(system: System) -> str:
         return f"{system.base}@{system.base_revision}"
     if system.folder and Path(system.folder).is_dir():
         return system.folder
-    raise HarnessError(f"the base of {label_of(system)} is no longer at {system.folder}; say where with --base")
+    raise HarnessError(
+        f"the base of {label_of(system)} is no longer at {system.folder}; give its new folder with --base"
+    )
 
 
 def _train_command(system: System, runs: Sequence[Run], recipe: Recipe) -> str:

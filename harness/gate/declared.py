@@ -35,7 +35,7 @@ class Gate:
         """The margin of `metric`; HarnessError where none is declared, or where no direction of it is better."""
         if get_metric(metric).better == "neither":
             raise HarnessError(
-                f"{metric} has no better direction, so none of it can be lost; leave its tasks out of the gate"
+                f"{metric} has no better direction, so it cannot have a loss; leave its tasks out of the gate"
             )
         if metric not in self.margins:
             raise HarnessError(

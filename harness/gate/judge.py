@@ -105,7 +105,7 @@ def _compare(pair: Remeasured, margin: float, *, seed: int) -> tuple[Judged, flo
     groups = align(rows, metric=metric.name)
     if len(groups) != 1:
         why = explain_difference(pair.now, pair.reference)
-        raise HarnessError(f"{pair.row}, {pair.key.task}: {why} of the two; renew the reference with --update")
+        raise HarnessError(f"{pair.row}, {pair.key.task}: {why} of the two; renew the golden results with --update")
     (data,) = groups
     changed = int(np.count_nonzero(data.answer_nk[:, _NOW] != data.answer_nk[:, _GOLDEN]))
     judged = Judged(

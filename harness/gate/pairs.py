@@ -14,18 +14,18 @@ from harness.reference import Reference, ReferenceResult, asked_hash, pack, unpa
 from harness.store import Store
 from harness.suites.task import TaskInfo
 
-_RENEW = "renew the reference with `harness regress --update`"
+_RENEW = "renew the golden results with `harness regress --update`"
 
 
 def find_references(references: Sequence[Reference], variants: Iterable[str]) -> list[Reference]:
     """Return the reference of each of `variants`; raise HarnessError for one that has none."""
     known = {reference.system.variant: reference for reference in references}
     if not known:
-        raise HarnessError("there is no reference result; make them with `harness regress --update`")
+        raise HarnessError("there are no golden results; make them with `harness regress --update`")
     for name in variants:
         if name not in known:
             raise HarnessError(
-                f"{name} has no reference results ({near_names(name, known)}); add them with "
+                f"{name} has no golden results ({near_names(name, known)}); add them with "
                 f"`harness regress --update --variant {name}`"
             )
     return [known[name] for name in variants]
@@ -37,17 +37,19 @@ def check_references(references: Sequence[Reference], infos: Sequence[TaskInfo],
         who = reference.system.variant
         if reference.run.evaluation != evaluation:
             raise HarnessError(
-                f"the reference of {who} was measured by version {reference.run.evaluation} of the evaluation, this is "
+                f"the golden results of {who} were measured by version {reference.run.evaluation} of the "
+                "evaluation, and this is version "
                 f"{evaluation}; {_RENEW}"
             )
         kept = {result.key.task: result.key for result in reference.results}
         for info in infos:
             if info.name not in kept:
-                raise HarnessError(f"{info.name} has no reference result of {who}; {_RENEW}")
+                raise HarnessError(f"{info.name} has no golden result of {who}; {_RENEW}")
             key = kept[info.name]
             if (key.revision, key.metric) != (info.revision, info.metric):
                 raise HarnessError(
-                    f"the reference of {who} on {info.name} is of revision {key.revision} ({key.metric}), the task is "
+                    f"the golden result of {who} on {info.name} is of revision {key.revision} "
+                    f"({key.metric}), the task is "
                     f"now {info.revision} ({info.metric}); {_RENEW}"
                 )
 
@@ -77,7 +79,7 @@ def pair_store(store: Store, references: Sequence[Reference], tasks: Iterable[st
             if (row["revision"], row["metric"]) != (kept.key.revision, kept.key.metric):
                 raise HarnessError(
                     f"{kept.key.task} of {made_by.variant} in {store.path} is of revision {row['revision']}, the "
-                    f"reference of {kept.key.revision}; {_RENEW}"
+                    f"golden result of {kept.key.revision}; {_RENEW}"
                 )
             now = store.outcomes(results=[row["result"]]).drop(columns="result")
             pairs.append(_pair(made_by.variant, kept, now))
@@ -90,7 +92,7 @@ def pair_results(label: str, reference: Reference, results: Iterable[tuple[TaskK
     pairs = []
     for key, outcomes in results:
         if key not in kept:
-            raise HarnessError(f"{key.task} has no reference result of {reference.system.variant}; {_RENEW}")
+            raise HarnessError(f"{key.task} has no golden result of {reference.system.variant}; {_RENEW}")
         pairs.append(_pair(label, kept[key], outcomes))
     return pairs
 
@@ -98,7 +100,7 @@ def pair_results(label: str, reference: Reference, results: Iterable[tuple[TaskK
 def _pair(row: str, kept: ReferenceResult, now: pd.DataFrame) -> Remeasured:
     if asked_hash(now) != kept.answers.asked:
         raise HarnessError(
-            f"{kept.key.task}: {row} was asked other examples, units or gold answers than the reference, under the "
+            f"{kept.key.task}: {row} has other examples, units or gold answers than the golden results, under the "
             f"same revision; {_RENEW}"
         )
     metric = kept.key.metric

@@ -98,9 +98,9 @@ def rebuild(folder: Path, target: Path, *, screen: Screen) -> int:
     """Make the database `target` of the references in `folder`, whole or not at all; return how many results."""
     references = read_references(folder)
     if not references:
-        raise HarnessError(f"{folder} holds no reference results; make them with `harness regress --update`")
+        raise HarnessError(f"{folder} has no golden results; make them with `harness regress --update`")
     if target.exists():
-        raise HarnessError(f"{target} is there already; name a new database")
+        raise HarnessError(f"{target} already exists; name a new database")
     if not target.parent.is_dir():
         raise HarnessError(f"the folder {target.parent} does not exist; make it, or name another database")
     building = target.with_name(f".{target.name}.building")
@@ -120,5 +120,5 @@ def _infos(tasks: Sequence[str]) -> list[TaskInfo]:
     suite = get_suite(SUITE)
     for name in tasks:
         if name not in suite.names:
-            raise HarnessError(f"the gate knows no task {name!r}; {near_names(name, suite.names)}")
+            raise HarnessError(f"the gate has no task {name!r}; {near_names(name, suite.names)}")
     return [task.info for task in suite.tasks if not tasks or task.name in tasks]

@@ -29,7 +29,7 @@ def choose(store: Store, name: str | None = None, *, seed: int | None = None) ->
     with_scores = set(scores["system_id"])
     systems = {each.system_id: each for each in store.systems() if each.system_id in with_scores}
     if not systems:
-        raise HarnessError(f"{store.path} holds no results yet; `harness run --variant bidir-supcon` makes some")
+        raise HarnessError(f"{store.path} has no results yet; make some with `harness run --variant bidir-supcon`")
     chosen = {
         key: each
         for key, each in systems.items()
@@ -39,7 +39,7 @@ def choose(store: Store, name: str | None = None, *, seed: int | None = None) ->
         known = {_full_name(each) for each in systems.values()}
         with_seed = "" if seed is None else f" with seed {seed}"
         raise HarnessError(
-            f"the store holds no system {name or 'at all'!r}{with_seed}; {near_names(name or '', known)}"
+            f"the database has no system {name or 'at all'!r}{with_seed}; {near_names(name or '', known)}"
         )
     return Chosen(systems=chosen, scores=scores[scores["system_id"].isin(chosen)])
 

@@ -28,7 +28,7 @@ def write_mteb(store: Store, chosen: Chosen, *, out: Path) -> Path:
     known = {task.metadata.name for task in TASK_LIST}
     scores = chosen.scores[chosen.scores["task"].isin(known)]
     if scores.empty:
-        raise HarnessError("none of these results is on a task of mteb; `--format parquet` writes results on any task")
+        raise HarnessError("none of these results is of an mteb task; use --format parquet to write them")
     reported = store.reported(scores["result"])
     versions = {run.run_id: run.provenance.versions.get("mteb") for run in store.runs()}
     with whole_folder(new_folder(out)) as building:

@@ -86,7 +86,7 @@ def pack_answers(outcomes: pd.DataFrame, *, kind: AnswerKind) -> tuple[dict[str,
     right = said.eq(outcomes["gold_label"]) if kind == "label" else pd.Series(False, index=said.index)
     labels = sorted(set(said[~right]))
     if len(labels) > len(_LETTERS):
-        raise HarnessError(f"a reference keeps up to {len(_LETTERS)} labels a task, not {len(labels)}")
+        raise HarnessError(f"a file of golden results can have up to {len(_LETTERS)} labels a task, not {len(labels)}")
     letter = dict(zip(labels, _LETTERS, strict=False))
     text = "".join(RIGHT if ok else letter[label] for label, ok in zip(said, right, strict=True))
     return {letter[label]: label for label in labels}, text
@@ -98,7 +98,7 @@ def unpack_answers(text: str, labels: Mapping[str, str], questions: pd.DataFrame
         scores = _scores(text, len(questions))
         return questions.assign(predicted_score=pd.array(scores, dtype="Float64"))
     if len(text) != len(questions) or not set(text) <= {RIGHT, *labels}:
-        raise HarnessError(f"{len(text)} answers of the reference do not fit {len(questions)} questions")
+        raise HarnessError(f"{len(text)} golden answers do not fit {len(questions)} questions")
     said = [
         gold if letter == RIGHT else labels[letter] for letter, gold in zip(text, questions["gold_label"], strict=True)
     ]
@@ -109,7 +109,9 @@ def _scores(text: str, n: int) -> NDArray[np.float64]:
     try:
         raw = base64.b64decode(text, validate=True)
     except ValueError:
-        raise HarnessError("the scores of the reference are not base64") from None
+        raise HarnessError(
+            "the golden scores are not base64; make the file again with `harness regress --update`"
+        ) from None
     if len(raw) != 4 * n:
-        raise HarnessError(f"{len(raw) // 4} scores of the reference do not fit {n} questions")
+        raise HarnessError(f"{len(raw) // 4} golden scores do not fit {n} questions")
     return np.frombuffer(raw, dtype="<f4").astype(np.float64)

@@ -22,7 +22,9 @@ def group_folds(
     from sklearn.model_selection import StratifiedGroupKFold
 
     if len(np.unique(answers)) < 2:
-        raise HarnessError("all examples have the same label, so there is nothing to predict; give labels that vary")
+        raise HarnessError(
+            "all examples have the same label, so there is nothing to predict; give examples with different labels"
+        )
     if len(set(groups)) < n_folds:
         raise HarnessError(f"{len(set(groups))} target words cannot be spread over {n_folds} folds; give more examples")
     strata = answers if answers.dtype.kind in "iuOUS" else _ranges(answers.astype(float))
@@ -52,9 +54,9 @@ def check_rows(features_GND: NDArray[np.floating], train_FN: NDArray[np.bool_], 
     if not n == train_FN.shape[1] == answers:
         raise HarnessError(f"a probe needs equally many rows: {n}, {answers}, {train_FN.shape[1]}")
     if not np.isfinite(features_GND).all():
-        raise HarnessError("the encoder gave a vector that is not finite; look at its weights and its precision")
+        raise HarnessError("the encoder gave a vector that is not finite; check its weights and its precision")
     if not train_FN.any(axis=1).all():
-        raise HarnessError("a probe has no example to be fitted on; give each fit some")
+        raise HarnessError("a probe has no training example; give each fit at least one")
 
 
 def _ranges(scores: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -13,7 +13,7 @@ def threshold_out_of_fold(values: np.ndarray, positive: np.ndarray, folds: np.nd
     Raises HarnessError if a value is not finite or there is one fold only.
     """
     if not np.isfinite(values).all():
-        raise HarnessError("a similarity is not finite; look at the encoder's weights and its precision")
+        raise HarnessError("a similarity is not finite; check the encoder's weights and its precision")
     if len(np.unique(folds)) < 2:
         raise HarnessError("a threshold needs at least two folds, one to choose it and one to test it")
     predicted = np.empty(len(values), dtype=bool)

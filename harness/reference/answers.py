@@ -39,7 +39,7 @@ def pack(outcomes: pd.DataFrame, *, metric: str) -> PackedAnswers:
     """
     layers = outcomes["layer"].drop_duplicates().tolist()
     if len(layers) != 1:
-        raise HarnessError(f"a reference keeps the answers of one layer, not of {len(layers)}; name other tasks")
+        raise HarnessError(f"golden results have the answers of one layer, not of {len(layers)}; name other tasks")
     layer = None if pd.isna(layers[0]) else int(layers[0])
     labels, text = pack_answers(outcomes, kind=get_metric(metric).answers)
     return PackedAnswers(asked=asked_hash(outcomes), layer=layer, labels=labels, text=text)
@@ -51,6 +51,6 @@ def unpack(answers: PackedAnswers, questions: pd.DataFrame, *, metric: str) -> p
     Raises HarnessError if the questions are not those that were answered, or the line does not fit them.
     """
     if asked_hash(questions) != answers.asked:
-        raise HarnessError("the examples are not those of the reference")
+        raise HarnessError("the examples differ from those of the golden results")
     rows = questions.assign(layer=pd.array([answers.layer] * len(questions), dtype="Int32"))
     return check_outcomes(unpack_answers(answers.text, answers.labels, rows, kind=get_metric(metric).answers))

@@ -51,7 +51,9 @@ def write_references(folder: Path, references: Sequence[Reference]) -> None:
     if folder.exists():
         strange = sorted(path.name for path in folder.iterdir() if path.suffix != SUFFIX)
         if strange:
-            raise HarnessError(f"{folder} holds {strange[0]}, which is no reference file; name another --reference")
+            raise HarnessError(
+                f"{folder} holds {strange[0]}, which is not a file of golden results; name another --reference"
+            )
     try:
         with whole_folder(folder) as fresh:
             for reference in references:
@@ -84,16 +86,21 @@ def _read(path: Path) -> Reference:
     body, _, last = text.removesuffix("\n").rpartition("\n")
     if last != to_json({"sha256": _sha256(body + "\n")}):
         raise HarnessError(
-            f"{path.name} is not what was written (its hash differs); take it from version control again, or make it "
-            "anew with `harness regress --update`"
+            f"{path.name} was changed (its hash differs); restore it from version control, or make it "
+            "again with `harness regress --update`"
         )
     head, *rows = [json.loads(line) for line in body.split("\n")]
     if head.get("format") != FORMAT:
-        raise HarnessError(f"{path.name} has the format {head.get('format')!r}, and {FORMAT!r} is read; run --update")
+        raise HarnessError(
+            f"{path.name} has the format {head.get('format')!r}, but only {FORMAT!r} can be read; run "
+            "`harness regress --update`"
+        )
     try:
         return Reference(system=_system(head["system"]), run=_run(head["run"]), results=tuple(map(_result, rows)))
     except (KeyError, TypeError, ValueError) as error:
-        raise HarnessError(f"{path.name} lacks or adds a field ({error}); make it anew with --update") from None
+        raise HarnessError(
+            f"{path.name} has a missing or unknown field ({error}); make it again with `harness regress --update`"
+        ) from None
 
 
 def _run(data: dict[str, Any]) -> Run:

@@ -29,8 +29,8 @@ def rebuild(store: Store, references: Sequence[Reference], questions: Questions,
                 outcomes = unpack(kept.answers, questions[kept.key.task], metric=kept.key.metric)
             except (HarnessError, KeyError) as error:
                 raise HarnessError(
-                    f"{reference.system.variant}, {kept.key.task}: {error}; the suite has changed since, renew the "
-                    "reference with `harness regress --update`"
+                    f"{reference.system.variant}, {kept.key.task}: {error}; the suite has changed since; renew the "
+                    "golden results with `harness regress --update`"
                 ) from None
             score = score_outcomes(kept.key.metric, outcomes)
             results.append(

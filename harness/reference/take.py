@@ -59,7 +59,9 @@ def _result(store: Store, row: dict[Any, Any]) -> ReferenceResult:
     answers = pack(outcomes, metric=key.metric)
     score = score_outcomes(key.metric, unpack(answers, outcomes, metric=key.metric))
     if not abs(score - row["score"]) <= TOLERANCE:
-        raise HarnessError(f"{key.task}: its score {row['score']:.7g} would come back as {score:.7g}; nothing is kept")
+        raise HarnessError(
+            f"{key.task}: its score {row['score']:.7g} would be read back as {score:.7g}; nothing was written"
+        )
     return ReferenceResult(
         key=key, task_type=row["task_type"], score=score, seconds=round(float(row["seconds"]), 1), answers=answers
     )

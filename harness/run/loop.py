@@ -25,7 +25,8 @@ def execute(plan: RunPlan, store: Store, listener: Listener, *, command: str, fo
         return
     if Processes.here().size > 1:
         raise HarnessError(
-            "a run measures in one process; train on several with `accelerate launch -m harness train`, then run alone"
+            "harness run works in one process; train with `accelerate launch -m harness train`, then "
+            "give `harness run` alone"
         )
     store.ready()
     for job in plan.jobs:

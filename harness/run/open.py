@@ -162,7 +162,9 @@ def train_variant(
     card = get_card(variant, load_cards()).with_data(data, base.name)
     (planned,) = plan_systems(base, [card], [seed])
     if not planned.lineage:
-        raise HarnessError(f"{variant} trains nothing; measure it with `harness run`, then `harness export` writes it")
+        raise HarnessError(
+            f"{variant} has no training; measure it with `harness run`, then write it with `harness export`"
+        )
     if Processes.here().first:
         open_system(planned, place=place, cache=cache, listener=listener)
     else:

@@ -92,13 +92,11 @@ def plan_run(request: RunRequest, store: Store, *, place: Placement, cache: Path
     suite = choose_suite(request.suite, request.tasks)
     tasks = open_tasks(suite.tasks, TaskOptions(choice=request.choice or None, data_dir=request.data_dir))
     if request.data and not request.variants:
-        raise HarnessError(
-            f"--data {request.data[0][0]}=… is for variants, and only models are asked for; leave it out"
-        )
+        raise HarnessError(f"--data {request.data[0][0]}=… is for variants, and only --model was given; leave it out")
     base, text, systems = _variants(request, suite) if request.variants else (None, None, [])
     systems += [_reference(name, suite) for name in dict.fromkeys(request.models)]
     if not systems:
-        raise HarnessError("nothing is asked for; name a variant or a model")
+        raise HarnessError("there is nothing to measure; name a variant or a model")
     if text is not None:
         tasks = [task.chosen(TaskOptions(text=text)) if isinstance(task, RetentionTask) else task for task in tasks]
     jobs = [Job(system=each, record=each.record(cache)) for each in systems]
@@ -125,7 +123,7 @@ def _variants(request: RunRequest, suite: Suite[Task]) -> tuple[Base, RetentionT
 def _reference(name: str, suite: Suite[Task]) -> ReferenceModel:
     kept = sorted(task.name for task in suite.tasks if isinstance(task, RetentionTask))
     if kept:
-        raise HarnessError(f"{name} is no causal language model of a base, so {kept[0]} cannot be measured on it")
+        raise HarnessError(f"{name} is not a causal language model, so {kept[0]} cannot be measured on it")
     return ReferenceModel(model=resolve_model(name))
 
 

@@ -31,7 +31,7 @@ def mcnemar_test(first: ArrayLike, second: ArrayLike) -> McNemar:
     if a.shape != b.shape or a.ndim != 1 or not len(a):
         raise HarnessError(f"McNemar's test needs the same examples on both sides, got {a.size} and {b.size}")
     if not np.isin(a, (0, 1)).all() or not np.isin(b, (0, 1)).all():
-        raise HarnessError("McNemar's test takes right (1) and wrong (0) only; average nothing before it")
+        raise HarnessError("McNemar's test takes right (1) and wrong (0) only; do not average before the test")
     only_first, only_second = int(((a == 1) & (b == 0)).sum()), int(((a == 0) & (b == 1)).sum())
     discordant = only_first + only_second
     p = float(stats.binomtest(only_first, discordant).pvalue) if discordant else 1.0

@@ -48,7 +48,7 @@ def power_of(effect: float, components: Components, *, n_units: int, n_seeds: in
         spent += seeds**2 / (n_seeds - 1)
     variance = examples + seeds + components.draw
     if variance <= 0:
-        raise HarnessError("power needs a difference that varies; these outcomes do not")
+        raise HarnessError("power needs a difference that varies over the examples; this one is constant")
     df = variance**2 / spent if spent > 0 else 1e9
     shift = abs(effect) / np.sqrt(variance)
     critical = stats.t.ppf(1 - alpha / 2, df)

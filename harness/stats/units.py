@@ -57,5 +57,5 @@ def finite(values: ArrayLike, *, what: str) -> FloatArray:
     """Return `values` as float64; raise HarnessError if any is not a finite number."""
     array = np.asarray(values, dtype=np.float64)
     if not np.isfinite(array).all():
-        raise HarnessError(f"the {what} hold a value that is not a finite number")
+        raise HarnessError(f"the {what} have a value that is not a finite number")
     return array

@@ -21,7 +21,7 @@ def run_query(connection: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
             raise HarnessError(f"give one SELECT, not {len(statements)} statements")
         if statements[0].type not in _READS:
             kind = statements[0].type.name
-            raise HarnessError(f"the database is only read here, and {kind} is not reading; give a SELECT")
+            raise HarnessError(f"this command only reads the database, and {kind} is not allowed; give a SELECT")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         return connection.execute(sql).df()

@@ -76,9 +76,9 @@ class Store(StoreReader):
         values = columns.from_run(run)
         with self._writing() as connection:
             if not _exists(connection, "system", "system_id", run.system_id):
-                raise HarnessError(f"the store holds no system {run.system_id}; add it before its run")
+                raise HarnessError(f"the database has no system {run.system_id}; add it before its run")
             if _exists(connection, "run", "run_id", run.run_id):
-                raise HarnessError(f"the store holds a run {run.run_id} already; a rerun needs a new id")
+                raise HarnessError(f"the database already has a run {run.run_id}; give the new run another id")
             connection.execute(f"INSERT INTO run ({columns.RUN}) VALUES ({_marks(10)})", values)
         return run.run_id
 
@@ -86,7 +86,7 @@ class Store(StoreReader):
         """Note that all tasks of the run are done."""
         with self._writing() as connection:
             if not _exists(connection, "run", "run_id", run_id):
-                raise HarnessError(f"the store holds no run {run_id}")
+                raise HarnessError(f"the database has no run {run_id}")
             connection.execute("UPDATE run SET finished_at = ? WHERE run_id = ?", [columns.naive(now()), run_id])
 
     def add_result(self, run_id: str, result: TaskResult) -> int:
@@ -99,18 +99,18 @@ class Store(StoreReader):
         recomputed = score_outcomes(key.metric, rows)
         if not abs(recomputed - result.score) <= TOLERANCE:  # so written that NaN is refused too
             raise HarnessError(
-                f"{key.task}: its score {result.score:.7g} is not the {key.metric} of its outcomes, "
+                f"{key.task}: its score {result.score:.7g} differs from the {key.metric} of its outcomes, "
                 f"{recomputed:.7g}; nothing was stored"
             )
         with self._writing() as connection:
             if not _exists(connection, "run", "run_id", run_id):
-                raise HarnessError(f"the store holds no run {run_id}; add it before its results")
+                raise HarnessError(f"the database has no run {run_id}; add it before its results")
             taken = connection.execute(
                 "SELECT 1 FROM score WHERE run_id = ? AND task = ? AND split = ? AND subset = ?",
                 [run_id, key.task, key.split, key.subset],
             ).fetchall()
             if taken:
-                raise HarnessError(f"run {run_id} holds a result for {key.task} already; a rerun needs a new run")
+                raise HarnessError(f"run {run_id} already has a result for {key.task}; measure it in a new run")
             [(number,)] = connection.execute("SELECT nextval('result_number')::INTEGER").fetchall()
             connection.execute(
                 f"INSERT INTO score VALUES ({_marks(13)})",
@@ -135,7 +135,9 @@ class Store(StoreReader):
         with self._writing() as connection:
             for noise in floors:
                 if not _exists(connection, "system", "system_id", noise.system_id):
-                    raise HarnessError(f"the store holds no system {noise.system_id}; run it before its noise")
+                    raise HarnessError(
+                        f"the database has no system {noise.system_id}; run it before you measure its noise floor"
+                    )
                 key = noise.key
                 connection.execute(
                     f"INSERT OR REPLACE INTO noise_floor VALUES ({_marks(11)})",

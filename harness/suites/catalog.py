@@ -26,7 +26,7 @@ def get_suite(name: str) -> Suite[Task]:
     """The suite called `name`. Raises HarnessError if there is none."""
     known = suites()
     if name not in known:
-        raise HarnessError(f"no suite is named {name!r}; {near_names(name, known)}")
+        raise HarnessError(f"there is no suite {name!r}; {near_names(name, known)}")
     return known[name]
 
 
@@ -47,7 +47,7 @@ def choose_suite(suite: str, tasks: Sequence[str]) -> Suite[Task]:
     if not tasks:
         return whole
     if not wanted:
-        raise HarnessError("no task is named; give --tasks NAME,NAME or leave it out to run the whole suite")
+        raise HarnessError("--tasks names no task; give --tasks NAME,NAME, or leave it out to run the whole suite")
     if set(wanted) <= set(whole.names):
         return replace(whole, tasks=tuple(whole.task(name) for name in wanted))
     return Suite(name="tasks", about="tasks named on the command line", tasks=tuple(map(get_task, wanted)))
@@ -60,10 +60,11 @@ def open_tasks(tasks: Sequence[Task], options: TaskOptions) -> list[Task]:
     """
     taken = {task.option for task in tasks}
     if options.choice and "choice" not in taken:
-        raise HarnessError("--languages and --subsets choose among the subsets of mteb tasks, and none is asked for")
+        raise HarnessError(
+            "--languages and --subsets apply to mteb tasks only, and no mteb task was given; leave them out"
+        )
     if options.data_dir is not None and "data_dir" not in taken:
         raise HarnessError(
-            f"--data-dir {options.data_dir} holds word-level data, but no task of the words suite is asked for; "
-            "add --suite words"
+            f"--data-dir {options.data_dir} is for the words suite, and none of its tasks was given; add --suite words"
         )
     return [task.chosen(options) for task in tasks]

@@ -84,7 +84,7 @@ def find_adapter(stage: AdapterStage, base: Base) -> Adapter:
         check_adapter(folder)
         found = Adapter(folder=folder, revision=folder.name)
     else:
-        raise HarnessError(f"the adapter {stage.source!r} is neither a folder here nor a hub id; mend the card")
+        raise HarnessError(f"the adapter {stage.source!r} is neither a folder here nor a hub id; correct the card")
     _belongs(stage, found, base)
     return found
 

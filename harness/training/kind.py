@@ -54,7 +54,7 @@ class StageKind(StageRecipe):
     """A stage of any kind, as a card describes it. Two stages of one identity, data, parent and base are the same."""
 
     instead_of_training: ClassVar[str | None] = None
-    """The name under which a card's `bases` list stages of this kind that stand in place of all stages."""
+    """The name under which a card's `bases` list stages of this kind that replace all stages, so keep one of them."""
     takes_data: ClassVar[bool] = False
     """Whether the kind has a field `data` that names one source of training text."""
 

@@ -78,13 +78,18 @@ def merge_adapter(model: Any, folder: Path) -> None:
     check_adapter(folder)
     config = PeftConfig.from_pretrained(str(folder))
     if not isinstance(config, LoraConfig) or config.modules_to_save:
-        raise HarnessError(f"{folder} is no plain LoRA adapter ({config.peft_type}); merge it yourself and give a base")
+        raise HarnessError(
+            f"{folder} is not a plain LoRA adapter ({config.peft_type}); merge it yourself and give the "
+            "result as a base"
+        )
     factors = {_place(key, folder): tensor for key, tensor in load_file(folder / WEIGHTS).items()}
     modules = dict(model.named_modules())
     for (module, part), factor in factors.items():
         layer = modules.get(module)
         if layer is None or not hasattr(layer, "in_features"):
-            raise HarnessError(f"{folder} is an adapter for another base: it adapts {module}, which this base lacks")
+            raise HarnessError(
+                f"{folder} is an adapter for another base: it adapts {module}, which this base does not have"
+            )
         width = factor.shape[1 if part == "A" else 0]
         wanted = layer.in_features if part == "A" else layer.out_features
         if width != wanted:
@@ -113,5 +118,5 @@ def check_adapter(folder: Path) -> None:
 def _place(key: str, folder: Path) -> tuple[str, str]:
     match = _KEY.match(key)
     if match is None:
-        raise HarnessError(f"{folder} holds {key}, which is no LoRA weight of a decoder; give a plain LoRA adapter")
+        raise HarnessError(f"{folder} holds {key}, which is not a LoRA weight of a decoder; give a plain LoRA adapter")
     return match["module"], match["part"]

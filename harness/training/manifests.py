@@ -24,7 +24,7 @@ def read_stage(folder: Path) -> StageManifest:
         return StageManifest.model_validate_json(path.read_bytes())
     except (OSError, ValueError):
         raise HarnessError(
-            f"{path} cannot be read; remove its folder and run again: the stage is then trained anew"
+            f"{path} cannot be read; remove its folder and run again: the stage is then trained again"
         ) from None
 
 
@@ -42,6 +42,6 @@ def read_texts(folder: Path) -> Hashes | None:
         hashes: Hashes = np.load(path, allow_pickle=False).astype(np.uint64)
     except (OSError, ValueError):
         raise HarnessError(
-            f"{path} cannot be read; remove its folder and run again: the stage is then trained anew"
+            f"{path} cannot be read; remove its folder and run again: the stage is then trained again"
         ) from None
     return hashes

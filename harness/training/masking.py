@@ -165,5 +165,5 @@ def mask_token(tokenizer: Any, wanted: str) -> str:
         if tokenizer.convert_tokens_to_ids(form) not in {None, tokenizer.unk_token_id}:
             return form
     if tokenizer.unk_token is None:
-        raise HarnessError(f"the base's vocabulary has no token {wanted!r} to mask with; set mask_token in the card")
+        raise HarnessError(f"the base's vocabulary has no token {wanted!r}; set mask_token in the card")
     return str(tokenizer.unk_token)

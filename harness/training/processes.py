@@ -38,7 +38,8 @@ class Processes:
         """Examples of a batch on each process. HarnessError if they cannot be dealt evenly."""
         if batch_size % self.size:
             raise HarnessError(
-                f"a batch of {batch_size} cannot be dealt to {self.size} processes; start a number that divides it"
+                f"a batch of {batch_size} cannot be split over {self.size} processes; start a number of "
+                "processes that divides it"
             )
         return batch_size // self.size
 

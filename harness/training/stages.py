@@ -81,7 +81,7 @@ def train_lineage(
                     shutil.rmtree(_scratch(planned, cache), ignore_errors=True)
         except Timeout:
             raise HarnessError(
-                f"another process has held the stage {folder.name} for six hours; end it and run again"
+                f"another process has been training the stage {folder.name} for six hours; end it and run again"
             ) from None
     return stage_folder(lineage[-1], cache) if lineage else None
 

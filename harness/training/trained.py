@@ -54,7 +54,8 @@ class TrainedStage(StageKind):
     def _batch_divides(self) -> TrainedStage:
         if self.micro_batch_size is not None and self.batch_size % self.micro_batch_size:
             raise ValueError(
-                f"micro_batch_size {self.micro_batch_size} does not divide batch_size {self.batch_size}; take a divisor"
+                f"micro_batch_size {self.micro_batch_size} does not divide batch_size {self.batch_size}; "
+                "choose a divisor"
             )
         return self
 
@@ -102,7 +103,7 @@ class TrainedStage(StageKind):
         """The examples, one tuple a row in the order of `columns`; with `in_order`, all rows there are."""
         rows = self.embedded() if self.data == EMBEDDED else list(self._read())
         if not rows:
-            raise HarnessError(f"{self.data} holds no example for the {self.kind} stage; give a file with text in it")
+            raise HarnessError(f"{self.data} has no example for the {self.kind} stage; give a file with text in it")
         if self.in_order or len(rows) <= self.examples:
             return rows
         import numpy as np

@@ -215,7 +215,7 @@ def test_below_the_noise_floor_is_a_tie(tmp_path: Path) -> None:
     assert "undecided on 1 (1 within the noise floor)" in sentence(found)
     assert rank(store, base="mini", resamples=FEW).tasks[0].places[0].letters == "a"
     assert len(store.scores()) == 2, "a noise measurement is no result"
-    with pytest.raises(HarnessError, match="holds no system"):
+    with pytest.raises(HarnessError, match="has no system"):
         store.add_noise_floors([replace(made, system_id="0" * 16)])
 
 
@@ -334,7 +334,7 @@ def test_empty_and_unknown(store: Store, tmp_path: Path) -> None:
     empty.ready()
     with pytest.raises(HarnessError, match="it is empty; `harness run"):
         rank(empty, base="mini")
-    with pytest.raises(HarnessError, match="the store is empty"):
+    with pytest.raises(HarnessError, match="the database is empty"):
         compare(empty, base="mini", variant="bidir", against="causal")
     with pytest.raises(HarnessError, match="no results on base 'maxi'"):
         rank(store, base="maxi")
@@ -366,10 +366,10 @@ def test_a_query_reads_and_never_writes(store: Store) -> None:
     found = store.query("SELECT count(*) AS n FROM score")
     assert found["n"].tolist() == [len(store.scores(current=False))]
     for sql, words in (
-        ("DELETE FROM score", "only read here, and DELETE is not reading"),
-        ("CREATE TABLE t (a INT)", "only read here"),
+        ("DELETE FROM score", "only reads the database, and DELETE is not allowed"),
+        ("CREATE TABLE t (a INT)", "only reads the database"),
         ("SELECT 1; DROP TABLE score", "one SELECT, not 2"),
-        ("COPY score TO 'x.csv'", "only read here"),
+        ("COPY score TO 'x.csv'", "only reads the database"),
         ("SELECT * FROM read_csv('x.csv')", "DuckDB cannot run this"),
         ("SELECT nope FROM score", "DuckDB cannot run this"),
         ("", "one SELECT, not 0"),

@@ -113,7 +113,7 @@ def test_one_wrong_layer_is_caught(tiny_base: Path) -> None:
 
 
 def test_no_check_is_no_proof(tiny_base: Path) -> None:
-    with pytest.raises(ProofError, match="no check to stand on"):
+    with pytest.raises(ProofError, match="has nothing to check"):
         prove_mask(load(tiny_base, "causal"), attention="causal", pad_id=PAD, batches=()).require()
 
 

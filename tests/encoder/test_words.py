@@ -69,7 +69,7 @@ def test_a_word_that_is_not_there(encoder, text: str, span: tuple[int, int], sen
 def test_no_words_and_unequal_lengths(encoder) -> None:
     with pytest.raises(HarnessError, match="no words"):
         encoder.word_vectors([], [])
-    with pytest.raises(HarnessError, match="one span a text"):
+    with pytest.raises(HarnessError, match="one span for each text"):
         encoder.word_vectors(["a dog"], [])
 
 

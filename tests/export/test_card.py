@@ -168,14 +168,14 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.mark.parametrize(
     ("name", "seed", "sentence"),
     [
-        ("nothing", None, "holds no system 'nothing'"),
+        ("nothing", None, "has no system 'nothing'"),
         ("mini/bidri", None, "did you mean mini/bidir"),
         ("bidir-mntq", None, "did you mean mini/bidir-mntp"),
         ("bidir-mntp", None, "trained with the seeds 0, 1; choose one with --seed"),
         ("bidir-mntp", 7, "was not measured with seed 7; it has seed 0, seed 1"),
         ("bidir", 0, "was not measured with seed 0; it has no seed"),
         ("causal", None, "on the bases mini, other; write BASE/causal"),
-        ("bag-of-words", None, "baseline without weights"),
+        ("bag-of-words", None, "bag of words without weights"),
     ],
 )
 def test_names_that_mean_nothing_or_too_much(crowded: Store, name: str, seed: int | None, sentence: str) -> None:

@@ -98,7 +98,7 @@ def test_a_base_that_moved_or_changed(tiny_base: Path, store: Store, tmp_path: P
     moving = Path(shutil.copytree(tiny_base, tmp_path / "here" / "tiny"))
     measure(store, moving, "bidir")
     moved = shutil.move(moving, tmp_path / "there")
-    with pytest.raises(HarnessError, match=r"no longer at .* say where with --base"):
+    with pytest.raises(HarnessError, match=r"no longer at .* give its new folder with --base"):
         export_system(store, "bidir", out=Path("out"), cache=cache_folder())
     config = json.loads((Path(moved) / "config.json").read_text())
     (Path(moved) / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-3}))

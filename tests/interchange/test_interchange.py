@@ -66,7 +66,7 @@ def test_one_system_and_the_sentences(store: Store, monkeypatch: pytest.MonkeyPa
         choose(store, "org/minilmm")
     own = choose(store, "org/llama/bidir-supcon")
     own = dataclasses.replace(own, scores=own.scores[own.scores["task"] == TASKS[0].name])
-    with pytest.raises(HarnessError, match="none of these results is on a task of mteb"):
+    with pytest.raises(HarnessError, match="none of these results is of an mteb task"):
         write_mteb(store, own, out=Path("none"))
     monkeypatch.setattr(mteb_files_module, "ROUNDING", -1.0)
     with pytest.raises(HarnessError, match="nothing was written"):
@@ -91,5 +91,5 @@ def test_parquet_holds_every_outcome(store: Store) -> None:
 def test_an_empty_store() -> None:
     store = Store(Path("empty.duckdb"))
     store.ready()
-    with pytest.raises(HarnessError, match="holds no results yet"):
+    with pytest.raises(HarnessError, match="has no results yet"):
         choose(store)

@@ -207,13 +207,13 @@ def test_slugs_never_meet() -> None:
 def test_empty_store_and_other_peoples_folders(store: Store, tmp_path: Path) -> None:
     empty = Store(tmp_path / "r.duckdb")
     empty.add_system(System(base="mini", base_revision="1", variant="causal"))
-    with pytest.raises(HarnessError, match="holds no scores yet; `harness run"):
+    with pytest.raises(HarnessError, match="has no scores yet; make some with `harness run"):
         build_site(empty, tmp_path / "site")
     with pytest.raises(HarnessError, match="no database at"):
         build_site(Store(tmp_path / "none.duckdb"), tmp_path / "site")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
-    with pytest.raises(HarnessError, match="holds files that are no site"):
+    with pytest.raises(HarnessError, match="has files that harness did not write"):
         build_site(store, tmp_path / "mine", resamples=FEW)
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "years of work"
     assert not (tmp_path / "site").exists()

@@ -157,7 +157,7 @@ def test_codelength_is_short_where_labels_are_easy_and_a_bit_a_label_where_they_
         (lambda: fit_logistic(FEATURES, labels(5, 1), TRAIN, classes=3), "number classes from 0"),
         (lambda: fit_logistic(FEATURES * np.nan, labels(2, 1), TRAIN, classes=2), "not finite"),
         (lambda: fit_ridge(FEATURES, np.zeros((1, 5)), TRAIN, penalties=(1.0,)), "equally many rows"),
-        (lambda: fit_ridge(FEATURES, np.zeros((1, N)), ~TRAIN & TRAIN, penalties=(1.0,)), "no example to be fitted"),
+        (lambda: fit_ridge(FEATURES, np.zeros((1, N)), ~TRAIN & TRAIN, penalties=(1.0,)), "no training example"),
         (lambda: group_folds(np.zeros(N, int), ["a"] * N, n_folds=5, repeats=1), "the same label"),
         (lambda: group_folds(labels(2, 1)[0], ["a"] * N, n_folds=5, repeats=1), "cannot be spread"),
     ],

@@ -63,7 +63,7 @@ def test_features_without_information_give_one_answer() -> None:
     [
         (X[:10], CLASSES, FOLDS, "equally many"),
         (np.full_like(X, np.nan), CLASSES, FOLDS, "not finite"),
-        (X, CLASSES, np.zeros(240), "to be fitted on"),
+        (X, CLASSES, np.zeros(240), "no training example"),
     ],
 )
 def test_bad_input_is_named(features: np.ndarray, labels: np.ndarray, folds: np.ndarray, words: str) -> None:

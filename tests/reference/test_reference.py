@@ -64,7 +64,7 @@ def test_the_hash_is_of_the_questions_not_of_the_answers() -> None:
         other = rows.copy()
         other.loc[3, column] = value
         assert asked_hash(other) != asked_hash(rows), column
-        with pytest.raises(HarnessError, match="not those of the reference"):
+        with pytest.raises(HarnessError, match="differ from those of the golden results"):
             unpack(pack(rows, metric="accuracy"), other, metric="accuracy")
 
 
@@ -89,11 +89,11 @@ def test_a_touched_file_is_refused(references: list[Reference], tmp_path: Path) 
     text = path.read_text()
     for touched in (text.replace('"score":0.', '"score":0.1', 1), text[: len(text) // 2], text + "{}\n", ""):
         path.write_text(touched)
-        with pytest.raises(HarnessError, match=r"mini.causal.jsonl is not what was written .*--update"):
+        with pytest.raises(HarnessError, match=r"mini.causal.jsonl was changed .*--update"):
             read_references(tmp_path)
     path.write_text(text)
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(HarnessError, match=r"notes.txt, which is no reference file"):
+    with pytest.raises(HarnessError, match=r"notes.txt, which is not a file of golden results"):
         write_references(tmp_path, references)
     assert (tmp_path / "notes.txt").exists()
 
@@ -116,7 +116,7 @@ def test_a_suite_that_asks_otherwise_is_refused_by_name(references: list[Referen
     questions = {task.name: outcomes_of(task, skill=0.1) for task in TASKS}
     questions["MiniTopic"].loc[0, "gold_label"] = "c9"
     made = Store(tmp_path / "made.duckdb")
-    with pytest.raises(HarnessError, match=r"MiniTopic: the examples are not those.*harness regress --update"):
+    with pytest.raises(HarnessError, match=r"MiniTopic: the examples differ from those.*harness regress --update"):
         rebuild(made, references[:1], questions, note=lambda _: None)
     assert not made.path.exists()
 
@@ -130,16 +130,16 @@ def infos(**changed: str) -> list[TaskInfo]:
 
 def test_what_cannot_be_compared_says_update(references: list[Reference], store: Store) -> None:
     check_references(references, infos(), evaluation="1")
-    with pytest.raises(HarnessError, match=r"version 1 of the evaluation, this is 2; .*--update"):
+    with pytest.raises(HarnessError, match=r"version 1 of the evaluation, and this is version 2; .*--update"):
         check_references(references, infos(), evaluation="2")
     with pytest.raises(HarnessError, match=r"MiniSTS is of revision r1 .*now r2.*--update"):
         check_references(references, infos(MiniSTS="r2"), evaluation="1")
     more = [*infos(), TaskInfo(name="MiniNew", task_type="STS", metric="spearman", revision="r1", about="")]
-    with pytest.raises(HarnessError, match=r"MiniNew has no reference result of bidir-mntp.*--update"):
+    with pytest.raises(HarnessError, match=r"MiniNew has no golden result of bidir-mntp.*--update"):
         check_references(references, more, evaluation="1")
-    with pytest.raises(HarnessError, match=r"bidir has no reference results .*--update --variant bidir"):
+    with pytest.raises(HarnessError, match=r"bidir has no golden results .*--update --variant bidir"):
         find_references(references, ["bidir"])
-    with pytest.raises(HarnessError, match=r"no reference result; make them"):
+    with pytest.raises(HarnessError, match=r"no golden results; make them"):
         find_references([], ["bidir"])
     with pytest.raises(HarnessError, match="lacks MiniOther of causal"):
         take_references(store, base="mini", variants=["causal"], tasks=[*NAMES, "MiniOther"])

@@ -75,7 +75,7 @@ def test_refused_results_leave_nothing(store: Store) -> None:
     run = new_run(store)
     good = result_of(TASKS[0], skill=0.6)
     bad = {
-        "is not the spearman": replace(good, score=good.score + 2e-6),
+        "differs from the spearman": replace(good, score=good.score + 2e-6),
         "its score nan": replace(good, score=float("nan")),
         "unknown metric": replace(good, key=replace(good.key, metric="f1")),
         "need the columns": replace(good, outcomes=good.outcomes.drop(columns="unit")),

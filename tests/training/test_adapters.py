@@ -101,7 +101,7 @@ def test_an_adapter_from_the_local_hub_cache(base: Base, tiny_base: Path, monkey
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(repo.parent))
     (planned,) = plan_lineage(base, recipe({"source": "org/adapter", "revision": commit}), 0)
     assert planned.fingerprint == commit
-    with pytest.raises(HarnessError, match="the adapter 'org/absent' is no folder here and could not be had"):
+    with pytest.raises(HarnessError, match="is not a folder here, and it could not be fetched"):
         plan_lineage(base, recipe({"source": "org/absent", "revision": commit}), 0)
 
 
@@ -136,12 +136,12 @@ def test_an_adapter_whose_layers_do_not_fit(tiny_base: Path) -> None:
     folder = publish(tiny_base, "one")
     config = AutoModel.from_pretrained(tiny_base).config
     for change, sentence in (
-        ({"num_hidden_layers": 1}, "adapts layers.1.*, which this base lacks"),
+        ({"num_hidden_layers": 1}, "adapts layers.1.*, which this base does not have"),
         ({"intermediate_size": 24}, "mlp.down_proj is 32 wide, this base's 24"),
     ):
         smaller = type(config)(**{**config.to_dict(), **change})
         with pytest.raises(HarnessError, match=sentence):
             merge_adapter(AutoModel.from_config(smaller), folder)
     head = publish(tiny_base, "head", model=AutoModelForCausalLM, modules_to_save=["lm_head"])
-    with pytest.raises(HarnessError, match="no plain LoRA adapter"):
+    with pytest.raises(HarnessError, match="not a plain LoRA adapter"):
         merge_adapter(AutoModel.from_pretrained(tiny_base), head)

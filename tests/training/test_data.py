@@ -74,10 +74,10 @@ def test_the_fingerprint_changes_with_the_text_and_with_the_share_taken() -> Non
         ("mntp", "absent.txt", None, "neither `mini`, nor a file"),
         ("supcon", "lines.txt", "x", r"give \.parquet or \.jsonl"),
         ("mntp", "rows.csv", "x", r"give \.parquet, \.jsonl or \.txt"),
-        ("supcon", "rows.jsonl", '{"anchor": "a"}', "lacks the column positive, negative"),
+        ("supcon", "rows.jsonl", '{"anchor": "a"}', "does not have the column positive, negative"),
         ("supcon", "rows.jsonl", "{", "line 1, is not JSON"),
         ("mntp", "rows.parquet", "no parquet", "is not a parquet file"),
-        ("mntp", "empty.txt", "\n", "holds no example"),
+        ("mntp", "empty.txt", "\n", "has no example"),
     ],
 )
 def test_bad_data_is_refused_in_one_sentence(kind: str, name: str, content: str | None, sentence: str) -> None:

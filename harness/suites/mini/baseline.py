@@ -50,7 +50,7 @@ class BagOfWords:
 
     def language_model(self) -> Any:
         """Raises HarnessError: there is none."""
-        raise HarnessError("a bag of words is no language model, so it has no retention; leave it out")
+        raise HarnessError("a bag of words is not a language model, so it has no retention; leave it out")
 
     def for_mteb(self) -> ForMteb:
         """The counts as mteb takes them."""

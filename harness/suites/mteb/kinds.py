@@ -48,7 +48,7 @@ def type_of(task: Any) -> MtebType:
     meta = task.metadata
     if isinstance(task, AbsTaskAggregate):
         parts = ",".join(part.metadata.name for part in task.tasks)
-        raise HarnessError(f"{meta.name} is a mean over tasks; name the tasks themselves: --tasks {parts}")
+        raise HarnessError(f"{meta.name} is a mean over tasks; name its tasks: --tasks {parts}")
     kinds: dict[type, MtebType] = {
         AbsTaskSTS: MtebType(metrics={"cosine_spearman": "spearman"}, keep=sts),
         AbsTaskClassification: MtebType(metrics={"accuracy": "accuracy", "f1": "macro_f1"}, keep=classification),
@@ -60,8 +60,7 @@ def type_of(task: Any) -> MtebType:
     found = next((kind for base, kind in kinds.items() if isinstance(task, base)), None)
     if found is None or meta.type not in SUPPORTED:
         raise HarnessError(
-            f"{meta.name} is a task of type {meta.type}, whose examples cannot be kept yet; "
-            f"supported: {', '.join(SUPPORTED)}"
+            f"{meta.name} is a task of type {meta.type}, which is not supported; supported: {', '.join(SUPPORTED)}"
         )
     if list(meta.modalities) != ["text"]:
         raise HarnessError(
@@ -70,5 +69,5 @@ def type_of(task: Any) -> MtebType:
     if found.metric(meta.main_score) is None:
         raise HarnessError(f"{meta.name} is scored by {meta.main_score}, which is not supported for {meta.type}")
     if getattr(task, "is_cross_validation", False):
-        raise HarnessError(f"{meta.name} is scored over folds of its own, which is not supported")
+        raise HarnessError(f"{meta.name} has its own folds, which is not supported")
     return found

@@ -54,7 +54,7 @@ class Choice:
         if not found:
             every = sorted(set().union(*spoken.values()))
             raise HarnessError(
-                f"{task} has no subset in {' and '.join(sorted(wanted))} alone; its languages: {', '.join(every[:20])}"
+                f"{task} has no subset in only {' and '.join(sorted(wanted))}; its languages: {', '.join(every[:20])}"
                 f"{' …' if len(every) > 20 else ''} (choose with --languages, or subsets with --subsets)"
             )
         return found
@@ -75,7 +75,7 @@ def load(task: Any) -> None:
         task.load_data()
     except (DatasetNotFoundError, ConnectionError, OSError, ValueError) as error:
         raise HarnessError(
-            f"the data of {name} could not be had ({type(error).__name__}); connect to the hub, or point "
+            f"the data of {name} could not be fetched ({type(error).__name__}); connect to the hub, or point "
             "HF_DATASETS_CACHE at a prepared copy and set HF_HUB_OFFLINE=1"
         ) from error
     task.dataset = read_once(task.dataset)
@@ -92,7 +92,7 @@ def _check_cached_revision(task: Any) -> None:
         if _COMMIT.fullmatch(folder.name) and folder.name != pinned:
             raise HarnessError(
                 f"{task.metadata.name} is evaluated on revision {pinned[:12]} of {task.metadata.dataset['path']}, and "
-                f"the cache would give revision {folder.name[:12]}: offline, the newest cached one is taken; put the "
+                f"the newest revision in the cache is {folder.name[:12]}, which is used offline; put the "
                 "pinned revision into HF_DATASETS_CACHE, or connect to the hub"
             )
 

@@ -130,7 +130,8 @@ class MtebTask(Task):
         again = score_outcomes(self.info.metric, kept.outcomes)
         if abs(again - score) > TOLERANCE:
             raise HarnessError(
-                f"{self.info.name} ({visit.split}, {visit.subset}): mteb says {score:.6f}, its own examples say "
+                f"{self.info.name} ({visit.split}, {visit.subset}): mteb's score is {score:.6f}, and the "
+                "score of its examples is "
                 f"{again:.6f}; this mteb version is not supported, install the one `harness doctor` names"
             )
         return TaskResult(
@@ -172,7 +173,7 @@ def mteb_task(name: str, *, also: Sequence[str] = ()) -> MtebTask:
 
     known = {task.metadata.name for task in TASK_LIST}
     if name not in known:
-        raise HarnessError(f"no task is named {name!r}; {near_names(name, {*known, *also})}")
+        raise HarnessError(f"there is no task {name!r}; {near_names(name, {*known, *also})}")
     return registered(name)
 
 

@@ -114,12 +114,12 @@ def choose_text(tasks: Sequence[str], *, base: str, source: str | None) -> Reten
     if not {task.name for task in TASKS} & set(tasks):
         if source is not None:
             raise HarnessError(
-                f"--data retention={source} names a text, but no retention task is asked for; add --suite retention"
+                f"--data retention={source} is for retention tasks, and none was given; add --suite retention"
             )
         return None
     if source is None and base != MINI:
         raise HarnessError(
-            f"retention on base {base} is measured on a text that you choose: give --data retention=FILE (.txt, .jsonl "
-            f"or .parquet), or --data retention={WIKITEXT} to take WikiText-2 from the hub"
+            f"retention on base {base} needs a text; give --data retention=FILE (.txt, .jsonl "
+            f"or .parquet), or --data retention={WIKITEXT} to use WikiText-2 from the hub"
         )
     return open_text(source or MINI)

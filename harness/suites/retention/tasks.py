@@ -69,7 +69,7 @@ def _repetition(
     chosen = [row for row, ids in enumerate(encoded) if len(ids) >= PROMPT_TOKENS][:MAX_PROMPTS]
     if not chosen:
         raise HarnessError(
-            f"no document of the text {text.name} has the {PROMPT_TOKENS} tokens of a prompt; give longer ones"
+            f"no document of the text {text.name} has the {PROMPT_TOKENS} tokens of a prompt; give longer documents"
         )
     new_tokens = min(NEW_TOKENS, model.limit - 1 - PROMPT_TOKENS)
     if new_tokens < LEAST_NEW_TOKENS:

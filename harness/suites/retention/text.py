@@ -50,7 +50,7 @@ class RetentionText:
         documents = (text.strip() for text in (_articles(rows) if self.articles else rows))
         found = tuple(islice(filter(None, documents), MAX_DOCUMENTS))
         if not found:
-            raise HarnessError(f"{self.files[0]} holds no text to measure retention on; give a file with text in it")
+            raise HarnessError(f"{self.files[0]} has no text; give a file with text to measure retention")
         return found
 
 

@@ -45,7 +45,7 @@ def get_data_set(name: str) -> DataSet:
     """The word-level data set called `name`. Raises HarnessError if there is none."""
     known = {data.name: data for data in DATA_SETS}
     if name not in known:
-        raise HarnessError(f"no word-level data set is named {name!r}; {near_names(name, known)}")
+        raise HarnessError(f"there is no word-level data set {name!r}; {near_names(name, known)}")
     return known[name]
 
 

@@ -59,7 +59,7 @@ class WordVectors:
             in_text_LPND = vectors_LPND if not alone else self._vectors(positions, take="mean", alone=False)
             whole_N = self._whole[tuple(positions)] = np.isfinite(in_text_LPND[0]).all(axis=(0, 2))
         if not whole_N.any():
-            raise HarnessError("every word lies behind the last token that this base reads; leave this task out")
+            raise HarnessError("every word is after the last token that this base reads; leave this task out")
         return Readable(
             examples=tuple(example for example, whole in zip(self._examples, whole_N, strict=True) if whole),
             vectors=vectors_LPND if whole_N.all() else vectors_LPND[:, :, whole_N],

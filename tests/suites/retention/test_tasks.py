@@ -114,7 +114,7 @@ def test_one_forward_pass_serves_every_measure(tiny_base: Path, monkeypatch: pyt
 def test_what_has_no_language_model_says_so(tiny_base: Path) -> None:
     Path("text.txt").write_text("a dog\nthe cat")
     options = TaskOptions(text=open_text("text.txt"))
-    with pytest.raises(HarnessError, match="a bag of words is no language model"):
+    with pytest.raises(HarnessError, match="a bag of words is not a language model"):
         SUITE.task("RetentionBits").chosen(options).run(BagOfWords())
     with pytest.raises(HarnessError, match="has the 16 tokens of a prompt"):
         SUITE.task("RetentionRepeatsGreedy").chosen(options).run(encoder(tiny_base, tiny_base))

@@ -65,11 +65,11 @@ def write(name: str, content: str | list[str]) -> None:
     ("name", "content", "sentence"),
     [
         ("absent.txt", None, "neither `mini`, `wikitext-2`, nor a file"),
-        ("empty.txt", "\n \n", "holds no text"),
+        ("empty.txt", "\n \n", "has no text"),
         ("rows.csv", "x", r"give \.parquet, \.jsonl or \.txt"),
         ("hub:Salesforce/wikitext@main/x.parquet", None, "write hub:ORG/NAME@COMMIT/PATH"),
         ("rows.jsonl", "{", "line 1, is not JSON"),
-        ("rows.jsonl", '{"body": "x"}', "lacks the column text"),
+        ("rows.jsonl", '{"body": "x"}', "does not have the column text"),
         ("rows.parquet", "no parquet", "is not a parquet file"),
     ],
 )
@@ -82,7 +82,7 @@ def test_bad_files_are_refused_in_one_sentence(name: str, content: str | None, s
 
 def test_a_parquet_file_without_text_and_a_file_that_is_not_utf8() -> None:
     pd.DataFrame({"body": ["x"]}).to_parquet("rows.parquet")
-    with pytest.raises(HarnessError, match="lacks the column text or sentence; it has body"):
+    with pytest.raises(HarnessError, match="does not have the column text or sentence; it has body"):
         open_text("rows.parquet").documents()
     Path("latin.txt").write_bytes("süß".encode("latin-1"))
     with pytest.raises(HarnessError, match="write it again as UTF-8"):
@@ -95,9 +95,9 @@ def test_which_text_a_run_takes() -> None:
     assert choose_text(("MiniSTS",), base="mini", source=None) is None
     assert choose_text(names, base="mini", source=None) == open_text("mini")
     assert choose_text(names[:1], base="other", source="own.txt") == open_text("own.txt")
-    with pytest.raises(HarnessError, match="retention on base other is measured on a text that you choose"):
+    with pytest.raises(HarnessError, match="retention on base other needs a text"):
         choose_text(names, base="other", source=None)
-    with pytest.raises(HarnessError, match="no retention task is asked for; add --suite retention"):
+    with pytest.raises(HarnessError, match="is for retention tasks, and none was given; add --suite retention"):
         choose_text(("MiniSTS",), base="mini", source="own.txt")
 
 
@@ -105,7 +105,7 @@ def test_wikitext_is_read_from_the_hubs_cache_an_article_a_document(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(HarnessError, match="could not be had from the hub"):
+    with pytest.raises(HarnessError, match="could not be fetched from the hub"):
         open_text("wikitext-2")
     file = tmp_path / "datasets--Salesforce--wikitext" / "snapshots" / WIKITEXT_DATA.revision / WIKITEXT_DATA.path
     file.parent.mkdir(parents=True)

@@ -138,4 +138,4 @@ def test_diagnostics_are_measured_shown_and_compared_with_nothing(
     said = capsys.readouterr()
     assert "words of a sentence, centred" in said.out
     assert call("words", "--base", "tiny", "--show", "repetition", monkeypatch=monkeypatch) == 2
-    assert "the store has no such results on base tiny" in capsys.readouterr().err
+    assert "no such word-level results on base tiny" in capsys.readouterr().err

@@ -117,7 +117,7 @@ def test_fetched_data_are_the_same_and_are_not_fetched_twice(probes: Path, serve
     assert len(said) == 22
     (damaged,) = Path("got").rglob("CONcreTEXT_test_EN.txt")
     damaged.write_text("cut short")
-    with pytest.raises(HarnessError, match=r"CONcreTEXT_test_EN.txt is not the file that is pinned \(sha256 "):
+    with pytest.raises(HarnessError, match=r"CONcreTEXT_test_EN.txt has another SHA-256 than expected \("):
         get_data_set("concretext").check(Path("got"))
     fetch(Path("got"), server=server, note=said.append)
     assert len(said) == 23
@@ -127,13 +127,13 @@ def test_a_server_with_other_files_leaves_nothing_behind(server: str) -> None:
     (file,) = get_data_set("telicity").files
     path = Path("server") / file.repository / file.commit / file.upstream
     path.write_text("something else")
-    with pytest.raises(HarnessError, match=r"is not the file that is pinned .* nothing of it was kept"):
+    with pytest.raises(HarnessError, match=r"has another SHA-256 than expected; it was not stored"):
         fetch(Path("got"), server=server, note=lambda _: None)
     assert not (Path("got") / file.path).exists()
     path.unlink()
     with pytest.raises(HarnessError, match="telicity could not be fetched"):
         fetch(Path("got"), server=server, note=lambda _: None)
-    with pytest.raises(HarnessError, match="no https, http or file address"):
+    with pytest.raises(HarnessError, match="not an https, http or file address"):
         fetch(Path("got"), server="ftp://somewhere", note=lambda _: None)
 
 
@@ -141,7 +141,7 @@ def test_folders_without_a_set_are_named(probes: Path) -> None:
     with pytest.raises(HarnessError, match="are not at nowhere; fetch them with `harness data fetch words`"):
         get_data_set("wic").check(Path("nowhere"))
     Path("empty").mkdir()
-    with pytest.raises(HarnessError, match="empty holds no data set simlex999"):
+    with pytest.raises(HarnessError, match="empty has no data set simlex999"):
         get_data_set("simlex999").check(Path("empty"))
     with pytest.raises(HarnessError, match="did you mean telicity"):
         get_data_set("telicty")
@@ -151,7 +151,7 @@ def test_a_changed_table_is_named(probes: Path) -> None:
     path = Path("changed/word_similarity/EN-RG-65.tsv")
     path.parent.mkdir(parents=True)
     path.write_text((probes / "word_similarity/EN-RG-65.tsv").read_text().replace("3.94", "3.95", 1))
-    with pytest.raises(HarnessError, match=r"EN-RG-65.* is not the file that is pinned"):
+    with pytest.raises(HarnessError, match=r"EN-RG-65.* has another SHA-256"):
         get_data_set("rg65").check(Path("changed"))
 
 

@@ -202,7 +202,7 @@ def test_words_that_are_cut_off_are_counted_and_left_out() -> None:
     assert 0 < lost < len(long)
     assert note.startswith(f"{lost} of 96 examples left out: the word lies behind the last token")
     assert parts[0].answers.frame()["example_id"].nunique() == 96 - lost
-    with pytest.raises(HarnessError, match="every word lies behind the last token"):
+    with pytest.raises(HarnessError, match="every word is after the last token"):
         measure_labels(SUITE.task("SubjectAnimacyAt"), sentences(), Fake(causal=True, limit=3))
 
 
@@ -278,7 +278,7 @@ def test_a_data_folder_is_asked_for_and_never_ignored(tiny_base: Path, shared_da
 
     with pytest.raises(HarnessError, match="fetch them with `harness data fetch words`"):
         plan(suite="words", tasks=(), folder=None)
-    with pytest.raises(HarnessError, match="no task of the words suite is asked for"):
+    with pytest.raises(HarnessError, match="is for the words suite"):
         plan(suite="mini", tasks=("MiniSTS",), folder=shared_data / "probes")
 
 

@@ -55,7 +55,7 @@ def _locate(sentence: str, verb: str, index: int) -> tuple[Span, bool]:
     spans = [span for span in blank_spans(sentence) if span[0] < span[1]]  # here an index counts no empty pieces
     places = [place for place, span in enumerate(spans) if sentence[slice(*span)] == verb]
     if not places:
-        raise HarnessError(f"the verb {verb!r} does not stand in its sentence {sentence[:60]!r}; mend the data")
+        raise HarnessError(f"the verb {verb!r} is not in its sentence {sentence[:60]!r}; correct the data")
     nearest = min(places, key=lambda place: (abs(place - index), place))
     return spans[nearest], nearest == index
 

@@ -34,7 +34,7 @@ class WordExample:
             if not 0 <= start < end <= len(text):
                 raise HarnessError(
                     f"example {self.example_id}: the span {start}:{end} lies outside its text of {len(text)} "
-                    f"characters: {text[:60]!r}; mend the data"
+                    f"characters: {text[:60]!r}; correct the data"
                 )
 
 

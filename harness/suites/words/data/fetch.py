@@ -32,7 +32,7 @@ def fetch(folder: Path, *, server: str = RAW, note: Callable[[str], None]) -> No
         note(f"{number} of {len(files)}: {file.repository}, {file.upstream}")
         content = _get(address, name)
         if not file.is_right(content):
-            raise HarnessError(f"{address} is not the file that is pinned by its sha256; nothing of it was kept")
+            raise HarnessError(f"{address} has another SHA-256 than expected; it was not stored")
         _write(path, content)
     for data in DATA_SETS:
         data.check(folder)
@@ -40,7 +40,7 @@ def fetch(folder: Path, *, server: str = RAW, note: Callable[[str], None]) -> No
 
 def _get(address: str, name: str) -> bytes:
     if not address.startswith(("https://", "http://", "file://")):
-        raise HarnessError(f"{address!r} is no https, http or file address; mend --from")
+        raise HarnessError(f"{address!r} is not an https, http or file address; correct --from")
     try:
         with urlopen(address, timeout=_TIMEOUT_S) as answer:
             content: bytes = answer.read()
@@ -48,7 +48,7 @@ def _get(address: str, name: str) -> bytes:
         reason = getattr(error, "reason", None) or error
         raise HarnessError(
             f"the data set {name} could not be fetched from {address} ({reason}); check the network, or copy the "
-            "folder from a machine that has it and name it with --data-dir"
+            "folder from another machine and give it with --data-dir"
         ) from None
     return content
 

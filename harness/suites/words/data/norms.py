@@ -92,8 +92,8 @@ def _locate(sentence: str, word: str) -> tuple[Span, bool]:
         if len(found) == 1:
             return found[0], as_given
         if found:
-            raise HarnessError(f"{word!r} stands more than once in {sentence!r}; mend the data")
-    raise HarnessError(f"{word!r} does not stand in {sentence!r}; mend the data")
+            raise HarnessError(f"{word!r} is in {sentence!r} more than once; correct the data")
+    raise HarnessError(f"{word!r} is not in {sentence!r}; correct the data")
 
 
 def inflections(word: str) -> tuple[str, ...]:

@@ -118,7 +118,7 @@ class DataSet:
         if not folder.is_dir():
             return HarnessError(
                 f"the word-level data are not at {folder}; fetch them with `harness data fetch words`, or name a "
-                "folder that holds them with --data-dir"
+                "folder that has them with --data-dir"
             )
         return HarnessError(
             f"{folder} holds no data set {self.name} ({file.path} is missing); fetch it with "
@@ -172,6 +172,6 @@ def feng_file(path: str, sha256: str, *, upstream: str = "") -> SourceFile:
 
 def _changed(path: Path, found: str, expected: str) -> HarnessError:
     return HarnessError(
-        f"{path} is not the file that is pinned (sha256 {found[:12]}…, expected {expected[:12]}…); fetch it again "
+        f"{path} has another SHA-256 than expected ({found[:12]}…, not {expected[:12]}…); fetch it again "
         "with `harness data fetch words`"
     )
