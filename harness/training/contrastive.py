@@ -19,7 +19,7 @@ from harness.training.kind import StageJob
 from harness.training.lora import add_lora
 from harness.training.processes import Processes
 from harness.training.trained import TrainedStage
-from harness.training.watch import Watch, arguments, train
+from harness.training.watch import TrainingWatch, arguments, train
 
 _NAMES = ("anchor", "positive", "negative")
 
@@ -33,7 +33,7 @@ def train_contrastive(
     rows: Sequence[tuple[str, ...]],
     *,
     job: StageJob,
-    watch: Watch,
+    watch: TrainingWatch,
     scale: float,
     attention_dropout: float | None = None,
 ) -> Any:

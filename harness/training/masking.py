@@ -30,7 +30,7 @@ from harness.training.checkpoints import AdapterCheckpoints
 from harness.training.kind import StageJob
 from harness.training.lora import add_lora
 from harness.training.mntp import MntpStage
-from harness.training.watch import Watch, arguments, train
+from harness.training.watch import TrainingWatch, arguments, train
 
 _TOKENISED_AT_ONCE = 1000
 IGNORED = -100  # the label that transformers' losses leave out
@@ -43,7 +43,7 @@ class _Trainer(AdapterCheckpoints, Trainer):
         return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
 
-def train_mntp(stage: MntpStage, texts: Sequence[str], *, job: StageJob, watch: Watch) -> Any:
+def train_mntp(stage: MntpStage, texts: Sequence[str], *, job: StageJob, watch: TrainingWatch) -> Any:
     """Return the backbone with its trained adapters in it. The LM head is the base's and stays fixed."""
     start = job.start("cpu").backbone.state_dict()
     set_seed(job.seed)

@@ -10,7 +10,7 @@ from harness.training.kind import StageJob
 from harness.training.trained import DRAW, TrainedStage
 
 if TYPE_CHECKING:
-    from harness.training.watch import Watch
+    from harness.training.watch import TrainingWatch
 
 
 class MntpStage(TrainedStage):
@@ -34,7 +34,7 @@ class MntpStage(TrainedStage):
 
         return [(text,) for text in mntp_documents(DRAW, self.examples)]
 
-    def train(self, rows: list[tuple[str, ...]], job: StageJob, watch: Watch) -> Any:
+    def train(self, rows: list[tuple[str, ...]], job: StageJob, watch: TrainingWatch) -> Any:
         from harness.training.masking import train_mntp
 
         return train_mntp(self, [text for (text,) in rows], job=job, watch=watch)

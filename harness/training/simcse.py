@@ -10,7 +10,7 @@ from harness.training.kind import StageJob
 from harness.training.trained import DRAW, TrainedStage
 
 if TYPE_CHECKING:
-    from harness.training.watch import Watch
+    from harness.training.watch import TrainingWatch
 
 
 class SimcseStage(TrainedStage):
@@ -28,7 +28,7 @@ class SimcseStage(TrainedStage):
 
         return [(text,) for text in sentences(DRAW, self.examples)]
 
-    def train(self, rows: list[tuple[str, ...]], job: StageJob, watch: Watch) -> Any:
+    def train(self, rows: list[tuple[str, ...]], job: StageJob, watch: TrainingWatch) -> Any:
         from harness.training.contrastive import train_contrastive
 
         pairs = [(text, text) for (text,) in rows]

@@ -11,7 +11,7 @@ from harness.training.kind import StageJob
 from harness.training.trained import DRAW, TrainedStage
 
 if TYPE_CHECKING:
-    from harness.training.watch import Watch
+    from harness.training.watch import TrainingWatch
 
 
 class SupconStage(TrainedStage):
@@ -26,7 +26,7 @@ class SupconStage(TrainedStage):
 
         return list(triplets(DRAW, self.examples))
 
-    def train(self, rows: list[tuple[str, ...]], job: StageJob, watch: Watch) -> Any:
+    def train(self, rows: list[tuple[str, ...]], job: StageJob, watch: TrainingWatch) -> Any:
         from harness.training.contrastive import train_contrastive
 
         return train_contrastive(self, rows, job=job, watch=watch, scale=self.scale)

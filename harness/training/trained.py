@@ -21,7 +21,7 @@ from harness.training.lora import Lora, save_adapter
 from harness.training.processes import Processes
 
 if TYPE_CHECKING:
-    from harness.training.watch import Watch
+    from harness.training.watch import TrainingWatch
 
 # One draw of training text for everybody; the training seed moves batches, adapters and dropout, not the text.
 DRAW = 1
@@ -69,7 +69,7 @@ class TrainedStage(StageKind):
         """`examples` rows of the embedded English, the same at every call."""
 
     @abstractmethod
-    def train(self, rows: list[tuple[str, ...]], job: StageJob, watch: Watch) -> Any:
+    def train(self, rows: list[tuple[str, ...]], job: StageJob, watch: TrainingWatch) -> Any:
         """Train on `rows` and return the backbone with its trained adapters in it. `job.scratch` keeps checkpoints."""
 
     @property
@@ -113,7 +113,7 @@ class TrainedStage(StageKind):
     def make(self, job: StageJob) -> MadeAdapter:
         """Train in `job.scratch`, where checkpoints outlive a kill, and leave the adapter there."""
         from harness.training.manifests import ADAPTER, TEXTS, write_texts
-        from harness.training.watch import Watch
+        from harness.training.watch import TrainingWatch
 
         rows = self.rows()
         if len(rows) < self.batch_size and not self.in_order:
@@ -121,7 +121,7 @@ class TrainedStage(StageKind):
                 f"the {self.kind} stage has {len(rows)} examples for batches of {self.batch_size}; "
                 "give more data or lower batch_size in the card"
             )
-        watch = Watch(job.begin(), batch_size=self.batch_size)
+        watch = TrainingWatch(job.begin(), batch_size=self.batch_size)
         try:
             backbone = self.train(rows, job, watch)
         except HarnessError:

@@ -35,7 +35,7 @@ class Step:
 OnStep = Callable[[Step], None]
 
 
-class Watch(TrainerCallback):
+class TrainingWatch(TrainerCallback):
     """Forwards steps to `on_step` and keeps `losses`, a list of (step, mean loss since the last entry)."""
 
     def __init__(self, on_step: OnStep | None, *, batch_size: int) -> None:
@@ -108,7 +108,7 @@ def arguments(stage: TrainedStage, job: StageJob) -> dict[str, Any]:
     }
 
 
-def train(trainer: Trainer, watch: Watch) -> None:
+def train(trainer: Trainer, watch: TrainingWatch) -> None:
     """Run `trainer` quietly under `watch`, from the newest whole checkpoint if an earlier run was cut off."""
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(watch)
