@@ -61,7 +61,7 @@ def scores(analysis: Analysis) -> list[list[str]]:
     """Score of every variant with its 95 % interval (for clustering the range over draws), a row a task."""
     variants = ["bag-of-words", *load_cards()]
     rows = [["task", *(f"`{name}`" for name in variants)]]
-    found = {(entry[1], task[0]): score for (entry, task), score in analysis.scores.items()}
+    found = {(entry[1], task.task): score for (entry, task), score in analysis.scores.items()}
     for task in MINI_SUITE.names:
         cells = []
         for name in variants:
@@ -119,7 +119,7 @@ def ranks(found: Ranks) -> list[list[str]]:
         for name in variants:
             low, high = places[name].ranks.low, places[name].ranks.high
             cells.append(f"{low if low == high else f'{low}–{high}'} {places[name].letters}")
-        rows.append([f"mean of {found.n_tasks} tasks" if each.task is None else each.task[0], *cells])
+        rows.append([f"mean of {found.n_tasks} tasks" if each.task is None else each.task.task, *cells])
     return rows
 
 
@@ -133,7 +133,7 @@ def retention(analysis: Analysis) -> list[list[str]]:
         for comparison in analysis.comparisons
         for found in comparison.tasks
     }
-    found = {(entry[1], task[0], task[2]): score for (entry, task), score in analysis.scores.items()}
+    found = {(entry[1], task.task, task.subset): score for (entry, task), score in analysis.scores.items()}
     for variant in load_cards():
         cells = []
         for name, metric in zip(names, metrics, strict=True):

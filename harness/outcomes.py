@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,19 @@ SHOWN_CHARACTERS = 400  # of a text that readers see; long documents would fill 
 BESIDE_TYPES = frozenset({"ProbeControl", "Reproduction", "Geometry", "Attention"})
 
 
+class TaskPart(NamedTuple):
+    """A split and subset of a task: what has a score, whatever the revision and the metric. Frozen; sorts by name."""
+
+    task: str
+    split: str
+    subset: str
+
+    @classmethod
+    def of(cls, row: Mapping[Any, Any]) -> TaskPart:
+        """What a row of scores is a score of."""
+        return cls(*(str(row[name]) for name in cls._fields))
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskKey:
     """What a score is a score *of*. Two scores are comparable only if all five fields are equal."""
@@ -43,6 +56,11 @@ class TaskKey:
     subset: str
     revision: str
     metric: str
+
+    @property
+    def part(self) -> TaskPart:
+        """The split and subset of the task."""
+        return TaskPart(self.task, self.split, self.subset)
 
 
 @dataclass(frozen=True, kw_only=True)

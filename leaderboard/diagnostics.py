@@ -52,7 +52,7 @@ def read_diagnostics(store: Store, base: BaseSection, everything: pd.DataFrame) 
     """
     entries = [row.entry for row in base.all_rows]
     mine = {system.system_id for entry in entries for system in entry.systems}
-    scored = {(task.name[0], task.name[2]) for task in base.tasks}
+    scored = {(task.name.task, task.name.subset) for task in base.tasks}
     here = everything[everything["system_id"].isin(mine)]
     untested = [(task, subset) not in scored for task, subset in zip(here["task"], here["subset"], strict=True)]
     found: dict[str, Diagnostics] = {}
@@ -82,7 +82,7 @@ def with_layers(
     """Return the places of each word task, at every layer where they were measured."""
     read: dict[TaskColumn, Places] = {}
     for task in base.tasks:
-        mine = diagnostics.get(task.name[0])
+        mine = diagnostics.get(task.name.task)
         same = [each for each in mine.layered if each.metric in task.metrics] if mine else []
         if same:
             read[task] = same[0].places
@@ -93,5 +93,5 @@ def with_layers(
 
 def without_score(base: BaseSection, diagnostics: Mapping[str, Diagnostics]) -> list[Diagnostics]:
     """Return the diagnostics that belong to no task with a score."""
-    scored = {task.name[0] for task in base.tasks}
+    scored = {task.name.task for task in base.tasks}
     return [each for name, each in diagnostics.items() if name not in scored]

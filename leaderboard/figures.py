@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from harness.compare import Cell, Entry, Places, TaskComparison, task_name
+from harness.compare import Cell, Entry, Places, TaskComparison
 from harness.compare.cells import By
 from harness.metrics import get_metric
 from harness.records import StageManifest
@@ -39,7 +39,7 @@ def in_order(
     pair: ComparedPair, base: BaseSection, *, retention: bool = False
 ) -> list[tuple[TaskColumn, TaskComparison]]:
     """Return the tasks of a comparison in the order of the table: the encoder's, or the language model's."""
-    found = {task_name(t.key): t for t in pair.comparison.tasks}
+    found = {t.key.part: t for t in pair.comparison.tasks}
     return [(t, found[t.name]) for t in base.tasks if t.name in found and t.is_retention == retention]
 
 

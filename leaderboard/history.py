@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.compare import TaskName
 from harness.metrics import get_metric
+from harness.outcomes import TaskPart
 from harness.records import Run, System
 from leaderboard.text import change, flatten, score
 
@@ -20,7 +20,7 @@ _RECORDED = ("harness", "commit", "platform", "python", "device_name", "threads"
 class ScoreChange:
     """One score that was measured again."""
 
-    task: TaskName
+    task: TaskPart
     metric: str
     before: float
     after: float
@@ -51,7 +51,7 @@ def make_history(
     by_id = {system.system_id: system for system in systems}
     groups: dict[str, list[HistoricRun]] = {}
     last: dict[tuple[str, str, int | None], tuple[System, Run]] = {}
-    scores: dict[tuple[str, str, int | None], dict[TaskName, tuple[str, float]]] = {}
+    scores: dict[tuple[str, str, int | None], dict[TaskPart, tuple[str, float]]] = {}
     order = everything.groupby("run_id")["result"].min().sort_values()
     results = dict(list(everything.groupby("run_id")))
     for run_id in order.index:
@@ -61,7 +61,7 @@ def make_history(
         known = scores.setdefault(key, {})
         moved = []
         for row in rows.to_dict("records"):
-            task = (str(row["task"]), str(row["split"]), str(row["subset"]))
+            task = TaskPart.of(row)
             value, metric = float(row["score"]), str(row["metric"])
             before = known.get(task)
             if before is not None and before[0] == metric:

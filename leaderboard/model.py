@@ -13,13 +13,12 @@ from harness.compare import (
     Place,
     Ranks,
     TaskComparison,
-    TaskName,
     TaskScore,
     VariantContrast,
-    task_name,
 )
 from harness.contamination import TaskOverlap
 from harness.metrics import get_metric
+from harness.outcomes import TaskPart
 from harness.records import Run, StageManifest, System
 from harness.suites.retention import TASK_TYPE as RETENTION
 from leaderboard.history import HistoricRun
@@ -30,7 +29,7 @@ from leaderboard.signatures import Signature
 class TaskColumn:
     """A column of the table and a page."""
 
-    name: TaskName
+    name: TaskPart
     label: str
     href: str
     task_type: str
@@ -173,10 +172,7 @@ class BaseSection:
     def declared_on(self, task: TaskColumn) -> list[tuple[ComparedPair, TaskComparison]]:
         """Return the declared contrasts with their result on `task`."""
         return [
-            (pair, found)
-            for pair in self.declared
-            for found in pair.comparison.tasks
-            if task_name(found.key) == task.name
+            (pair, found) for pair in self.declared for found in pair.comparison.tasks if found.key.part == task.name
         ]
 
 

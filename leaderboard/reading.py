@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.compare import Places, TaskName, read_places
+from harness.compare import Places, read_places
 from harness.metrics import get_metric
+from harness.outcomes import TaskPart
 from harness.store import Store
 from leaderboard.answers import Changed, ExampleAnswers, answers_of, changed, script_of
 from leaderboard.diagnostics import Diagnostics, read_diagnostics
@@ -18,7 +19,7 @@ from leaderboard.model import BaseSection, Site, TableRow, TaskColumn
 _SHOWN = 30  # examples of a task on its page; a script holds all of them
 _FLIPS = 240  # changed examples on the page of a comparison, over its tasks
 
-Numbers = Mapping[tuple[str, TaskName], int]  # system and task -> number of the result
+Numbers = Mapping[tuple[str, TaskPart], int]  # system and task -> number of the result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +58,14 @@ def read_material(
     diagnostics = {base.key: read_diagnostics(store, base, everything) for base in site.bases}
     found = PageMaterial(store=store, site=site, folder=folder, everything=everything, diagnostics=diagnostics)
     numbers: Numbers = {
-        (system, (task, split, subset)): int(number)
+        (system, TaskPart(task, split, subset)): int(number)
         for system, task, split, subset, number in scores[
             ["system_id", "task", "split", "subset", "result"]
         ].values.tolist()
     }
     for task in site.tasks:
         count(f"examples of {task.label}")
-        texts = store.example_texts(task=task.name[0], split=task.name[1], subset=task.name[2])
+        texts = store.example_texts(**task.name._asdict())
         found.examples[task] = []
         for base in site.bases:
             if task not in base.tasks:

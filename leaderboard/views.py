@@ -15,16 +15,15 @@ from harness.compare import (
     Entry,
     Progress,
     Ranks,
-    TaskName,
     VariantContrast,
     analyse,
     declared_contrasts,
     make_ranks,
     task_label,
-    task_name,
     unproven,
 )
 from harness.contamination import TaskOverlap, by_task
+from harness.outcomes import TaskPart
 from harness.records import Overlap, Run, System
 from harness.store import Store
 from leaderboard import text
@@ -42,7 +41,7 @@ class _Kept:
     systems: Mapping[str, System]
     overlaps: Sequence[Overlap]
     contrasts: Contrasts
-    tasks: Mapping[TaskName, TaskColumn]
+    tasks: Mapping[TaskPart, TaskColumn]
     hrefs: Mapping[str, str]  # an entry's or a pair's file name, by its plain name
 
 
@@ -152,11 +151,11 @@ def _asked(entries: Sequence[Entry], scores: pd.DataFrame) -> pd.DataFrame:
     return mine[pd.MultiIndex.from_frame(mine[key]).isin(pd.MultiIndex.from_frame(own[key]))]
 
 
-def _tasks(scores: pd.DataFrame) -> dict[TaskName, TaskColumn]:
+def _tasks(scores: pd.DataFrame) -> dict[TaskPart, TaskColumn]:
     """Return the tasks by type, then name."""
-    found: dict[TaskName, pd.DataFrame] = {}
+    found: dict[TaskPart, pd.DataFrame] = {}
     for name, rows in scores.groupby(["task_type", "task", "split", "subset"], sort=True):
-        found[str(name[1]), str(name[2]), str(name[3])] = rows
+        found[TaskPart(*map(str, name[1:]))] = rows
     labels = {name: task_label(name, tuple(found)) for name in found}
     hrefs = text.slugs(labels.values())
     return {
@@ -242,7 +241,7 @@ class _Rows:
 
     def row(self, entry: Entry) -> TableRow:
         against = self._compared.get((entry.variant, self._kept.contrasts.root))
-        found = {} if against is None else {task_name(t.key): t for t in against.tasks}
+        found = {} if against is None else {t.key.part: t for t in against.tasks}
         stages = {digest for system in entry.systems for digest in system.stage_digests}
         seen = {
             each.task: each for each in by_task(o for o in self._kept.overlaps if o.stage in stages)
@@ -254,7 +253,7 @@ class _Rows:
                 task=t,
                 score=self._analysis.scores.get((entry.name, t.name)),
                 against=found.get(t.name),
-                overlap=seen.get(t.name[0]),
+                overlap=seen.get(t.name.task),
                 signatures=tuple(signed.get(t.name, ())),
             )
             for t in self._columns
@@ -292,12 +291,13 @@ class _Rows:
             notes = [f"unranked: {self._ranks.unranked[entry.variant]}"]
         return notes
 
-    def _signatures(self, entry: Entry) -> dict[TaskName, list[Signature]]:
-        found: dict[TaskName, list[Signature]] = {}
+    def _signatures(self, entry: Entry) -> dict[TaskPart, list[Signature]]:
+        found: dict[TaskPart, list[Signature]] = {}
         for system in entry.systems:
             for row in self._results[system.system_id]:
-                name = (str(row["task"]), str(row["split"]), str(row["subset"]))
-                found.setdefault(name, []).append(signature(row, system, self._kept.runs.get(str(row["run_id"]))))
+                found.setdefault(TaskPart.of(row), []).append(
+                    signature(row, system, self._kept.runs.get(str(row["run_id"])))
+                )
         return found
 
 

@@ -141,6 +141,6 @@ def _question(
         by_position=positions,
         by_layer=tuple(layers),
         forests=() if positions or layers else drawn,
-        diagnostics=tuple(diagnostics[task.name[0]] for task in tasks if task.name[0] in diagnostics),
+        diagnostics=tuple(diagnostics[task.name.task] for task in tasks if task.name.task in diagnostics),
         rows=tuple(table) if positions or layers else (),
     )

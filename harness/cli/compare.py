@@ -39,14 +39,13 @@ def compare(
     from harness.cli.screen import print_json
     from harness.compare import compare as compare_entries
     from harness.compare import flips as find_flips
-    from harness.compare import task_name
     from harness.store import Store
 
     store = Store(db, read_only=True)
     comparison = compare_entries(store, base=base, variant=variant, against=against, tasks=options.names(tasks))
     flipped: list[Flips] = []
     if flips:
-        names = [task_name(task.key) for task in comparison.tasks]
+        names = [task.key.part for task in comparison.tasks]
         flipped = find_flips(store, base=base, variant=variant, against=against, tasks=names, most=flips)
     if as_json:
         print_json(comparison_as_json(comparison) | ({"flips": [asdict(each) for each in flipped]} if flips else {}))
@@ -66,9 +65,11 @@ def _print_flips(found: Flips, variant: str, against: str) -> None:
 
     who = f"{named(variant, found.seed)} against {named(against, found.seed_against)}"
     if found.gained is None:
-        heading = f"{found.task[0]}, {who}: the largest changes"
+        heading = f"{found.task.task}, {who}: the largest changes"
     else:
-        heading = f"{found.task[0]}, {who}: {found.gained} right only with {variant}, {found.lost} only with {against}"
+        heading = (
+            f"{found.task.task}, {who}: {found.gained} right only with {variant}, {found.lost} only with {against}"
+        )
     print(f"\n{heading}")
     rows = [
         (each.example_id, each.trial, each.position, each.gold, each.predicted_against, each.predicted)

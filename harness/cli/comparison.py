@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.compare import Comparison, Entry, TaskComparison, TaskName
+    from harness.compare import Comparison, Entry, TaskComparison
+    from harness.outcomes import TaskPart
 
 
 def print_comparison(comparison: Comparison) -> None:
@@ -24,14 +25,13 @@ def print_comparison(comparison: Comparison) -> None:
 
 def _details(comparison: Comparison) -> Table:
     from harness.cli.screen import table
-    from harness.compare import task_name
 
     names = (_who(comparison.against), _who(comparison.variant))
     headers = ("task", "examples", "seeds", *names, "difference", "95 % interval", "p (adj.)", "MDE", "verdict")
     labels = _labels([comparison])
     rows = [
         (
-            labels[task_name(task.key)],
+            labels[task.key.part],
             task.n_examples,
             task.n_seeds if any(seed is not None for seed in (*task.seeds, *task.seeds_against)) else None,
             _score(task, task.score_against),
@@ -50,18 +50,17 @@ def _details(comparison: Comparison) -> Table:
 def overview(comparisons: Sequence[Comparison]) -> Table:
     """One row a task, one column a variant: the difference from the baseline, a mark where the test is sure."""
     from harness.cli.screen import table
-    from harness.compare import task_name
 
     marks = {"better": " ▲", "worse": " ▼", "equivalent": " ="}
     labels = _labels(comparisons)
     cells = {
-        (comparison.variant.variant, labels[task_name(task.key)]): _signed(task, task.difference)
+        (comparison.variant.variant, labels[task.key.part]): _signed(task, task.difference)
         + marks.get(task.verdict, "  ")
         for comparison in comparisons
         for task in comparison.tasks
     }
     base_scores = {
-        labels[task_name(task.key)]: _score(task, task.score_against) for each in comparisons for task in each.tasks
+        labels[task.key.part]: _score(task, task.score_against) for each in comparisons for task in each.tasks
     }
     names = [comparison.variant.variant for comparison in comparisons]
     rows = [(task, score, *(cells.get((name, task)) for name in names)) for task, score in base_scores.items()]
@@ -73,11 +72,11 @@ def _who(entry: Entry) -> str:
     return f"{entry.variant} (reference)" if entry.is_reference else entry.variant
 
 
-def _labels(comparisons: Sequence[Comparison]) -> dict[TaskName, str]:
+def _labels(comparisons: Sequence[Comparison]) -> dict[TaskPart, str]:
     """What each task is called here: its name, and split or subset only where several share it."""
-    from harness.compare import task_label, task_name
+    from harness.compare import task_label
 
-    names = tuple(dict.fromkeys(task_name(task.key) for comparison in comparisons for task in comparison.tasks))
+    names = tuple(dict.fromkeys(task.key.part for comparison in comparisons for task in comparison.tasks))
     return {name: task_label(name, names) for name in names}
 
 

@@ -52,7 +52,7 @@ def power(
     headers = ("task", "difference", "units", "seeds", "claim about", "power now", "units for 80 %", "seeds for 80 %")
     rows = [
         (
-            each.task[0],
+            each.task.task,
             get_metric(each.metric).write_change(each.effect),
             each.n_units,
             each.n_seeds,

@@ -40,7 +40,7 @@ def rank(
     variants = list(places[0]) if places else []
     rows = [
         (
-            f"mean of {found.n_tasks} tasks" if each.task is None else each.task[0],
+            f"mean of {found.n_tasks} tasks" if each.task is None else each.task.task,
             *(f"{_write(each, of[name].score)}  {_ranks(of[name])}" for name in variants),
         )
         for each, of in zip(everywhere, places, strict=True)

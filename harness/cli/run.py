@@ -208,6 +208,7 @@ def _report_references(store: Store, *, names: Sequence[str], tasks: Sequence[st
     from harness.cli.screen import out, print_json, table
     from harness.compare import task_label
     from harness.metrics import get_metric
+    from harness.outcomes import TaskPart
 
     scores = store.scores()
     rows = scores[scores["kind"].eq("reference") & scores["variant"].isin(names) & scores["task"].isin(tasks)]
@@ -215,7 +216,7 @@ def _report_references(store: Store, *, names: Sequence[str], tasks: Sequence[st
         columns = ["variant", "task", "split", "subset", "revision", "metric", "score", "n_examples", "n_trials"]
         print_json(rows[columns].rename(columns={"variant": "model"}).to_dict("records"))
         return
-    parts = [(str(t), str(s), str(u)) for t, s, u in zip(rows["task"], rows["split"], rows["subset"], strict=True)]
+    parts = [TaskPart.of(row) for row in rows.to_dict("records")]
     every = tuple(dict.fromkeys(parts))
     cells = {
         (part, row["variant"]): (row["metric"], get_metric(row["metric"]).write(row["score"], more_digits=1))

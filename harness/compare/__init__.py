@@ -12,10 +12,8 @@ from harness.compare.results import (
     Comparison,
     Family,
     TaskComparison,
-    TaskName,
     TaskScore,
     Verdict,
-    task_name,
 )
 from harness.compare.wording import overall, scope, scope_of, sentence, task_label, untested_tasks
 
@@ -35,7 +33,6 @@ __all__ = [
     "Ranking",
     "Ranks",
     "TaskComparison",
-    "TaskName",
     "TaskScore",
     "VariantContrast",
     "Verdict",
@@ -57,7 +54,6 @@ __all__ = [
     "scope_of",
     "sentence",
     "task_label",
-    "task_name",
     "unproven",
     "untested_tasks",
 ]

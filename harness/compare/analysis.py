@@ -14,9 +14,9 @@ from harness.compare.entries import Entry, current_entries, find_entry
 from harness.compare.families import Decisions, decide_families, explore, judge
 from harness.compare.one_task import Cells, Name, NamePair, OneTask, Panel, Problem, analyse_task
 from harness.compare.overall import better_on, mean_over_tasks
-from harness.compare.results import Comparison, Family, TaskName, TaskScore, task_name
+from harness.compare.results import Comparison, Family, TaskScore
 from harness.errors import HarnessError
-from harness.outcomes import TaskKey
+from harness.outcomes import TaskKey, TaskPart
 from harness.store import Store
 
 RESAMPLES = 10_000
@@ -32,8 +32,8 @@ class Analysis:
     stand in for another analysis of the same results.
     """
 
-    tasks: tuple[TaskName, ...]
-    scores: Mapping[tuple[Name, TaskName], TaskScore]
+    tasks: tuple[TaskPart, ...]
+    scores: Mapping[tuple[Name, TaskPart], TaskScore]
     comparisons: tuple[Comparison, ...]
     problems: tuple[str, ...]
     decisions: Mapping[str, Decisions]
@@ -158,14 +158,14 @@ def analyse(
         resamples=resamples,
     )
     same = known if known is not None and known.basis.covers(material, asked, wanted) else None
-    every: dict[TaskName, OneTask] = {}
-    found: dict[TaskName, OneTask] = {}
-    groups = [((str(n[0]), str(n[1]), str(n[2])), g) for n, g in rows.groupby(["task", "split", "subset"])]
+    every: dict[TaskPart, OneTask] = {}
+    found: dict[TaskPart, OneTask] = {}
+    groups = [(TaskPart(*map(str, n)), g) for n, g in rows.groupby(["task", "split", "subset"])]
     for i, (name, group) in enumerate(groups):
         _refuse(problems, asked, strict=strict)
         if progress is not None:
-            progress(i, len(groups), name[0])
-        here = shown is None or name[0] in shown
+            progress(i, len(groups), name.task)
+        here = shown is None or name.task in shown
         every[name] = same.basis.every[name] if same else analyse_task(
             name,
             _cells(group, place),
@@ -279,7 +279,7 @@ def _cells(group: pd.DataFrame, place: Mapping[str, tuple[Name, int | None]]) ->
 
 def _comparison(
     pair: Pair,
-    found: Mapping[TaskName, OneTask],
+    found: Mapping[TaskPart, OneTask],
     problems: Sequence[Problem],
     decisions: Mapping[str, Decisions],
     floors: Mapping[str, Mapping[TaskKey, float]],
@@ -292,7 +292,7 @@ def _comparison(
     names: NamePair = (pair[0].name, pair[1].name)
     tasks = [each.comparisons[names] for each in found.values() if names in each.comparisons]
     of_base = decisions.get(pair[0].base or pair[1].base)  # a reference is tested on the base of the other
-    known = [of_base.of(names, task_name(task.key)) if of_base else None for task in tasks]
+    known = [of_base.of(names, task.key.part) if of_base else None for task in tasks]
     family: Family = "exploratory"
     if any(known):
         tasks = [

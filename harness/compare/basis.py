@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from harness.compare.entries import Entry
 from harness.compare.one_task import Name, NamePair, OneTask
-from harness.compare.results import TaskName
-from harness.outcomes import TaskKey
+from harness.outcomes import TaskKey, TaskPart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +31,7 @@ class Basis:
     entries: frozenset[Name]
     pairs: frozenset[NamePair]
     tasks: frozenset[str] | None
-    every: Mapping[TaskName, OneTask]
+    every: Mapping[TaskPart, OneTask]
 
     def covers(self, material: AnalysisInputs, entries: Collection[Name], pairs: Collection[NamePair]) -> bool:
         """Whether an analysis of `material` would find the same of `entries` and `pairs`."""

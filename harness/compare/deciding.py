@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.compare.estimates import SEEDS_FOR_A_RECIPE
-from harness.compare.results import Comparison, TaskComparison, TaskName, task_name
+from harness.compare.results import Comparison, TaskComparison
 from harness.metrics import get_metric
+from harness.outcomes import TaskPart
 from harness.stats import examples_needed, power_of, seeds_needed
 
 
@@ -19,7 +20,7 @@ class Needs:
     where nothing can be estimated.
     """
 
-    task: TaskName
+    task: TaskPart
     metric: str
     effect: float
     n_units: int
@@ -53,7 +54,7 @@ def _of(task: TaskComparison, effect: float | None, alpha: float) -> Needs:
         seeds = seeds_needed(size, parts, n_units=task.n_units, alpha=alpha)
         seeds = None if seeds is None else max(seeds, SEEDS_FOR_A_RECIPE)
     return Needs(
-        task=task_name(task.key),
+        task=task.key.part,
         metric=task.key.metric,
         effect=size,
         n_units=task.n_units,

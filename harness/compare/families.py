@@ -16,9 +16,9 @@ import numpy as np
 from harness.compare.contrasts import Contrasts
 from harness.compare.estimates import claimed
 from harness.compare.one_task import Name, NamePair, Panel
-from harness.compare.results import Family, TaskComparison, TaskName, Verdict, task_name
+from harness.compare.results import Family, TaskComparison, Verdict
 from harness.metrics import Metric, get_metric
-from harness.outcomes import TaskKey
+from harness.outcomes import TaskKey, TaskPart
 from harness.stats import (
     Contrast,
     Contributions,
@@ -75,19 +75,19 @@ class Decision:
 class Decisions:
     """The decisions of one base by pair and task; `declared` holds those of the first family, `pairs` all pairs."""
 
-    declared: Mapping[tuple[NamePair, TaskName], Decision]
-    pairs: Mapping[tuple[NamePair, TaskName], Decision]
+    declared: Mapping[tuple[NamePair, TaskPart], Decision]
+    pairs: Mapping[tuple[NamePair, TaskPart], Decision]
 
-    def of(self, pair: NamePair, task: TaskName) -> Decision | None:
+    def of(self, pair: NamePair, task: TaskPart) -> Decision | None:
         """Return what was decided: by the first family if the pair was declared, else by that of all pairs."""
         return _either(self.declared, pair, task) or self.among_all(pair, task)
 
-    def among_all(self, pair: NamePair, task: TaskName) -> Decision | None:
+    def among_all(self, pair: NamePair, task: TaskPart) -> Decision | None:
         """Return what the family of all pairs says, whichever way round the pair is named."""
         return _either(self.pairs, pair, task)
 
 
-def _either(decisions: Mapping[tuple[NamePair, TaskName], Decision], pair: NamePair, task: TaskName) -> Decision | None:
+def _either(decisions: Mapping[tuple[NamePair, TaskPart], Decision], pair: NamePair, task: TaskPart) -> Decision | None:
     back = decisions.get(((pair[1], pair[0]), task))
     return decisions.get((pair, task)) or (back.reversed() if back is not None else None)
 
@@ -116,7 +116,7 @@ def decide_families(
     `floors` are the noise floors of tasks. `numbers` gives every system a column that is the same in all tasks:
     seeds are shared over tasks.
     """
-    found: tuple[dict[tuple[NamePair, TaskName], Decision], ...] = ({}, {})
+    found: tuple[dict[tuple[NamePair, TaskPart], Decision], ...] = ({}, {})
     declared = {((base, c.variant), (base, c.against)) for base, _ in variants if base for c in contrasts.declared}
     pairs = [(b, a) if (b, a) in declared else (a, b) for a, b in combinations(variants, 2)]
     for question in (False, True):
@@ -144,7 +144,7 @@ def decide_families(
                 chosen = [tested[i] for i in members]
                 keys, estimates = [h.panel.key for h in chosen], [h.estimate for h in chosen]
                 decided = _decide(family, keys, estimates, adjusted, contrasts=contrasts, floors=floors)
-                place |= {(h.pair, task_name(h.panel.key)): d for h, d in zip(chosen, decided, strict=True)}
+                place |= {(h.pair, h.panel.key.part): d for h, d in zip(chosen, decided, strict=True)}
     return Decisions(declared=found[0], pairs=found[1])
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from harness.compare.entries import current_entries, find_entry
-from harness.compare.results import TaskName
 from harness.metrics import get_metric
+from harness.outcomes import TaskPart
 from harness.store import Store
 
 _ASKED = ["example_id", "trial", "layer", "position"]
@@ -35,7 +35,7 @@ class Flips:
     For scores nothing flips: `shown` holds the largest changes, and the counts are None.
     """
 
-    task: TaskName
+    task: TaskPart
     seed: int | None
     seed_against: int | None
     gained: int | None
@@ -43,7 +43,7 @@ class Flips:
     shown: tuple[Flip, ...]
 
 
-def flips(store: Store, *, base: str, variant: str, against: str, tasks: list[TaskName], most: int) -> list[Flips]:
+def flips(store: Store, *, base: str, variant: str, against: str, tasks: list[TaskPart], most: int) -> list[Flips]:
     """Return for each of `tasks` the examples that flipped from `against` to `variant`, at most `most` of them.
 
     Seeds: the lowest that both have, or the lowest of each. Clusters have no right answer and do not flip.
@@ -58,8 +58,8 @@ def flips(store: Store, *, base: str, variant: str, against: str, tasks: list[Ta
         numbers = []
         for entry, seed in zip((first, second), seeds, strict=True):
             system = entry.systems[entry.seeds.index(seed)].system_id
-            rows = scores[(scores["system_id"] == system) & (scores["task"] == task[0])]
-            numbers.append(rows[(rows["split"] == task[1]) & (rows["subset"] == task[2])])
+            rows = scores[(scores["system_id"] == system) & (scores["task"] == task.task)]
+            numbers.append(rows[(rows["split"] == task.split) & (rows["subset"] == task.subset)])
         if any(rows.empty for rows in numbers) or get_metric(numbers[0]["metric"].iloc[0]).answers == "cluster":
             continue
         a, b = (store.outcomes(results=rows["result"]) for rows in numbers)
@@ -68,7 +68,7 @@ def flips(store: Store, *, base: str, variant: str, against: str, tasks: list[Ta
     return found
 
 
-def _of_task(both: pd.DataFrame, task: TaskName, seeds: tuple[int | None, int | None], *, most: int) -> Flips:
+def _of_task(both: pd.DataFrame, task: TaskPart, seeds: tuple[int | None, int | None], *, most: int) -> Flips:
     labels = bool(both["gold_label"].notna().all())
     gold, said = ("gold_label", "predicted_label") if labels else ("gold_score", "predicted_score")
     if labels:

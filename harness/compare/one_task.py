@@ -11,9 +11,9 @@ import pandas as pd
 
 from harness.compare.aligned import align, explain_difference
 from harness.compare.estimates import SeedColumns, claimed, estimate_task
-from harness.compare.results import TaskComparison, TaskName, TaskScore
+from harness.compare.results import TaskComparison, TaskScore
 from harness.metrics import Aligned, get_metric
-from harness.outcomes import TaskKey
+from harness.outcomes import TaskKey, TaskPart
 from harness.stats import Contributions, crossed_effect, make_contrast, welch_test
 
 Name = tuple[str, str]  # base, variant
@@ -70,7 +70,7 @@ class _Group:
 
 
 def analyse_task(
-    name: TaskName,
+    name: TaskPart,
     cells: Cells,
     outcomes: pd.DataFrame,
     *,
@@ -92,7 +92,7 @@ def analyse_task(
         columns = {s: group.data.column[r["result"]] for s, r in seeds.items() if home[r["result"]] is group}
         if len(columns) < len(seeds):
             why = _which_differ(list(seeds.values()))
-            sentence = f"{name[0]}: the seeds of {entry[1]} were not asked the same{why}; run them again with --force"
+            sentence = f"{name.task}: the seeds of {entry[1]} were not asked the same{why}; run them again with --force"
             task.problems.append(Problem(entry=entry, sentence=sentence))
         place[entry] = (group, columns)
     comparable = []
@@ -118,14 +118,14 @@ def analyse_task(
     return task
 
 
-def _groups(name: TaskName, cells: Cells, outcomes: pd.DataFrame) -> list[_Group]:
+def _groups(name: TaskPart, cells: Cells, outcomes: pd.DataFrame) -> list[_Group]:
     rows = {row["result"]: row for seeds in cells.values() for row in seeds.values()}
     same: dict[tuple[str, ...], list[int]] = {}
     for number, row in rows.items():
         same.setdefault(tuple(str(row[column]) for column in _SAME), []).append(number)
     groups = []
     for (revision, metric, _), numbers in same.items():
-        key = TaskKey(task=name[0], split=name[1], subset=name[2], revision=revision, metric=metric)
+        key = TaskKey(**name._asdict(), revision=revision, metric=metric)
         for data in align(outcomes[outcomes["result"].isin(numbers)], metric=metric):
             groups.append(_Group(data=data, key=key, task_type=rows[numbers[0]]["task_type"]))
     return groups
@@ -144,13 +144,13 @@ def _which_differ(rows: Sequence[Mapping[str, Any]]) -> str:
     return ""
 
 
-def _why_apart(name: TaskName, pair: NamePair, cells: Cells, outcomes: pd.DataFrame) -> str:
+def _why_apart(name: TaskPart, pair: NamePair, cells: Cells, outcomes: pd.DataFrame) -> str:
     first, second = (_newest(cells[entry]) for entry in pair)
     reason = _which_differ([first, second]).removeprefix(": ")
     if not reason:
         reason = explain_difference(*(outcomes[outcomes["result"] == row["result"]] for row in (first, second)))
     who = f"{pair[0][1]} and {pair[1][1]}"
-    return f"{name[0]}: {who} were not asked the same: {reason}; run one again with --force"
+    return f"{name.task}: {who} were not asked the same: {reason}; run one again with --force"
 
 
 def _estimate(

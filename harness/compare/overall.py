@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.compare.estimates import SeedColumns, claimed
 from harness.compare.one_task import NamePair, Panel
-from harness.compare.results import TaskComparison, task_name
+from harness.compare.results import TaskComparison
 from harness.metrics import get_metric
 from harness.stats import (
     AcrossTasks,
@@ -75,7 +75,7 @@ def standing(panels: Sequence[Panel]) -> Mapping[str, Panel]:
     """Return the panels of a mean over tasks by task, the largest where a task has several."""
     best: dict[str, Panel] = {}
     for panel in panels:
-        name = "\0".join(task_name(panel.key))
+        name = "\0".join(panel.key.part)
         if counts_across(panel) and (name not in best or len(panel.columns) > len(best[name].columns)):
             best[name] = panel
     return best

@@ -19,9 +19,9 @@ from harness.compare.entries import Entry, current_entries
 from harness.compare.estimates import claimed
 from harness.compare.one_task import Name, Panel
 from harness.compare.overall import standing
-from harness.compare.results import TaskName, task_name
 from harness.errors import HarnessError, near_names
 from harness.metrics import Metric, get_metric
+from harness.outcomes import TaskPart
 from harness.stats import (
     JointTask,
     RankSet,
@@ -51,7 +51,7 @@ class Place:
 class Ranking:
     """The ranked variants, best score first. `task` is None for the mean over the tasks."""
 
-    task: TaskName | None
+    task: TaskPart | None
     metric: str | None
     places: tuple[Place, ...]
 
@@ -111,7 +111,7 @@ def rank(
 
 def chosen_tasks(
     scores: pd.DataFrame, *, suite: str | None = None, tasks: Collection[str] | None = None
-) -> list[TaskName]:
+) -> list[TaskPart]:
     """Return the tasks of `scores` that were named, or measured as part of `suite`."""
     rows = scores
     for column, wanted in (("suite", {suite} if suite is not None else None), ("task", tasks)):
@@ -123,9 +123,7 @@ def chosen_tasks(
                     f"the database has no results of the {column} {unknown[0]!r}: {near_names(unknown[0], known)}"
                 )
             rows = rows[rows[column].isin(set(wanted))]
-    return sorted(
-        {(str(t), str(s), str(u)) for t, s, u in zip(rows["task"], rows["split"], rows["subset"], strict=True)}
-    )
+    return sorted({TaskPart.of(row) for row in rows.to_dict("records")})
 
 
 def unproven(store: Store, entries: Sequence[Entry], scores: pd.DataFrame) -> set[Name]:
@@ -145,7 +143,7 @@ def make_ranks(
     scores: pd.DataFrame,
     *,
     unproven: Collection[Name],
-    chosen: Sequence[TaskName],
+    chosen: Sequence[TaskPart],
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Ranks:
@@ -154,7 +152,7 @@ def make_ranks(
     base = next((entry.base for entry in variants if entry.base), "")
     alpha = declared_contrasts().alpha
     score = _scores(variants, scores)
-    panels = {task_name(p.key): p for p in _widest(analysis.panels) if task_name(p.key) in set(chosen)}
+    panels = {p.key.part: p for p in _widest(analysis.panels) if p.key.part in set(chosen)}
     unranked = {
         entry.variant: why for entry in variants if (why := _why_unranked(entry, panels, chosen, score, unproven))
     }
@@ -164,7 +162,7 @@ def make_ranks(
     for task, panel in panels.items():
         metric = get_metric(panel.key.metric)
 
-        def beats(a: Name, b: Name, task: TaskName = task, metric: Metric = metric) -> bool:
+        def beats(a: Name, b: Name, task: TaskPart = task, metric: Metric = metric) -> bool:
             found = decisions.among_all((a, b), task) if decisions else None
             if found is None:
                 return False
@@ -185,20 +183,20 @@ def make_ranks(
     )
 
 
-def _scores(variants: Sequence[Entry], scores: pd.DataFrame) -> dict[tuple[Name, TaskName], float]:
+def _scores(variants: Sequence[Entry], scores: pd.DataFrame) -> dict[tuple[Name, TaskPart], float]:
     place = {s.system_id: entry.name for entry in variants for s in entry.systems}
     rows = scores[scores["system_id"].isin(place)]
-    found: dict[tuple[Name, TaskName], list[float]] = {}
+    found: dict[tuple[Name, TaskPart], list[float]] = {}
     for system, task, split, subset, score in rows[["system_id", "task", "split", "subset", "score"]].values.tolist():
-        found.setdefault((place[system], (task, split, subset)), []).append(float(score))
+        found.setdefault((place[system], TaskPart(task, split, subset)), []).append(float(score))
     return {key: float(np.mean(values)) for key, values in found.items()}
 
 
 def _widest(panels: Sequence[Panel]) -> list[Panel]:
     """Return one panel a task: the one in which most systems were asked the same."""
-    best: dict[TaskName, Panel] = {}
+    best: dict[TaskPart, Panel] = {}
     for panel in panels:
-        name = task_name(panel.key)
+        name = panel.key.part
         if name not in best or len(panel.columns) > len(best[name].columns):
             best[name] = panel
     return list(best.values())
@@ -206,16 +204,16 @@ def _widest(panels: Sequence[Panel]) -> list[Panel]:
 
 def _why_unranked(
     entry: Entry,
-    panels: Mapping[TaskName, Panel],
-    chosen: Sequence[TaskName],
-    score: Mapping[tuple[Name, TaskName], float],
+    panels: Mapping[TaskPart, Panel],
+    chosen: Sequence[TaskPart],
+    score: Mapping[tuple[Name, TaskPart], float],
     unproven: Collection[Name],
 ) -> str:
     if entry.name in unproven:
         return "no mask proof: it is not shown that its attention is what the card says"
     missing = [task for task in chosen if (entry.name, task) not in score]
     if missing:
-        return f"{len(missing)} of {len(chosen)} tasks not measured, {missing[0][0]} among them"
+        return f"{len(missing)} of {len(chosen)} tasks not measured, {missing[0].task} among them"
     apart = [task for task, panel in panels.items() if entry.name not in panel.columns]
     if apart:
         return f"it was not asked the same as the others in {apart[0][0]}; run it again with --force"
@@ -237,7 +235,7 @@ def _places(values: Mapping[Name, float], beats: _Test, *, lower: bool) -> tuple
 def _overall(
     ranked: Sequence[Name],
     panels: Sequence[Panel],
-    score: Mapping[tuple[Name, TaskName], float],
+    score: Mapping[tuple[Name, TaskPart], float],
     *,
     alpha: float,
     seed: int,
@@ -270,5 +268,5 @@ def _overall(
         for (a, b), p, t in zip(pairs, max_t(joint.observed, joint.null), joint.observed, strict=True):
             if p is not None and p <= alpha:
                 shown[(a, b) if t > 0 else (b, a)] = p
-    means = {name: float(np.mean([score[name, task_name(p.key)] for p in panels])) for name in ranked}
+    means = {name: float(np.mean([score[name, p.key.part] for p in panels])) for name in ranked}
     return Ranking(task=None, metric=None, places=_places(means, lambda a, b: (a, b) in shown, lower=False))

@@ -6,20 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.compare.entries import Entry
-from harness.outcomes import TaskKey
+from harness.outcomes import TaskKey, TaskPart
 from harness.stats import AcrossTasks, DrawSpread, Estimate, Interval, McNemar, Replicability, Welch
 from harness.stats.estimate import Over
 from harness.suites.retention import TASK_TYPE as RETENTION
 
 Verdict = Literal["better", "worse", "equivalent", "undecided", "descriptive"]
 Family = Literal["declared", "all pairs", "exploratory"]
-TaskName = tuple[str, str, str]  # task, split, subset
 Seeds = tuple[int | None, ...]
-
-
-def task_name(key: TaskKey) -> TaskName:
-    """Return what names the task in the store, without revision and metric."""
-    return (key.task, key.split, key.subset)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +105,7 @@ class Comparison:
     against: Entry
     alpha: float
     tasks: tuple[TaskComparison, ...]
-    missing: tuple[TaskName, ...]  # measured for one of the two only
+    missing: tuple[TaskPart, ...]  # measured for one of the two only
     problems: tuple[str, ...]
     family: Family
     across: AcrossTasks | None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.compare.estimates import SEEDS_FOR_A_RECIPE
-from harness.compare.results import Comparison, Family, Seeds, TaskName
+from harness.compare.results import Comparison, Family, Seeds
 from harness.metrics import get_metric
+from harness.outcomes import TaskPart
 from harness.stats import Estimate
 
 _LEVEL: dict[Family, str] = {
@@ -180,10 +181,10 @@ def _scope(n: int) -> str:
     return f"{who} To claim something about the recipe, train {enough}."
 
 
-def task_label(name: TaskName, names: tuple[TaskName, ...]) -> str:
+def task_label(name: TaskPart, names: tuple[TaskPart, ...]) -> str:
     """Return the shortest name of a task that tells it from the others in `names`."""
     task, split, subset = name
-    same = [other for other in names if other[0] == task]
+    same = [other for other in names if other.task == task]
     if len(same) == 1:
         return task
     tail = [part for i, part in enumerate((split, subset), 1) if len({other[i] for other in same}) > 1]

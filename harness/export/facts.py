@@ -11,6 +11,7 @@ import pandas as pd
 from harness.compare import Entry, TaskScore, analyse
 from harness.contamination import hub_id, source_name
 from harness.metrics import get_metric
+from harness.outcomes import TaskPart
 from harness.records import Run, StageManifest, System
 from harness.store import Store
 
@@ -93,7 +94,7 @@ def results(store: Store, system: System, scores: pd.DataFrame) -> list[ResultFa
     found = analyse(store, entries=[entry], pairs=[], scores=scores).scores
     rows = []
     for row in scores.sort_values(["task_type", "task", "split", "subset"]).to_dict("records"):
-        estimate = found[entry.name, (row["task"], row["split"], row["subset"])]
+        estimate = found[entry.name, TaskPart.of(row)]
         rows.append(
             ResultFacts(
                 **{name: str(row[name]) for name in ("task", "task_type", "split", "subset", "revision", "metric")},

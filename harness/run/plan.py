@@ -141,7 +141,7 @@ def lacking(task: Task, store: Store, system: System, place: Placement) -> Task 
 
 def _left(task: Task, done: set[TaskKey]) -> Task | None:
     info = task.info
-    here = {(key.split, key.subset) for key in done if (key.task, key.revision) == (info.name, info.revision)}
+    here = {key.part for key in done if (key.task, key.revision) == (info.name, info.revision)}
     if not info.parts:
         return None if here else task
     parts = tuple(part for part in info.parts if part not in here)

@@ -49,5 +49,5 @@ def record_task(store: Store, run: Run, evidence: Evidence, info: TaskInfo, meas
     rows = store.scores(run_id=run.run_id, beside=True)
     stored = set(zip(rows["task"], rows["split"], rows["subset"], strict=True))
     for result in measured.results:
-        if (result.key.task, result.key.split, result.key.subset) not in stored:
+        if result.key.part not in stored:
             store.add_result(run.run_id, result)

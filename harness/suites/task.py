@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError, near_names
-from harness.outcomes import TaskResult
+from harness.outcomes import TaskPart, TaskResult
 
 if TYPE_CHECKING:
     from harness.suites.mteb.loading import Choice
@@ -29,7 +29,7 @@ class TaskInfo:
     metric: str
     revision: str
     about: str
-    parts: tuple[tuple[str, str], ...] = ()
+    parts: tuple[TaskPart, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class Task(ABC):
         """The same task as `options` want it. Raises HarnessError if they ask for what it does not have."""
         return self
 
-    def only(self, parts: Sequence[tuple[str, str]]) -> Task:
+    def only(self, parts: Sequence[TaskPart]) -> Task:
         """The same task on those of its splits and subsets; a task without parts stays whole."""
         return self
 

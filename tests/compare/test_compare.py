@@ -22,6 +22,7 @@ from harness.compare import (
 from harness.compare.contrasts import parse_contrasts
 from harness.compare.results import Comparison
 from harness.errors import HarnessError
+from harness.outcomes import TaskPart
 from harness.records import Run
 from harness.store import Store
 from tests.factory import TASKS, FakeTask, add_system, ladder_store, one_transaction, result_of
@@ -255,7 +256,7 @@ def test_scope_claims_the_recipe_from_five_seeds_on() -> None:
 
 
 def test_task_labels() -> None:
-    names = (("A", "test", "en"), ("A", "test", "de"), ("B", "test", "en"))
+    names = (TaskPart("A", "test", "en"), TaskPart("A", "test", "de"), TaskPart("B", "test", "en"))
     assert [task_label(n, names) for n in names] == ["A (en)", "A (de)", "B"]
 
 

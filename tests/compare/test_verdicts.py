@@ -26,7 +26,7 @@ from harness.compare.contrasts import VariantContrast, parse_contrasts
 from harness.compare.families import Decision, explore, judge
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
-from harness.outcomes import NoiseFloor, TaskKey, TaskResult, make_outcomes
+from harness.outcomes import NoiseFloor, TaskKey, TaskPart, TaskResult, make_outcomes
 from harness.stats import holm
 from harness.store import Store
 from tests.factory import TASKS, add_system, fill, ladder_store, one_transaction, rng_for
@@ -280,7 +280,7 @@ def test_flips_name_the_examples(tmp_path: Path) -> None:
         ("bidir", None): [labelled("T", other), scored("S", "bidir", n=50)],
     }
     store = store_of(tmp_path, results)
-    tasks = [("T", "test", "default"), ("S", "test", "default")]
+    tasks = [TaskPart("T", "test", "default"), TaskPart("S", "test", "default")]
     labels, scores = flips(store, base="mini", variant="bidir", against="causal", tasks=tasks, most=3)
     assert (labels.gained, labels.lost, len(labels.shown)) == (20, 25, 3)
     first = labels.shown[0]

@@ -15,6 +15,7 @@ from mteb.abstasks.clustering import AbsTaskClustering
 
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
+from harness.outcomes import TaskPart
 from harness.records import to_json
 from harness.suites.catalog import get_suite, get_task
 from harness.suites.mteb import Choice, mteb_task
@@ -61,7 +62,7 @@ def test_the_rows_give_mtebs_own_score_and_two_systems_meet_the_same_examples(ta
 def test_a_subsets_draws_do_not_depend_on_which_others_are_evaluated() -> None:
     """mteb draws on from subset to subset; here each begins anew, so that a choice of subsets moves nothing."""
     every = own_task(SmallTwoSubsets).run(HashEncoder())
-    (alone,) = own_task(SmallTwoSubsets).only([("test", "de")]).run(HashEncoder("other"))
+    (alone,) = own_task(SmallTwoSubsets).only([TaskPart("SmallTwoSubsets", "test", "de")]).run(HashEncoder("other"))
     assert [(each.key.split, each.key.subset) for each in every] == [("test", "en"), ("test", "de"), ("test", "en-de")]
     pd.testing.assert_frame_equal(every[1].outcomes[ASKED], alone.outcomes[ASKED])
 
@@ -138,7 +139,7 @@ def test_tasks_that_cannot_be_run(name: str, sentence: str) -> None:
 
 def test_languages_and_subsets() -> None:
     def subsets(name: str, **choice: tuple[str, ...]) -> list[str]:
-        return [subset for _, subset in mteb_task(name).chosen(TaskOptions(choice=Choice(**choice))).info.parts]
+        return [subset for _, _, subset in mteb_task(name).chosen(TaskOptions(choice=Choice(**choice))).info.parts]
 
     assert subsets("STS17") == ["en-en"]
     assert set(subsets("STS17", languages=("eng", "deu"))) == {"en-en", "en-de"}
@@ -152,8 +153,8 @@ def test_languages_and_subsets() -> None:
 
 def test_only_the_test_split_is_evaluated_where_there_is_one() -> None:
     """As mteb's English benchmarks do; the task itself names validation too."""
-    assert mteb_task("MassiveIntentClassification").info.parts == (("test", "en"),)
-    assert mteb_task("MSMARCO").info.parts == (("dev", "default"),)
+    assert mteb_task("MassiveIntentClassification").info.parts == (("MassiveIntentClassification", "test", "en"),)
+    assert mteb_task("MSMARCO").info.parts == (("MSMARCO", "dev", "default"),)
 
 
 def test_no_network_and_no_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -206,7 +207,8 @@ def test_the_suites_are_the_english_tasks_of_mtebs_benchmarks(ending: str, bench
         ours = get_suite(f"mteb-{kind.lower()}{ending}").names
         assert list(ours) == [task.metadata.name for task in theirs]
         assert {get_task(task.metadata.name).info.parts for task in theirs} == {
-            tuple((split, subset) for split in task.eval_splits for subset in task.hf_subsets) for task in theirs
+            tuple((task.metadata.name, split, subset) for split in task.eval_splits for subset in task.hf_subsets)
+            for task in theirs
         }
         whole += ours
     assert list(get_suite(f"mteb{ending}").names) == whole

@@ -23,7 +23,7 @@ from harness.contamination.texts import text_hashes
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError, near_names
 from harness.metrics import TOLERANCE, score_outcomes
-from harness.outcomes import TaskKey, TaskResult
+from harness.outcomes import TaskKey, TaskPart, TaskResult
 from harness.suites.mteb.finite import Finite
 from harness.suites.mteb.kept import Visit
 from harness.suites.mteb.kinds import type_of
@@ -43,7 +43,7 @@ class MtebTask(Task):
     name: str
     make: Callable[[], Any] = field(compare=False)
     choice: Choice | None = None
-    parts: tuple[tuple[str, str], ...] = ()
+    parts: tuple[TaskPart, ...] = ()
     option = "choice"
 
     @cached_property
@@ -57,14 +57,15 @@ class MtebTask(Task):
             metric=type_of(task).metric(meta.main_score) or "",
             revision=str(meta.revision),
             about=" ".join(meta.description.split()),
-            parts=self.parts or tuple((split, subset) for split in task.eval_splits for subset in task.hf_subsets),
+            parts=self.parts
+            or tuple(TaskPart(meta.name, split, subset) for split in task.eval_splits for subset in task.hf_subsets),
         )
 
     @property
     def cost(self) -> int | None:
         """The examples of the chosen splits as mteb has counted them, of all languages; None where it has not."""
         counted = self.make().metadata.n_samples or {}
-        found = [counted.get(split) for split in {split for split, _ in self.info.parts}]
+        found = [counted.get(split) for split in {part.split for part in self.info.parts}]
         return None if not found or None in found else sum(n for n in found if n)
 
     @property
@@ -78,7 +79,7 @@ class MtebTask(Task):
         assert task.info
         return task
 
-    def only(self, parts: Sequence[tuple[str, str]]) -> MtebTask:
+    def only(self, parts: Sequence[TaskPart]) -> MtebTask:
         """The task on `parts` alone."""
         return replace(self, parts=tuple(parts))
 
@@ -94,13 +95,13 @@ class MtebTask(Task):
         type_of(task)  # before its languages: an unsupported type has none that would do
         return (self.choice or Choice()).narrow(task)
 
-    def _evaluate(self, parts: Sequence[tuple[str, str]], encoder: TextEncoder) -> Iterator[TaskResult]:
+    def _evaluate(self, parts: Sequence[TaskPart], encoder: TextEncoder) -> Iterator[TaskResult]:
         import mteb
 
         started = time.monotonic()
         task = self._narrowed()
-        task.filter_eval_splits(list(dict.fromkeys(split for split, _ in parts)))
-        task.hf_subsets = list(dict.fromkeys(subset for _, subset in parts))
+        task.filter_eval_splits(list(dict.fromkeys(part.split for part in parts)))
+        task.hf_subsets = list(dict.fromkeys(part.subset for part in parts))
         load(task)
         draws = task.rng_state.getstate() if type_of(task).draws else None
         with tempfile.TemporaryDirectory() as folder:
