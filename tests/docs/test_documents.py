@@ -98,6 +98,11 @@ def test_the_two_lines_stand_in_the_readme_as_one_line_each() -> None:
     assert lines[1].endswith("nox")
 
 
+def test_no_page_installs_the_project_of_another() -> None:
+    for page in PAGES:
+        assert not re.search(r"pip install (-\S+ )*harness\b", page.read_text(encoding="utf-8")), page.name
+
+
 def test_no_page_names_a_machine() -> None:
     for page in PAGES:
         assert not re.search(r"/(root|work|tmp|home)/", page.read_text(encoding="utf-8")), page.name
