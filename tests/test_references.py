@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
 
 from harness.compare import compare, current_entries, rank, scope, sentence
 from harness.encoder.placement import Placement
@@ -20,6 +21,7 @@ from harness.paths import cache_folder
 from harness.run import plan_run
 from harness.store import Store
 from leaderboard.build import build_site
+from tests.encoder.test_engine import Ear
 from tests.factory import TASKS, add_system
 from tests.test_run import _small_tasks, go, request  # noqa: F401  (the fixture makes small tasks)
 
@@ -58,6 +60,19 @@ def test_a_plain_bert_is_mean_pooled(tiny_bert: Path) -> None:
     mask = tokens["attention_mask"][..., None]
     found = encoder.model.encode(texts, show_progress_bar=False)
     np.testing.assert_allclose(found, ((states * mask).sum(1) / mask.sum(1)).numpy(), atol=1e-6)
+
+
+def test_a_reference_model_tells_what_it_cuts_and_how_far_it_is(tiny_bert: Path) -> None:
+    encoder = reference(tiny_bert)
+    texts = ["king " * 70, "king", "river fish"]
+    wanted = SentenceTransformer(modules=list(encoder.model), device="cpu").encode(texts, batch_size=2)
+    encoder.watch = ear = Ear()
+    np.testing.assert_array_equal(encoder.model.encode(texts, batch_size=2), wanted)
+    assert encoder.truncation_note() == "1 of 3 texts cut at 64 tokens"
+    assert encoder.truncation_note() == ""
+    assert [(told.texts, told.all_texts) for told in ear.readings] == [(2, 3), (3, 3)]
+    encoder.model.encode(["king " * 61 + "fish"], prompt="north ")  # 62 tokens, a prompt of one, [CLS] and [SEP]
+    assert encoder.truncation_note() == "1 of 1 texts cut at 64 tokens"
 
 
 def test_word_vectors_are_means_of_the_words_tokens_at_every_layer(tiny_bert: Path) -> None:

@@ -111,7 +111,7 @@ class Reader:
         way = _Way(
             device=self.backbone.device, padded=padded, layers=layers, batch_size=batch_size, on_cpu=self.workers
         )
-        progress = _Progress(lengths, watch)
+        progress = Progress(lengths, watch)
         self.backbone.eval()
         with ExitStack() as stack:
             if not padded:
@@ -120,7 +120,7 @@ class Reader:
                 order = self._read_on(ids, order, use, way, progress)
 
     def _read_on(
-        self, ids: Sequence[np.ndarray], order: np.ndarray, use: Callable[[Pass], None], way: _Way, progress: _Progress
+        self, ids: Sequence[np.ndarray], order: np.ndarray, use: Callable[[Pass], None], way: _Way, progress: Progress
     ) -> np.ndarray:
         """Read the texts of `order` until all are read or the GPU's memory does not hold a pass; what is left."""
         budget = self._budget(way.layers)
@@ -209,7 +209,7 @@ class _Way:
         return np.split(order, np.cumsum(sizes)[:-1])
 
 
-class _Progress:
+class Progress:
     """Tells a watch, if there is one, how far the texts of `lengths` are read."""
 
     def __init__(self, lengths: np.ndarray, watch: EncodingWatch | None) -> None:

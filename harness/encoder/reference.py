@@ -14,7 +14,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from harness.encoder.for_mteb import model_meta
 from harness.encoder.placement import Placement
 from harness.encoder.protocol import Take
-from harness.encoder.reader import Reader
+from harness.encoder.reader import EncodingWatch, Progress, Reader
 from harness.encoder.tokens import count_tokens
 from harness.encoder.words import read_words
 from harness.errors import HarnessError
@@ -31,6 +31,40 @@ class ReferenceEncoder:
         self.name = name
         self.revision = revision
         self.workers = workers
+        self.watch: EncodingWatch | None = None
+        self._asked: set[str] = set()
+        self._cut: set[str] = set()
+        self._progress: Progress | None = None
+        self._rows: dict[str, int] = {}
+        # mteb calls the model itself, so that it has to be overheard.
+        self._encode, self._preprocess = model.encode, model.preprocess
+        model.encode, model.preprocess = self._overheard, self._overheard_batch
+
+    def _overheard(self, inputs: Any, *arguments: Any, **options: Any) -> Any:
+        """The model's own `encode`, with its progress told to the watch."""
+        if self._countable and not isinstance(inputs, str) and all(isinstance(text, str) for text in inputs):
+            lengths = np.minimum(self.count_tokens(inputs), self.max_tokens) if len(inputs) else np.zeros(0, dtype=int)
+            self._rows = {text: row for row, text in enumerate(inputs)}
+            self._progress = Progress(lengths, self.watch)
+        try:
+            return self._encode(inputs, *arguments, **options)
+        finally:
+            self._progress = None
+
+    def _overheard_batch(self, inputs: Any, prompt: str | None = None, **options: Any) -> Any:
+        """The model's own `preprocess` of a batch; which of its texts are cut is counted, the prompt included."""
+        if self._progress is not None:
+            texts = [f"{prompt or ''}{text}" for text in inputs]
+            ids = self.model.tokenizer(texts, verbose=False)["input_ids"]
+            self._asked.update(texts)
+            self._cut.update(text for text, read in zip(texts, ids, strict=True) if len(read) > self.max_tokens)
+            self._progress.add(np.array([self._rows[text] for text in inputs], dtype=np.int64))
+        return self._preprocess(inputs, prompt=prompt, **options)
+
+    @property
+    def _countable(self) -> bool:
+        """Whether the tokenizer is one of transformers, whose tokens can be counted and placed."""
+        return bool(getattr(self.model.tokenizer, "is_fast", False))
 
     def for_mteb(self) -> Any:
         """The model as mteb takes it, under its name and revision."""
@@ -70,7 +104,7 @@ class ReferenceEncoder:
     ) -> np.ndarray:
         """As TextEncoder.word_vectors; `batch_size` as in Encoder.encode."""
         backbone, tokenizer = getattr(self.model[0], "model", None), self.model.tokenizer
-        if backbone is None or not getattr(tokenizer, "is_fast", False):
+        if backbone is None or not self._countable:
             raise HarnessError(
                 f"{self.name} has no transformer with a tokenizer that gives character offsets, so no word vectors; "
                 "measure it on tasks of whole texts"
@@ -78,10 +112,14 @@ class ReferenceEncoder:
         limit = self.model.max_seq_length or tokenizer.model_max_length
         reader = Reader(backbone, tokenizer, limit=limit, workers=self.workers)
         return read_words(reader, texts, spans, take=take, keep_cut=keep_cut, batch_size=batch_size)
+        reader = Reader(backbone, tokenizer, limit=self.max_tokens)
+        return read_words(reader, texts, spans, take=take, keep_cut=keep_cut, batch_size=batch_size, watch=self.watch)
 
     def truncation_note(self) -> str:
-        """Nothing is counted yet."""
-        return ""
+        """How many of the distinct texts read since the last call were cut; "" if none was."""
+        asked, self._asked = self._asked, set()
+        cut = len(asked & self._cut)
+        return f"{cut} of {len(asked)} texts cut at {self.max_tokens} tokens" if cut else ""
 
     def language_model(self) -> LanguageModel:
         raise HarnessError(

@@ -67,7 +67,7 @@ def tokenise(
 
 def count_tokens(tokenizer: Any, texts: Sequence[str]) -> list[int]:
     """How many tokens each text has, all of them, special ones left out."""
-    return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+    return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]]
 
 
 def _tokenise(

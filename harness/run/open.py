@@ -73,7 +73,9 @@ def open_system(
     from harness.provenance import collect
 
     if not isinstance(system, PlannedSystem):
-        encoder = system.make(system.base.folder) if isinstance(system, Floor) else _reference(system.model, place)
+        encoder = (
+            system.make(system.base.folder) if isinstance(system, Floor) else _reference(system.model, place, listener)
+        )
         return OpenSystem(
             encoder=encoder, evidence=Evidence(provenance=collect(device=place.device, dtype=place.dtype))
         )
@@ -99,11 +101,13 @@ def open_system(
     return OpenSystem(encoder=encoder, evidence=Evidence(provenance=provenance, proof=proof, stages=stages))
 
 
-def _reference(model: Model, place: Placement) -> ReferenceEncoder:
+def _reference(model: Model, place: Placement, listener: Listener | None) -> ReferenceEncoder:
     from harness.encoder.reference import build_reference
 
     revision = model.commit or model.sha256
-    return build_reference(model.folder, bare=model.bare, place=place, name=model.name, revision=revision)
+    encoder = build_reference(model.folder, bare=model.bare, place=place, name=model.name, revision=revision)
+    encoder.watch = listener
+    return encoder
 
 
 def train_stages(system: PlannedSystem, *, place: Placement, cache: Path, listener: Listener | None = None) -> None:
