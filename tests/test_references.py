@@ -128,7 +128,7 @@ def broken(folder: Path, how: str) -> Path:
     [
         ("pickled", "only pytorch_model.bin, which is a pickle and is never opened"),
         ("cut", "corrupt or cut short"),
-        ("coded", r"needs code of its own \(own.Module\), which is never executed"),
+        ("coded", r"needs its own code \(own.Module\); such code is never run"),
         ("empty", "neither modules.json nor config.json"),
         ("unknown", "unknown cannot be opened as a sentence-transformers model: .*nothing-known"),
     ],

@@ -109,10 +109,7 @@ class ReferenceEncoder:
                 f"{self.name} has no transformer with a tokenizer that gives character offsets, so no word vectors; "
                 "measure it on tasks of whole texts"
             )
-        limit = self.model.max_seq_length or tokenizer.model_max_length
-        reader = Reader(backbone, tokenizer, limit=limit, workers=self.workers)
-        return read_words(reader, texts, spans, take=take, keep_cut=keep_cut, batch_size=batch_size)
-        reader = Reader(backbone, tokenizer, limit=self.max_tokens)
+        reader = Reader(backbone, tokenizer, limit=self.max_tokens, workers=self.workers)
         return read_words(reader, texts, spans, take=take, keep_cut=keep_cut, batch_size=batch_size, watch=self.watch)
 
     def truncation_note(self) -> str:
