@@ -29,9 +29,9 @@ OUTCOME_COLUMNS: dict[str, str] = {
     "predicted_score": "Float64",  # score tasks: the model's score (a similarity, a regression); NA otherwise
 }
 SHOWN_CHARACTERS = 400  # of a text that readers see; long documents would fill the page
-# Types of results that stand beside the scores: controls and diagnostics. They are stored, verified and shown where
+# Types of results that are no scores: controls and diagnostics. They are stored, verified and shown where
 # they are asked for; no comparison, rank or family knows them.
-BESIDE_TYPES = frozenset({"ProbeControl", "Reproduction", "Geometry", "Attention"})
+DIAGNOSTIC_TYPES = frozenset({"ProbeControl", "Reproduction", "Geometry", "Attention"})
 
 
 class TaskPart(NamedTuple):

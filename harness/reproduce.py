@@ -80,7 +80,7 @@ def compare_with_paper(store: Store, *, base: str, paper_base: str, variants: Se
 
     `paper_base` is the base of the paper whose figures are taken. Raises HarnessError if there is nothing.
     """
-    scores = store.scores(beside=True)
+    scores = store.scores(diagnostics=True)
     scores = scores[scores["base"] == base]
     entries = [e for e in current_entries(store, scores=scores) if not variants or e.variant in variants]
     made: list[PaperFigure] = []

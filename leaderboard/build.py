@@ -79,7 +79,7 @@ class Draft:
 def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
     """Return a digest of all that a site is made of: results, systems, runs, and the code that draws it."""
     digest = hashlib.sha256(scores.to_csv(index=False).encode())
-    digest.update(store.scores(beside=True)["result"].to_numpy().tobytes())
+    digest.update(store.scores(diagnostics=True)["result"].to_numpy().tobytes())
     kept = (store.systems(), store.runs(), store.overlaps(), store.noise_floors(), store.calibration())
     digest.update(repr(store.text_counts()).encode())
     digest.update(repr((resamples, *kept, list(store.stages()))).encode())

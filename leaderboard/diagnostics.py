@@ -46,7 +46,7 @@ class Diagnostics:
 
 
 def read_diagnostics(store: Store, base: BaseSection, everything: pd.DataFrame) -> dict[str, Diagnostics]:
-    """Return the diagnostics of `base` by task; `everything` is Store.scores with `beside`.
+    """Return the diagnostics of `base` by task; `everything` is Store.scores with `diagnostics`.
 
     Outcomes are read a result's group at a time.
     """

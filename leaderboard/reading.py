@@ -37,7 +37,7 @@ class PageMaterial:
     """What the pages are made of.
 
     `changed` is by the page of a comparison, `places` and `diagnostics` by the key of a base; `everything` is
-    Store.scores with `beside`.
+    Store.scores with `diagnostics`.
     """
 
     store: Store
@@ -54,7 +54,7 @@ def read_material(
     store: Store, site: Site, scores: pd.DataFrame, folder: Path, *, count: Callable[[str], None]
 ) -> PageMaterial:
     """Read the outcomes of every task, and write the scripts into `folder`; `count` is given the name of each task."""
-    everything = store.scores(beside=True)
+    everything = store.scores(diagnostics=True)
     diagnostics = {base.key: read_diagnostics(store, base, everything) for base in site.bases}
     found = PageMaterial(store=store, site=site, folder=folder, everything=everything, diagnostics=diagnostics)
     numbers: Numbers = {

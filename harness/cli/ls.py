@@ -77,7 +77,7 @@ def _runs(db: options.Db) -> Listing:
 
     store = Store(db, read_only=True)
     systems = {system.system_id: system for system in store.systems()}
-    counts = store.scores(current=False, beside=True)["run_id"].value_counts()
+    counts = store.scores(current=False, diagnostics=True)["run_id"].value_counts()
     rows: list[tuple[object, ...]] = []
     for run in store.runs():
         system = systems[run.system_id]

@@ -134,7 +134,7 @@ def _intentions(plan: RunPlan) -> str:
 
 def _shown_elsewhere(plan: RunPlan) -> str:
     """Where results are shown of which none is compared; empty if some are."""
-    from harness.outcomes import BESIDE_TYPES
+    from harness.outcomes import DIAGNOSTIC_TYPES
     from harness.suites.words.feng2025 import TASK_TYPE as REPRODUCTION
 
     if plan.base is None:
@@ -142,7 +142,7 @@ def _shown_elsewhere(plan: RunPlan) -> str:
     types = {task.info.task_type for task in plan.suite.tasks}
     if types == {REPRODUCTION}:
         return "`harness reproduce feng2025` with the same --base compares them with the paper's results."
-    return f"`harness words --base {plan.base.name}` shows these diagnostics." if types <= BESIDE_TYPES else ""
+    return f"`harness words --base {plan.base.name}` shows these diagnostics." if types <= DIAGNOSTIC_TYPES else ""
 
 
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:

@@ -155,10 +155,10 @@ class RunScreen(_Bars):
 
     def result(self, label: str, result: TaskResult) -> None:
         from harness.metrics import get_metric
-        from harness.outcomes import BESIDE_TYPES
+        from harness.outcomes import DIAGNOSTIC_TYPES
 
         key = result.key
-        if result.task_type in BESIDE_TYPES and key.subset not in ("default", "linear", "MLP"):
+        if result.task_type in DIAGNOSTIC_TYPES and key.subset not in ("default", "linear", "MLP"):
             return  # controls: a dozen a task
         self._progress.advance(self._all)
         part = "" if key.subset == "default" else f" ({key.subset})"

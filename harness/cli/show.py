@@ -33,7 +33,7 @@ def show(
         raise HarnessError(f"{problem} in {db} with an id that begins with {run!r}; `harness ls runs` lists them")
     (record,) = found
     system = next(each for each in store.systems() if each.system_id == record.system_id)
-    scores = store.scores(run_id=record.run_id, beside=True)
+    scores = store.scores(run_id=record.run_id, diagnostics=True)
     stages = store.stages(system.stage_digests)
     measured = set(zip(scores["task"], scores["revision"], strict=True))
     overlaps = [each for each in store.overlaps(system_id=system.system_id) if (each.task, each.revision) in measured]

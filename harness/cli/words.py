@@ -70,7 +70,7 @@ def words(
     shown = [e for e in TASKS if (e.kind in view.kinds if view.kinds else e.kind not in DIAGNOSTICS)]
     chosen = [entry.name for entry in shown if wanted is None or entry.name in wanted]
     store = Store(db, read_only=True)
-    scores = store.scores(beside=True)
+    scores = store.scores(diagnostics=True)
     scores = scores[scores["base"] == base]
     entries = [e for e in current_entries(store, scores=scores) if not variant or e.variant in variant]
     subsets: Sequence[str] = {

@@ -56,7 +56,7 @@ _SHARE = Metric(name="selectivity", answers="score", of=ratio, estimate=_describ
 _OF_NGRAMS = replace(_SHARE, better="neither")
 _IN_UNITS = replace(_SHARE, scale=1.0, digits=3, least_span=0.01)  # read in the unit that is stored
 METRICS = (
-    # Of controls and diagnostics, which are described and never tested (outcomes.BESIDE_TYPES).
+    # Of controls and diagnostics, which are described and never tested (outcomes.DIAGNOSTIC_TYPES).
     _SHARE,
     replace(_IN_UNITS, name="cosine", better="neither", unit="cosine"),
     replace(_IN_UNITS, name="pull", better="neither", unit="cosine"),

@@ -114,8 +114,8 @@ def _variants(request: RunRequest, suite: Suite[Task]) -> tuple[Base, RetentionT
     text = choose_text(suite.names, base=base.name, source=data.pop("retention", None))
     chosen = [card.with_data(data, base.name) for card in cards.values() if card.variant in wanted]
     systems: list[AnySystem] = []
-    if suite.baseline is not None:
-        name, make = suite.baseline
+    if suite.floor is not None:
+        name, make = suite.floor
         systems.append(Floor(label=name, base=base, make=make))
     return base, text, systems + plan_systems(base, chosen, request.seeds)
 

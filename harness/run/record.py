@@ -46,7 +46,7 @@ def record_task(store: Store, run: Run, evidence: Evidence, info: TaskInfo, meas
             for overlap in overlaps_of(stage, texts, task=info.name, revision=info.revision, texts=seen)
         ]
     )
-    rows = store.scores(run_id=run.run_id, beside=True)
+    rows = store.scores(run_id=run.run_id, diagnostics=True)
     stored = set(zip(rows["task"], rows["split"], rows["subset"], strict=True))
     for result in measured.results:
         if result.key.part not in stored:

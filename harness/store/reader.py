@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from harness.outcomes import BESIDE_TYPES, OUTCOME_COLUMNS, NoiseFloor, TaskKey
+from harness.outcomes import DIAGNOSTIC_TYPES, OUTCOME_COLUMNS, NoiseFloor, TaskKey
 from harness.records import Overlap, Run, StageManifest, System
 from harness.store import columns
 from harness.store.connection import OnWait, reading
@@ -119,17 +119,17 @@ class StoreReader:
             ).fetchall()
         return [columns.to_run(row) for row in rows]
 
-    def scores(self, *, current: bool = True, run_id: str | None = None, beside: bool = False) -> pd.DataFrame:
+    def scores(self, *, current: bool = True, run_id: str | None = None, diagnostics: bool = False) -> pd.DataFrame:
         """Return one row a result, by number, with the columns of the view `result` (migrations).
 
         `current` keeps the newest of each system × task × split × subset: a rerun replaces what it repeats. Controls
-        and diagnostics (outcomes.BESIDE_TYPES) are among them only with `beside`.
+        and diagnostics (outcomes.DIAGNOSTIC_TYPES) are among them only with `diagnostics`.
         """
         with self._reading() as connection:
             rows = connection.execute(
                 "SELECT * FROM result WHERE (NOT ? OR current) AND (?::VARCHAR IS NULL OR run_id = ?) "
                 "AND (? OR task_type NOT IN (SELECT unnest(?))) ORDER BY result",
-                [current and run_id is None, run_id, run_id, beside, sorted(BESIDE_TYPES)],
+                [current and run_id is None, run_id, run_id, diagnostics, sorted(DIAGNOSTIC_TYPES)],
             ).df()
         # DuckDB gives a float column where a seed is NULL
         return rows.astype({"seed": "Int64", "current": bool})
@@ -142,7 +142,7 @@ class StoreReader:
         Without `results`, those of the run, or the current ones of every system; `task` narrows either.
         """
         if results is None:
-            scores = self.scores(run_id=run_id, beside=run_id is not None)
+            scores = self.scores(run_id=run_id, diagnostics=run_id is not None)
             results = scores["result"][scores["task"].eq(task) if task is not None else slice(None)]
         numbers = sorted({int(number) for number in results})
         with self._reading() as connection:
@@ -183,7 +183,7 @@ class StoreReader:
 
     def verify(self) -> Iterator[Check]:
         """Recompute every stored score, superseded ones too, from its rows; yield a Check for each."""
-        for row in self.scores(current=False, beside=True).to_dict("records"):
+        for row in self.scores(current=False, diagnostics=True).to_dict("records"):
             yield check_score(row, self.outcomes(results=[row["result"]]).drop(columns="result"))
 
 

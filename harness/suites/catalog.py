@@ -39,7 +39,7 @@ def get_task(name: str) -> Task:
 def choose_suite(suite: str, tasks: Sequence[str]) -> Suite[Task]:
     """The suite called `suite`; or, if `tasks` are named, just those: tasks of the suite first, else any others.
 
-    A choice within a suite keeps its name and its baseline. Raises HarnessError for an unknown task, and for no task at
+    A choice within a suite keeps its name and its floor. Raises HarnessError for an unknown task, and for no task at
     all.
     """
     whole = get_suite(suite)

@@ -109,14 +109,14 @@ T = TypeVar("T", bound=Task, covariant=True)
 class Suite(Generic[T]):
     """A named list of tasks.
 
-    `baseline` is the name of a reference encoder and what makes it from a base's folder; it is scored beside the
-    variants.
+    `floor` is the name of an encoder that knows no context and what makes it from a base's folder: what it scores, a
+    task gives for nothing. It is measured along with the variants.
     """
 
     name: str
     about: str
     tasks: tuple[T, ...]
-    baseline: tuple[str, Callable[[Path], TextEncoder]] | None = None
+    floor: tuple[str, Callable[[Path], TextEncoder]] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def test_layers_and_controls_are_shown(page: tuple[Store, Path]) -> None:
     assert "AnimacyBefore: controls" in words
     assert "Geometry: controls" in words
     assert "Geometry, centred: by layer</title>" in words
-    scores = store.scores(beside=True)
+    scores = store.scores(diagnostics=True)
     for variant in ("causal", "bidir"):
         here = scores[(scores["variant"] == variant) & (scores["subset"] == "no context")]
         assert f'{text.score(here["score"].iloc[0], "accuracy")}<span class="ends">' in words

@@ -118,6 +118,6 @@ SUITE = Suite(
     name="mini",
     about="the embedded default: generated English, labels true by construction, held-out topics and words",
     tasks=TASKS,
-    baseline=("bag-of-words", _bag_of_words),
+    floor=("bag-of-words", _bag_of_words),
 )
 SUITES = (SUITE,)

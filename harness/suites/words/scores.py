@@ -94,7 +94,7 @@ def random_scores(targets_TN: NDArray[np.float64], words: Sequence[str], *, seed
 def measure_similarity(
     task: WordProbe, examples: Sequence[WordExample], encoder: TextEncoder
 ) -> tuple[list[SubsetOutcomes], str]:
-    """Cosine of the two words' vectors, each word a text of its own; beside it every layer, first and last token."""
+    """Cosine of the two words' vectors, each word a text of its own. Controls: every layer, first and last token."""
     reading = read_set(encoder, examples, task.positions)
     return list(_similarity(reading)), reading.at(task.positions).note
 

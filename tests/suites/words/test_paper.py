@@ -93,7 +93,7 @@ def test_a_study_is_measured_and_set_beside_its_figures(
     assert row.low is not None
     assert row.high is not None
     assert row.low < row.ours < row.high
-    outcomes = store.outcomes(results=store.scores(beside=True)["result"][:1])
+    outcomes = store.outcomes(results=store.scores(diagnostics=True)["result"][:1])
     outcomes = outcomes.assign(predicted_score=outcomes["gold_score"])
     assert other_metrics(outcomes) == pytest.approx({"Spearman": 1.0, "MSE": 0.0, "R2": 1.0})
     with pytest.raises(HarnessError, match="none of the paper's tasks on base elsewhere"):

@@ -256,7 +256,7 @@ def test_through_the_store(tiny_base: Path, shared_data: Path, capsys: pytest.Ca
     assert plan_run(wanted, store, place=PLACE, cache=cache_folder()).idle
     assert all(check.ok for check in store.verify())
     assert set(store.scores()["subset"]) == {"default"}
-    every = store.scores(beside=True)
+    every = store.scores(diagnostics=True)
     assert len(every) == 2 * 4
     found = cells(store, current_entries(store), scores=every, tasks=["RG65"], subsets=["layers"], by="layer")
     assert {(cell.variant, cell.layer) for cell in found} == {
