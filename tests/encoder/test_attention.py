@@ -12,9 +12,8 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMa
 
 from harness.encoder.attention import prove_mask, set_attention
 from harness.errors import ProofError
-from harness.recipes import Lora
 from harness.text_to_vector import Attention
-from harness.training.lora import add_lora, merge_lora
+from harness.training.lora import Lora, add_lora, merge_lora
 
 PAD = 0
 
