@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.bases import resolve_base
-from harness.cards import get_card, load_cards
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.outcomes import NoiseFloor
-from harness.run import measure, open_system, plan_systems
+from harness.run import measure, open_system, plan_system
 from harness.store import Store
 from harness.suites.catalog import choose_suite
 from harness.suites.retention import RetentionTask
@@ -40,8 +39,7 @@ def measure_noise(
     if any(isinstance(task, RetentionTask) for task in chosen.tasks):
         raise HarnessError("the noise floor is measured for the encoder's tasks; retention has one kernel only")
     resolved = resolve_base(base)
-    card = get_card(variant, load_cards())
-    [planned] = plan_systems(resolved, [card], [seed])
+    planned = plan_system(variant, resolved, seed=seed)
     if untrained := planned.untrained(cache):
         stages = ", ".join(stage.stage.kind for stage in untrained)
         raise HarnessError(

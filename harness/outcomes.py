@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, near_names
 
 OUTCOME_COLUMNS: dict[str, str] = {
     "example_id": "string",  # stable name of the example inside its task, split and subset
@@ -132,6 +132,29 @@ def make_outcomes(columns: dict[str, object], n: int) -> pd.DataFrame:
         }
     )
     return check_outcomes(frame)
+
+
+def read_outcomes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Make a checked frame of outcomes from one that a user wrote; columns left out as in `make_outcomes`.
+
+    Raises HarnessError for an unknown column, for a value that a column cannot hold, and for an example that has no
+    name or that stands there twice at one trial, layer and position.
+    """
+    for name in frame.columns:
+        if name not in OUTCOME_COLUMNS:
+            raise HarnessError(f"outcomes have no column {name!r}; {near_names(str(name), OUTCOME_COLUMNS)}")
+    if "example_id" not in frame.columns:
+        raise HarnessError("outcomes need the column example_id, a name for each example")
+    try:
+        rows = make_outcomes({name: frame[name].array for name in frame.columns}, len(frame))
+    except (TypeError, ValueError) as error:
+        raise HarnessError(f"the outcomes hold a value that its column cannot hold: {error}") from None
+    if rows["example_id"].isna().any():
+        raise HarnessError("an outcome has no example_id; give each example a name")
+    twice = rows["example_id"][rows.duplicated(["example_id", "trial", "layer", "position"])]
+    if not twice.empty:
+        raise HarnessError(f"the example {twice.iloc[0]!r} stands there twice; give each outcome of it another trial")
+    return rows
 
 
 def check_outcomes(frame: pd.DataFrame) -> pd.DataFrame:

@@ -226,7 +226,7 @@ def test_a_plan_and_its_measurements_can_be_sent_to_another_process(tiny_base: P
     evidence, came_back = pickle.loads(pickle.dumps((opened.evidence, measured)))  # noqa: S301
     assert evidence.proof == opened.evidence.proof
     assert [stage.digest for stage, _ in evidence.stages] == [stage.digest for stage, _ in opened.evidence.stages]
-    run = record_run(store, job.record, evidence, suite="mini", place=sent.place, command="test")
+    run = record_run(store, evidence, suite="mini", command="test")
     record_task(store, run, evidence, job.missing[0].info, came_back)
     assert list(store.scores()["task"]) == ["SmallSTS"]
     assert plan(request(tiny_base, "ninth", suite="mini", tasks=("SmallSTS",)), store).jobs[-1].missing == ()
@@ -237,7 +237,7 @@ def test_recording_twice_changes_nothing(tiny_base: Path, store: Store) -> None:
     [job] = wanted.jobs
     opened = open_system(job.system, place=PLACE, cache=wanted.cache)
     measured = measure(opened.encoder, job.missing[0])
-    run = record_run(store, job.record, opened.evidence, suite="mini", place=PLACE, command="test")
+    run = record_run(store, opened.evidence, suite="mini", command="test")
     for _ in range(2):
         record_task(store, run, opened.evidence, job.missing[0].info, measured)
     assert list(store.scores(current=False)["run_id"]) == [run.run_id]

@@ -6,14 +6,13 @@ in `judge`, which knows no model, file or store.
 
 from harness.gate.declared import Gate, Single, declared_gate, parse_gate
 from harness.gate.judge import Judged, Judgement, Remeasured, judge
-from harness.gate.regress import Screen, rebuild, regress, renew
+from harness.gate.regress import rebuild, regress, renew
 
 __all__ = [
     "Gate",
     "Judged",
     "Judgement",
     "Remeasured",
-    "Screen",
     "Single",
     "declared_gate",
     "judge",

@@ -9,11 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from harness.bases import resolve_base
-from harness.cards import get_card, load_cards
 from harness.encoder.placement import Placement
 from harness.gate.declared import Single
 from harness.outcomes import TaskResult
-from harness.run import CAUSAL_BASE, Floor, Listener, RunRequest, execute, measure, open_system, plan_run, plan_systems
+from harness.run import CAUSAL_BASE, Floor, Listener, RunRequest, execute, measure, open_system, plan_run, plan_system
 from harness.store import Store
 from harness.suites.catalog import get_task
 
@@ -37,7 +36,7 @@ def measure_variants(
 
 def measure_one_by_one(single: Single, tasks: Sequence[str], listener: Listener, *, cache: Path) -> list[TaskResult]:
     """Measure `single.variant` on its tasks (those of them in `tasks`), each text in a batch of its own."""
-    (planned,) = plan_systems(resolve_base(BASE), [get_card(single.variant, load_cards())], [0])
+    planned = plan_system(single.variant, resolve_base(BASE))
     encoder = open_system(planned, place=_place(), cache=cache).encoder
     chosen = [name for name in single.tasks if name in tasks]
     results: list[TaskResult] = []

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,12 +14,10 @@ from harness.gate.measure import BASE, SUITE, ask, measure_one_by_one, measure_v
 from harness.gate.pairs import check_references, find_references, pair_results, pair_store
 from harness.reference import Reference, read_references, take_references, write_references
 from harness.reference import rebuild as put_back
-from harness.run import EVALUATION_VERSION, Listener
+from harness.run import EVALUATION_VERSION, Screen
 from harness.store import Store
 from harness.suites.catalog import get_suite
 from harness.suites.task import TaskInfo
-
-Screen = Callable[[int], AbstractContextManager[Listener]]  # how many results are to come
 
 
 def regress(

@@ -4,12 +4,12 @@
 results of one task and writes nothing. `record` writes to the store. `execute` ties them together.
 """
 
-from harness.run.listener import Listener
+from harness.run.listener import Listener, Screen
 from harness.run.loop import execute
 from harness.run.measure import Measured, measure
 from harness.run.open import Evidence, OpenSystem, open_system, open_weights, train_variant
 from harness.run.plan import CAUSAL_BASE, EVALUATION_VERSION, Job, RunPlan, RunRequest, plan_run
-from harness.run.systems import Floor, PlannedSystem, plan_systems
+from harness.run.systems import Floor, PlannedSystem, ReferenceModel, plan_system, plan_systems
 
 __all__ = [
     "CAUSAL_BASE",
@@ -21,13 +21,16 @@ __all__ = [
     "Measured",
     "OpenSystem",
     "PlannedSystem",
+    "ReferenceModel",
     "RunPlan",
     "RunRequest",
+    "Screen",
     "execute",
     "measure",
     "open_system",
     "open_weights",
     "plan_run",
+    "plan_system",
     "plan_systems",
     "train_variant",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from harness.outcomes import TaskResult
 from harness.training.lineage import PlannedStage
@@ -22,3 +24,6 @@ class Listener(Protocol):
     def task(self, label: str, name: str, number: int, total: int) -> None: ...
     def reading(self, reading: EncodingProgress) -> None: ...
     def result(self, label: str, result: TaskResult) -> None: ...
+
+
+Screen: TypeAlias = Callable[[int], AbstractContextManager[Listener]]  # how many results are to come

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 
-def execute(plan: RunPlan, store: Store, listener: Listener, *, command: str, force: bool = False) -> None:
+def execute(plan: RunPlan, store: Store, listener: Listener | None, *, command: str, force: bool = False) -> None:
     """Train, prove and measure what is missing. Each task is stored as it ends; a kill loses at most one task.
 
     Raises HarnessError if the store cannot be written, and whatever opening and measuring raise.
@@ -34,21 +34,24 @@ def execute(plan: RunPlan, store: Store, listener: Listener, *, command: str, fo
             _execute(job, plan, store, listener, command=command, force=force)
 
 
-def _execute(job: Job, plan: RunPlan, store: Store, listener: Listener, *, command: str, force: bool) -> None:
-    label, system = job.system.label, job.record
+def _execute(job: Job, plan: RunPlan, store: Store, listener: Listener | None, *, command: str, force: bool) -> None:
+    label = job.system.label
     opened = open_system(job.system, place=plan.place, cache=plan.cache, listener=listener)
     evidence = opened.evidence
-    run = record_run(store, system, evidence, suite=plan.suite.name, place=plan.place, command=command)
+    run = record_run(store, evidence, suite=plan.suite.name, command=command)
     for number, task in enumerate(job.missing, start=1):
         # Another process may have measured it since the plan was made.
-        left = task if force else lacking(task, store, system, plan.place)
+        left = task if force else lacking(task, store, evidence.system, plan.place)
         if left is None:
             continue
-        listener.task(label, task.name, number, len(job.missing))
+        if listener is not None:
+            listener.task(label, task.name, number, len(job.missing))
         measured = measure(opened.encoder, left)
+        record_task(store, run, evidence, left.info, measured)
+        if listener is None:
+            continue
         if measured.cut:
             listener.note(f"{label} · {task.name}: {measured.cut}")
-        record_task(store, run, evidence, left.info, measured)
         for result in measured.results:
             listener.result(label, result)
     store.finish_run(run.run_id)

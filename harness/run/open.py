@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from harness.bases import Base
-from harness.cards import get_card, load_cards
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
 from harness.models import Model
 from harness.recipes import Recipe
-from harness.records import Provenance, StageManifest
+from harness.records import Provenance, StageManifest, System
 from harness.run.listener import Listener
-from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_systems
+from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_system
 from harness.training.manifests import ADAPTER, read_stage, read_texts
 from harness.training.processes import Processes
 from harness.training.stages import latest_weights, stage_folder, train_lineage
@@ -33,11 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What the store keeps of how a system was opened, and where. It can be pickled.
+    """What the store keeps of a system, and of how and where it was opened. It can be pickled.
 
     `stages` are the manifests of the lineage, first to last, each with the hashes of its training texts.
     """
 
+    system: System
+    place: Placement
     provenance: Provenance
     proof: MaskProof | None = None
     stages: tuple[tuple[StageManifest, Hashes | None], ...] = ()
@@ -72,13 +73,13 @@ def open_system(
     """
     from harness.provenance import collect
 
+    record = system.record(cache)
     if not isinstance(system, PlannedSystem):
         encoder = (
             system.make(system.base.folder) if isinstance(system, Floor) else _reference(system.model, place, listener)
         )
-        return OpenSystem(
-            encoder=encoder, evidence=Evidence(provenance=collect(device=place.device, dtype=place.dtype))
-        )
+        provenance = collect(device=place.device, dtype=place.dtype)
+        return OpenSystem(encoder=encoder, evidence=Evidence(system=record, place=place, provenance=provenance))
     train_stages(system, place=place, cache=cache, listener=listener)
     folders = [stage_folder(stage, cache) for stage in system.lineage]
     encoder, proof = open_weights(
@@ -89,7 +90,7 @@ def open_system(
         seed=system.seed,
         place=place,
         name=f"{system.base.name}-{system.card.variant}",
-        revision=system.record(cache).system_id,
+        revision=record.system_id,
     )
     if listener is not None:
         listener.proof(system.label, proof)
@@ -98,7 +99,8 @@ def open_system(
     weights = {"weights_sha256": stages[-1][0].weights_sha256} if stages else {}
     here = collect(device=place.device, dtype=place.dtype)
     provenance = here.model_copy(update={"encoding": encoder.engine.describe(), **weights})
-    return OpenSystem(encoder=encoder, evidence=Evidence(provenance=provenance, proof=proof, stages=stages))
+    evidence = Evidence(system=record, place=place, provenance=provenance, proof=proof, stages=stages)
+    return OpenSystem(encoder=encoder, evidence=evidence)
 
 
 def _reference(model: Model, place: Placement, listener: Listener | None) -> ReferenceEncoder:
@@ -163,8 +165,7 @@ def train_variant(
     variant: str, base: Base, *, seed: int, place: Placement, cache: Path, listener: Listener, data: dict[str, str]
 ) -> Path:
     """Train `variant` on `base` and return its last stage's folder, which plain `SentenceTransformer(folder)` opens."""
-    card = get_card(variant, load_cards()).with_data(data, base.name)
-    (planned,) = plan_systems(base, [card], [seed])
+    planned = plan_system(variant, base, seed=seed, data=data)
     if not planned.lineage:
         raise HarnessError(
             f"{variant} has no training; measure it with `harness run`, then write it with `harness export`"

@@ -70,7 +70,25 @@ class RunPlan:
     @property
     def idle(self) -> bool:
         """Whether all of it is stored already."""
-        return not any(job.missing for job in self.jobs)
+        return not self.to_measure
+
+    @property
+    def to_measure(self) -> int:
+        """How many results the store lacks; a task with several parts counts as one."""
+        return sum(len(job.missing) for job in self.jobs)
+
+    @property
+    def summary(self) -> str:
+        """What is to be done, in a sentence."""
+        systems = [job.system for job in self.jobs if job.missing]
+        stages = {
+            stage.digest for each in systems if isinstance(each, PlannedSystem) for stage in each.untrained(self.cache)
+        }
+        return (
+            f"{f'base {self.base.name}' if self.base else 'references'}: {len(systems)} systems, "
+            f"{len(stages)} stages to train, {self.to_measure} results to measure, "
+            f"on {self.place.device} in {self.place.dtype}"
+        )
 
     @property
     def variants(self) -> tuple[str, ...]:

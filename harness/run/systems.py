@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.bases import Base
-from harness.cards import Card
+from harness.cards import Card, get_card, load_cards
 from harness.models import Model
 from harness.recipes import Recipe
 from harness.records import StoredRecipe, System
@@ -114,4 +114,14 @@ def plan_systems(base: Base, cards: Sequence[Card], seeds: Sequence[int]) -> lis
         for seed in seeds if recipe.seeded else [None]:
             lineage = plan_lineage(base, recipe, 0 if seed is None else seed)
             planned.append(PlannedSystem(base=base, card=card, recipe=recipe, seed=seed, lineage=lineage))
+    return planned
+
+
+def plan_system(variant: str, base: Base, *, seed: int = 0, data: Mapping[str, str] | None = None) -> PlannedSystem:
+    """The one system of `variant` on `base`, its stages trained on `data` where given (as in Card.with_data).
+
+    Raises HarnessError for an unknown variant or stage.
+    """
+    card = get_card(variant, load_cards()).with_data(dict(data or {}), base.name)
+    (planned,) = plan_systems(base, [card], [seed])
     return planned
