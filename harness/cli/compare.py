@@ -35,14 +35,14 @@ def compare(
 
     The exit code is 0 for every verdict unless you give --exit-code. It is 2 for bad input.
     """
+    from harness.api import compare_variants
     from harness.cli.comparison import comparison_as_json, print_comparison
     from harness.cli.screen import print_json
-    from harness.compare import compare as compare_entries
     from harness.compare import flips as find_flips
     from harness.store import Store
 
     store = Store(db, read_only=True)
-    comparison = compare_entries(store, base=base, variant=variant, against=against, tasks=options.names(tasks))
+    comparison = compare_variants(store, variant, against, base=base, tasks=options.names(tasks))
     flipped: list[Flips] = []
     if flips:
         names = [task.key.part for task in comparison.tasks]

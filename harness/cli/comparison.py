@@ -13,14 +13,12 @@ if TYPE_CHECKING:
 
 
 def print_comparison(comparison: Comparison) -> None:
+    from harness.api import describe
     from harness.cli.screen import out
-    from harness.compare import overall, scope, sentence
 
     out.print(_details(comparison))
     out.print()
-    for line in (sentence(comparison), overall(comparison), scope(comparison), *comparison.problems):
-        if line:
-            print(line)
+    print(describe(comparison))
 
 
 def _details(comparison: Comparison) -> Table:

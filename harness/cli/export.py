@@ -56,14 +56,13 @@ def export(
         raise HarnessError("name a new folder with --out")
     store = Store(db, read_only=True)
     if kind == "model":
-        from harness.export import export_system
-        from harness.paths import cache_folder
+        from harness.api import export_system
 
         if system is None:
             raise HarnessError(
                 "name a system (`harness ls systems` lists all), or export results with --format mteb or parquet"
             )
-        print(export_system(store, system, out=out, cache=cache_folder(), seed=seed, base=base))
+        print(export_system(store, system, out, seed=seed, base=base))
         return
     from harness.interchange import choose, write_mteb, write_parquet
 

@@ -33,8 +33,8 @@ def power(
 
     The observed difference may be too large or too small. Use --effect to ask about the difference you care about.
     """
+    from harness.api import compare_variants
     from harness.cli.screen import out, print_json, table
-    from harness.compare import compare as compare_entries
     from harness.compare import needs
     from harness.errors import HarnessError
     from harness.metrics import get_metric
@@ -42,9 +42,8 @@ def power(
 
     if effect == 0:
         raise HarnessError("no number of examples shows a difference of 0; give --effect another value")
-    comparison = compare_entries(
-        Store(db, read_only=True), base=base, variant=variant, against=against, tasks=options.names(tasks)
-    )
+    store = Store(db, read_only=True)
+    comparison = compare_variants(store, variant, against, base=base, tasks=options.names(tasks))
     found = needs(comparison, effect=effect)
     if as_json:
         print_json([asdict(each) for each in found])

@@ -27,11 +27,11 @@ def rank(
 
     A variant is not ranked if it has no mask proof or if a task is missing. The reason is printed.
     """
+    from harness.api import rank_variants
     from harness.cli.screen import out, print_json, table
-    from harness.compare import rank as rank_entries
     from harness.store import Store
 
-    found = rank_entries(Store(db, read_only=True), base=base, suite=suite, tasks=options.names(tasks))
+    found = rank_variants(Store(db, read_only=True), base=base, suite=suite, tasks=options.names(tasks))
     if as_json:
         print_json(asdict(found))
         return

@@ -47,11 +47,9 @@ def reproduce(
     from harness.cli.screen import RunScreen, err, prepare, print_json
 
     prepare()
+    from harness.api import run_variants
     from harness.compare import declared_contrasts
-    from harness.encoder.placement import Placement
-    from harness.paths import cache_folder
     from harness.reproduce import compare_with_paper
-    from harness.run import RunRequest, execute, plan_run
     from harness.store import Store
     from harness.suites.words.feng2025 import SUITE
     from harness.suites.words.figures import paper_base
@@ -59,23 +57,24 @@ def reproduce(
     wanted = options.names(tasks) or ()
     for name in wanted:
         SUITE.task(name)  # refuses an unknown one
-    request = RunRequest(
-        base=base,
-        variants=tuple(variant or declared_contrasts().rungs),
-        suite="feng2025",
-        tasks=wanted,
-        data=tuple(options.stage_data(data).items()),
-        data_dir=data_dir,
-    )
+    variants = tuple(variant or declared_contrasts().rungs)
     paper = paper_base(base, beside)
     store = Store(db, on_wait=lambda message: err.print(message))
-    plan = plan_run(request, store, place=Placement.choose(device, dtype), cache=cache_folder())
+    plan = run_variants(
+        store,
+        variants,
+        base=base,
+        suite="feng2025",
+        tasks=wanted,
+        data=options.stage_data(data),
+        data_dir=data_dir,
+        device=device,
+        dtype=dtype,
+        command=shlex.join(["harness", *sys.argv[1:]]),
+        screen=lambda _: RunScreen(0),
+    )
     assert plan.base is not None, "variants are of a base"
-    if not plan.idle:
-        with RunScreen(0) as screen:
-            screen.note(f"base {plan.base.name}: {sum(len(job.missing) for job in plan.jobs)} results to measure")
-            execute(plan, store, screen, command=shlex.join(["harness", *sys.argv[1:]]))
-    found = compare_with_paper(store, base=plan.base.name, paper_base=paper, variants=request.variants)
+    found = compare_with_paper(store, base=plan.base.name, paper_base=paper, variants=variants)
     if as_json:
         print_json([asdict(row) for row in found])
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,11 +72,10 @@ def run(
 
     Stored results are not measured again. After an interruption, give the same command again: it continues.
     """
+    from harness.api import run_variants
     from harness.cards import load_cards
     from harness.cli.screen import RunScreen, err, prepare
-    from harness.run import RunRequest, execute, plan_run
     from harness.store import Store
-    from harness.suites.mteb import Choice
 
     prepare()
     variants = tuple(load_cards()) if everything else tuple(variant or ())
@@ -83,30 +83,27 @@ def run(
         raise HarnessError("name a variant with --variant (`harness ls variants` lists all), or run all with --all")
     if everything and variant:
         raise HarnessError("give --variant or --all, not both")
-    request = RunRequest(
-        base=base,
-        variants=variants,
-        models=tuple(model or ()),
-        suite=suite,
-        tasks=tuple(tasks.split(",")) if tasks is not None else (),
-        seeds=_seeds(seed, seeds),
-        data=tuple(options.stage_data(data).items()),
-        choice=Choice(languages=options.names(languages) or (), subsets=options.names(subsets) or ()),
-        data_dir=data_dir,
-        force=force,
-    )
     store = Store(db, on_wait=lambda message: err.print(message))
-    from harness.encoder.placement import Placement
-    from harness.paths import cache_folder
-
-    plan = plan_run(request, store, place=Placement.choose(device, dtype), cache=cache_folder())
-    if plan.idle:
-        if not quiet:
-            err.print("Nothing to measure: all results are stored already. Use --force to measure again.")
-    else:
-        with RunScreen(sum(len(job.missing) for job in plan.jobs), quiet=quiet) as screen:
-            screen.note(_intentions(plan))
-            execute(plan, store, screen, command=shlex.join(["harness", *sys.argv[1:]]), force=force)
+    plan = run_variants(
+        store,
+        variants,
+        models=model or (),
+        base=base,
+        suite=suite,
+        tasks=tasks.split(",") if tasks is not None else None,
+        seeds=_seeds(seed, seeds),
+        data=options.stage_data(data),
+        languages=options.names(languages) or (),
+        subsets=options.names(subsets) or (),
+        data_dir=data_dir,
+        device=device,
+        dtype=dtype,
+        force=force,
+        command=shlex.join(["harness", *sys.argv[1:]]),
+        screen=partial(RunScreen, quiet=quiet),
+    )
+    if plan.idle and not quiet:
+        err.print("Nothing to measure: all results are stored already. Use --force to measure again.")
     _finish(plan, store, site, variants, as_json=as_json)
 
 
@@ -116,20 +113,6 @@ def _seeds(seed: int | None, seeds: int | None) -> tuple[int, ...]:
     if seeds is not None:
         return tuple(range(seeds))
     return (seed or 0,)
-
-
-def _intentions(plan: RunPlan) -> str:
-    from harness.run import PlannedSystem
-
-    systems = [job for job in plan.jobs if job.missing]
-    variants = [job.system for job in systems if isinstance(job.system, PlannedSystem)]
-    stages = {stage.digest for each in variants for stage in each.untrained(plan.cache)}
-    tasks = sum(len(job.missing) for job in systems)
-    who = f"base {plan.base.name}" if plan.base else "references"
-    return (
-        f"{who}: {len(systems)} systems, {len(stages)} stages to train, {tasks} results to measure, "
-        f"on {plan.place.device} in {plan.place.dtype}"
-    )
 
 
 def _shown_elsewhere(plan: RunPlan) -> str:

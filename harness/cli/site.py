@@ -23,13 +23,13 @@ def site(
     ] = 8321,
 ) -> None:
     """Write the pages: static files that open in a browser without a server."""
+    from harness.api import write_site
     from harness.cli.screen import CountScreen
     from harness.store import Store
-    from leaderboard.build import build_site
     from leaderboard.serve import make_server
 
     with CountScreen() as screen:
-        page = build_site(Store(db, read_only=True), out, progress=screen.count)
+        page = write_site(Store(db, read_only=True), out, progress=screen.count)
     print(page)
     if serve:
         with make_server(page.parent, port=port) as server:

@@ -62,6 +62,21 @@ def test_cheap_commands_run(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call(*shlex.split(line)[1:], monkeypatch=monkeypatch) == 0
 
 
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["quick", "whole"])
+def test_the_examples_in_python_run(whole: bool) -> None:
+    """One after the other, as in a notebook; those that are marked as slow are in the slow set."""
+    page, names = (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), {}
+    blocks = re.findall(r"^```python( slow)?\n(.*?)^```", page, flags=re.M | re.S)
+    assert len(blocks) > 5
+    for slow, block in blocks:
+        if whole or not slow:
+            exec(compile(block, "docs/python.md", "exec"), names)
+    assert {"better", "worse"} & {task.verdict for task in names["comparison"].tasks}
+    if whole:
+        assert names["page"].is_file()
+        assert (names["folder"] / "modules.json").is_file()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
