@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.compare import Analysis, Progress, current_entries, declared_contrasts
+from harness.compare import Analysis, AnalysisProgress, current_entries, declared_contrasts
 from harness.errors import HarnessError
 from harness.paths import whole_folder
 from harness.store import Store
@@ -22,7 +22,7 @@ _CODE = (
 _MARKER = "made-by-harness.txt"  # written last: its presence means a complete site that may be replaced
 
 
-def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: Progress | None = None) -> Path:
+def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: AnalysisProgress | None = None) -> Path:
     """Render the store into folder `out` and return the path of its index.html.
 
     The same database gives the same bytes, so a site that this code made from it is left as it is. The new site
@@ -42,7 +42,7 @@ class Draft:
         self._stamp = _stamp(store, self._scores, resamples)
         self._known: dict[str, Analysis] = {}
 
-    def analysis(self, base: str, progress: Progress | None = None) -> Analysis | None:
+    def analysis(self, base: str, progress: AnalysisProgress | None = None) -> Analysis | None:
         """Analyse `base`, and keep that for `write`; None if the site is up to date, or the store has no such base."""
         if self._is_current or base not in {entry.base for entry in self._entries}:
             return None
@@ -51,7 +51,7 @@ class Draft:
         )
         return self._known[base]
 
-    def write(self, progress: Progress | None = None) -> Path:
+    def write(self, progress: AnalysisProgress | None = None) -> Path:
         """Write the site unless it is up to date, and return the path of index.html; errors as of `build_site`."""
         _check_replaceable(self._out)
         if not self._entries:

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.compare import Progress, overall, scope, scope_of, sentence, untested_tasks
+from harness.compare import AnalysisProgress, overall, scope, scope_of, sentence, untested_tasks
 from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text
@@ -128,7 +128,7 @@ PAGES = (
 
 
 def write_pages(
-    store: Store, site: Site, scores: pd.DataFrame, folder: Path, *, progress: Progress | None = None
+    store: Store, site: Site, scores: pd.DataFrame, folder: Path, *, progress: AnalysisProgress | None = None
 ) -> None:
     """Write all files of the site into `folder`."""
     total = 2 * len(site.tasks) + sum(len(base.all_rows) + len(base.pairs) for base in site.bases)

@@ -11,9 +11,9 @@ import pandas as pd
 from harness.calibration.report import CalibrationReport
 from harness.compare import (
     Analysis,
+    AnalysisProgress,
     Contrasts,
     Entry,
-    Progress,
     Ranks,
     VariantContrast,
     analyse,
@@ -52,7 +52,7 @@ def analyse_base(
     scores: pd.DataFrame,
     *,
     resamples: int,
-    progress: Progress | None,
+    progress: AnalysisProgress | None,
 ) -> Analysis:
     """Analyse one base, every two of its variants; `entries` of other bases do not count."""
     here = _of_base(entries, name)
@@ -73,7 +73,7 @@ def make_site(
     *,
     known: Mapping[str, Analysis],
     resamples: int,
-    progress: Progress | None,
+    progress: AnalysisProgress | None,
 ) -> Site:
     """Analyse every base that is not `known` and arrange the results; `entries` are not empty."""
     contrasts = declared_contrasts()
@@ -124,7 +124,7 @@ def _of_base(entries: Sequence[Entry], name: str) -> list[Entry]:
     return [entry for entry in entries if entry.base in ("", name)]
 
 
-def _part(progress: Progress | None, at: int, n: int, base: str) -> Progress | None:
+def _part(progress: AnalysisProgress | None, at: int, n: int, base: str) -> AnalysisProgress | None:
     """Count the tasks of base number `at` of `n` as part of all."""
     if progress is None:
         return None

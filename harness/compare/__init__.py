@@ -1,6 +1,6 @@
 """Comparisons of what the store holds: entries, declared contrasts, tests a task, and words for them."""
 
-from harness.compare.analysis import Analysis, Progress, analyse, compare, compare_each
+from harness.compare.analysis import Analysis, AnalysisProgress, analyse, compare, compare_each
 from harness.compare.cells import Cell, cells
 from harness.compare.contrasts import Contrasts, VariantContrast, declared_contrasts
 from harness.compare.deciding import Needs, needs
@@ -19,6 +19,7 @@ from harness.compare.wording import overall, scope, scope_of, sentence, task_lab
 
 __all__ = [
     "Analysis",
+    "AnalysisProgress",
     "Cell",
     "Comparison",
     "Contrasts",
@@ -29,7 +30,6 @@ __all__ = [
     "Needs",
     "Place",
     "Places",
-    "Progress",
     "Ranking",
     "Ranks",
     "TaskComparison",

@@ -21,7 +21,7 @@ from harness.store import Store
 
 RESAMPLES = 10_000
 Pair = tuple[Entry, Entry]
-Progress = Callable[[int, int, str], None]  # done, total, what comes next
+AnalysisProgress = Callable[[int, int, str], None]  # done, total, what comes next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,7 @@ def analyse(
     strict: bool = False,
     resamples: int = RESAMPLES,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: AnalysisProgress | None = None,
     known: Analysis | None = None,
 ) -> Analysis:
     """Estimate all `entries` and `pairs` (variant, against), then decide them in their families.

@@ -71,7 +71,7 @@ def test_the_page_shows_the_last_report(tmp_path: Path, monkeypatch: pytest.Monk
     store = Store(tmp_path / "r.duckdb")
     add_system(store, "causal", tasks=TASKS[:1])
     methods = build_site(store, tmp_path / "site", resamples=200).with_name("methods.html")
-    assert "No calibration is stored" in methods.read_text("utf-8")
+    assert "This database holds no calibration" in methods.read_text("utf-8")
     for error in (0.05, 0.09):
         monkeypatch.setattr(room, "synthetic_grid", lambda *, quick, error=error: [Fixed(error=error)])
         room.run_calibration(store, quick=True)
@@ -79,7 +79,7 @@ def test_the_page_shows_the_last_report(tmp_path: Path, monkeypatch: pytest.Monk
     page = methods.read_text("utf-8")
     assert "9.0 ± 0.5" in page
     assert "5.0 ± 0.5" not in page
-    assert "yes, and out of bounds" in page
+    assert "yes, but out of bounds" in page
     assert "&lt;b&gt;a design&lt;/b&gt;" in page
 
 

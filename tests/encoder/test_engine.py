@@ -121,9 +121,9 @@ def test_out_of_memory_halves_the_budget_and_goes_on(encoder: Encoder, monkeypat
 
 
 def test_the_budget_follows_the_memory_that_is_free(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert TokenBudget.of(encoder.backbone, layers=False).tokens >= CPU_MOST
+    assert TokenBudget.of(encoder.backbone, layers=False, workers=1).tokens >= CPU_MOST
     monkeypatch.setattr(budget, "free_memory", lambda device: 1_000_000)
-    last, every = (TokenBudget.of(encoder.backbone, layers=layers).tokens for layers in (False, True))
+    last, every = (TokenBudget.of(encoder.backbone, layers=layers, workers=1).tokens for layers in (False, True))
     assert 1 < every < last < CPU_MOST
 
 
