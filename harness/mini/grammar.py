@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -154,6 +154,11 @@ def say_event(wording: Wording, template: str) -> str:
     """Fill an event template."""
     noun = f"{wording.adjective} {wording.thing}" if wording.adjective else wording.thing
     return fill(template, A=wording.agent, V=wording.verb, T=noun, B=wording.thing, P=wording.place)
+
+
+def say_encounter(encounter: Encounter, forms: Mapping[Concept, str], verb: str, template: str) -> str:
+    """Fill a social template with the given forms of the two people and of the verb."""
+    return fill(template, A=forms[encounter.doer], V=verb, B=forms[encounter.undergoer])
 
 
 def fill(template: str, **slots: str) -> str:

@@ -111,17 +111,15 @@ def _encounter(topic: Topic, verbs: tuple[SocialVerb, ...], rng: random.Random) 
         encounter.undergoer: grammar.form(encounter.undergoer, rng),
     }
     other = {c: grammar.form(c, rng) for c in same}
+
+    def say(met: Encounter, forms: dict[Concept, str], template: str) -> str:
+        return grammar.say_encounter(met, forms, rng.choice(met.verb.forms), template)
+
     return (
-        say_encounter(encounter, same, templates[0], rng),
-        say_encounter(encounter, other, templates[1], rng),
-        say_encounter(swapped, same, rng.choice(templates), rng),
+        say(encounter, same, templates[0]),
+        say(encounter, other, templates[1]),
+        say(swapped, same, rng.choice(templates)),
     )
-
-
-def say_encounter(encounter: Encounter, forms: dict[Concept, str], template: str, rng: random.Random) -> str:
-    """Fill a social template with the given forms of the two people and any form of the verb."""
-    verb = rng.choice(encounter.verb.forms)
-    return grammar.fill(template, A=forms[encounter.doer], V=verb, B=forms[encounter.undergoer])
 
 
 def _judgement(topic: Topic, lexicon: Lexicon, rng: random.Random) -> Triplet:

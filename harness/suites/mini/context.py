@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -19,36 +18,19 @@ from harness.encoder.protocol import TextEncoder
 from harness.mini import grammar
 from harness.mini.frames import SLOT, neutral_frame
 from harness.mini.lexicon import Lexicon, load_lexicon
-from harness.outcomes import make_outcomes
 from harness.probes.linear import classify_out_of_fold
 from harness.suites.mini import Draw
-from harness.suites.mini.words import N_FOLDS, WordItems, last_layer, span_of, word_spans
+from harness.suites.mini.words import N_FOLDS, WordItem, WordItems, last_layer, outcomes_of, span_of, word_spans
 
 FRAMES_PER_FOLD = {"animacy": 110, "domain": 32}
 POSITIONS = {"before": (-3, -2, -1), "after": (1, 2, 3)}
 
 
-@dataclass(frozen=True)
-class ContextItem:
-    """A neutral frame filled with a target word, the target's class, and the fold it is tested in."""
-
-    text: str
-    target: str
-    label: str
-    frame: int
-    fold: int
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The item's one sentence."""
-        return (self.text,)
-
-
-def write_context(question: str, draw: Draw) -> list[ContextItem]:
+def write_context(question: str, draw: Draw) -> list[WordItem]:
     """All items of a draw for one question, `animacy` or `domain`; classes are equally frequent in every fold."""
     lexicon, rng = load_lexicon(), random.Random(f"context {question}:{draw}")
     classes = {"animacy": _by_animacy, "domain": _by_domain}[question](lexicon)
-    items: list[ContextItem] = []
+    items: list[WordItem] = []
     for label, words in classes.items():
         rng.shuffle(words)
         classes[label] = words
@@ -61,7 +43,14 @@ def write_context(question: str, draw: Draw) -> list[ContextItem]:
                 in_fold = words[fold::N_FOLDS]
                 target = in_fold[number % len(in_fold)]
                 items.append(
-                    ContextItem(grammar.fill(frame.replace(SLOT, target)), target, label, fold * 1000 + number, fold)
+                    WordItem(
+                        example_id=f"{fold * 1000 + number}:{target}",
+                        texts=(grammar.fill(frame.replace(SLOT, target)),),
+                        word=target,
+                        unit=target,
+                        gold=label,
+                        fold=fold,
+                    )
                 )
     return items
 
@@ -81,55 +70,31 @@ def _by_domain(lexicon: Lexicon) -> dict[str, list[str]]:
     }
 
 
-def read_context(side: str, items: Sequence[ContextItem], encoder: TextEncoder) -> pd.DataFrame:
+def read_context(side: str, items: Sequence[WordItem], encoder: TextEncoder) -> pd.DataFrame:
     """Outcomes of the items at the three positions of one side, `before` or `after`; unit = target word."""
     positions = POSITIONS[side]
-    texts = [item.text for item in items for _ in positions]
+    texts = [item.texts[0] for item in items for _ in positions]
     spans = [span for item in items for span in _neighbours(item, positions)]
     vectors_ND, layer = last_layer(encoder, texts, spans)
-    labels = np.array([item.label for item in items])
+    labels = np.array([item.gold for item in items])
     folds = np.array([item.fold for item in items])
     frames = []
     for column, position in enumerate(positions):
         predicted = classify_out_of_fold(vectors_ND[column :: len(positions)], labels, folds)
-        columns: dict[str, object] = {
-            "example_id": [f"{item.frame}:{item.target}" for item in items],
-            "unit": [item.target for item in items],
-            "trial": 0,
-            "layer": layer,
-            "position": position,
-            "gold_label": labels,
-            "predicted_label": predicted,
-        }
-        frames.append(make_outcomes(columns, len(items)))
+        frames.append(outcomes_of(items, layer, position=position, gold_label=labels, predicted_label=predicted))
     return pd.concat(frames, ignore_index=True)
 
 
-def _neighbours(item: ContextItem, positions: Sequence[int]) -> list[tuple[int, int]]:
-    spans = word_spans(item.text)
-    target = spans.index(span_of(item.text, item.target))
+def _neighbours(item: WordItem, positions: Sequence[int]) -> list[tuple[int, int]]:
+    spans = word_spans(item.texts[0])
+    target = spans.index(span_of(item.texts[0], item.word))
     return [spans[target + position] for position in positions]
 
 
-def _task(question: str, side: str, draw: Draw) -> WordItems:
-    return WordItems(draw=draw, write=partial(write_context, question), read=partial(read_context, side))
-
-
-def MiniAnimacyBefore(draw: Draw = "test") -> WordItems:  # noqa: N802
-    """Animacy of the target from the three words before it."""
-    return _task("animacy", "before", draw)
-
-
-def MiniAnimacyAfter(draw: Draw = "test") -> WordItems:  # noqa: N802
-    """Animacy of the target from the three words after it."""
-    return _task("animacy", "after", draw)
-
-
-def MiniDomainBefore(draw: Draw = "test") -> WordItems:  # noqa: N802
-    """Topic of the target from the three words before it."""
-    return _task("domain", "before", draw)
-
-
-def MiniDomainAfter(draw: Draw = "test") -> WordItems:  # noqa: N802
-    """Topic of the target from the three words after it."""
-    return _task("domain", "after", draw)
+# Animacy, or topic, of the target from the three words before it, or after it.
+_ANIMACY = partial(WordItems, write=partial(write_context, "animacy"))
+_DOMAIN = partial(WordItems, write=partial(write_context, "domain"))
+MiniAnimacyBefore = partial(_ANIMACY, read=partial(read_context, "before"))
+MiniAnimacyAfter = partial(_ANIMACY, read=partial(read_context, "after"))
+MiniDomainBefore = partial(_DOMAIN, read=partial(read_context, "before"))
+MiniDomainAfter = partial(_DOMAIN, read=partial(read_context, "after"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,34 +18,18 @@ from harness.encoder.protocol import TextEncoder
 from harness.mini import grammar
 from harness.mini.frames import SLOT, neutral_frame
 from harness.mini.lexicon import load_lexicon
-from harness.outcomes import make_outcomes
 from harness.probes.linear import regress_out_of_fold
 from harness.suites.mini import Draw
-from harness.suites.mini.words import WordItems, last_layer, span_of, spread_over_folds
+from harness.suites.mini.words import WordItem, WordItems, last_layer, outcomes_of, span_of, spread_over_folds
 
 # How often a form stands bare, with a modifier before it, and with one after it.
 BARE, BEFORE, AFTER = 4, 3, 3
 
 
-@dataclass(frozen=True)
-class NormItem:
-    """A thing in a sentence and its rating there, 1 (light) to 9 (heavy)."""
-
-    text: str
-    word: str
-    concept: str
-    rating: float
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The item's one sentence."""
-        return (self.text,)
-
-
-def write_norms(draw: Draw) -> list[NormItem]:
+def write_norms(draw: Draw) -> list[WordItem]:
     """All items of a draw: every form of every thing of the held-out topics, in ten contexts."""
     lexicon, rng = load_lexicon(), random.Random(f"norms:{draw}")
-    items: list[NormItem] = []
+    items: list[WordItem] = []
     for topic in lexicon.of_side("test"):
         for thing in topic.things:
             for word in thing.forms:
@@ -56,36 +40,25 @@ def write_norms(draw: Draw) -> list[NormItem]:
                     frame = neutral_frame(lexicon.neutral, rng, reserved=True)
                     heaviness = min(max(thing.heaviness + shift, 0.0), 1.0)
                     items.append(
-                        NormItem(
-                            text=grammar.fill(frame.replace(SLOT, phrase)),
+                        WordItem(
+                            example_id=f"{len(items)}:{word}",
+                            texts=(grammar.fill(frame.replace(SLOT, phrase)),),
                             word=word,
-                            concept=f"{topic.name}:{thing.index}",
-                            rating=1 + 8 * heaviness,
+                            unit=f"{topic.name}:{thing.index}",
+                            gold=1 + 8 * heaviness,
                         )
                     )
     return items
 
 
-def read_norms(items: Sequence[NormItem], encoder: TextEncoder) -> pd.DataFrame:
-    """Outcomes of the items: the rating and its out-of-fold prediction, unit = concept."""
+def read_norms(items: Sequence[WordItem], encoder: TextEncoder) -> pd.DataFrame:
+    """Outcomes of the items: the rating, 1 (light) to 9 (heavy), and its out-of-fold prediction, unit = concept."""
     vectors_ND, layer = last_layer(
-        encoder, [item.text for item in items], [span_of(item.text, item.word) for item in items]
+        encoder, [item.texts[0] for item in items], [span_of(item.texts[0], item.word) for item in items]
     )
-    ratings = np.array([item.rating for item in items])
-    concepts = [item.concept for item in items]
-    folds = spread_over_folds(concepts, random.Random(0))
-    predicted = regress_out_of_fold(vectors_ND, ratings, np.array([folds[concept] for concept in concepts]))
-    columns: dict[str, object] = {
-        "example_id": [f"{i}:{item.word}" for i, item in enumerate(items)],
-        "unit": concepts,
-        "trial": 0,
-        "layer": layer,
-        "gold_score": ratings,
-        "predicted_score": predicted,
-    }
-    return make_outcomes(columns, len(items))
+    ratings = np.array([item.gold for item in items])
+    predicted = regress_out_of_fold(vectors_ND, ratings, spread_over_folds(items))
+    return outcomes_of(items, layer, gold_score=ratings, predicted_score=predicted)
 
 
-def MiniNorms(draw: Draw = "test") -> WordItems:  # noqa: N802
-    """Heaviness of a thing in its context."""
-    return WordItems(draw=draw, write=write_norms, read=read_norms)
+MiniNorms = partial(WordItems, write=write_norms, read=read_norms)

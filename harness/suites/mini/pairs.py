@@ -1,15 +1,14 @@
-"""Pairs of sentences with a true similarity, from pairs of meanings."""
+"""Pairs of sentences with a true similarity, from pairs of meanings; without end."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import replace
 
 from harness.mini import grammar
-from harness.mini.grammar import Encounter, Event, Wording
-from harness.mini.lexicon import Concept, Lexicon, Topic
+from harness.mini.grammar import Event, Wording
+from harness.mini.lexicon import Lexicon, Topic
 from harness.mini.triplets import change_part
 
 PARTS = ("agent", "verb", "thing")
@@ -26,15 +25,7 @@ _CHANGES = (
 _TRIES = 40  # wordings; eight are reserved among as many
 _TEMPLATES = grammar.EVENT_TEMPLATES["test"]
 _SOCIAL = grammar.SOCIAL_TEMPLATES["test"]
-
-
-@dataclass(frozen=True)
-class ScoredPair:
-    """Two sentences and their similarity; `units` are the topics they are about."""
-
-    first: str
-    second: str
-    score: float
+ScoredPair = tuple[str, str, float]  # two sentences and their similarity
 
 
 def similarity(a: Event, b: Event) -> float:
@@ -46,22 +37,8 @@ def similarity(a: Event, b: Event) -> float:
     return round(MAX_SCORE * total, 4)
 
 
-def graded_pairs(lexicon: Lexicon, rng: random.Random, n: int) -> list[ScoredPair]:
-    """`n` pairs over the whole range of similarity. How many words two sentences share says little about it."""
-    return list(islice(_graded(lexicon, rng), n))
-
-
-def paraphrase_pairs(lexicon: Lexicon, rng: random.Random, n: int) -> list[ScoredPair]:
-    """`n` pairs, half paraphrases (1) and half with one part changed to its sibling (0), at equal word overlap."""
-    return list(islice(_paraphrases(lexicon, rng), n))
-
-
-def role_pairs(lexicon: Lexicon, rng: random.Random, n: int) -> list[ScoredPair]:
-    """`n` pairs on two people, half with the same doer (1) and half with the roles swapped (0), equal words in both."""
-    return list(islice(_roles(lexicon, rng), n))
-
-
-def _graded(lexicon: Lexicon, rng: random.Random) -> Iterator[ScoredPair]:
+def graded_pairs(lexicon: Lexicon, rng: random.Random) -> Iterator[ScoredPair]:
+    """Pairs over the whole range of similarity. How many words two sentences share says little about it."""
     topics = lexicon.of_side("test")
     changes, weights = [c for c, _ in _CHANGES], [w for _, w in _CHANGES]
     while True:
@@ -75,7 +52,8 @@ def _graded(lexicon: Lexicon, rng: random.Random) -> Iterator[ScoredPair]:
         yield from _say(event, other, rng.choice((0, 0, 1, 1, 2)), similarity(event, other), rng)
 
 
-def _paraphrases(lexicon: Lexicon, rng: random.Random) -> Iterator[ScoredPair]:
+def paraphrase_pairs(lexicon: Lexicon, rng: random.Random) -> Iterator[ScoredPair]:
+    """Half paraphrases (1), half pairs with one part changed to its sibling (0), at equal word overlap."""
     topics = lexicon.of_side("test")
     while True:
         for same in (True, False):
@@ -88,7 +66,8 @@ def _paraphrases(lexicon: Lexicon, rng: random.Random) -> Iterator[ScoredPair]:
             yield from pairs
 
 
-def _roles(lexicon: Lexicon, rng: random.Random) -> Iterator[ScoredPair]:
+def role_pairs(lexicon: Lexicon, rng: random.Random) -> Iterator[ScoredPair]:
+    """Pairs on two people, half with the same doer (1), half with the roles swapped (0), equal words in both."""
     topics, verbs = lexicon.of_side("test"), lexicon.social_verbs["test"]
     templates = [*_SOCIAL[0], *_SOCIAL[1]]
     while True:
@@ -100,15 +79,10 @@ def _roles(lexicon: Lexicon, rng: random.Random) -> Iterator[ScoredPair]:
             continue
         # Both templates are used with both meanings: neither words nor templates tell the two labels apart.
         first, second = rng.sample(templates, 2)
-        said = say_encounter(encounter, people, verb, first)
-        same, other = (say_encounter(e, people, verb, second) for e in (encounter, swapped))
-        yield ScoredPair(said, same, 1.0)
-        yield ScoredPair(said, other, 0.0)
-
-
-def say_encounter(encounter: Encounter, people: dict[Concept, str], verb: str, template: str) -> str:
-    """Fill a social template with the given forms."""
-    return grammar.fill(template, A=people[encounter.doer], V=verb, B=people[encounter.undergoer])
+        said = grammar.say_encounter(encounter, people, verb, first)
+        same, other = (grammar.say_encounter(e, people, verb, second) for e in (encounter, swapped))
+        yield said, same, 1.0
+        yield said, other, 0.0
 
 
 def _change(event: Event, topic: Topic, parts: list[str], rng: random.Random) -> Event:
@@ -136,7 +110,7 @@ def _say(event: Event, other: Event, shared: int, score: float, rng: random.Rand
         again = _reword(other, wording, kept, rng)
         second = grammar.say_event(again, rng.choice([t for t in _TEMPLATES if t != template]))
         if grammar.is_reserved(second):
-            yield ScoredPair(first, second, score)
+            yield first, second, score
             return
 
 

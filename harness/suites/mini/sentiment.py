@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import partial
 
 from harness.mini import grammar
 from harness.mini.lexicon import Lexicon
 from harness.mini.sentiment import SENTIMENT_TEMPLATES, say_sentiment
-from harness.suites.mini.labelled import LabelledTask
-from harness.suites.mini.metadata import sentence_metadata
+from harness.suites.mini.generated import GeneratedClassification, labelled
 
 KINDS = tuple(SENTIMENT_TEMPLATES["test"])
 
@@ -38,11 +38,11 @@ def judgements(lexicon: Lexicon, rng: random.Random, n: int, half: int) -> tuple
     return list(texts), list(texts.values())
 
 
-class MiniSentimentClassification(LabelledTask):
-    """Good or bad, where negation and concession count."""
-
-    metadata = sentence_metadata("MiniSentimentClassification", ["Sentiment/Hate speech"])
-    subtypes = ("Sentiment/Hate speech",)
-    n_train, n_test = 240, 1500
-    samples_per_label = 48
-    write = staticmethod(judgements)
+# Good or bad, where negation and concession count.
+MiniSentimentClassification = partial(
+    GeneratedClassification,
+    "MiniSentimentClassification",
+    "Sentiment/Hate speech",
+    partial(labelled, judgements),
+    samples_per_label=48,
+)

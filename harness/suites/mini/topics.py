@@ -7,16 +7,12 @@ sides and a bag of words is at chance.
 from __future__ import annotations
 
 import random
-from typing import Any
-
-from mteb.abstasks.clustering import AbsTaskClustering
+from functools import partial
 
 from harness.mini import grammar
 from harness.mini.frames import SLOT, neutral_frame
-from harness.mini.lexicon import Lexicon, load_lexicon
-from harness.suites.mini import Draw
-from harness.suites.mini.labelled import LabelledTask
-from harness.suites.mini.metadata import draw_rng, sentence_metadata
+from harness.mini.lexicon import Lexicon
+from harness.suites.mini.generated import GeneratedClassification, GeneratedClustering, Splits, labelled
 
 N_CLUSTERED = 1200
 # {A}, {B}: two nouns of the topic, {C}: one of another; every order of the three occurs.
@@ -72,33 +68,26 @@ def topic_mentions(lexicon: Lexicon, rng: random.Random, n: int) -> tuple[list[s
     return list(texts), list(texts.values())
 
 
-class MiniTopicClassification(LabelledTask):
-    """The topic of two of three nouns, one of 12 held-out ones."""
-
-    metadata = sentence_metadata("MiniTopicClassification", ["Topic classification"])
-    subtypes = ("Topic classification",)
-    n_train, n_test = 240, 1500
-    samples_per_label = 8
-    write = staticmethod(topic_majorities)
+def _clustered(lexicon: Lexicon, rng: random.Random) -> Splits:
+    texts, labels = topic_mentions(lexicon, rng, N_CLUSTERED)
+    return {"test": {"sentences": texts, "labels": labels}}
 
 
-class MiniTopicClustering(AbsTaskClustering):
-    """Neutral sentences with one noun of 12 held-out topics; mteb draws with replacement and clusters ten times."""
-
-    metadata = sentence_metadata("MiniTopicClustering", ["Topic classification"])
-    max_fraction_of_documents_to_embed = None
-    max_documents_per_cluster = N_CLUSTERED
-    n_clusters = 10
-
-    def __init__(self, draw: Draw = "test", seed: int = 42, **kwargs: Any) -> None:
-        self.draw = draw
-        self.metadata = sentence_metadata("MiniTopicClustering", ["Topic classification"], draw)
-        super().__init__(seed=seed, **kwargs)
-
-    def load_data(self, **_: Any) -> None:
-        """Generate the split `test`: columns sentences, labels (topic name)."""
-        from datasets import Dataset, DatasetDict
-
-        texts, labels = topic_mentions(load_lexicon(), draw_rng(self.metadata.name, self.draw), N_CLUSTERED)
-        self.dataset = {"default": DatasetDict({"test": Dataset.from_dict({"sentences": texts, "labels": labels})})}
-        self.data_loaded = True
+# The topic of two of three nouns, one of 12 held-out ones.
+MiniTopicClassification = partial(
+    GeneratedClassification,
+    "MiniTopicClassification",
+    "Topic classification",
+    partial(labelled, topic_majorities),
+    samples_per_label=8,
+)
+# Neutral sentences with one noun of 12 held-out topics; mteb draws with replacement and clusters ten times.
+MiniTopicClustering = partial(
+    GeneratedClustering,
+    "MiniTopicClustering",
+    "Topic classification",
+    _clustered,
+    max_fraction_of_documents_to_embed=None,
+    max_documents_per_cluster=N_CLUSTERED,
+    n_clusters=10,
+)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
@@ -19,10 +18,9 @@ import pandas as pd
 from harness.encoder.protocol import TextEncoder
 from harness.mini import grammar
 from harness.mini.lexicon import Concept, Lexicon, load_lexicon
-from harness.outcomes import make_outcomes
 from harness.probes.threshold import threshold_out_of_fold
 from harness.suites.mini import Draw
-from harness.suites.mini.words import WordItems, last_layer, span_of, spread_over_folds
+from harness.suites.mini.words import WordItem, WordItems, last_layer, outcomes_of, span_of, spread_over_folds
 
 TWOS_PER_HOMONYM = 20
 _TRIES = 12
@@ -39,18 +37,8 @@ _RIGHT = (
 )
 
 
-@dataclass(frozen=True)
-class WiCItem:
-    """Two sentences with the same homonym, where it stands in each, and whether its sense is the same."""
-
-    homonym: str
-    texts: tuple[str, str]
-    same: bool
-    two: int
-
-
 @cache
-def write_wic(side: str, draw: Draw) -> tuple[WiCItem, ...]:
+def write_wic(side: str, draw: Draw) -> tuple[WordItem, ...]:
     """All items of a draw with the cue on one side, `left` or `right`."""
     lexicon, rng = load_lexicon(), random.Random(f"wic {side}:{draw}")
     return tuple(
@@ -63,7 +51,7 @@ def write_wic(side: str, draw: Draw) -> tuple[WiCItem, ...]:
 
 def _two(
     homonym: str, senses: tuple[Concept, Concept], two: int, side: str, lexicon: Lexicon, rng: random.Random
-) -> list[WiCItem]:
+) -> list[WordItem]:
     first, other = senses if two % 2 else senses[::-1]
     templates = _LEFT if side == "left" else _RIGHT
     anchor = None
@@ -74,32 +62,33 @@ def _two(
         context = _context(templates, lexicon, rng)
         same = _cued(context, homonym, first, lexicon, rng)
         different = _cued(context, homonym, other, lexicon, rng) if same else None
-        if same and different and not anchor.cues & same.cues:
+        if same and different and not anchor[1] & same[1]:
             return [
-                WiCItem(homonym, (anchor.text, same.text), True, two),
-                WiCItem(homonym, (anchor.text, different.text), False, two),
+                WordItem(
+                    example_id=f"{homonym}:{two}:{gold}",
+                    texts=(anchor[0], text),
+                    word=homonym,
+                    unit=homonym,
+                    gold=gold,
+                )
+                for gold, (text, _) in (("same", same), ("different", different))
             ]
 
 
-@dataclass(frozen=True)
-class _Cued:
-    """A sentence whose words `cues` give the homonym's sense."""
+def _cued(
+    context: str, homonym: str, sense: Concept, lexicon: Lexicon, rng: random.Random
+) -> tuple[str, set[str]] | None:
+    """The context with a cue to `sense`, and the words that are the cue.
 
-    text: str
-    cues: frozenset[str]
-
-
-def _cued(context: str, homonym: str, sense: Concept, lexicon: Lexicon, rng: random.Random) -> _Cued | None:
-    """The context with a cue to `sense`; None if no cue that was tried makes a sentence reserved for the suite."""
+    None if no cue that was tried makes a sentence reserved for the suite.
+    """
     topic = lexicon.topic(sense.topic)
     for _ in range(_TRIES):
         wording = grammar.word_event(grammar.sample_event(topic, rng, sense), rng)
         slots = {"A": wording.agent, "V": wording.verb, "P": wording.place}
         text = grammar.fill(context, H=homonym, **slots)
         if grammar.is_reserved(text):
-            return _Cued(
-                text, frozenset(word for slot, word in slots.items() if slot != "P" and f"{{{slot}}}" in context)
-            )
+            return text, {word for slot, word in slots.items() if slot != "P" and f"{{{slot}}}" in context}
     return None
 
 
@@ -115,33 +104,19 @@ def _context(templates: Sequence[str], lexicon: Lexicon, rng: random.Random) -> 
     )
 
 
-def read_wic(items: Sequence[WiCItem], encoder: TextEncoder) -> pd.DataFrame:
+def read_wic(items: Sequence[WordItem], encoder: TextEncoder) -> pd.DataFrame:
     """Outcomes of the items: labels `same` and `different`, unit = homonym."""
     texts = [text for item in items for text in item.texts]
-    spans = [span_of(text, item.homonym) for item in items for text in item.texts]
+    spans = [span_of(text, item.word) for item in items for text in item.texts]
     vectors_ND, layer = last_layer(encoder, texts, spans)
     unit_ND = vectors_ND / np.maximum(np.linalg.norm(vectors_ND, axis=1, keepdims=True), 1e-12)
     cosines = np.einsum("nd,nd->n", unit_ND[0::2], unit_ND[1::2])
-    same = np.array([item.same for item in items])
-    folds = spread_over_folds([item.homonym for item in items], random.Random(0))
+    gold = np.array([item.gold for item in items])
     # Rounded, because the two items of a two must not differ by the order of a sum.
-    predicted = threshold_out_of_fold(np.round(cosines, 5), same, np.array([folds[item.homonym] for item in items]))
-    columns: dict[str, object] = {
-        "example_id": [f"{item.homonym}:{item.two}:{'same' if item.same else 'different'}" for item in items],
-        "unit": [item.homonym for item in items],
-        "trial": 0,
-        "layer": layer,
-        "gold_label": np.where(same, "same", "different"),
-        "predicted_label": np.where(predicted, "same", "different"),
-    }
-    return make_outcomes(columns, len(items))
+    predicted = threshold_out_of_fold(np.round(cosines, 5), gold == "same", spread_over_folds(items))
+    return outcomes_of(items, layer, gold_label=gold, predicted_label=np.where(predicted, "same", "different"))
 
 
-def MiniWiCLeft(draw: Draw = "test") -> WordItems:  # noqa: N802
-    """The task with the cue before the homonym."""
-    return WordItems(draw=draw, write=partial(write_wic, "left"), read=read_wic)
-
-
-def MiniWiCRight(draw: Draw = "test") -> WordItems:  # noqa: N802
-    """The task with the cue after the homonym."""
-    return WordItems(draw=draw, write=partial(write_wic, "right"), read=read_wic)
+# The cue stands before the homonym, or after it.
+MiniWiCLeft = partial(WordItems, write=partial(write_wic, "left"), read=read_wic)
+MiniWiCRight = partial(WordItems, write=partial(write_wic, "right"), read=read_wic)

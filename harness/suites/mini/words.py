@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ import pandas as pd
 from harness.contamination.texts import text_hashes
 from harness.encoder.protocol import TextEncoder
 from harness.metrics import score_outcomes
-from harness.outcomes import TaskKey, TaskResult, shown_texts
+from harness.outcomes import TaskKey, TaskResult, make_outcomes, shown_texts
 from harness.suites.mini import Draw
 from harness.suites.task import TaskInfo
 
@@ -23,18 +23,34 @@ N_FOLDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
+class WordItem:
+    """One sentence, or two, with the same `word`, and the gold answer.
+
+    Items of one `unit` are one unit in every resampling. `fold` is the fold it is tested in, where that is settled when
+    it is written.
+    """
+
+    example_id: str
+    texts: tuple[str, ...]
+    word: str
+    unit: str
+    gold: str | float
+    fold: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class WordItems:
     """A task on words: `write` makes the items of a draw, `read` turns an encoder's vectors of them into outcomes.
 
-    An item gives its sentences as `texts`; it may give several outcomes, one for every position read.
+    An item may give several outcomes, one for every position read.
     """
 
-    draw: Draw
-    write: Callable[[Draw], Any]
-    read: Callable[[Any, TextEncoder], pd.DataFrame]
+    draw: Draw = "test"
+    write: Callable[[Draw], Sequence[WordItem]]
+    read: Callable[[Sequence[WordItem], TextEncoder], pd.DataFrame]
 
     @cached_property
-    def items(self) -> Any:
+    def items(self) -> Sequence[WordItem]:
         """The examples, made when first asked for."""
         return self.write(self.draw)
 
@@ -71,8 +87,20 @@ def last_layer(encoder: TextEncoder, texts: Sequence[str], spans: Sequence[tuple
     return vectors[-1], len(vectors) - 1
 
 
-def spread_over_folds(names: Sequence[str], rng: Any) -> dict[str, int]:
-    """A fold for each of the distinct `names`, folds as equal as can be."""
-    distinct = sorted(set(names))
-    rng.shuffle(distinct)
-    return {name: i % N_FOLDS for i, name in enumerate(distinct)}
+def spread_over_folds(items: Sequence[WordItem]) -> np.ndarray:
+    """A fold for each item, (N,): that of its unit, folds as equal as can be."""
+    units = sorted({item.unit for item in items})
+    random.Random(0).shuffle(units)
+    folds = {unit: i % N_FOLDS for i, unit in enumerate(units)}
+    return np.array([folds[item.unit] for item in items])
+
+
+def outcomes_of(items: Sequence[WordItem], layer: int, **columns: object) -> pd.DataFrame:
+    """An outcome for each item, read at `layer`; `columns` are the answers."""
+    who: dict[str, object] = {
+        "example_id": [item.example_id for item in items],
+        "unit": [item.unit for item in items],
+        "trial": 0,
+        "layer": layer,
+    }
+    return make_outcomes(who | columns, len(items))

@@ -10,7 +10,6 @@ Schijndel 2021, section 3: a dimension's contribution is the mean of x_i y_i / (
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,20 +17,10 @@ from numpy.typing import NDArray
 from harness.encoder.protocol import TextEncoder
 from harness.suites.words.data.examples import Span, WordExample, blank_spans
 from harness.suites.words.probe import WordProbe
-from harness.suites.words.results import SCORE, OutcomeBuilder, SubsetOutcomes
+from harness.suites.words.results import SCORE, SubsetOutcomes
 
 PAIRS = 1000
 TOP = 3
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """Words at spans, and the pairs among them whose cosines are taken, (M, 2); `of` (M,) is a pair's example."""
-
-    texts: tuple[str, ...]
-    spans: tuple[Span, ...]
-    pairs: NDArray[np.intp]
-    of: NDArray[np.intp]
 
 
 def measure_geometry(
@@ -41,25 +30,26 @@ def measure_geometry(
     rng = np.random.default_rng(0)
     parts: list[SubsetOutcomes] = []
     lost = 0
-    for kind, sample in (
-        ("random words", _random_words(examples, rng)),
-        ("words of a sentence", _within(examples, rng)),
+    # The first of all subsets is the score.
+    for kind, first, words in (
+        ("random words", SCORE, _random_words(examples, rng)),
+        ("words of a sentence", "words of a sentence", _within(examples, rng)),
     ):
-        vectors_LND = encoder.word_vectors(sample.texts, sample.spans, keep_cut=True)
+        vectors_LND = encoder.word_vectors(
+            [text for text, _, _ in words], [span for _, span, _ in words], keep_cut=True
+        )
         whole_N = np.isfinite(vectors_LND[0]).all(axis=1)
-        whole_M = whole_N[sample.pairs].all(axis=1)
+        pairs = np.arange(len(words)).reshape(-1, 2)
+        whole_M = whole_N[pairs].all(axis=1)
         lost += int((~whole_M).sum())
-        pairs, of = sample.pairs[whole_M], sample.of[whole_M]
-        made = {
-            name: OutcomeBuilder([examples[i] for i in of])
-            for name in ("", ", centred", ", standardised", ", three dimensions")
-        }
+        pairs = pairs[whole_M]
+        asked = [examples[words[i][2]] for i in pairs[:, 0]]
+        names = (first, *(f"{kind}, {name}" for name in ("centred", "standardised", "three dimensions")))
+        made = [SubsetOutcomes(name, "cosine", asked) for name in names]
         for layer, vectors_ND in enumerate(vectors_LND.astype(np.float64)):
-            for name, values in zip(made, _cosines(vectors_ND, np.flatnonzero(whole_N), pairs), strict=True):
-                made[name].add(layer=layer, gold_score=1.0, predicted_score=values)
-        for name, answers in made.items():
-            subset = SCORE if not parts else f"{kind}{name}"
-            parts.append(SubsetOutcomes(subset=subset, metric="cosine", answers=answers))
+            for part, values in zip(made, _cosines(vectors_ND, np.flatnonzero(whole_N), pairs), strict=True):
+                part.add(layer=layer, gold_score=1.0, predicted_score=values)
+        parts += made
     return parts, f"{lost} pairs left out: a word is cut off" if lost else ""
 
 
@@ -83,33 +73,21 @@ def _products(x_ND: NDArray[np.float64], pairs: NDArray[np.intp]) -> NDArray[np.
     return unit_ND[pairs[:, 0]] * unit_ND[pairs[:, 1]]
 
 
-def _random_words(examples: Sequence[WordExample], rng: np.random.Generator) -> _Sample:
+def _random_words(examples: Sequence[WordExample], rng: np.random.Generator) -> list[tuple[str, Span, int]]:
+    """Text, span and number of the example of words drawn at random; each two that follow each other are a pair."""
     uses = [(text, span, i) for i, e in enumerate(examples) for text, span in zip(e.texts, e.spans, strict=True)]
     chosen = rng.choice(len(uses), size=(min(PAIRS, len(uses) // 2), 2), replace=False)
-    pairs = np.arange(chosen.size).reshape(-1, 2)
-    picked = [uses[i] for i in chosen.ravel()]
-    return _Sample(
-        tuple(text for text, _, _ in picked),
-        tuple(span for _, span, _ in picked),
-        pairs,
-        np.array([i for _, _, i in picked[::2]]),
-    )
+    return [uses[i] for i in chosen.ravel()]
 
 
-def _within(examples: Sequence[WordExample], rng: np.random.Generator) -> _Sample:
-    """Two different words of each of PAIRS sentences."""
-    texts: list[str] = []
-    spans: list[Span] = []
-    of: list[int] = []
+def _within(examples: Sequence[WordExample], rng: np.random.Generator) -> list[tuple[str, Span, int]]:
+    """The same of two different words of each of PAIRS sentences."""
+    found: list[tuple[str, Span, int]] = []
     for i in rng.permutation(len(examples)):
         text = examples[i].texts[0]
         words = [span for span in blank_spans(text) if any(map(str.isalpha, text[slice(*span)]))]
-        if len(words) < 2:
-            continue
-        for place in rng.choice(len(words), size=2, replace=False):
-            texts.append(text)
-            spans.append(words[place])
-        of.append(int(i))
-        if len(of) == PAIRS:
+        if len(words) >= 2:
+            found += [(text, words[place], int(i)) for place in rng.choice(len(words), size=2, replace=False)]
+        if len(found) == 2 * PAIRS:
             break
-    return _Sample(tuple(texts), tuple(spans), np.arange(len(texts)).reshape(-1, 2), np.array(of))
+    return found

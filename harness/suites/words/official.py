@@ -16,7 +16,7 @@ from harness.suites.words.data.wic import LABELS
 from harness.suites.words.labels import cosines
 from harness.suites.words.probe import WordProbe
 from harness.suites.words.reading import read_set
-from harness.suites.words.results import SCORE, OutcomeBuilder, SubsetOutcomes
+from harness.suites.words.results import SCORE, SubsetOutcomes
 
 
 def measure_official(
@@ -39,9 +39,9 @@ def measure_official(
     labels = np.array([LABELS["F"], LABELS["T"]])
     parts = []
     for subset, layers in shown.items():
-        made = OutcomeBuilder(found.examples)
+        made = SubsetOutcomes(subset, "accuracy", found.examples)
         for layer, named in layers:
             said = {"gold_label": labels[same_N.astype(int)], "predicted_label": labels[says_LN[layer].astype(int)]}
             made.add(layer=named, rows=test, **said)
-        parts.append(SubsetOutcomes(subset=subset, metric="accuracy", answers=made))
+        parts.append(made)
     return parts, found.note

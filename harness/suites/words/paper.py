@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ from harness.suites.words.data.examples import WordExample
 from harness.suites.words.feng2025 import PaperTask
 from harness.suites.words.labels import pair_features
 from harness.suites.words.reading import read_set
-from harness.suites.words.results import OutcomeBuilder, result
+from harness.suites.words.results import SubsetOutcomes, result
 
 SEED = 42
 TEST_SHARE = 0.2
@@ -49,23 +50,15 @@ def measure(task: PaperTask, encoder: TextEncoder) -> list[TaskResult]:
         vectors = pair_features(vectors, task.features)
     train_N = training_part(found.examples)
     answer = _scores if found.examples[0].scores else _labels
-    layer = len(found.vectors) - 1
-    answers = answer(task, found.examples, vectors[0], train_N, layer)
+    blocks = answer(task, found.examples, vectors[0], train_N)
+    parts = []
+    for probe, of_probe in blocks.items():
+        parts.append(SubsetOutcomes(probe, task.metric, found.examples))
+        for block in of_probe:
+            parts[-1].add(layer=len(found.vectors) - 1, rows=~train_N, **block)
     texts = text_hashes(text for example in words.examples for text in example.texts)
-    key = {"task": task.name, "split": "paper", "revision": task.revision}
-    return [
-        result(
-            key,
-            task_type=task.task_type,
-            subset=subset,
-            metric=task.metric,
-            answers=made,
-            seconds=(time.monotonic() - began) / len(answers),
-            texts=texts,
-            note=found.note,
-        )
-        for subset, made in answers.items()
-    ]
+    seconds = (time.monotonic() - began) / len(parts)
+    return [result(task, "paper", part, seconds=seconds, texts=texts, note=found.note) for part in parts]
 
 
 def training_part(examples: Sequence[WordExample]) -> NDArray[np.bool_]:
@@ -80,47 +73,50 @@ def training_part(examples: Sequence[WordExample]) -> NDArray[np.bool_]:
 
 
 def _labels(
-    task: PaperTask,
-    examples: Sequence[WordExample],
-    vectors_PND: NDArray[np.float32],
-    train_N: NDArray[np.bool_],
-    layer: int,
-) -> dict[str, OutcomeBuilder]:
+    task: PaperTask, examples: Sequence[WordExample], vectors_PND: NDArray[np.float32], train_N: NDArray[np.bool_]
+) -> dict[str, list[dict[str, Any]]]:
+    """The columns of each probe's answers, a block for each position."""
     names, labels_N = np.unique([example.label for example in examples], return_inverse=True)
     classes = len(names)
     linear = fit_logistic(
         vectors_PND, labels_N[None], train_N[None], classes=classes, inverse_penalty=INVERSE_PENALTY
     ).predicted[:, 0, 0]
-    recipe = MlpRecipe(hidden=task.hidden, batch_size=task.batch_size, rate=task.rate, classes=classes)
-    columns = len(vectors_PND)
-    answers_PN = np.broadcast_to(labels_N, (columns, len(labels_N)))
-    network = fit_mlps(vectors_PND, answers_PN, train_N, recipe, seeds=[SEED] * columns).output.argmax(axis=-1)
-    made = {}
-    for subset, told_PN in (("linear", linear), ("MLP", network)):
-        made[subset] = OutcomeBuilder(examples)
-        for position, told_N in zip(task.positions, told_PN, strict=True):
-            gold = {"gold_label": names[labels_N], "predicted_label": names[told_N]}
-            where = None if task.features else position
-            made[subset].add(layer=layer, position=where, rows=~train_N, **gold)
-    return made
+    answers_PN = np.broadcast_to(labels_N, (len(vectors_PND), len(labels_N)))
+    network = _networks(task, vectors_PND, answers_PN, train_N, classes=classes).argmax(axis=-1)
+    positions = [None] if task.features else task.positions
+    return {
+        probe: [
+            {"position": position, "gold_label": names[labels_N], "predicted_label": names[told_N]}
+            for position, told_N in zip(positions, told_PN, strict=True)
+        ]
+        for probe, told_PN in (("linear", linear), ("MLP", network))
+    }
 
 
 def _scores(
-    task: PaperTask,
-    examples: Sequence[WordExample],
-    vectors_PND: NDArray[np.float32],
-    train_N: NDArray[np.bool_],
-    layer: int,
-) -> dict[str, OutcomeBuilder]:
+    task: PaperTask, examples: Sequence[WordExample], vectors_PND: NDArray[np.float32], train_N: NDArray[np.bool_]
+) -> dict[str, list[dict[str, Any]]]:
+    """The same of scores, a block for each dimension."""
     targets_TN = np.array([example.scores for example in examples]).T
     linear = fit_ridge(vectors_PND, targets_TN, train_N[None], penalties=(_NEARLY_NONE,))[0, 0, 0]
-    recipe = MlpRecipe(hidden=task.hidden, batch_size=task.batch_size, rate=task.rate)
     same_TND = np.broadcast_to(vectors_PND, (len(targets_TN), *vectors_PND.shape[1:]))
-    network = fit_mlps(same_TND, targets_TN, train_N, recipe, seeds=[SEED] * len(targets_TN)).output[..., 0]
-    made = {}
-    for subset, told_TN in (("linear", linear), ("MLP", network)):
-        made[subset] = OutcomeBuilder(examples)
-        for trial, (gold_N, told_N) in enumerate(zip(targets_TN, told_TN, strict=True)):
-            scores = {"gold_score": gold_N, "predicted_score": told_N.astype(float)}
-            made[subset].add(layer=layer, trial=trial, rows=~train_N, **scores)
-    return made
+    network = _networks(task, same_TND, targets_TN, train_N)[..., 0]
+    return {
+        probe: [
+            {"trial": trial, "gold_score": gold_N, "predicted_score": told_N.astype(float)}
+            for trial, (gold_N, told_N) in enumerate(zip(targets_TN, told_TN, strict=True))
+        ]
+        for probe, told_TN in (("linear", linear), ("MLP", network))
+    }
+
+
+def _networks(
+    task: PaperTask,
+    vectors_MND: NDArray[np.float32],
+    answers_MN: NDArray[np.generic],
+    train_N: NDArray[np.bool_],
+    *,
+    classes: int = 0,
+) -> NDArray[np.float32]:
+    recipe = MlpRecipe(hidden=task.hidden, batch_size=task.batch_size, rate=task.rate, classes=classes)
+    return fit_mlps(vectors_MND, answers_MN, train_N, recipe, seeds=[SEED] * len(vectors_MND)).output

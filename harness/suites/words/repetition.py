@@ -17,7 +17,7 @@ from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
 from harness.suites.words.data.examples import WordExample
 from harness.suites.words.probe import WordProbe
-from harness.suites.words.results import SCORE, OutcomeBuilder, SubsetOutcomes
+from harness.suites.words.results import SCORE, SubsetOutcomes
 
 TIMES = (0, 1, 2, 4, 8)
 TEXTS = 200
@@ -47,8 +47,8 @@ def measure_repetition(
     text_ND, passage_ND = encoder.encode(texts), encoder.encode(passages)
     of_text, of_passage = (np.array(encoder.count_tokens(each)) for each in (texts, passages))
     alone_N = _cosine(text_ND, passage_ND)
-    whole = OutcomeBuilder([examples[a] for a, _ in kept])
-    parts = [SubsetOutcomes(subset=SCORE, metric="pull", answers=whole)]
+    asked = [examples[a] for a, _ in kept]
+    parts = [whole := SubsetOutcomes(SCORE, "pull", asked)]
     trial = 0
     for side in ("before", "after"):
         for k in TIMES:
@@ -61,9 +61,8 @@ def measure_repetition(
                 whole.add(layer=None, trial=trial, gold_score=1.0, predicted_score=pull_N - explained_N)
                 trial += 1
             for name, values in ((f"{side}, k={k}", pull_N), (f"{side}, k={k}, explained", explained_N)):
-                made = OutcomeBuilder([examples[a] for a, _ in kept])
-                made.add(layer=None, gold_score=1.0, predicted_score=values)
-                parts.append(SubsetOutcomes(subset=name, metric="pull", answers=made))
+                parts.append(SubsetOutcomes(name, "pull", asked))
+                parts[-1].add(layer=None, gold_score=1.0, predicted_score=values)
     return parts, note if sum(fits) < len(pairs) else ""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult, make_outcomes
 from harness.suites.words.data.examples import WordExample
+from harness.suites.words.probe import OnWordData
 
 CONTROL = "ProbeControl"
 SPLIT = "cv"
@@ -32,10 +32,14 @@ CONTROLS = (
 )
 
 
-class OutcomeBuilder:
-    """Outcomes grown block by block; a block is all examples, or some, at one layer, position and trial."""
+class SubsetOutcomes:
+    """The outcomes of one subset of a task, grown block by block.
 
-    def __init__(self, examples: Sequence[WordExample]) -> None:
+    A block is all examples, or some, at one layer, position and trial.
+    """
+
+    def __init__(self, subset: str, metric: str, examples: Sequence[WordExample]) -> None:
+        self.subset, self.metric = subset, metric
         self._who = pd.DataFrame({"example_id": [e.example_id for e in examples], "unit": [e.word for e in examples]})
         self._blocks: list[pd.DataFrame] = []
 
@@ -72,33 +76,22 @@ class OutcomeBuilder:
         return make_outcomes({str(name): whole[name].to_numpy() for name in whole}, len(whole))
 
 
-@dataclass(frozen=True, kw_only=True)
-class SubsetOutcomes:
-    """One subset of a task: its name, its metric and its outcomes."""
-
-    subset: str
-    metric: str
-    answers: OutcomeBuilder
-
-
 def result(
-    key: Mapping[str, str],
+    task: OnWordData,
+    split: str,
+    part: SubsetOutcomes,
     *,
-    task_type: str,
-    subset: str,
-    metric: str,
-    answers: OutcomeBuilder,
     seconds: float,
-    texts: NDArray[np.uint64] | None = None,
+    texts: NDArray[np.uint64],
     note: str = "",
     shown: Mapping[str, str] | None = None,
 ) -> TaskResult:
-    """The result of one subset; `key` has task, split and revision."""
-    outcomes = answers.frame()
+    """The result of one subset of `task`."""
+    outcomes = part.frame()
     return TaskResult(
-        key=TaskKey(subset=subset, metric=metric, **key),
-        task_type=CONTROL if subset in CONTROLS else task_type,
-        score=score_outcomes(metric, outcomes),
+        key=TaskKey(task=task.name, split=split, subset=part.subset, revision=task.revision, metric=part.metric),
+        task_type=CONTROL if part.subset in CONTROLS else task.task_type,
+        score=score_outcomes(part.metric, outcomes),
         outcomes=outcomes,
         seconds=seconds,
         texts=texts,

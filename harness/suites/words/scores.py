@@ -13,20 +13,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.encoder.protocol import Take, TextEncoder
+from harness.encoder.protocol import TextEncoder
 from harness.probes.folds import group_folds
 from harness.suites.words.crossval import N_FOLDS, predict_scores
 from harness.suites.words.data.examples import WordExample
-from harness.suites.words.labels import REPEATS, cosines
+from harness.suites.words.labels import CONDITIONS, REPEATS, cosines
 from harness.suites.words.probe import WordProbe
 from harness.suites.words.reading import WordVectors, read_set
-from harness.suites.words.results import SCORE, OutcomeBuilder, SubsetOutcomes
-
-_CONDITIONS: tuple[tuple[str, Take, bool], ...] = (
-    ("no context", "mean", True),
-    ("first token", "first", False),
-    ("last token", "last", False),
-)
+from harness.suites.words.results import SCORE, SubsetOutcomes
 
 
 def measure_norms(
@@ -44,27 +38,22 @@ def _norms(reading: WordVectors) -> Iterator[SubsetOutcomes]:
     words = [example.word for example in examples]
     folds_RN = group_folds(targets_TN.mean(axis=0), words, n_folds=N_FOLDS, repeats=REPEATS)
     last = len(vectors_LND) - 1
-    told = predict_scores(vectors_LND, targets_TN, folds_RN)
-    yield _part(SCORE, examples, targets_TN, told.by_layer[-1], layer=last)
-    yield _part("best layer", examples, targets_TN, told.best, layer=None)
-    layers = OutcomeBuilder(examples)
-    for layer, of_layer in enumerate(told.by_layer):
+    by_layer, best = predict_scores(vectors_LND, targets_TN, folds_RN)
+    yield _part(SCORE, examples, targets_TN, by_layer[-1], layer=last)
+    yield _part("best layer", examples, targets_TN, best, layer=None)
+    layers = SubsetOutcomes("layers", "pearson", examples)
+    for layer, of_layer in enumerate(by_layer):
         for target, predicted_RN in enumerate(of_layer):
             trial = layer * len(targets_TN) + target
             layers.add(layer=layer, trial=trial, gold_score=targets_TN[target], predicted_score=predicted_RN[0])
-    yield SubsetOutcomes(subset="layers", metric="pearson", answers=layers)
+    yield layers
     drawn_TN = random_scores(targets_TN, words)
-    yield _part(
-        "random scores",
-        examples,
-        drawn_TN,
-        predict_scores(vectors_LND[-1:], drawn_TN, folds_RN).by_layer[0],
-        layer=last,
-    )
-    for subset, take, alone in _CONDITIONS:
+    drawn, _ = predict_scores(vectors_LND[-1:], drawn_TN, folds_RN)
+    yield _part("random scores", examples, drawn_TN, drawn[0], layer=last)
+    for subset, take, alone in CONDITIONS:
         vectors_LND = reading.at((0,), take=take, alone=alone).vectors[:, 0]
-        predicted = predict_scores(vectors_LND[-1:], targets_TN, folds_RN).by_layer[0]
-        yield _part(subset, examples, targets_TN, predicted, layer=last)
+        told, _ = predict_scores(vectors_LND[-1:], targets_TN, folds_RN)
+        yield _part(subset, examples, targets_TN, told[0], layer=last)
 
 
 def _part(
@@ -75,13 +64,13 @@ def _part(
     *,
     layer: int | None,
 ) -> SubsetOutcomes:
-    made = OutcomeBuilder(examples)
+    made = SubsetOutcomes(subset, "pearson", examples)
     repeats = predicted_TRN.shape[1]
     for target, of_target in enumerate(predicted_TRN):
         for repeat, predicted_N in enumerate(of_target):
             trial = target * repeats + repeat
             made.add(layer=layer, trial=trial, gold_score=gold_TN[target], predicted_score=predicted_N)
-    return SubsetOutcomes(subset=subset, metric="pearson", answers=made)
+    return made
 
 
 def random_scores(targets_TN: NDArray[np.float64], words: Sequence[str], *, seed: int = 0) -> NDArray[np.float64]:
@@ -104,16 +93,15 @@ def _similarity(reading: WordVectors) -> Iterator[SubsetOutcomes]:
     examples, gold_N = found.examples, np.array([example.scores[0] for example in found.examples])
     cosine_LN = cosines(found.vectors[:, 0], found.vectors[:, 1])
     last = len(cosine_LN) - 1
-    takes: tuple[tuple[str, Take], ...] = (("first token", "first"), ("last token", "last"))
     rows = {SCORE: cosine_LN[-1]}
-    for subset, take in takes:
+    for subset, take, _ in CONDITIONS[1:]:
         vectors = reading.at((0,), take=take).vectors[-1:]
         rows[subset] = cosines(vectors[:, 0], vectors[:, 1])[0]
     for subset, predicted_N in rows.items():
-        made = OutcomeBuilder(examples)
+        made = SubsetOutcomes(subset, "spearman", examples)
         made.add(layer=last, gold_score=gold_N, predicted_score=predicted_N)
-        yield SubsetOutcomes(subset=subset, metric="spearman", answers=made)
-    layers = OutcomeBuilder(examples)
+        yield made
+    layers = SubsetOutcomes("layers", "spearman", examples)
     for layer, predicted_N in enumerate(cosine_LN):
         layers.add(layer=layer, trial=layer, gold_score=gold_N, predicted_score=predicted_N)
-    yield SubsetOutcomes(subset="layers", metric="spearman", answers=layers)
+    yield layers

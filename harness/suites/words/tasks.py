@@ -18,9 +18,8 @@ from harness.suites.words.repetition import measure_repetition
 from harness.suites.words.results import CONTROLS, SCORE, SPLIT, SubsetOutcomes, result
 from harness.suites.words.scores import measure_norms, measure_similarity
 
-_MEASURE: dict[
-    ProbeKind, Callable[[WordProbe, Sequence[WordExample], TextEncoder], tuple[list[SubsetOutcomes], str]]
-] = {
+Measure = Callable[[WordProbe, Sequence[WordExample], TextEncoder], tuple[list[SubsetOutcomes], str]]
+_MEASURE: dict[ProbeKind, Measure] = {
     "context": measure_labels,
     "aspect": measure_labels,
     "wic": measure_labels,
@@ -37,22 +36,17 @@ def measure(task: WordProbe, encoder: TextEncoder) -> list[TaskResult]:
     words = task.data.words(task.place)
     answer = measure_official if task.features == "official" else _MEASURE[task.kind]
     parts, lost = answer(task, words.examples, encoder)
-    key = {"task": task.name, "split": SPLIT, "revision": task.revision}
     # A control may be undefined where the score is not: first tokens that are all the same have one cosine.
-    left_out = [
-        p for p in parts if p.subset in CONTROLS and get_metric(p.metric).undefined_if_constant and p.answers.constant
-    ]
+    left_out = [p for p in parts if p.subset in CONTROLS and get_metric(p.metric).undefined_if_constant and p.constant]
     parts = [part for part in parts if part not in left_out]
     undefined = f"undefined, all predictions being equal: {', '.join(p.subset for p in left_out)}" if left_out else ""
     seconds = time.monotonic() - began
     texts = text_hashes(text for example in words.examples for text in example.texts)
     return [
         result(
-            key,
-            task_type=task.task_type,
-            subset=part.subset,
-            metric=part.metric,
-            answers=part.answers,
+            task,
+            SPLIT,
+            part,
             seconds=seconds if number == 0 else 0.0,
             texts=texts,
             note="; ".join(filter(None, (lost, undefined, words.note))),

@@ -11,10 +11,10 @@ import pytest
 from harness.mini.lexicon import load_lexicon
 from harness.outcomes import check_outcomes
 from harness.suites.mini import SUITE, TASKS
-from harness.suites.mini.context import ContextItem, write_context
+from harness.suites.mini.context import write_context
 from harness.suites.mini.norms import write_norms
 from harness.suites.mini.wic import write_wic
-from harness.suites.mini.words import span_of, word_spans
+from harness.suites.mini.words import WordItem, span_of, word_spans
 
 WORD_TASKS = [task.name for task in TASKS if task.is_word_task]
 LEXICON = load_lexicon()
@@ -72,13 +72,13 @@ def test_a_causal_encoder_is_at_chance_exactly(name: str, chance: float) -> None
 
 @pytest.mark.parametrize("question", ["animacy", "domain"])
 def test_words_before_the_target_are_the_same_for_all_classes(question: str) -> None:
-    by_frame: dict[int, list[ContextItem]] = defaultdict(list)
+    by_frame: dict[str, list[WordItem]] = defaultdict(list)
     for item in write_context(question, "test"):
-        by_frame[item.frame].append(item)
-    labels = {item.label for items in by_frame.values() for item in items}
+        by_frame[item.example_id.split(":")[0]].append(item)
+    labels = {item.gold for items in by_frame.values() for item in items}
     for items in by_frame.values():
-        assert Counter(item.label for item in items) == dict.fromkeys(labels, 1)
-        assert len({item.text.split(item.target)[0] for item in items}) == 1
+        assert Counter(item.gold for item in items) == dict.fromkeys(labels, 1)
+        assert len({item.texts[0].split(item.word)[0] for item in items}) == 1
         assert len({item.fold for item in items}) == 1
 
 
@@ -86,18 +86,18 @@ def test_words_before_the_target_are_the_same_for_all_classes(question: str) -> 
 def test_three_neutral_words_stand_on_both_sides(question: str) -> None:
     topical = {f for t in LEXICON.topics for c in (*t.agents, *t.things, *t.verbs) for f in c.forms}
     for item in write_context(question, "test"):
-        spans = word_spans(item.text)
-        at = spans.index(span_of(item.text, item.target))
-        words = [item.text[slice(*span)] for span in spans]
+        spans = word_spans(item.texts[0])
+        at = spans.index(span_of(item.texts[0], item.word))
+        words = [item.texts[0][slice(*span)] for span in spans]
         assert 3 <= at <= len(words) - 4
-        assert not (set(words) - {item.target}) & topical
+        assert not (set(words) - {item.word}) & topical
 
 
 @pytest.mark.parametrize("question", ["animacy", "domain"])
 def test_no_target_word_is_in_two_folds(question: str) -> None:
     folds = defaultdict(set)
     for item in write_context(question, "test"):
-        folds[item.target].add(item.fold)
+        folds[item.word].add(item.fold)
     assert all(len(of_word) == 1 for of_word in folds.values())
 
 
@@ -108,10 +108,10 @@ def test_cues_stand_on_one_side_of_the_homonym(side: str) -> None:
     }  # fmt: skip
     items = write_wic(side, "test")
     assert len(items) >= 1500
-    assert len({item.homonym for item in items}) >= 50
+    assert len({item.word for item in items}) >= 50
     for item in items:
         for text in item.texts:
-            start, end = span_of(text, item.homonym)
+            start, end = span_of(text, item.word)
             cue, other = (text[:start], text[end:]) if side == "left" else (text[end:], text[:start])
             cues = {text[slice(*span)] for span in word_spans(text)} & topical
             assert cues
@@ -130,9 +130,9 @@ def test_wic_labels_are_true_and_balanced(side: str) -> None:
             {topic_of[text[slice(*span)]] for span in word_spans(text) if text[slice(*span)] in topic_of}
             for text in item.texts
         ]
-        assert (senses[0] == senses[1]) == item.same
+        assert (senses[0] == senses[1]) == (item.gold == "same")
     for pair in zip(items[0::2], items[1::2], strict=True):
-        assert [item.same for item in pair] == [True, False]
+        assert [item.gold for item in pair] == ["same", "different"]
         assert pair[0].texts[0] == pair[1].texts[0]
 
 
@@ -152,10 +152,10 @@ def test_ratings_are_the_thing_and_its_modifier() -> None:
         found = [
             s
             for phrase, s in shifts.items()
-            if f"{phrase} {item.word}" in item.text or f"{item.word} {phrase}" in item.text
+            if f"{phrase} {item.word}" in item.texts[0] or f"{item.word} {phrase}" in item.texts[0]
         ]
         shift = found[0] if found else 0.0
-        assert item.rating == pytest.approx(1 + 8 * min(max(heavy[item.word] + shift, 0), 1))
+        assert item.gold == pytest.approx(1 + 8 * min(max(heavy[item.word] + shift, 0), 1))
 
 
 def test_an_encoder_that_sees_everything_is_above_chance() -> None:

@@ -45,7 +45,7 @@ class Cone:
 def by_layer(parts) -> dict[str, list[float]]:
     found = {}
     for part in parts:
-        frame = part.answers.frame()
+        frame = part.frame()
         found[part.subset] = [score_outcomes(part.metric, rows) for _, rows in frame.groupby("layer")]
     return found
 
@@ -96,7 +96,7 @@ def test_a_bag_of_words_is_pulled_by_its_share_of_tokens_only() -> None:
     entry = SUITE.task("RepeatedPassage")
     for louder, expected in ((0.0, 0.0), (1.0, None)):
         parts, note = measure_repetition(entry, examples(), Bag(louder=louder))
-        found = {part.subset: score_outcomes(part.metric, part.answers.frame()) for part in parts}
+        found = {part.subset: score_outcomes(part.metric, part.frame()) for part in parts}
         assert note == ""
         assert found["before, k=0"] == pytest.approx(0.0, abs=1e-9)
         assert found["after, k=8"] > found["after, k=1"] > 0.1
@@ -121,7 +121,7 @@ def test_texts_that_do_not_fit_are_left_out_and_counted() -> None:
     bag.max_tokens = 30
     parts, note = measure_repetition(SUITE.task("RepeatedPassage"), mixed, bag)
     assert "texts left out: too long with eight repetitions" in note
-    assert 0 < parts[0].answers.frame()["example_id"].nunique() < 150
+    assert 0 < parts[0].frame()["example_id"].nunique() < 150
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ def sentences(n: int = 96) -> list[WordExample]:
 def scores(parts) -> dict[str, float]:
     from harness.metrics import score_outcomes
 
-    return {part.subset: score_outcomes(part.metric, part.answers.frame()) for part in parts}
+    return {part.subset: score_outcomes(part.metric, part.frame()) for part in parts}
 
 
 def test_words_before_the_target_know_nothing_under_a_causal_mask_and_all_without() -> None:
@@ -112,7 +112,7 @@ def test_controls_stand_beside_the_score() -> None:
     assert 0.35 < found["no context"] < 0.65
     assert 0.35 < found["majority"] < 0.55
     assert found["codelength"] < 0.85
-    frames = {part.subset: part.answers.frame() for part in parts}
+    frames = {part.subset: part.frame() for part in parts}
     assert set(frames["default"]["position"]) == {1, 2, 3}
     assert set(frames["default"]["layer"]) == {1}
     assert set(frames["layers"]["layer"]) == {0, 1}
@@ -134,19 +134,19 @@ def test_the_best_layer_is_not_chosen_on_the_fold_that_is_predicted() -> None:
     rng = np.random.default_rng(0)
     truth, folds = rng.integers(0, 2, 60), np.arange(60)[None] % 5
     noise = rng.normal(size=(40, 1, 60, 3)).astype(np.float32)
-    told = predict_labels(noise, truth, folds, classes=2)
-    right = (told.by_layer[:, 0, 0] == truth).mean(axis=1)
+    by_layer, best = predict_labels(noise, truth, folds, classes=2)
+    right = (by_layer[:, 0, 0] == truth).mean(axis=1)
     assert right.max() > 0.62
-    assert (told.best[0, 0] == truth).mean() < right.max() - 0.05
+    assert (best[0, 0] == truth).mean() < right.max() - 0.05
 
 
 def test_scores_are_predicted_from_the_layer_that_knows_them() -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(3, 200, 8)).astype(np.float32)
     targets = vectors[1, :, :2].T.astype(float)
-    told = predict_scores(vectors, targets, np.arange(200)[None] % 5)
-    assert np.corrcoef(told.best[0, 0], targets[0])[0, 1] > 0.99
-    assert abs(np.corrcoef(told.by_layer[2, 0, 0], targets[0])[0, 1]) < 0.3
+    by_layer, best = predict_scores(vectors, targets, np.arange(200)[None] % 5)
+    assert np.corrcoef(best[0, 0], targets[0])[0, 1] > 0.99
+    assert abs(np.corrcoef(by_layer[2, 0, 0], targets[0])[0, 1]) < 0.3
 
 
 def test_norms_similarity_and_official_wic() -> None:
@@ -161,7 +161,7 @@ def test_norms_similarity_and_official_wic() -> None:
         for i, e in enumerate(sentences(96))
     ]
     parts, _ = measure_norms(SUITE.task("SensorimotorNorms"), rated, Fake(causal=False))
-    found = {part.subset: part.answers.frame() for part in parts}
+    found = {part.subset: part.frame() for part in parts}
     assert set(found) == {"default", "best layer", "layers", "random scores", "no context", "first token", "last token"}
     first = found["default"][found["default"]["trial"] < 2]
     assert np.corrcoef(first["gold_score"].astype(float), first["predicted_score"].astype(float))[0, 1] > 0.9
@@ -191,7 +191,7 @@ def test_norms_similarity_and_official_wic() -> None:
     ]
     parts, _ = measure_official(SUITE.task("WiCFull"), uses, Fake(causal=True))
     assert scores(parts) == {"default": 1.0, "best layer": 1.0, "layers": 1.0}
-    assert len(parts[0].answers.frame()) == 20
+    assert len(parts[0].frame()) == 20
 
 
 def test_words_that_are_cut_off_are_counted_and_left_out() -> None:
@@ -201,7 +201,7 @@ def test_words_that_are_cut_off_are_counted_and_left_out() -> None:
     lost = sum(end > limit for e in long for _, end in e.spans)
     assert 0 < lost < len(long)
     assert note.startswith(f"{lost} of 96 examples left out: the word lies behind the last token")
-    assert parts[0].answers.frame()["example_id"].nunique() == 96 - lost
+    assert parts[0].frame()["example_id"].nunique() == 96 - lost
     with pytest.raises(HarnessError, match="every word is after the last token"):
         measure_labels(SUITE.task("SubjectAnimacyAt"), sentences(), Fake(causal=True, limit=3))
 
@@ -303,7 +303,7 @@ def test_a_causal_model_knows_nothing_before_the_target(shared_data: Path) -> No
         without = encoder.word_vectors([text + "zzz" for text in cut], before)
         np.testing.assert_allclose(with_target, without, atol=1e-5)
         parts, _ = measure_labels(task, examples, encoder)
-        outcomes = parts[0].answers.frame().assign(result=1)
+        outcomes = parts[0].frame().assign(result=1)
         (aligned,) = align(outcomes, metric="accuracy")
         (found,), _ = estimate_task(
             aligned,
