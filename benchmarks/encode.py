@@ -184,7 +184,7 @@ def report(
         f"{asked.shape}{layers}, {place.dtype}: {len(lengths):,} texts, {lengths.sum():,} tokens, median "
         f"{np.median(lengths):.0f}, p90 {np.percentile(lengths, 90):.0f}"
     )
-    print(f"{asked.rounds} rounds, {asked.clock} seconds; {encoder.engine.describe()['kernel']}")
+    print(f"{asked.rounds} rounds, {asked.clock} seconds; {encoder.describe()['kernel']}")
     print(f"matrix products: {operations_ / 1e9:,.0f} GFLOP at {measured.rate / 1e9:,.0f} GFLOP/s")
     print(f"{described(place.device)}\n")
     print("| | s | tokens/s | of the matmul limit | ours is quicker | largest difference to ours |")

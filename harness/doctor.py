@@ -90,7 +90,7 @@ def _proofs(
 def _why_not_packed(encoder: Encoder, kernel: str) -> str:
     from harness.encoder.packing import VARLEN
 
-    reader = encoder.engine.reader
+    reader = encoder.reader
     needs_half = kernel == VARLEN and reader.kernel != VARLEN
     return reader.padded_because or ("it needs half precision" if needs_half else "")
 

@@ -53,8 +53,8 @@ def measure_noise(
     for task in chosen.tasks:
         note(f"{planned.label} · {task.name}")
         as_run = measure(encoder, task).results
-        with encoder.computed_otherwise(batch_size=OTHER_BATCH, kernel=other):
-            again = measure(encoder, task).results
+        with encoder.computed_otherwise(batch_size=OTHER_BATCH, kernel=other) as computed_otherwise:
+            again = measure(computed_otherwise, task).results
         of_task = [
             NoiseFloor(
                 system_id=system_id,

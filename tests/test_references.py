@@ -75,6 +75,14 @@ def test_a_reference_model_tells_what_it_cuts_and_how_far_it_is(tiny_bert: Path)
     assert encoder.truncation_note() == "1 of 1 texts cut at 64 tokens"
 
 
+def test_a_reference_model_that_gives_nan_is_refused(tiny_bert: Path) -> None:
+    encoder = reference(tiny_bert)
+    torch.nn.init.constant_(encoder.model[0].model.embeddings.LayerNorm.weight, float("nan"))
+    for encode in (encoder.encode, encoder.model.encode_query, encoder.model.encode_document):
+        with pytest.raises(HarnessError, match="tiny-bert gives an embedding that is not finite for 'north'"):
+            encode(["north", "king"])
+
+
 def test_word_vectors_are_means_of_the_words_tokens_at_every_layer(tiny_bert: Path) -> None:
     encoder = reference(tiny_bert)
     found = encoder.word_vectors(["the river fish king", "king"], [(4, 9), (0, 4)])

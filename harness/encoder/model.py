@@ -6,6 +6,8 @@ The recipe says which modules pool (harness.text_to_vector). A saved folder open
 
 from __future__ import annotations
 
+import copy
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,20 +19,21 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Transformer
 
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
-from harness.encoder.engine import Engine
 from harness.encoder.for_mteb import ForMteb
 from harness.encoder.language_model import LanguageModel, build_language_model
 from harness.encoder.placement import Placement
-from harness.encoder.protocol import Take
-from harness.encoder.sharing import SharedEmbeddings
-from harness.encoder.tokens import count_tokens
-from harness.encoder.words import read_words
+from harness.encoder.reader import Pass
+from harness.encoder.tokens import Tokens, tokenise
+from harness.encoder.words import ModelEncoder, check_finite, text_key
 from harness.errors import HarnessError
 from harness.recipes import Recipe
 
+MOST_SHARED_BYTES = 1 << 30
+_ENTRY_BYTES = 200  # of a key and a row beside the numbers
 
-class Encoder:
-    """A system ready to embed texts and words."""
+
+class Encoder(ModelEncoder):
+    """A system ready to embed texts and words. Each distinct text is read once, pooled by the model's own modules."""
 
     def __init__(
         self,
@@ -43,16 +46,12 @@ class Encoder:
         adapters: Sequence[Path] = (),
         workers: int | None = None,
     ) -> None:
-        self.model = model
+        super().__init__(model, name=name, revision=revision, workers=workers)
         self.recipe = recipe
-        self.name = name
-        self.revision = revision
         self._language_model_of = language_model
         self._adapters = tuple(adapters)
         self._language_model: LanguageModel | None = None
-        self._batch_size: int | None = None
-        self.engine = Engine(model, name=name, how=recipe, workers=workers)
-        self._shared = SharedEmbeddings()
+        self._shared: OrderedDict[bytes, np.ndarray] = OrderedDict()  # by text_key, the oldest first
 
     @property
     def backbone(self) -> Any:
@@ -60,75 +59,88 @@ class Encoder:
         return self.model[0].model
 
     @contextmanager
-    def computed_otherwise(self, *, batch_size: int, kernel: str | None = None) -> Iterator[None]:
-        """Compute embeddings and word vectors padded, in batches of `batch_size`, with attention kernel `kernel`.
+    def computed_otherwise(self, *, batch_size: int, kernel: str | None = None) -> Iterator[Encoder]:
+        """The same system, which computes embeddings and word vectors padded, in batches of `batch_size`.
 
-        Without `kernel` the one in use stays. Texts stand in a batch as they come, so that nearly every one is padded;
-        embeddings made before are not used.
-        Nothing but rounding may move: what does move is the noise floor (harness.noise).
+        It runs with attention kernel `kernel` (None: the one in use), and so does this one meanwhile, for they share
+        the weights. Texts stand in a batch as they come, so that nearly every one is padded; nothing that was computed
+        before is used. Nothing but rounding may move: what does move is the noise floor (harness.noise).
         """
         in_use = self.backbone.config._attn_implementation
-        self._batch_size = batch_size
+        other = copy.copy(self)
+        other._batch_size = batch_size
         self.backbone.set_attn_implementation(kernel or in_use)
         try:
-            yield
+            yield other
         finally:
-            self._batch_size = None
             self.backbone.set_attn_implementation(in_use)
 
-    @property
-    def max_tokens(self) -> int:
-        """How many tokens are read of a text, special ones among them."""
-        return int(self.engine.reader.limit)
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """How many tokens each text has, all of them, special ones left out."""
-        return count_tokens(self.model.tokenizer, texts)
-
     def encode(
-        self, texts: Sequence[str], *, batch_size: int | None = None, instruction: str | None = None
+        self,
+        texts: Sequence[str],
+        *,
+        batch_size: int | None = None,
+        instruction: str | None = None,
+        share: bool = False,
     ) -> np.ndarray:
         """Embeddings of `texts`, (N, D) float32, in their order.
 
         Under an instruction (None: the recipe's; "": none) a text attends to it and pools its own tokens only. With a
         `batch_size` the texts are read plainly: as they come, padded, so many at a time; without one as Reader.read
-        plans it (harness.encoder.reader). Raises HarnessError for an embedding that is not finite.
+        plans it (harness.encoder.reader). With `share` a text that was shared before is not read again: for weights
+        that stay as they are, and not in the plain way. Raises HarnessError for an embedding that is not finite.
         """
-        instruction = (self.recipe.instruction if instruction is None else instruction) or ""
-        return self.engine.embed(texts, instruction=instruction.strip(), batch_size=self._batch_size or batch_size)
-
-    def encode_shared(self, texts: Sequence[str], *, instruction: str | None = None) -> np.ndarray:
-        """As `encode`, but a text that this encoder was given here before is not read again.
-
-        For weights that stay as they are: the tasks of a suite.
-        """
-        if self._batch_size is not None:
-            return self.encode(texts, instruction=instruction)
         said = ((self.recipe.instruction if instruction is None else instruction) or "").strip()
-        self.engine.count(texts, instruction=said)
-        return self._shared.look_up(
-            texts, instruction=said, embed=lambda missing: self.encode(missing, instruction=said)
-        )
+        batch_size = self._batch_size or batch_size
+        shares = share and not batch_size
+        known = self._shared if shares else {}
+        keys = {text: text_key(text, said) for text in dict.fromkeys(texts)}
+        self._asked.update(keys.values())
+        missing = [text for text, key in keys.items() if key not in known]
+        read = self._read(missing, said, batch_size)
+        fresh = dict(zip(missing, read, strict=True))
+        rows = [fresh[text] if text in fresh else known[keys[text]] for text in texts]
+        found = np.stack(rows) if rows else read
+        if shares:
+            # A copy: a view would hold the whole matrix that it was made in.
+            self._shared |= {keys[text]: row.copy() for text, row in fresh.items()}
+            while len(self._shared) * (read.itemsize * read.shape[1] + _ENTRY_BYTES) > MOST_SHARED_BYTES:
+                self._shared.popitem(last=False)
+        return found
 
-    def word_vectors(
-        self,
-        texts: Sequence[str],
-        spans: Sequence[tuple[int, int]],
-        *,
-        take: Take | Sequence[Take] = "mean",
-        keep_cut: bool = False,
-        batch_size: int | None = None,
-    ) -> np.ndarray:
-        """As TextEncoder.word_vectors; `batch_size` as in `encode`."""
-        return read_words(
-            self.engine.reader,
-            texts,
-            spans,
-            take=take,
-            keep_cut=keep_cut,
-            batch_size=self._batch_size or batch_size,
-            watch=self.engine.watch,
-        )
+    def _read(self, texts: Sequence[str], instruction: str, batch_size: int | None) -> np.ndarray:
+        """Embeddings (N, D) of distinct `texts` by a forward pass each. Pooling is in float32 in any case."""
+        reader = self.reader
+        tokens = tokenise(reader.tokenizer, texts, limit=reader.limit, how=self.recipe, prefix=instruction)
+        found = np.empty((len(texts), int(self.model.get_embedding_dimension() or 0)), dtype=np.float32)
+
+        def pool(done: Pass) -> None:
+            found[done.rows] = self._pool(done, tokens)
+
+        reader.read(tokens.ids, pool, batch_size=batch_size, watch=self.watch)
+        self._cut.update(text_key(texts[row], instruction) for row in tokens.cut)
+        check_finite(found, texts, name=self.name)
+        return found
+
+    @torch.inference_mode()
+    def _pool(self, done: Pass, tokens: Tokens) -> np.ndarray:
+        """(B, D) float32, by the modules behind the decoder."""
+        (states,) = done.states
+        states_BTD, mask_BT = done.by_text(states)
+        ids_BT, pooled_BT = (_padded(done, rows).to(states.device) for rows in (tokens.ids, tokens.pooled))
+        features = {
+            "input_ids": ids_BT,
+            "attention_mask": mask_BT * pooled_BT,
+            "token_embeddings": states_BTD.float(),
+        }
+        for module in list(self.model)[1:]:
+            features = module(features)
+        return features["sentence_embedding"].float().cpu().numpy()
+
+    def describe(self) -> dict[str, str]:
+        """How texts are read, for the provenance of a run."""
+        because = self.reader.padded_because
+        return {"kernel": self.reader.kernel, "layout": f"padded: {because}" if because else "packed"}
 
     def language_model(self) -> LanguageModel:
         """This system as a causal language model with its base's LM head; made once, weights shared."""
@@ -154,7 +166,7 @@ class Encoder:
         packed.
         """
         merged = bool(self.recipe.stages)
-        in_use = (str(self.backbone.config._attn_implementation), self.engine.reader.kernel)
+        in_use = (str(self.backbone.config._attn_implementation), self.reader.kernel)
         options = {"kernels": tuple(dict.fromkeys(in_use)), **options}
         pad_id = int(self.model.tokenizer.pad_token_id)
         return prove_mask(self.backbone, attention=self.recipe.attention, pad_id=pad_id, merged=merged, **options)
@@ -162,19 +174,12 @@ class Encoder:
     def for_mteb(self) -> ForMteb:
         """This system as mteb takes it; its embeddings are shared between the tasks."""
         return ForMteb(
-            self._embed_for_mteb,
+            lambda texts, task, kind: self.encode(texts, instruction=self.recipe.prefix(task, kind), share=True),
             name=f"harness/{self.name}",
             revision=self.revision,
             embed_dim=self.model.get_embedding_dimension(),
             max_tokens=self.recipe.max_length,
         )
-
-    def _embed_for_mteb(self, texts: list[str], task_metadata: Any, prompt_type: Any) -> np.ndarray:
-        return self.encode_shared(texts, instruction=self.recipe.prefix(task_metadata, prompt_type))
-
-    def truncation_note(self) -> str:
-        """How many of the distinct texts asked for since the last call were cut; "" if none was."""
-        return self.engine.take_cut()
 
     def save(self, folder: Path) -> None:
         """Write a folder that plain `SentenceTransformer(folder)` opens; weights in the precision they have."""
@@ -230,6 +235,14 @@ def build_encoder(
         adapters=adapters,
         workers=place.workers,
     )
+
+
+def _padded(done: Pass, rows: Sequence[np.ndarray]) -> torch.Tensor:
+    """What each text of the pass has for its tokens, (B, T), 0 where it has none."""
+    padded_BT = np.zeros((len(done.rows), int(done.lengths.max())), dtype=np.int64)
+    for place, row in enumerate(done.rows):
+        padded_BT[place, : len(rows[row])] = rows[row]
+    return torch.from_numpy(padded_BT)
 
 
 def _redraw(backbone: Any, seed: int) -> None:

@@ -1,6 +1,6 @@
 """One decoder reads many texts: ordered by token length, in passes of so many tokens, packed or padded.
 
-Everything that wants states reads here: sentence embeddings (harness.encoder.engine), word vectors
+Everything that wants states reads here: sentence embeddings (harness.encoder.model), word vectors
 (harness.encoder.words), and with them tasks and export checks.
 
 Shapes: B texts of a pass, S rows of its flat states, T tokens of its longest text, D width.

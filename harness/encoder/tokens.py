@@ -54,9 +54,7 @@ def tokenise(
     empty text) is read as one token that is not pooled. Raises HarnessError if prefix and suffix fill the limit.
     """
     firsts = range(0, len(texts), _AT_ONCE)
-    parts = [
-        _tokenise(tokenizer, texts[first : first + _AT_ONCE], limit, how, prefix.strip(), offsets) for first in firsts
-    ]
+    parts = [_tokenise(tokenizer, texts[first : first + _AT_ONCE], limit, how, prefix, offsets) for first in firsts]
     return Tokens(
         ids=tuple(row for part in parts for row in part.ids),
         pooled=tuple(row for part in parts for row in part.pooled),

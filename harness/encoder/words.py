@@ -1,81 +1,143 @@
-"""Word vectors by character span: states of a word's tokens, at every layer, from one forward pass.
+"""What variants and reference models have in common: a SentenceTransformer, and the vectors of words in its decoder.
+
+Word vectors go by character span: states of a word's tokens, at every layer, from one forward pass.
 
 Shapes: N (text, span) pairs, L+1 layers with the embedding first, W words of a pass, D width.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from harness.encoder.protocol import Take
 from harness.encoder.reader import EncodingWatch, Pass, Reader
-from harness.encoder.tokens import Tokens, tokenise
+from harness.encoder.tokens import Tokens, count_tokens, tokenise
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 _CHOSEN: dict[Take, slice] = {"mean": slice(None), "first": slice(0, 1), "last": slice(-1, None)}
 
 
-def read_words(
-    reader: Reader,
-    texts: Sequence[str],
-    spans: Sequence[tuple[int, int]],
-    *,
-    take: Take | Sequence[Take] = "mean",
-    keep_cut: bool = False,
-    batch_size: int | None = None,
-    watch: EncodingWatch | None = None,
-) -> np.ndarray:
-    """Vectors of the words at `spans` (start, end) of `texts`, (L+1, N, D) float32; `batch_size` as in Reader.read.
+class ModelEncoder:
+    """A SentenceTransformer that words can be read with. `watch` hears how reading goes."""
 
-    A token belongs to a word if the two overlap in characters (Llama's "▁word" starts one early). `take`, for all
-    words or one a word, says what of them is taken: their mean, or the first or last one's state. A text that stands
-    several times is read once.
-    Raises HarnessError for a state that is not finite and for a span that covers no token: outside its text, empty, or
-    cut off at the reader's limit; with `keep_cut` a word that is cut off has NaN for a vector instead, for a caller who
-    counts and reports them.
-    """
-    if len(texts) != len(spans):
-        raise HarnessError(f"{len(texts)} texts but {len(spans)} spans; give one span for each text")
-    if not len(texts):
-        raise HarnessError("no words to read; give at least one text and span")
-    for text, (start, end) in zip(texts, spans, strict=True):
-        if not 0 <= start < end <= len(text):
-            raise HarnessError(f"the span {start}:{end} lies outside its text of {len(text)} characters: {text[:60]!r}")
-    taken: Sequence[Take] = [take] * len(texts) if isinstance(take, str) else take
-    if len(taken) != len(texts):
-        raise HarnessError(f"{len(texts)} texts but {len(taken)} choices of tokens; give one for each text")
-    wanted: dict[str, list[int]] = defaultdict(list)
-    for index, text in enumerate(texts):
-        wanted[text].append(index)
-    distinct = list(wanted)
-    tokens = tokenise(reader.tokenizer, distinct, limit=reader.limit, offsets=True)
-    places, cut = _places(tokens, distinct, wanted, spans, taken)
-    if cut and not keep_cut:
-        text, (start, end) = texts[cut[0]], spans[cut[0]]
+    def __init__(self, model: SentenceTransformer, *, name: str, revision: str, workers: int | None = None) -> None:
+        self.model = model
+        self.name = name
+        self.revision = revision
+        self.watch: EncodingWatch | None = None
+        self._workers = workers
+        self._reader: Reader | None = None
+        self._batch_size: int | None = None
+        self._asked: set[bytes] = set()
+        self._cut: set[bytes] = set()
+
+    @property
+    def reader(self) -> Reader:
+        """What reads tokens for this model, with the model's present limit."""
+        if self._reader is None:
+            backbone, tokenizer = getattr(self.model[0], "model", None), self.model.tokenizer
+            if backbone is None or not getattr(tokenizer, "is_fast", False):
+                raise HarnessError(
+                    f"{self.name} has no transformer with a tokenizer that gives character offsets, so no word "
+                    "vectors; measure it on tasks of whole texts"
+                )
+            self._reader = Reader(backbone, tokenizer, limit=self.max_tokens, workers=self._workers)
+        self._reader.limit = self.max_tokens
+        return self._reader
+
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens are read of a text, special ones among them."""
+        return int(self.model.max_seq_length or self.model.tokenizer.model_max_length)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has, all of them, special ones left out."""
+        return count_tokens(self.model.tokenizer, texts)
+
+    def truncation_note(self) -> str:
+        """How many of the distinct texts asked for since the last call were cut; "" if none was."""
+        asked, self._asked = self._asked, set()
+        cut = len(asked & self._cut)
+        return f"{cut} of {len(asked)} texts cut at {self.max_tokens} tokens" if cut else ""
+
+    def word_vectors(
+        self,
+        texts: Sequence[str],
+        spans: Sequence[tuple[int, int]],
+        *,
+        take: Take | Sequence[Take] = "mean",
+        keep_cut: bool = False,
+        batch_size: int | None = None,
+    ) -> np.ndarray:
+        """As TextEncoder.word_vectors; `batch_size` as in Reader.read. Each distinct text is read once."""
+        reader, batch_size = self.reader, self._batch_size or batch_size
+        if len(texts) != len(spans):
+            raise HarnessError(f"{len(texts)} texts but {len(spans)} spans; give one span for each text")
+        if not len(texts):
+            raise HarnessError("no words to read; give at least one text and span")
+        for text, (start, end) in zip(texts, spans, strict=True):
+            if not 0 <= start < end <= len(text):
+                raise HarnessError(
+                    f"the span {start}:{end} lies outside its text of {len(text)} characters: {text[:60]!r}"
+                )
+        taken: Sequence[Take] = [take] * len(texts) if isinstance(take, str) else take
+        if len(taken) != len(texts):
+            raise HarnessError(f"{len(texts)} texts but {len(taken)} choices of tokens; give one for each text")
+        wanted: dict[str, list[int]] = defaultdict(list)
+        for index, text in enumerate(texts):
+            wanted[text].append(index)
+        distinct = list(wanted)
+        tokens = tokenise(reader.tokenizer, distinct, limit=reader.limit, offsets=True)
+        places, cut = _places(tokens, distinct, wanted, spans, taken)
+        if cut and not keep_cut:
+            text, (start, end) = texts[cut[0]], spans[cut[0]]
+            raise HarnessError(
+                f"the word {text[start:end]!r} is cut off at {reader.limit} tokens; shorten the text {text[:60]!r}"
+            )
+        result: list[np.ndarray] = []
+
+        def mean(done: Pass) -> None:
+            if not result:
+                width = done.states[0].shape[-1]
+                result.append(np.full((len(done.states), len(texts), width), np.nan, dtype=np.float32))
+            here = [(start, places[row]) for row, start in zip(done.rows, done.starts, strict=True)]
+            words = [index for _, of_text in here for index, _ in of_text]
+            if not words:
+                return
+            result[0][:, words] = _means(done, [start + token for start, of_text in here for _, token in of_text])
+
+        reader.read(tokens.ids, mean, layers=True, batch_size=batch_size, watch=self.watch)
+        (vectors,) = result
+        if not np.isfinite(np.delete(vectors, cut, axis=1)).all():
+            raise HarnessError(
+                "a state of a word is not finite; check the checkpoint's weights, or use --dtype float32"
+            )
+        return vectors
+
+
+def text_key(text: str, instruction: str) -> bytes:
+    """What a text under an instruction is known by, 16 bytes."""
+    content = f"{instruction}\0{text}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def check_finite(found: Any, texts: Sequence[str], *, name: str) -> None:
+    """Raise HarnessError if an embedding of `texts`, a row of `found` (N, D), is NaN or infinite."""
+    finite_N = torch.as_tensor(found).isfinite().all(dim=1)
+    if not finite_N.all():
+        bad = texts[int((~finite_N).nonzero()[0])]
         raise HarnessError(
-            f"the word {text[start:end]!r} is cut off at {reader.limit} tokens; shorten the text {text[:60]!r}"
+            f"{name} gives an embedding that is not finite for {bad[:60]!r}; check its weights, or use --dtype float32"
         )
-    result: list[np.ndarray] = []
-
-    def mean(done: Pass) -> None:
-        if not result:
-            width = done.states[0].shape[-1]
-            result.append(np.full((len(done.states), len(texts), width), np.nan, dtype=np.float32))
-        here = [(start, places[row]) for row, start in zip(done.rows, done.starts, strict=True)]
-        words = [index for _, of_text in here for index, _ in of_text]
-        if not words:
-            return
-        result[0][:, words] = _means(done, [start + token for start, of_text in here for _, token in of_text])
-
-    reader.read(tokens.ids, mean, layers=True, batch_size=batch_size, watch=watch)
-    (vectors,) = result
-    if not np.isfinite(np.delete(vectors, cut, axis=1)).all():
-        raise HarnessError("a state of a word is not finite; check the checkpoint's weights, or use --dtype float32")
-    return vectors
 
 
 @torch.inference_mode()

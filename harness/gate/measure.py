@@ -43,8 +43,8 @@ def measure_one_by_one(single: Single, tasks: Sequence[str], listener: Listener,
     for number, name in enumerate(chosen, start=1):
         label = f"{planned.label}, one by one"
         listener.task(label, name, number, len(chosen))
-        with encoder.computed_otherwise(batch_size=1):
-            measured = measure(encoder, get_task(name))
+        with encoder.computed_otherwise(batch_size=1) as alone:
+            measured = measure(alone, get_task(name))
         for result in measured.results:
             listener.result(label, result)
         results += measured.results

@@ -94,11 +94,11 @@ def open_system(
     )
     if listener is not None:
         listener.proof(system.label, proof)
-        encoder.engine.watch = listener
+        encoder.watch = listener
     stages = tuple((read_stage(folder), read_texts(folder)) for folder in folders)
     weights = {"weights_sha256": stages[-1][0].weights_sha256} if stages else {}
     here = collect(device=place.device, dtype=place.dtype)
-    provenance = here.model_copy(update={"encoding": encoder.engine.describe(), **weights})
+    provenance = here.model_copy(update={"encoding": encoder.describe(), **weights})
     evidence = Evidence(system=record, place=place, provenance=provenance, proof=proof, stages=stages)
     return OpenSystem(encoder=encoder, evidence=evidence)
 

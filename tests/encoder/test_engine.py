@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from harness.encoder import budget
+from harness.encoder import model as encoder_model
 from harness.encoder.budget import CPU_MOST, TokenBudget
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
 from harness.encoder.reader import EncodingProgress
-from harness.encoder.sharing import SharedEmbeddings
 from harness.errors import HarnessError
 from harness.recipes import Recipe
 
@@ -44,7 +44,7 @@ class Ear:
 @pytest.fixture
 def encoder(tiny_base: Path) -> Encoder:
     made = build(tiny_base)
-    made.engine.watch = Ear()
+    made.watch = Ear()
     return made
 
 
@@ -74,17 +74,17 @@ def test_each_text_is_read_once_and_no_padding_is(encoder: Encoder, monkeypatch:
     encoder.encode(TEXTS)
     lengths = [len(encoder.model.tokenizer(text)["input_ids"]) for text in dict.fromkeys(TEXTS)]
     assert shapes == [(1, sum(lengths))]
-    assert encoder.engine.watch.readings[-1].texts == len(lengths)  # type: ignore[union-attr]
-    assert encoder.engine.watch.readings[-1].tokens == sum(lengths)  # type: ignore[union-attr]
+    assert encoder.watch.readings[-1].texts == len(lengths)  # type: ignore[union-attr]
+    assert encoder.watch.readings[-1].tokens == sum(lengths)  # type: ignore[union-attr]
 
 
 def test_passes_hold_the_budget_longest_first(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = encoder.encode(TEXTS)
     shapes = counted(encoder, monkeypatch)
-    encoder.engine.reader._budgets[False] = TokenBudget(12)
+    encoder.reader._budgets[False] = TokenBudget(12)
     np.testing.assert_allclose(encoder.encode(TEXTS), wanted, atol=1e-6)
     assert shapes == [(1, 11), (1, 7), (1, 7)]  # 11 · 7 · 4 and 3
-    encoder.engine.reader._budgets[False] = TokenBudget(1)
+    encoder.reader._budgets[False] = TokenBudget(1)
     np.testing.assert_allclose(encoder.encode(TEXTS), wanted, atol=1e-6)
 
 
@@ -112,7 +112,7 @@ def test_out_of_memory_halves_the_budget_and_goes_on(encoder: Encoder, monkeypat
         return real(*arguments, **options)
 
     monkeypatch.setattr(encoder.backbone, "forward", small)
-    watch = encoder.engine.watch = Ear()
+    watch = encoder.watch = Ear()
     np.testing.assert_allclose(encoder.encode(TEXTS), wanted, atol=1e-6)
     assert watch.notes == ["out of GPU memory; going on with 12 tokens at a time"]
     assert encoder.backbone.config._attn_implementation == "sdpa"
@@ -160,10 +160,10 @@ def test_the_tasks_of_a_suite_share_embeddings(encoder: Encoder, monkeypatch: py
     asked = encoder.for_mteb().encode([{"text": TEXTS}], prompt_type=None)
     np.testing.assert_array_equal(asked, first)
     del shapes[:]
-    with encoder.computed_otherwise(batch_size=5, kernel="eager"):
-        encoder.for_mteb().encode([{"text": TEXTS}])
-    with encoder.computed_otherwise(batch_size=1):
-        encoder.for_mteb().encode([{"text": TEXTS}])
+    with encoder.computed_otherwise(batch_size=5, kernel="eager") as otherwise:
+        otherwise.for_mteb().encode([{"text": TEXTS}])
+    with encoder.computed_otherwise(batch_size=1) as otherwise:
+        otherwise.for_mteb().encode([{"text": TEXTS}])
     assert [shape[0] for shape in shapes] == [4, 1, 1, 1, 1]
 
 
@@ -173,25 +173,30 @@ def test_a_shared_text_that_is_cut_counts_for_every_task(encoder: Encoder) -> No
         assert encoder.truncation_note() == "1 of 2 texts cut at 64 tokens"
 
 
-def test_shared_embeddings_are_bounded_and_told_apart_by_instruction() -> None:
+def test_shared_embeddings_are_bounded_and_told_apart_by_instruction(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[list[str]] = []
+    real = encoder._read
 
-    def embed(texts: list[str]) -> np.ndarray:
+    def read(texts: list[str], *options: Any) -> np.ndarray:
         asked.append(texts)
-        return np.array([[len(text)] * 25 for text in texts], dtype=np.float32)
+        return real(texts, *options)
 
-    shared = SharedEmbeddings(most_bytes=650)  # two rows of 100 bytes and their keys
-    look = [shared.look_up(["a", "bb", "a"], instruction=said, embed=embed) for said in ("", "", "x")]
-    assert asked == [["a", "bb"], ["a", "bb"]]
-    assert all(found[:, 0].tolist() == [1, 2, 1] for found in look)
-    assert len(shared) == 2
-    shared.look_up(["a", "ccc", "bb"], instruction="", embed=embed)
-    assert asked[2:] == [["a", "ccc", "bb"]]
+    monkeypatch.setattr(encoder, "_read", read)
+    monkeypatch.setattr(encoder_model, "MOST_SHARED_BYTES", 600)  # two rows of 64 bytes and their keys
+    look = [encoder.encode(["cat", "dog", "cat"], instruction=said, share=True) for said in ("", "", "the")]
+    assert asked == [["cat", "dog"], [], ["cat", "dog"]]
+    np.testing.assert_array_equal(look[1], look[0])
+    assert np.abs(look[2] - look[0]).max() > 1e-3
+    assert len(encoder._shared) == 2
+    encoder.encode(["cat", "mat", "dog"], instruction="", share=True)
+    assert asked[3:] == [["cat", "mat", "dog"]]
 
 
 @pytest.mark.parametrize("padding", ["left", "right"])
 def test_the_padded_way_pads_on_either_side(encoder: Encoder, padding: str) -> None:
     wanted = encoder.encode(TEXTS)
     encoder.model.tokenizer.padding_side = padding
-    with encoder.computed_otherwise(batch_size=4, kernel="eager"):
-        np.testing.assert_allclose(encoder.encode(TEXTS), wanted, atol=1e-5)
+    with encoder.computed_otherwise(batch_size=4, kernel="eager") as otherwise:
+        np.testing.assert_allclose(otherwise.encode(TEXTS), wanted, atol=1e-5)

@@ -195,7 +195,7 @@ def test_a_saved_model_names_no_kernel_of_ours(tiny_base: Path) -> None:
     encoder = build_encoder(
         tiny_base, Recipe(attention="bidirectional"), seed=None, place=place, name="tiny", revision="1"
     )
-    assert encoder.engine.describe() == {"kernel": PACKED, "layout": "packed"}
+    assert encoder.describe() == {"kernel": PACKED, "layout": "packed"}
     encoder.encode(["a dog", "the cat sat"])
     assert encoder.backbone.config._attn_implementation == "sdpa"
     encoder.save(Path("saved"))

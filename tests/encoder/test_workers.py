@@ -71,7 +71,7 @@ def test_embeddings_and_word_vectors_are_the_same_side_by_side(
     seen: list[set[int]] = []
 
     def read(workers: int) -> tuple[np.ndarray, np.ndarray]:
-        monkeypatch.setattr(encoder.engine.reader, "workers", workers)
+        monkeypatch.setattr(encoder.reader, "workers", workers)
         used: set[int] = set()
         plain = encoder.backbone.forward
 
@@ -79,7 +79,7 @@ def test_embeddings_and_word_vectors_are_the_same_side_by_side(
             used.add(threading.get_ident())
             return plain(*arguments, **options)
 
-        encoder.engine.reader._budgets = {layers: reader.TokenBudget(40) for layers in (False, True)}
+        encoder.reader._budgets = {layers: reader.TokenBudget(40) for layers in (False, True)}
         with monkeypatch.context() as patch:
             patch.setattr(encoder.backbone, "forward", forward)
             found = encoder.encode(TEXTS), encoder.word_vectors(TEXTS, spans)

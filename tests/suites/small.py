@@ -252,8 +252,8 @@ SMALL = (
 class HashEncoder:
     """A text's vector is drawn from its own hash: deterministic, meaningless, instant."""
 
-    def __init__(self, salt: str = "", broken: bool = False) -> None:
-        self.salt, self.broken = salt, broken
+    def __init__(self, salt: str = "") -> None:
+        self.salt = salt
         self.mteb_model_meta = ModelMeta.create_empty({"name": f"tests/hash{salt}", "revision": "1"})
 
     def for_mteb(self) -> HashEncoder:
@@ -263,8 +263,6 @@ class HashEncoder:
         return np.stack([self._vector(text) for batch in inputs for text in batch["text"]])
 
     def _vector(self, text: str) -> np.ndarray:
-        if self.broken:
-            return np.full(8, np.nan, dtype=np.float32)
         words = [int(hashlib.sha256(f"{self.salt}{word}".encode()).hexdigest()[:8], 16) for word in text.split()]
         return np.sum([np.random.default_rng(word).normal(size=8) for word in words], axis=0).astype(np.float32)
 

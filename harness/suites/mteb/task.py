@@ -24,7 +24,6 @@ from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError, near_names
 from harness.metrics import TOLERANCE, score_outcomes
 from harness.outcomes import TaskKey, TaskPart, TaskResult
-from harness.suites.mteb.finite import Finite
 from harness.suites.mteb.kept import Visit
 from harness.suites.mteb.kinds import type_of
 from harness.suites.mteb.loading import Choice, load
@@ -106,7 +105,7 @@ class MtebTask(Task):
         draws = task.rng_state.getstate() if type_of(task).draws else None
         with tempfile.TemporaryDirectory() as folder:
             evaluated = mteb.evaluate(
-                Finite(encoder.for_mteb(), self.info.name),
+                encoder.for_mteb(),
                 task,
                 cache=None,
                 co2_tracker=False,
