@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.compare import Comparison, Progress, Ranks
+    from harness.compare import AnalysisProgress, Comparison, Ranks
     from harness.encoder.model import Encoder
     from harness.encoder.protocol import TextEncoder
     from harness.outcomes import TaskResult
@@ -275,7 +275,7 @@ def rank_variants(
     return rank(store, base=base, suite=suite, tasks=_names(tasks))
 
 
-def write_site(store: Store, out: str | Path, *, progress: Progress | None = None) -> Path:
+def write_site(store: Store, out: str | Path, *, progress: AnalysisProgress | None = None) -> Path:
     """Write the pages of `store` to the folder `out` and return index.html, which opens without a server.
 
     The folder is replaced when it is complete. `progress(done, total, next)` hears of each step. Raises HarnessError

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from harness.errors import HarnessError
 
 KINDS = ("variant", "baseline", "reference")
+MADE_ELSEWHERE = "outcomes that were made elsewhere"
 Kind = Literal["variant", "baseline", "reference"]
 
 
@@ -112,6 +113,11 @@ class System:
         parts = [self.base, self.base_revision, self.variant, self.seed, self.kind, self.card_hash]
         text = to_json([*parts, self.lineage, self.data])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def made_elsewhere(self) -> bool:
+        """Whether nothing of it was opened here: its outcomes were added."""
+        return self.recipe.title == MADE_ELSEWHERE
 
     @property
     def stage_digests(self) -> tuple[str, ...]:

@@ -94,6 +94,10 @@ _NO_PROOF = {
 
 def _named(system: System) -> list[tuple[str, object]]:
     """What a system is and what made it."""
+    seed = "" if system.seed is None else f" × seed {system.seed}"
+    if system.made_elsewhere:
+        name = f"{system.base} × {system.variant}" if system.base else f"{system.variant} (reference)"
+        return [("system", name + seed), ("what it is", system.recipe.title), ("version", system.card_hash)]
     if system.kind == "reference":
         commit = system.recipe.hub_commit or "none: a folder"
         return [
@@ -101,7 +105,6 @@ def _named(system: System) -> list[tuple[str, object]]:
             ("content, SHA-256", system.base_revision),
             ("hub commit", commit),
         ]
-    seed = "" if system.seed is None else f" × seed {system.seed}"
     return [
         ("system", f"{system.base} × {system.variant}{seed}"),
         ("base revision", system.base_revision),

@@ -9,7 +9,7 @@ from harness.contamination import overlaps_of
 from harness.errors import HarnessError
 from harness.metrics import get_metric, score_outcomes
 from harness.outcomes import TaskKey, TaskResult, read_outcomes
-from harness.records import Provenance, Run, StoredRecipe, System
+from harness.records import MADE_ELSEWHERE, Provenance, Run, StoredRecipe, System
 from harness.run.measure import Measured
 from harness.run.open import Evidence
 from harness.run.plan import EVALUATION_VERSION
@@ -82,9 +82,9 @@ def record_outcomes(
     store.ready()
     before = [each for each in store.systems() if each.base == base]
     for each in before:
-        if each.variant == system and each.recipe.title != _MADE_ELSEWHERE:
+        if each.variant == system and not each.made_elsewhere:
             raise HarnessError(f"the store holds a measured system {system!r}; give yours another name")
-    revisions = [each.base_revision for each in before if each.recipe.title != _MADE_ELSEWHERE]
+    revisions = [each.base_revision for each in before if not each.made_elsewhere]
     made = System(
         base=base,
         base_revision=(revisions or ["not recorded"])[-1] if base else version,
@@ -92,7 +92,7 @@ def record_outcomes(
         seed=seed,
         kind="variant" if base else "reference",
         card_hash=version,
-        recipe=StoredRecipe(version=1, title=_MADE_ELSEWHERE),
+        recipe=StoredRecipe(version=1, title=MADE_ELSEWHERE),
     )
     run = Run(
         system_id=store.add_system(made),
@@ -106,6 +106,3 @@ def record_outcomes(
     store.add_result(run.run_id, result)
     store.finish_run(run.run_id)
     return result
-
-
-_MADE_ELSEWHERE = "outcomes that were made elsewhere"

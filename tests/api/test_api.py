@@ -83,7 +83,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_own_outcomes_are_compared_ranked_and_shown(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A model that was measured elsewhere stands in comparisons, ranks, lists and pages as a reference model."""
     score = own("own-model", 0.9, store)
@@ -99,6 +99,9 @@ def test_own_outcomes_are_compared_ranked_and_shown(
     [run] = [run for run in store.runs() if run.suite == "own"]
     for words in (("ls", "systems"), ("show", run.run_id), ("verify",), ("rank",), ("compare", "own-model", "causal")):
         assert call(*words, "--db", str(store.path), monkeypatch=monkeypatch) == 0, words
+    shown = capsys.readouterr().out
+    assert "outcomes that were made elsewhere" in shown
+    assert "SHA-256" not in shown
     page = harness.write_site(store, tmp_path / "site")
     assert "own-model" in page.read_text("utf-8")
 
