@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,14 +20,17 @@ def ls(
     as_json: options.Json = False,
 ) -> None:
     """List variants, bases, suites, tasks, or the runs and systems of the database."""
-    listers = {"variants": _variants, "bases": _bases, "suites": _suites, "tasks": lambda: _tasks(suite)}
-    if what in listers:
-        headers, rows = listers[what]()
-    elif what in {"runs", "systems"}:
-        headers, rows = _runs(db) if what == "runs" else _systems(db)
-    else:
+    from harness.cli.screen import out, print_json, table
+
+    if what not in KINDS:
         raise HarnessError(f"cannot list {what!r}; {near_names(what, KINDS)}")
-    _print(headers, rows, as_json=as_json)
+    listers = {"variants": _variants, "bases": _bases, "suites": _suites, "tasks": lambda: _tasks(suite)}
+    listers |= {"runs": lambda: _runs(db), "systems": lambda: _systems(db)}
+    headers, rows = listers[what]()
+    if as_json:
+        print_json([dict(zip(headers, row, strict=True)) for row in rows])
+    else:
+        out.print(table(headers, rows))
 
 
 Listing = tuple[tuple[str, ...], list[tuple[object, ...]]]
@@ -35,16 +39,10 @@ Listing = tuple[tuple[str, ...], list[tuple[object, ...]]]
 def _variants() -> Listing:
     from harness.cards import load_cards
 
-    rows: list[tuple[object, ...]] = [
-        (
-            card.variant,
-            card.recipe.attention,
-            " + ".join(stage.kind for stage in card.recipe.stages) or "none",
-            card.step_from,
-            card.title,
-        )
-        for card in load_cards().values()
-    ]
+    rows: list[tuple[object, ...]] = []
+    for card in load_cards().values():
+        training = " + ".join(stage.kind for stage in card.recipe.stages) or "none"
+        rows.append((card.variant, card.recipe.attention, training, card.step_from, card.title))
     return ("variant", "attention", "training", "one step from", "what it is"), rows
 
 
@@ -72,35 +70,22 @@ def _tasks(suite: str) -> Listing:
     ]
 
 
-def _runs(db: options.Db) -> Listing:
+def _runs(db: Path) -> Listing:
     from harness.store import Store
 
     store = Store(db, read_only=True)
     systems = {system.system_id: system for system in store.systems()}
-    counts = store.scores(current=False, diagnostics=True)["run_id"].value_counts()
+    results = store.scores(current=False, diagnostics=True)["run_id"].value_counts()
     rows: list[tuple[object, ...]] = []
     for run in store.runs():
-        system = systems[run.system_id]
-        state = "finished" if run.finished_at else "stopped"
-        started = f"{run.started_at:%Y-%m-%d %H:%M}"
-        rows.append(
-            (
-                run.run_id,
-                system.base,
-                system.variant,
-                system.seed,
-                run.suite,
-                int(counts.get(run.run_id, 0)),
-                run.device,
-                run.dtype,
-                started,
-                state,
-            )
-        )
+        made = systems[run.system_id]
+        began, state = f"{run.started_at:%Y-%m-%d %H:%M}", "finished" if run.finished_at else "stopped"
+        who, measured = (run.run_id, made.base, made.variant, made.seed), int(results.get(run.run_id, 0))
+        rows.append((*who, run.suite, measured, run.device, run.dtype, began, state))
     return ("run", "base", "variant", "seed", "suite", "results", "device", "dtype", "started", "state"), rows
 
 
-def _systems(db: options.Db) -> Listing:
+def _systems(db: Path) -> Listing:
     from harness.contamination import summary
     from harness.store import Store
 
@@ -111,16 +96,7 @@ def _systems(db: options.Db) -> Listing:
         own = scores[scores["system_id"] == each.system_id]
         measured = set(zip(own["task"], own["revision"], strict=True))
         seen = [overlap for overlap in overlaps if overlap.stage in each.stage_digests]
-        unknown = "not known: reference model" if each.kind == "reference" else None
-        overlap = unknown or summary(each.stage_digests, seen, measured)
-        rows.append((each.system_id, each.base, each.variant, each.seed, each.kind, len(own), overlap, each.folder))
+        known = each.kind != "reference"
+        shared = summary(each.stage_digests, seen, measured) if known else "not known: reference model"
+        rows.append((each.system_id, each.base, each.variant, each.seed, each.kind, len(own), shared, each.folder))
     return ("system", "base", "variant", "seed", "kind", "results", "training data overlaps", "folder"), rows
-
-
-def _print(headers: tuple[str, ...], rows: list[tuple[object, ...]], *, as_json: bool) -> None:
-    from harness.cli.screen import out, print_json, table
-
-    if as_json:
-        print_json([dict(zip(headers, row, strict=True)) for row in rows])
-    else:
-        out.print(table(headers, rows))

@@ -1,4 +1,4 @@
-"""`harness regress`: the regression gate, and the upkeep of the reference results."""
+"""`harness regress`: the regression gate, and the upkeep of the golden results."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.gate import Judged, Judgement
-
-VERDICTS = {"identical": "identical", "held": "held", "unclear": "unclear", "loss": "LOSS"}
 
 
 def regress(
@@ -50,6 +48,8 @@ def regress(
     The variants are trained again. Your database and your cache are not changed. Only --update changes the golden
     results.
     """
+    from importlib.resources import files
+
     from harness.cli.screen import RunScreen, prepare, print_json
     from harness.gate import rebuild as make_database
     from harness.gate import regress as gate
@@ -58,9 +58,14 @@ def regress(
     from harness.reference.change import change, describe
 
     prepare()
-    folder = reference or _packaged()
-    chosen = tuple(name.strip() for name in (tasks or "").split(",") if name.strip())
-    _check_together(variant, everything, chosen, update=update, rebuild=rebuild, source=source)
+    folder = reference or Path(str(files("leaderboard"))) / "reference"
+    chosen = options.names(tasks) or ()
+    if variant and everything:
+        raise HarnessError("give --variant or --all, not both")
+    if rebuild is not None and (update or source or variant or everything or chosen):
+        raise HarnessError("--rebuild takes all golden results; give no other option except --reference")
+    if update and chosen:
+        raise HarnessError("golden results cover the whole suite; leave out --tasks with --update")
     if rebuild is not None:
         count = make_database(folder, rebuild, screen=RunScreen)
         print(f"Wrote {count} results to {rebuild}. `harness site --db {rebuild}` writes their pages.")
@@ -82,29 +87,6 @@ def regress(
     _show(judgement, as_json=as_json)
     if judgement.losses:
         raise typer.Exit(1)
-
-
-def _packaged() -> Path:
-    from importlib.resources import files
-
-    return Path(str(files("leaderboard"))) / "reference"
-
-
-def _check_together(
-    variant: list[str] | None,
-    everything: bool,
-    tasks: tuple[str, ...],
-    *,
-    update: bool,
-    rebuild: Path | None,
-    source: Path | None,
-) -> None:
-    if variant and everything:
-        raise HarnessError("give --variant or --all, not both")
-    if rebuild is not None and (update or source or variant or everything or tasks):
-        raise HarnessError("--rebuild takes all golden results; give no other option except --reference")
-    if update and tasks:
-        raise HarnessError("golden results cover the whole suite; leave out --tasks with --update")
 
 
 def _show(judgement: Judgement, *, as_json: bool) -> None:
@@ -146,5 +128,5 @@ def _cells(moved: Judged) -> tuple[object, ...]:
         "–" if ends is None else f"{metric.write_change(ends.low)} … {metric.write_change(ends.high)}",
         f"{metric.scale * moved.margin:g}",
         "–" if moved.p is None else f"{moved.p:.4f}",
-        VERDICTS[moved.verdict],
+        "LOSS" if moved.verdict == "loss" else moved.verdict,
     )

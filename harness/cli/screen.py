@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -65,6 +65,16 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Co
     for row in rows:
         grid.add_row(*(escape("–" if cell is None else str(cell)) for cell in row))
     return grid
+
+
+def pivot(
+    columns: Sequence[Hashable], cells: Iterable[tuple[tuple[object, ...], Hashable, object]]
+) -> list[list[object]]:
+    """Arrange cells (labels of the row, column, content) as rows: the labels, then a content for each column."""
+    rows: dict[tuple[object, ...], dict[Hashable, object]] = {}
+    for labels, column, content in cells:
+        rows.setdefault(labels, {})[column] = content
+    return [[*labels, *map(here.get, columns)] for labels, here in rows.items()]
 
 
 class _Bars:

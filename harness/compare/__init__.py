@@ -15,9 +15,11 @@ from harness.compare.results import (
     TaskScore,
     Verdict,
 )
+from harness.compare.word_views import VIEWS, WordView, shares_of_target, word_cells
 from harness.compare.wording import overall, scope, scope_of, sentence, task_label, untested_tasks
 
 __all__ = [
+    "VIEWS",
     "Analysis",
     "AnalysisProgress",
     "Cell",
@@ -36,6 +38,7 @@ __all__ = [
     "TaskScore",
     "VariantContrast",
     "Verdict",
+    "WordView",
     "analyse",
     "cells",
     "chosen_tasks",
@@ -53,7 +56,9 @@ __all__ = [
     "scope",
     "scope_of",
     "sentence",
+    "shares_of_target",
     "task_label",
     "unproven",
     "untested_tasks",
+    "word_cells",
 ]
