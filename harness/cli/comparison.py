@@ -46,24 +46,19 @@ def _details(comparison: Comparison) -> Table:
 
 
 def overview(comparisons: Sequence[Comparison]) -> Table:
-    """One row a task, one column a variant: the difference from the baseline, a mark where the test is sure."""
-    from harness.cli.screen import table
+    """One row a task, one column a variant: the difference from the causal base, a mark where the test is sure."""
+    from harness.cli.screen import pivot, table
 
     marks = {"better": " ▲", "worse": " ▼", "equivalent": " ="}
     labels = _labels(comparisons)
-    cells = {
-        (comparison.variant.variant, labels[task.key.part]): _signed(task, task.difference)
-        + marks.get(task.verdict, "  ")
-        for comparison in comparisons
-        for task in comparison.tasks
-    }
-    base_scores = {
-        labels[task.key.part]: _score(task, task.score_against) for each in comparisons for task in each.tasks
-    }
-    names = [comparison.variant.variant for comparison in comparisons]
-    rows = [(task, score, *(cells.get((name, task)) for name in names)) for task, score in base_scores.items()]
-    headers = ("task", _who(comparisons[0].against), *(_who(comparison.variant) for comparison in comparisons))
-    return table(headers, rows, right=range(1, len(names) + 2))
+    cells: list[tuple[tuple[str], str, str]] = []
+    for each in comparisons:
+        for task in each.tasks:
+            row, difference = (labels[task.key.part],), _signed(task, task.difference)
+            cells.append((row, _who(each.against), _score(task, task.score_against)))
+            cells.append((row, _who(each.variant), difference + marks.get(task.verdict, "  ")))
+    names = [_who(comparisons[0].against), *(_who(each.variant) for each in comparisons)]
+    return table(("task", *names), pivot(names, cells), right=range(1, len(names) + 1))
 
 
 def _who(entry: Entry) -> str:

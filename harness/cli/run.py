@@ -15,7 +15,7 @@ from harness.cli import options
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.compare import Analysis
+    from harness.compare import Comparison
     from harness.run import RunPlan
     from harness.store import Store
 
@@ -130,6 +130,8 @@ def _shown_elsewhere(plan: RunPlan) -> str:
 
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:
     from harness.cli.screen import CountScreen
+    from harness.compare import compare_each
+    from harness.run import CAUSAL_BASE
     from leaderboard.build import Draft
 
     draft = Draft(store, site)
@@ -140,36 +142,25 @@ def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], 
     elif plan.base is None:
         _report_references(store, names=plan.references, tasks=plan.suite.names, as_json=as_json)
     else:
-        named = (*variants, *plan.references)
+        base, others = plan.base.name, [name for name in (*variants, *plan.references) if name != CAUSAL_BASE]
         with CountScreen() as screen:
-            known = draft.analysis(plan.base.name, progress=screen.count)
-        _report(store, base=plan.base.name, variants=named, tasks=plan.suite.names, as_json=as_json, known=known)
+            known = draft.analysis(base, progress=screen.count)
+        tasks = plan.suite.names
+        _report(
+            compare_each(store, base=base, variants=others, against=CAUSAL_BASE, tasks=tasks, known=known),
+            as_json=as_json,
+        )
     with CountScreen() as screen:
         page = draft.write(screen.count)
     if not as_json:
         print(f"\nThe page: {page}")
 
 
-def _report(
-    store: Store,
-    *,
-    base: str,
-    variants: Sequence[str],
-    tasks: Sequence[str],
-    as_json: bool,
-    known: Analysis | None = None,
-) -> None:
-    """Say what was found: each of `variants` against the base's causal row, in words and numbers.
-
-    `known` is an analysis of the base, if one was made a moment ago.
-    """
+def _report(comparisons: Sequence[Comparison], *, as_json: bool) -> None:
+    """Say what was found: each variant against the causal base, in words and numbers."""
     from harness.cli.comparison import comparison_as_json, overview, print_comparison
     from harness.cli.screen import out, print_json
-    from harness.compare import compare_each
-    from harness.run import CAUSAL_BASE
 
-    others = [name for name in variants if name != CAUSAL_BASE]
-    comparisons = compare_each(store, base=base, variants=others, against=CAUSAL_BASE, tasks=tasks, known=known)
     if as_json:
         print_json([comparison_as_json(comparison) for comparison in comparisons])
         return
@@ -183,12 +174,12 @@ def _report(
         for comparison in comparisons:
             print(sentence(comparison))
     else:
-        print(f"Measured {CAUSAL_BASE} on base {base}. To compare it, run another variant with --variant.")
+        print("The causal base is measured. To compare it, run another variant with --variant.")
 
 
 def _report_references(store: Store, *, names: Sequence[str], tasks: Sequence[str], as_json: bool) -> None:
     """Say what reference models score, where no base was measured along."""
-    from harness.cli.screen import out, print_json, table
+    from harness.cli.screen import out, pivot, print_json, table
     from harness.compare import task_label
     from harness.metrics import get_metric
     from harness.outcomes import TaskPart
@@ -199,20 +190,15 @@ def _report_references(store: Store, *, names: Sequence[str], tasks: Sequence[st
         columns = ["variant", "task", "split", "subset", "revision", "metric", "score", "n_examples", "n_trials"]
         print_json(rows[columns].rename(columns={"variant": "model"}).to_dict("records"))
         return
-    parts = [TaskPart.of(row) for row in rows.to_dict("records")]
-    every = tuple(dict.fromkeys(parts))
-    cells = {
-        (part, row["variant"]): (row["metric"], get_metric(row["metric"]).write(row["score"], more_digits=1))
-        for part, row in zip(parts, rows.to_dict("records"), strict=True)
-    }
-    found = [
+    found = [(TaskPart.of(row), row) for row in rows.to_dict("records")]
+    parts = tuple(dict.fromkeys(part for part, _ in found))
+    cells = (
         (
-            task_label(part, every),
-            next(metric for (of, _), (metric, _) in cells.items() if of == part),
-            *(cells.get((part, name), ("", None))[1] for name in names),
+            (task_label(part, parts), row["metric"]),
+            row["variant"],
+            get_metric(row["metric"]).write(row["score"], more_digits=1),
         )
-        for part in every
-    ]
-    out.print(
-        table(("task", "metric", *(f"{name} (reference)" for name in names)), found, right=range(2, 2 + len(names)))
+        for part, row in found
     )
+    headers = ("task", "metric", *(f"{name} (reference)" for name in names))
+    out.print(table(headers, pivot(names, cells), right=range(2, len(headers))))

@@ -46,3 +46,18 @@ def test_without_a_terminal_there_are_notes_and_no_bars(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("terminal", [True, False])
 def test_quiet_says_nothing(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
     assert shown(monkeypatch, terminal=terminal, quiet=True).strip() == ""
+
+
+def test_a_pivot_has_a_row_for_each_label_and_a_gap_where_nothing_was_measured() -> None:
+    cells = [(("STS",), "causal", "1"), (("WiC",), "bidir", "4"), (("STS",), "bidir", "2")]
+    assert screen.pivot(["bidir", "causal"], cells) == [["STS", "2", "1"], ["WiC", "4", None]]
+
+
+def test_the_help_of_harness_words_names_every_view() -> None:
+    from typer.testing import CliRunner
+
+    from harness.cli import app
+    from harness.compare import VIEWS
+
+    shown = CliRunner().invoke(app, ["words", "--help"], env={"COLUMNS": "200"}).stdout
+    assert [name for name in VIEWS if f"{name}:" not in shown] == []
