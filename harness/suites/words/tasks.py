@@ -18,8 +18,8 @@ from harness.suites.words.repetition import measure_repetition
 from harness.suites.words.results import CONTROLS, SCORE, SPLIT, SubsetOutcomes, result
 from harness.suites.words.scores import measure_norms, measure_similarity
 
-Measure = Callable[[WordProbe, Sequence[WordExample], TextEncoder], tuple[list[SubsetOutcomes], str]]
-_MEASURE: dict[ProbeKind, Measure] = {
+_Measure = Callable[[WordProbe, Sequence[WordExample], TextEncoder], tuple[list[SubsetOutcomes], str]]
+_MEASURE: dict[ProbeKind, _Measure] = {
     "context": measure_labels,
     "aspect": measure_labels,
     "wic": measure_labels,
