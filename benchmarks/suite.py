@@ -34,7 +34,8 @@ from harness.bases import resolve_base
 from harness.cards import card_folders, load_cards
 from harness.encoder.placement import DTYPES, Placement
 from harness.paths import cache_folder
-from harness.run import open_system, plan_systems
+from harness.run.open import open_system
+from harness.run.systems import plan_systems
 
 TASKS = "STSBenchmark,STS12,STS14,STS16,Banking77Classification,EmotionClassification,TwentyNewsgroupsClustering.v2"
 STAGE = {"data": "mini", "examples": 16, "steps": 2, "batch_size": 4, "max_length": 32, "learning_rate": 1e-4}

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from harness.encoder.model import Encoder
     from harness.encoder.protocol import TextEncoder
     from harness.outcomes import TaskResult
-    from harness.run import Listener, OpenSystem, RunPlan, Screen
+    from harness.run.open import Listener, OpenSystem, Screen
+    from harness.run.plan import RunPlan
     from harness.store import Store
 
 
@@ -44,8 +45,8 @@ def open_system(
     """
     from harness.bases import resolve_base
     from harness.encoder.placement import Placement
-    from harness.run import open_system as open_planned
-    from harness.run import plan_system
+    from harness.run.open import open_system as open_planned
+    from harness.run.systems import plan_system
 
     planned = plan_system(variant, resolve_base(base), seed=seed, data=data)
     return open_planned(planned, place=Placement.choose(device, dtype), cache=cache or _cache(), listener=listener)
@@ -63,11 +64,9 @@ def open_model(
     """
     from harness.encoder.placement import Placement
     from harness.models import resolve_model
-    from harness.run import ReferenceModel
-    from harness.run import open_system as open_planned
+    from harness.run.open import open_system as open_planned
 
-    model = ReferenceModel(model=resolve_model(name))
-    return open_planned(model, place=Placement.choose(device, dtype), cache=_cache(), listener=listener)
+    return open_planned(resolve_model(name), place=Placement.choose(device, dtype), cache=_cache(), listener=listener)
 
 
 def measure(
@@ -97,7 +96,7 @@ def measure(
     """
     import warnings
 
-    from harness.run import measure as measure_task
+    from harness.run.measure import measure as measure_task
     from harness.run.record import record_run, record_task
     from harness.suites.catalog import choose_suite, open_tasks
     from harness.suites.mteb import Choice
@@ -158,7 +157,8 @@ def run_variants(
     Example: `run_variants(Store("results.duckdb"), ["bidir", "bidir-mntp"], tasks=["MiniSTS"])`.
     """
     from harness.encoder.placement import Placement
-    from harness.run import RunRequest, execute, plan_run
+    from harness.run.loop import execute
+    from harness.run.plan import RunRequest, plan_run
     from harness.suites.mteb import Choice
 
     request = RunRequest(

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.bases import check_safetensors
 from harness.errors import HarnessError
 from harness.hub import is_hub_id, snapshot
+from harness.records import StoredRecipe, System
 
 _PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model")
 _ASIDE = ("onnx", "openvino")  # the same weights for other runtimes
@@ -29,6 +30,23 @@ class Model:
     sha256: str
     commit: str
     bare: bool
+
+    @property
+    def label(self) -> str:
+        """How the model is called on screen."""
+        return self.name
+
+    def record(self, cache: Path) -> System:
+        """The system as the store keeps it; nothing of it lies in the `cache`."""
+        title = "a model measured as it is"
+        return System(
+            base="",
+            base_revision=self.sha256,
+            variant=self.name,
+            kind="reference",
+            recipe=StoredRecipe(version=1, title=title, model=self.name, hub_commit=self.commit or None),
+            folder=str(self.folder),
+        )
 
 
 def resolve_model(name: str) -> Model:

@@ -9,7 +9,9 @@ from harness.bases import resolve_base
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.outcomes import NoiseFloor
-from harness.run import measure, open_system, plan_system
+from harness.run.measure import measure
+from harness.run.open import open_system
+from harness.run.systems import plan_system
 from harness.store import Store
 from harness.suites.catalog import choose_suite
 from harness.suites.retention import RetentionTask

@@ -11,10 +11,11 @@ import pytest
 from harness.compare.aligned import align
 from harness.compare.estimates import estimate_task
 from harness.errors import HarnessError
-from harness.gate import Gate, Judged, Remeasured, declared_gate, judge
+from harness.gate.declared import Gate, declared_gate
+from harness.gate.judge import Judged, Remeasured, judge
 from harness.metrics import METRICS, get_metric, score_outcomes
 from harness.outcomes import TaskKey, make_outcomes
-from harness.reference import pack, unpack
+from harness.reference.answers import pack, unpack
 from tests.factory import rng_for
 
 N, DRAWS = 200, 12

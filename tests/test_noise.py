@@ -14,7 +14,8 @@ from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.noise import OTHER_BATCH, measure_noise
 from harness.paths import cache_folder
-from harness.run import open_system, plan_systems
+from harness.run.open import open_system
+from harness.run.systems import plan_systems
 from harness.store import Store
 from harness.suites.mteb import MtebTask
 from harness.suites.words.data.examples import WordExample

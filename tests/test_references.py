@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 from harness.export.choose import find_system
 from harness.models import resolve_model
 from harness.paths import cache_folder
-from harness.run import plan_run
+from harness.run.plan import plan_run
 from harness.store import Store
 from leaderboard.build import build_site
 from tests.encoder.test_engine import Ear

@@ -13,7 +13,10 @@ import pytest
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError, ProofError
 from harness.paths import cache_folder
-from harness.run import RunPlan, RunRequest, execute, measure, open_system, plan_run
+from harness.run.loop import execute
+from harness.run.measure import measure
+from harness.run.open import open_system
+from harness.run.plan import RunPlan, RunRequest, plan_run
 from harness.run.record import record_run, record_task
 from harness.store import Store
 from tests.suites.small import SmallClassification, SmallSTS, add_suite, own_task
@@ -248,7 +251,7 @@ def test_planning_imports_no_torch() -> None:
 import sys
 from pathlib import Path
 from harness.encoder.placement import Placement
-from harness.run import RunRequest, plan_run
+from harness.run.plan import RunRequest, plan_run
 from harness.store import Store
 place = Placement(device="cpu", dtype="float32")
 plan = plan_run(

@@ -11,7 +11,7 @@ from harness.cli import options
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.gate import Judged, Judgement
+    from harness.gate.judge import Judged, Judgement
 
 
 def regress(
@@ -51,9 +51,9 @@ def regress(
     from importlib.resources import files
 
     from harness.cli.screen import RunScreen, prepare, print_json
-    from harness.gate import rebuild as make_database
-    from harness.gate import regress as gate
-    from harness.gate import renew
+    from harness.gate.regress import rebuild as make_database
+    from harness.gate.regress import regress as gate
+    from harness.gate.regress import renew
     from harness.paths import cache_folder
     from harness.reference.change import change, describe
 

@@ -16,7 +16,7 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.compare import Comparison
-    from harness.run import RunPlan
+    from harness.run.plan import RunPlan
     from harness.store import Store
 
 
@@ -131,7 +131,7 @@ def _shown_elsewhere(plan: RunPlan) -> str:
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:
     from harness.cli.screen import CountScreen
     from harness.compare import compare_each
-    from harness.run import CAUSAL_BASE
+    from harness.run.plan import CAUSAL_BASE
     from leaderboard.build import Draft
 
     draft = Draft(store, site)

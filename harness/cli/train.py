@@ -25,7 +25,7 @@ def train(
     from harness.cli.screen import RunScreen, prepare
     from harness.encoder.placement import Placement
     from harness.paths import cache_folder
-    from harness.run import train_variant
+    from harness.run.open import train_variant
     from harness.training.processes import Processes
 
     prepare()

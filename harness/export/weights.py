@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 from harness.export.choose import label_of
 from harness.recipes import Recipe
 from harness.records import Run, System
-from harness.run import open_weights
+from harness.run.open import open_weights
 from harness.training import parse_recipe
 from harness.training.manifests import MANIFEST, read_stage
 

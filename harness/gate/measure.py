@@ -12,7 +12,11 @@ from harness.bases import resolve_base
 from harness.encoder.placement import Placement
 from harness.gate.declared import Single
 from harness.outcomes import TaskResult
-from harness.run import CAUSAL_BASE, Floor, Listener, RunRequest, execute, measure, open_system, plan_run, plan_system
+from harness.run.loop import execute
+from harness.run.measure import measure
+from harness.run.open import Listener, open_system
+from harness.run.plan import CAUSAL_BASE, RunRequest, plan_run
+from harness.run.systems import Floor, plan_system
 from harness.store import Store
 from harness.suites.catalog import get_task
 

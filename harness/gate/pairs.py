@@ -10,7 +10,8 @@ from harness.errors import HarnessError, near_names
 from harness.gate.judge import Remeasured
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey
-from harness.reference import Reference, ReferenceResult, asked_hash, pack, unpack
+from harness.reference.answers import asked_hash, pack, unpack
+from harness.reference.files import Reference, ReferenceResult
 from harness.store import Store
 from harness.suites.task import TaskInfo
 

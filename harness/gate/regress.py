@@ -12,9 +12,11 @@ from harness.gate.declared import declared_gate
 from harness.gate.judge import Judgement, judge
 from harness.gate.measure import BASE, SUITE, ask, measure_one_by_one, measure_variants
 from harness.gate.pairs import check_references, find_references, pair_results, pair_store
-from harness.reference import Reference, read_references, take_references, write_references
-from harness.reference import rebuild as put_back
-from harness.run import EVALUATION_VERSION, Screen
+from harness.reference.files import Reference, read_references, write_references
+from harness.reference.rebuild import rebuild as put_back
+from harness.reference.take import take_references
+from harness.run.open import Screen
+from harness.run.plan import EVALUATION_VERSION
 from harness.store import Store
 from harness.suites.catalog import get_suite
 from harness.suites.task import TaskInfo

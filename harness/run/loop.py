@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
-from harness.run.listener import Listener
 from harness.run.measure import measure
-from harness.run.open import open_system
+from harness.run.open import Listener, open_system
 from harness.run.plan import Job, RunPlan, lacking
 from harness.run.record import record_run, record_task
 from harness.training.processes import Processes

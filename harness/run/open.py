@@ -5,19 +5,21 @@ This is the one way to an encoder, of a run, of `harness train`, `harness noise`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, overload
 
 from harness.bases import Base
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
 from harness.models import Model
+from harness.outcomes import TaskResult
 from harness.recipes import Recipe
 from harness.records import Provenance, StageManifest, System
-from harness.run.listener import Listener
 from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_system
+from harness.training.lineage import PlannedStage
 from harness.training.manifests import ADAPTER, read_stage, read_texts
 from harness.training.processes import Processes
 from harness.training.stages import latest_weights, stage_folder, train_lineage
@@ -27,7 +29,23 @@ if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
     from harness.encoder.model import Encoder
     from harness.encoder.placement import Placement
+    from harness.encoder.reader import EncodingProgress
     from harness.encoder.reference import ReferenceEncoder
+    from harness.training.watch import OnStep
+
+
+class Listener(Protocol):
+    """Hears how a run goes; the command line draws bars from it."""
+
+    def note(self, message: str) -> None: ...
+    def stage(self, label: str, planned: PlannedStage) -> OnStep: ...
+    def proof(self, label: str, proof: MaskProof) -> None: ...
+    def task(self, label: str, name: str, number: int, total: int) -> None: ...
+    def reading(self, reading: EncodingProgress) -> None: ...
+    def result(self, label: str, result: TaskResult) -> None: ...
+
+
+Screen: TypeAlias = Callable[[int], AbstractContextManager[Listener]]  # how many results are to come
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +93,7 @@ def open_system(
 
     record = system.record(cache)
     if not isinstance(system, PlannedSystem):
-        encoder = (
-            system.make(system.base.folder) if isinstance(system, Floor) else _reference(system.model, place, listener)
-        )
+        encoder = system.make(system.base.folder) if isinstance(system, Floor) else _reference(system, place, listener)
         provenance = collect(device=place.device, dtype=place.dtype)
         return OpenSystem(encoder=encoder, evidence=Evidence(system=record, place=place, provenance=provenance))
     train_stages(system, place=place, cache=cache, listener=listener)

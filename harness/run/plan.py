@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from harness.bases import Base, resolve_base
 from harness.cards import get_card, load_cards
 from harness.errors import HarnessError
-from harness.models import resolve_model
+from harness.models import Model, resolve_model
 from harness.outcomes import TaskKey
 from harness.records import System
-from harness.run.systems import AnySystem, Floor, PlannedSystem, ReferenceModel, plan_systems
+from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_systems
 from harness.suites.catalog import choose_suite, open_tasks
 from harness.suites.mteb import Choice
 from harness.suites.retention import RetentionTask, choose_text
@@ -99,7 +99,7 @@ class RunPlan:
     @property
     def references(self) -> tuple[str, ...]:
         """The names of the reference models in the plan."""
-        return tuple(job.system.label for job in self.jobs if isinstance(job.system, ReferenceModel))
+        return tuple(job.system.label for job in self.jobs if isinstance(job.system, Model))
 
 
 def plan_run(request: RunRequest, store: Store, *, place: Placement, cache: Path) -> RunPlan:
@@ -138,16 +138,16 @@ def _variants(request: RunRequest, suite: Suite[Task]) -> tuple[Base, RetentionT
     return base, text, systems + plan_systems(base, chosen, request.seeds)
 
 
-def _reference(name: str, suite: Suite[Task]) -> ReferenceModel:
+def _reference(name: str, suite: Suite[Task]) -> Model:
     kept = sorted(task.name for task in suite.tasks if isinstance(task, RetentionTask))
     if kept:
         raise HarnessError(f"{name} is not a causal language model, so {kept[0]} cannot be measured on it")
-    return ReferenceModel(model=resolve_model(name))
+    return resolve_model(name)
 
 
 def _with_missing(job: Job, tasks: Sequence[Task], request: RunRequest, store: Store, place: Placement) -> Job:
     # --force is about what was named: the floor and the causal base that are brought along are not measured again.
-    named = job.record.variant in request.variants or isinstance(job.system, ReferenceModel)
+    named = job.record.variant in request.variants or isinstance(job.system, Model)
     done = set() if request.force and named else _done(store, job.record, place)
     return replace(job, missing=tuple(left for task in tasks if (left := _left(task, done)) is not None))
 

@@ -75,35 +75,7 @@ class Floor:
         return System(base=self.base.name, base_revision=self.base.revision, variant=self.label, kind="baseline")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReferenceModel:
-    """A sentence-transformers model that is measured as it is."""
-
-    model: Model
-
-    @property
-    def label(self) -> str:
-        """How the model is called on screen."""
-        return self.model.name
-
-    def record(self, cache: Path) -> System:
-        """The system as the store keeps it; nothing of it lies in the `cache`."""
-        return System(
-            base="",
-            base_revision=self.model.sha256,
-            variant=self.model.name,
-            kind="reference",
-            recipe=StoredRecipe(
-                version=1,
-                title="a model measured as it is",
-                model=self.model.name,
-                hub_commit=self.model.commit or None,
-            ),
-            folder=str(self.model.folder),
-        )
-
-
-AnySystem: TypeAlias = PlannedSystem | ReferenceModel | Floor
+AnySystem: TypeAlias = PlannedSystem | Model | Floor
 
 
 def plan_systems(base: Base, cards: Sequence[Card], seeds: Sequence[int]) -> list[PlannedSystem]:

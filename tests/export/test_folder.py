@@ -18,7 +18,8 @@ from harness.errors import HarnessError, ProofError
 from harness.export import export_system, folder
 from harness.paths import cache_folder
 from harness.records import Provenance, Run
-from harness.run import open_system, plan_systems
+from harness.run.open import open_system
+from harness.run.systems import plan_systems
 from harness.store import Store
 from harness.training.manifests import read_stage
 from harness.training.stages import stage_folder

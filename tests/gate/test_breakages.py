@@ -11,7 +11,9 @@ import pytest
 import leaderboard
 from harness.cli.screen import RunScreen
 from harness.errors import HarnessError, ProofError
-from harness.gate import Judgement, declared_gate, regress
+from harness.gate.declared import declared_gate
+from harness.gate.judge import Judgement
+from harness.gate.regress import regress
 from harness.suites.mini import topics
 from tests.gate import breakages
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from harness.errors import HarnessError
-from harness.gate import Gate, Remeasured, declared_gate, judge, parse_gate
+from harness.gate.declared import Gate, declared_gate, parse_gate
+from harness.gate.judge import Remeasured, judge
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, make_outcomes
 from tests.factory import TASKS, FakeTask, outcomes_of, rng_for

@@ -11,17 +11,11 @@ import pytest
 from harness.errors import HarnessError
 from harness.gate.pairs import check_references, find_references, pair_store
 from harness.metrics import score_outcomes
-from harness.reference import (
-    Reference,
-    asked_hash,
-    pack,
-    read_references,
-    rebuild,
-    take_references,
-    unpack,
-    write_references,
-)
+from harness.reference.answers import asked_hash, pack, unpack
 from harness.reference.change import change, describe
+from harness.reference.files import Reference, read_references, write_references
+from harness.reference.rebuild import rebuild
+from harness.reference.take import take_references
 from harness.store import Store
 from harness.suites.task import TaskInfo
 from tests.factory import TASKS, FakeTask, add_system, one_transaction, outcomes_of

@@ -9,7 +9,8 @@ import pytest
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError, ProofError
 from harness.paths import cache_folder
-from harness.run import RunRequest, execute, plan_run
+from harness.run.loop import execute
+from harness.run.plan import RunRequest, plan_run
 from harness.store import Store
 from harness.suites.retention import SUITE
 from tests.suites.retention.test_tasks import DOCUMENTS

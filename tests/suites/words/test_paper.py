@@ -13,7 +13,8 @@ from harness.errors import HarnessError
 from harness.paths import cache_folder
 from harness.probes.mlp import MlpRecipe
 from harness.reproduce import compare_with_paper, other_metrics
-from harness.run import RunRequest, execute, plan_run
+from harness.run.loop import execute
+from harness.run.plan import RunRequest, plan_run
 from harness.store import Store
 from harness.suites.words import paper
 from harness.suites.words.feng2025 import SUITE, TASKS

@@ -12,7 +12,8 @@ from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.paths import cache_folder
 from harness.probes import codelength
-from harness.run import RunRequest, execute, plan_run
+from harness.run.loop import execute
+from harness.run.plan import RunRequest, plan_run
 from harness.store import Store
 from harness.suites.task import TaskOptions
 from harness.suites.words import SUITE, TASKS, labels
