@@ -96,6 +96,7 @@ def measure(
     """
     import warnings
 
+    from harness.paths import cache_folder
     from harness.run.measure import measure as measure_task
     from harness.run.record import record_run, record_task
     from harness.suites.catalog import choose_suite, open_tasks
@@ -109,6 +110,7 @@ def measure(
         text=choose_text(chosen.names, base=base, source=text) if base or text else None,
         choice=Choice(languages=tuple(languages), subsets=tuple(subsets)) or None,
         data_dir=data_dir,
+        cache=cache_folder(),
     )
     opened = open_tasks(chosen.tasks, options)
     run = None if store is None else record_run(store, evidence, suite=chosen.name, command="harness.measure")

@@ -13,8 +13,9 @@ from harness.run.measure import measure
 from harness.run.open import open_system
 from harness.run.systems import plan_system
 from harness.store import Store
-from harness.suites.catalog import choose_suite
+from harness.suites.catalog import choose_suite, open_tasks
 from harness.suites.retention import RetentionTask
+from harness.suites.task import TaskOptions
 
 OTHER_BATCH = 5  # small and odd: other padding for nearly every text
 Note = Callable[[str], None]
@@ -40,6 +41,7 @@ def measure_noise(
     chosen = choose_suite(suite, tasks)
     if any(isinstance(task, RetentionTask) for task in chosen.tasks):
         raise HarnessError("the noise floor is measured for the encoder's tasks; retention has one kernel only")
+    opened = open_tasks(chosen.tasks, TaskOptions(cache=cache))
     resolved = resolve_base(base)
     planned = plan_system(variant, resolved, seed=seed)
     if untrained := planned.untrained(cache):
@@ -52,7 +54,7 @@ def measure_noise(
     other = "eager" if usual != "eager" else "sdpa"
     system_id = store.add_system(planned.record(cache))
     found = []
-    for task in chosen.tasks:
+    for task in opened:
         note(f"{planned.label} · {task.name}")
         as_run = measure(encoder, task).results
         with encoder.computed_otherwise(batch_size=OTHER_BATCH, kernel=other) as computed_otherwise:

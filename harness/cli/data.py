@@ -32,9 +32,10 @@ def fetch(
     if name not in KNOWN:
         raise HarnessError(f"there are no data {name!r}; {near_names(name, KNOWN)}")
     from harness.cli.screen import err
+    from harness.paths import cache_folder
     from harness.suites.words.data.fetch import fetch as fetch_words
-    from harness.suites.words.data.sources import RAW, default_folder
+    from harness.suites.words.data.sources import RAW, fetched_folder
 
-    folder = out or default_folder()
+    folder = out or fetched_folder(cache_folder())
     fetch_words(folder, server=server or RAW, note=err.print)
     print(folder)

@@ -108,7 +108,8 @@ def plan_run(request: RunRequest, store: Store, *, place: Placement, cache: Path
     Raises HarnessError for a name that is not known, and for options that do not fit what is asked for.
     """
     suite = choose_suite(request.suite, request.tasks)
-    tasks = open_tasks(suite.tasks, TaskOptions(choice=request.choice or None, data_dir=request.data_dir))
+    options = TaskOptions(choice=request.choice or None, data_dir=request.data_dir, cache=cache)
+    tasks = open_tasks(suite.tasks, options)
     if request.data and not request.variants:
         raise HarnessError(f"--data {request.data[0][0]}=… is for variants, and only --model was given; leave it out")
     base, text, systems = _variants(request, suite) if request.variants else (None, None, [])

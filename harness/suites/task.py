@@ -37,12 +37,14 @@ class TaskOptions:
     """What a user chose beside the names of tasks. A task takes what is its own and ignores the rest.
 
     `text` is what the retention suite is measured on (None: the mini language), `choice` picks among the subsets of
-    mteb's tasks (None: the English ones), `data_dir` holds the word-level data (None: where they are fetched to).
+    mteb's tasks (None: the English ones), `data_dir` holds the word-level data (None: where they are fetched to, in
+    `cache`).
     """
 
     text: RetentionText | None = None
     choice: Choice | None = None
     data_dir: Path | None = None
+    cache: Path | None = None
 
 
 class Task(ABC):

@@ -19,7 +19,6 @@ from harness.outcomes import TaskPart
 from harness.records import to_json
 from harness.suites.catalog import get_suite, get_task
 from harness.suites.mteb import Choice, mteb_task
-from harness.suites.mteb.kept import Visit
 from harness.suites.mteb.kinds import type_of
 from harness.suites.mteb.loading import load
 from harness.suites.mteb.pairs import SIMILARITIES, pair_classification
@@ -73,7 +72,7 @@ def test_pairs_are_told_apart_by_the_best_measure_and_resampled_by_their_first_t
     data = SmallPairs().rows()
     far = [1.0 - label for label in data["labels"]]  # small where the pair is one: a distance that separates perfectly
     saved = {name: [0.0] * len(far) for name in SIMILARITIES} | {"euclidean_distances": far}
-    kept = pair_classification(SmallPairs(), data, saved, Visit(split="test", subset="default"))
+    kept = pair_classification(SmallPairs(), data, saved, None)
     assert kept.note == "by euclidean distances"
     assert score_outcomes("average_precision", kept.outcomes) == 1.0
 

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from harness.outcomes import make_outcomes, shown_texts
-from harness.suites.mteb.ids import row_ids
-from harness.suites.mteb.kept import Kept, Visit
+from harness.suites.mteb.kept import Kept, row_ids
 
 
-def classification(task: Any, data: Any, saved: list[list[Any]], visit: Visit) -> Kept:
+def classification(task: Any, data: Any, saved: list[list[Any]], draws: Any) -> Kept:
     """Gold and predicted label of each text, a trial a draw."""
     texts = [str(text) for text in data[task.input_column_name]]
     ids, trials = row_ids(texts), len(saved)

@@ -6,51 +6,57 @@ state; were one replayed wrongly, the rows would not give mteb's score.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 import numpy as np
 
 from harness.outcomes import make_outcomes, shown_texts
-from harness.suites.mteb.ids import row_ids
-from harness.suites.mteb.kept import Kept, Visit
+from harness.suites.mteb.kept import Kept, row_ids
+
+Trial = tuple[list[str], list[str], list[int]]  # ids, gold labels and clusters of its documents
 
 
-def clustering(task: Any, data: Any, saved: dict[str, list[list[int]]], visit: Visit) -> Kept:
+def clustering(task: Any, data: Any, saved: dict[str, list[list[int]]], draws: Any) -> Kept:
     """Replay the draws: which documents were embedded, then which of them each trial clustered (with replacement)."""
     random = Random()
-    random.setstate(visit.draws)
+    random.setstate(draws)
     embedded = _embedded(task, len(data), random)
     texts = [str(text) for text in data[task.input_column_name]]
     ids = row_ids(texts)
     labels = [label if isinstance(label, list) else [label] for label in data[task.label_column_name]]
-    rows = _Rows()
+    trials: list[Trial] = []
     for level, assignments in enumerate(saved.values()):
         # As mteb does it: beside string labels its mark for "no label here", -1, turns into a label of its own.
         here = np.array([labels[index][level] if len(labels[index]) > level else -1 for index in embedded])
         known = [place for place, label in enumerate(here) if label != -1]
         for assignment in assignments:
             drawn = [known[at] for at in random.choices(range(len(known)), k=len(assignment))]
-            rows.add([ids[embedded[place]] for place in drawn], [str(here[place]) for place in drawn], assignment)
-    return rows.kept(texts, shown=shown_texts(ids, texts))
+            trials.append(
+                ([ids[embedded[place]] for place in drawn], [str(here[place]) for place in drawn], assignment)
+            )
+    return _kept(trials, texts, shown_texts(ids, texts))
 
 
-def clustering_of_sets(task: Any, data: Any, saved: list[list[int]], visit: Visit) -> Kept:
+def clustering_of_sets(task: Any, data: Any, saved: list[list[int]], draws: Any) -> Kept:
     """The classic form: the data set holds sets of documents, each is clustered whole and is a trial.
 
     A set with one label is not clustered, and by definition scores 1: its documents lie in one cluster.
     """
-    rows, every, clustered = _Rows(), [], iter(saved)
+    trials: list[Trial] = []
+    every: list[str] = []
     shown: dict[str, str] = {}
+    clustered = iter(saved)
     for number, (texts, labels) in enumerate(
         zip(data[task.input_column_name], data[task.label_column_name], strict=True)
     ):
         assignment = next(clustered) if len(set(labels)) > 1 else [0] * len(labels)
         ids = row_ids(texts, prefix=f"{number}/")
-        rows.add(ids, [str(label) for label in labels], assignment)
+        trials.append((ids, [str(label) for label in labels], assignment))
         every += [str(text) for text in texts]
         shown |= shown_texts(ids, map(str, texts))
-    return rows.kept(every, shown=shown)
+    return _kept(trials, every, shown)
 
 
 def _embedded(task: Any, n: int, random: Random) -> list[int]:
@@ -61,22 +67,12 @@ def _embedded(task: Any, n: int, random: Random) -> list[int]:
     return random.sample(range(n), k=min(n, k))
 
 
-class _Rows:
-    """Outcomes as they come, a trial at a time."""
-
-    def __init__(self) -> None:
-        self._trials = 0
-        self._columns: dict[str, list[Any]] = {
-            name: [] for name in ("example_id", "trial", "gold_label", "predicted_label")
-        }
-
-    def add(self, ids: list[str], gold: list[str], clusters: list[int]) -> None:
-        self._columns["example_id"] += ids
-        self._columns["gold_label"] += gold
-        self._columns["predicted_label"] += [str(cluster) for cluster in clusters]
-        self._columns["trial"] += [self._trials] * len(ids)
-        self._trials += 1
-
-    def kept(self, texts: list[str], *, shown: dict[str, str]) -> Kept:
-        outcomes = make_outcomes(dict(self._columns), len(self._columns["trial"]))
-        return Kept(outcomes=outcomes, texts=texts, shown=shown)
+def _kept(trials: Sequence[Trial], texts: list[str], shown: dict[str, str]) -> Kept:
+    columns: dict[str, object] = {
+        "example_id": [each for ids, _, _ in trials for each in ids],
+        "trial": [trial for trial, (ids, _, _) in enumerate(trials) for _ in ids],
+        "gold_label": [label for _, gold, _ in trials for label in gold],
+        "predicted_label": [str(cluster) for _, _, clusters in trials for cluster in clusters],
+    }
+    outcomes = make_outcomes(columns, sum(len(ids) for ids, _, _ in trials))
+    return Kept(outcomes=outcomes, texts=texts, shown=shown)

@@ -10,7 +10,7 @@ from harness.errors import HarnessError
 from harness.metrics import METRICS
 from harness.suites.mteb.classification import classification
 from harness.suites.mteb.clustering import clustering, clustering_of_sets
-from harness.suites.mteb.kept import Kept, Visit
+from harness.suites.mteb.kept import Kept
 from harness.suites.mteb.pairs import pair_classification, sts
 from harness.suites.mteb.retrieval import metric_of, retrieval
 
@@ -20,11 +20,12 @@ SUPPORTED = ("STS", "Classification", "PairClassification", "Clustering", "Retri
 @dataclass(frozen=True, kw_only=True)
 class MtebType:
     """`metrics` are the harness's by mteb's main score, None where they follow from its name; `keep` reads the
-    examples; `draws` says that evaluating takes random draws from the task's own generator.
+    examples from the task, its data, what mteb saved, and the state of the task's generator before it was evaluated;
+    `draws` says that evaluating takes random draws from that.
     """
 
     metrics: dict[str, str] | None
-    keep: Callable[[Any, Any, Any, Visit], Kept]
+    keep: Callable[[Any, Any, Any, Any], Kept]
     draws: bool = False
 
     def metric(self, main_score: str) -> str | None:

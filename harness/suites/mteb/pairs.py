@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.outcomes import make_outcomes, shorten, shown_texts
-from harness.suites.mteb.ids import content_id, pair_ids
-from harness.suites.mteb.kept import Kept, Visit
+from harness.suites.mteb.kept import Kept, content_id, pair_ids
 
 # What mteb saves for a pair, and whether more of it means more alike.
 SIMILARITIES = {
@@ -21,7 +20,7 @@ SIMILARITIES = {
 }
 
 
-def sts(task: Any, data: Any, saved: dict[str, list[float]], visit: Visit) -> Kept:
+def sts(task: Any, data: Any, saved: dict[str, list[float]], draws: Any) -> Kept:
     """Gold similarity and cosine of each pair."""
     first, second = (data[name] for name in task.column_names)
     ids = pair_ids(first, second)
@@ -33,7 +32,7 @@ def sts(task: Any, data: Any, saved: dict[str, list[float]], visit: Visit) -> Ke
     )
 
 
-def pair_classification(task: Any, data: Any, saved: dict[str, list[float]], visit: Visit) -> Kept:
+def pair_classification(task: Any, data: Any, saved: dict[str, list[float]], draws: Any) -> Kept:
     """1 or 0 and the similarity of each pair, by the measure that separates them best: mteb's `max_ap`.
 
     mteb takes the largest of five average precisions, so the rows hold the measure that has it (distances with their

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.outcomes import make_outcomes, shown_texts
-from harness.suites.mteb.ids import content_id
-from harness.suites.mteb.kept import Kept, Visit
+from harness.suites.mteb.kept import Kept, content_id
 
 SUBQUERIES = "max_over_subqueries_"
 # mteb's names of metrics -> trec_eval's; reciprocal rank has no cut-off there and is taken here.
@@ -24,7 +23,7 @@ def metric_of(main_score: str) -> str:
     return "recall_at_1" if name == "accuracy" else name  # mteb's word for it where one document is right
 
 
-def retrieval(task: Any, data: Any, saved: dict[str, dict[str, float]], visit: Visit) -> Kept:
+def retrieval(task: Any, data: Any, saved: dict[str, dict[str, float]], draws: Any) -> Kept:
     """The metric of each query, beside 1.0, what a perfect ranking scores.
 
     The id of a query covers its judged documents, so that systems judged otherwise are not compared.

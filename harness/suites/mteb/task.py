@@ -24,7 +24,7 @@ from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError, near_names
 from harness.metrics import TOLERANCE, score_outcomes
 from harness.outcomes import TaskKey, TaskPart, TaskResult
-from harness.suites.mteb.kept import Visit
+from harness.suites.mteb.kept import Kept
 from harness.suites.mteb.kinds import type_of
 from harness.suites.mteb.loading import Choice, load
 from harness.suites.task import Task, TaskInfo, TaskOptions
@@ -117,31 +117,23 @@ class MtebTask(Task):
         seconds = (time.monotonic() - started) / len(parts)
         for split, by_subset in evaluated.task_results[0].scores.items():
             for scores in by_subset:
-                visit = Visit(split=split, subset=str(scores["hf_subset"]), draws=draws)
-                predictions = saved[visit.subset][split]
-                yield self._result(task, visit, predictions, reported=scores, seconds=seconds)
+                part = TaskPart(self.info.name, split, str(scores["hf_subset"]))
+                kept = type_of(task).keep(
+                    task, task.dataset.get(part.subset, task.dataset)[split], saved[part.subset][split], draws
+                )
+                yield self._result(part, kept, reported=scores, seconds=seconds)
 
-    def _result(
-        self, task: Any, visit: Visit, saved: Any, *, reported: Mapping[str, Any], seconds: float
-    ) -> TaskResult:
+    def _result(self, part: TaskPart, kept: Kept, *, reported: Mapping[str, Any], seconds: float) -> TaskResult:
         score = float(reported["main_score"])
-        data = task.dataset.get(visit.subset, task.dataset)[visit.split]
-        kept = type_of(task).keep(task, data, saved, visit)
         again = score_outcomes(self.info.metric, kept.outcomes)
         if abs(again - score) > TOLERANCE:
             raise HarnessError(
-                f"{self.info.name} ({visit.split}, {visit.subset}): mteb's score is {score:.6f}, and the "
+                f"{self.info.name} ({part.split}, {part.subset}): mteb's score is {score:.6f}, and the "
                 "score of its examples is "
                 f"{again:.6f}; this mteb version is not supported, install the one `harness doctor` names"
             )
         return TaskResult(
-            key=TaskKey(
-                task=self.info.name,
-                split=visit.split,
-                subset=visit.subset,
-                revision=self.info.revision,
-                metric=self.info.metric,
-            ),
+            key=TaskKey(**part._asdict(), revision=self.info.revision, metric=self.info.metric),
             task_type=self.info.task_type,
             score=score,
             outcomes=kept.outcomes,

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from harness.encoder.protocol import TextEncoder
+from harness.errors import HarnessError
 from harness.outcomes import TaskResult
 from harness.suites.task import ListedTask, TaskOptions
-from harness.suites.words.data.sources import DataSet, default_folder
+from harness.suites.words.data.sources import DataSet, fetched_folder
 
 ProbeKind = Literal["context", "aspect", "norms", "wic", "similarity", "geometry", "repetition"]
 Features = Literal["", "cosine", "difference", "concatenation", "official"]
@@ -22,7 +23,7 @@ SUITE_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class OnWordData(ListedTask):
-    """A task on a word-level data set, which lies in `folder` (None: where it is fetched to).
+    """A task on a word-level data set, which lies in `folder` (None: not opened yet).
 
     `positions`, of context probes, are the words read, counted from the target; `features`, of WiC, is what a probe
     sees of the two uses.
@@ -36,8 +37,10 @@ class OnWordData(ListedTask):
 
     @property
     def place(self) -> Path:
-        """The folder that is read."""
-        return self.folder or default_folder()
+        """The folder that is read. Raises HarnessError if none was given."""
+        if self.folder is None:
+            raise HarnessError(f"{self.name} reads word-level data; give the folder that holds them (data_dir)")
+        return self.folder
 
     @property
     def cost(self) -> int:
@@ -51,7 +54,7 @@ class OnWordData(ListedTask):
 
     def chosen(self, options: TaskOptions) -> OnWordData:
         """The task on the folder of `options`. Raises HarnessError for data that are missing there or changed."""
-        task = replace(self, folder=options.data_dir)
+        task = replace(self, folder=options.data_dir or (options.cache and fetched_folder(options.cache)))
         self.data.check(task.place)
         return task
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from harness.errors import HarnessError
-from harness.paths import cache_folder
 from harness.suites.words.data.examples import WordSet
 
 RAW = "https://raw.githubusercontent.com"
@@ -131,9 +130,9 @@ def _parsed(data: DataSet, folder: Path) -> WordSet:
     return data.parse(data, folder)
 
 
-def default_folder() -> Path:
+def fetched_folder(cache: Path) -> Path:
     """Where `harness data fetch words` puts the files."""
-    return cache_folder() / "data" / "words"
+    return cache / "data" / "words"
 
 
 def read_rows(text: str, *, separator: str | None = "\t") -> list[TextRow]:
