@@ -32,47 +32,31 @@ class PaperFigure:
     variant: str
     paper: float | None
     ours: float
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One task, probe, metric and position; `cells` in the order of the variants, None where one has no value."""
-
-    task: str
-    probe: str
-    metric: str
-    position: int | None
-    cells: tuple[PaperFigure | None, ...]
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PaperTable:
-    """The figures of the paper for its base `paper` next to ours, one line for each thing that was measured."""
+    """The figures of the paper for its base `paper` next to ours.
+
+    A line for each task, probe, metric and position; its figures are in the order of the variants, None where there is
+    none.
+    """
 
     paper: str
     variants: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[tuple[PaperFigure | None, ...], ...]
 
 
 def in_lines(found: Sequence[PaperFigure], paper: str) -> PaperTable:
     """Arrange figures by line, the variants in declared order."""
     variants = declared_contrasts().order({row.variant for row in found})
-    cell = {(row.task, row.probe, row.metric, row.position, row.variant): row for row in found}
-    lines = (
-        Line(
-            task=task,
-            probe=probe,
-            metric=metric,
-            position=position,
-            cells=tuple(cell.get((task, probe, metric, position, name)) for name in variants),
-        )
-        for task, probe, metric, position in dict.fromkeys(
-            (row.task, row.probe, row.metric, row.position) for row in found
-        )
-    )
-    return PaperTable(paper=paper, variants=tuple(variants), lines=tuple(lines))
+    lines: dict[tuple[object, ...], dict[str, PaperFigure]] = {}
+    for row in found:
+        lines.setdefault((row.task, row.probe, row.metric, row.position), {})[row.variant] = row
+    cells = tuple(tuple(line.get(name) for name in variants) for line in lines.values())
+    return PaperTable(paper=paper, variants=tuple(variants), lines=cells)
 
 
 def compare_with_paper(store: Store, *, base: str, paper_base: str, variants: Sequence[str] = ()) -> list[PaperFigure]:
@@ -98,8 +82,8 @@ def compare_with_paper(store: Store, *, base: str, paper_base: str, variants: Se
             for cell in found:
                 metric = "accuracy" if cell.metric == "accuracy" else "Pearson"
                 where = (task, probe, cell.variant, paper_base)
-                ours = _next_to_paper(where, metric, cell.value, position=cell.position)
-                made.append(PaperFigure(**{**ours.__dict__, "low": cell.low, "high": cell.high}))
+                ends = (cell.low, cell.high)
+                made.append(_next_to_paper(where, metric, cell.value, position=cell.position, ends=ends))
                 if metric == "Pearson":
                     systems = {s.system_id for e in entries if e.variant == cell.variant for s in e.systems}
                     rows = scores[scores["system_id"].isin(systems) & (scores["task"] == task.name)]
@@ -114,7 +98,12 @@ def compare_with_paper(store: Store, *, base: str, paper_base: str, variants: Se
 
 
 def _next_to_paper(
-    where: tuple[PaperTask, str, str, str], metric: str, value: float, *, position: int | None = None
+    where: tuple[PaperTask, str, str, str],
+    metric: str,
+    value: float,
+    *,
+    position: int | None = None,
+    ends: tuple[float | None, float | None] = (None, None),
 ) -> PaperFigure:
     task, probe, variant, paper_base = where
     model = f"{paper_base}{STEPS[variant]}" if variant in STEPS else ""
@@ -126,6 +115,8 @@ def _next_to_paper(
         variant=variant,
         paper=figure(task, probe=probe, metric=metric, model=model, position=position),
         ours=value,
+        low=ends[0],
+        high=ends[1],
     )
 
 

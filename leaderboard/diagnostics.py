@@ -14,21 +14,15 @@ from leaderboard.model import BaseSection, TaskColumn
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayeredResult:
-    """A result that was read at several layers."""
-
-    name: str
-    metric: str
-    places: Places
-
-
-@dataclass(frozen=True, kw_only=True)
 class Diagnostics:
-    """The diagnostics of one task, which need not have a score: results at each layer, and controls."""
+    """The diagnostics of one task, which need not have a score: controls, and results that were read at several layers.
+
+    The cells of a result name its subset and its metric.
+    """
 
     task: str
     task_type: str
-    layered: tuple[LayeredResult, ...]
+    layered: tuple[Places, ...]
     controls: tuple[Cell, ...]
 
     @property
@@ -57,14 +51,14 @@ def read_diagnostics(store: Store, base: BaseSection, everything: pd.DataFrame) 
     untested = [(task, subset) not in scored for task, subset in zip(here["task"], here["subset"], strict=True)]
     found: dict[str, Diagnostics] = {}
     for task, of_task in here[untested].groupby("task", sort=False):
-        layered: list[LayeredResult] = []
+        layered: list[Places] = []
         controls: list[Cell] = []
-        for (subset, name), group in of_task.groupby(["subset", "metric"], sort=False):
+        for _, group in of_task.groupby(["subset", "metric"], sort=False):
             outcomes = store.outcomes(results=group["result"])
             if outcomes["layer"].nunique() > 1:
                 read = read_places(outcomes, entries, scores=group)
-                if read is not None:
-                    layered.append(LayeredResult(name=str(subset), metric=str(name), places=read))
+                if read is not None and read.cells:
+                    layered.append(read)
             else:
                 controls += cells_of(outcomes, entries, scores=group)
         found[str(task)] = Diagnostics(
@@ -83,9 +77,9 @@ def with_layers(
     read: dict[TaskColumn, Places] = {}
     for task in base.tasks:
         mine = diagnostics.get(task.name.task)
-        same = [each for each in mine.layered if each.metric in task.metrics] if mine else []
+        same = [each for each in mine.layered if each.cells[0].metric in task.metrics] if mine else []
         if same:
-            read[task] = same[0].places
+            read[task] = same[0]
         elif task in places:
             read[task] = places[task]
     return read

@@ -71,23 +71,19 @@ def task_mark(task: TaskColumn, found: TaskComparison) -> Mark:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rung:
-    """A step of the ladder's picture."""
+def rungs(
+    base: BaseSection, steps: Sequence[ComparedPair], ident: str
+) -> tuple[list[tuple[ComparedPair, Markup, str]], Markup]:
+    """Draw `steps` on the axis that all steps of the base share.
 
-    pair: ComparedPair
-    picture: Markup
-    mean: str  # the mean over its tasks, written
-
-
-def rungs(base: BaseSection, steps: Sequence[ComparedPair], ident: str) -> tuple[list[Rung], Markup]:
-    """Draw `steps` on the axis that all steps of the base share; return them and that axis."""
+    Return each step with its picture and the mean over its tasks, written; and the axis.
+    """
     scale = strip_scale([m for pair in base.declared for m in _strip_marks(pair, base)])
     made = []
     for i, pair in enumerate(steps):
         mean, tasks = _mean_mark(pair), [task_mark(task, found) for task, found in in_order(pair, base)]
         picture = strip(mean, tasks, scale=scale, title=f"{pair.label}: mean and tasks", ident=f"{ident}{i}")
-        made.append(Rung(pair=pair, picture=picture, mean=mean.text if mean else text.NONE))
+        made.append((pair, picture, mean.text if mean else text.NONE))
     return made, strip_axis(scale, label="change in points", ident=f"{ident}x")
 
 

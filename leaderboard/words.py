@@ -82,10 +82,11 @@ def diagnostic_curves(base: BaseSection, found: Diagnostics, ident: str) -> list
     """Draw the results of `found` that were read at several layers, by name."""
     drawn = []
     for i, each in enumerate(found.layered):
-        title = f"{found.task}, {each.name}: by layer"
-        chart = place_curves([each.places], each.metric, base.all_rows, by="layer", title=title, ident=f"{ident}l{i}")
+        name, metric = each.cells[0].subset, each.cells[0].metric
+        title = f"{found.task}, {name}: by layer"
+        chart = place_curves([each], metric, base.all_rows, by="layer", title=title, ident=f"{ident}l{i}")
         if chart is not None:
-            drawn.append((each.name, chart))
+            drawn.append((name, chart))
     return drawn
 
 

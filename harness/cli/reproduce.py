@@ -88,8 +88,9 @@ def _print(found: list[PaperFigure], paper: str) -> None:
     figures = in_lines(found, paper)
     rows = []
     for line in figures.lines:
-        shown = "" if line.position is None else f"{line.position:+d}" if line.position else "0"
-        rows.append((line.task, line.probe, line.metric, shown, *map(_write, line.cells)))
+        of = next(filter(None, line))
+        shown = "" if of.position is None else f"{of.position:+d}" if of.position else "0"
+        rows.append((of.task, of.probe, of.metric, shown, *map(_write, line)))
     out.print(table(("task", "probe", "metric", "word", *figures.variants), rows))
     print()
     print(f"Each cell: our result (95 % interval over target words) | the paper's result for {paper}.")

@@ -31,7 +31,7 @@ def mntp_documents(seed: int, n: int) -> list[str]:
 def sentences(seed: int, n: int) -> list[str]:
     """`n` distinct single sentences of all topics, without labels, for unsupervised SimCSE."""
     documents = write_documents(load_lexicon(), random.Random(f"sentences:{seed}"))
-    stream = chain.from_iterable(document.sentences for document in documents)
+    stream = chain.from_iterable(documents)
     distinct: dict[str, None] = {}
     for sentence in stream:
         distinct[sentence] = None
@@ -43,7 +43,7 @@ def sentences(seed: int, n: int) -> list[str]:
 def held_out_documents(seed: int, n: int) -> list[str]:
     """`n` documents of the pretraining kind of which no passage can stand in any training text."""
     documents = write_documents(load_lexicon(), random.Random(f"held out:{seed}"), held_out=True)
-    return [document.text for document in islice(documents, n)]
+    return [" ".join(sentences) for sentences in islice(documents, n)]
 
 
 def triplets(seed: int, n: int) -> list[tuple[str, str, str]]:
@@ -61,4 +61,4 @@ def data_version() -> str:
 
 def _documents(stream: str, seed: int, n: int) -> list[str]:
     documents = write_documents(load_lexicon(), random.Random(f"{stream}:{seed}"))
-    return [document.text for document in islice(documents, n)]
+    return [" ".join(sentences) for sentences in islice(documents, n)]

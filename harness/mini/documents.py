@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from harness.mini import grammar
 from harness.mini.frames import SLOT, neutral_frame
@@ -15,21 +14,8 @@ HOMONYM_SHARE = 0.3  # of the mentions of a thing that has homonyms
 _HEAVINESS_NOISE = 0.06
 
 
-@dataclass(frozen=True)
-class Document:
-    """The sentences of one document and what they are about."""
-
-    topic: str
-    sentences: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        """The sentences as one string."""
-        return " ".join(self.sentences)
-
-
-def write_documents(lexicon: Lexicon, rng: random.Random, *, held_out: bool = False) -> Iterator[Document]:
-    """Documents without end, all topics alike. No sentence of theirs is reserved for the suite.
+def write_documents(lexicon: Lexicon, rng: random.Random, *, held_out: bool = False) -> Iterator[list[str]]:
+    """The sentences of documents without end, all topics alike. No sentence of theirs is reserved for the suite.
 
     With `held_out` it is the other way round: every passage holds a reserved sentence, so that no passage of theirs
     can stand in a training text.
@@ -41,7 +27,7 @@ def write_documents(lexicon: Lexicon, rng: random.Random, *, held_out: bool = Fa
         sentences: list[str] = []
         while len(sentences) < length:
             sentences += writer.passage()
-        yield Document(topic.name, tuple(sentences))
+        yield sentences
 
 
 class _Writer:
@@ -105,7 +91,7 @@ class _Writer:
     def _handling(self) -> list[str]:
         """Two sentences on how a thing is handled; a modifier in the first shifts what the second says too."""
         thing = self._thing()
-        noun, shift = modified_noun(thing, self.lexicon, self.rng, homonym_share=HOMONYM_SHARE)
+        noun, shift = self._modified(thing)
         heaviness = min(max(thing.heaviness + shift + self.rng.gauss(0, _HEAVINESS_NOISE), 0.0), 0.999)
         phrases = self.lexicon.heaviness[int(heaviness * len(self.lexicon.heaviness))]
         first, second = self.rng.sample(phrases, 2)
@@ -125,14 +111,11 @@ class _Writer:
         self.rng.shuffle(after)
         return [first, *after]
 
-
-def modified_noun(
-    thing: Concept, lexicon: Lexicon, rng: random.Random, *, homonym_share: float = 0.0
-) -> tuple[str, float]:
-    """A form of `thing`, half the time with a modifier before or after it, and the shift in heaviness."""
-    noun = grammar.form(thing, rng, homonym_share=homonym_share)
-    where = rng.random()
-    if where < 0.5:
-        return noun, 0.0
-    modifier = rng.choice(lexicon.modifiers_before if where < 0.75 else lexicon.modifiers_after)
-    return (f"{modifier.phrase} {noun}" if where < 0.75 else f"{noun} {modifier.phrase}"), modifier.shift
+    def _modified(self, thing: Concept) -> tuple[str, float]:
+        """A form of `thing`, half the time with a modifier before or after it, and the shift in heaviness."""
+        noun = grammar.form(thing, self.rng, homonym_share=HOMONYM_SHARE)
+        where = self.rng.random()
+        if where < 0.5:
+            return noun, 0.0
+        phrase, shift = self.rng.choice(self.lexicon.modifiers_before if where < 0.75 else self.lexicon.modifiers_after)
+        return (f"{phrase} {noun}" if where < 0.75 else f"{noun} {phrase}"), shift

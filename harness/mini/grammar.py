@@ -90,11 +90,6 @@ def thing_weights(verb: int) -> tuple[float, ...]:
     return tuple(_BY_DISTANCE[d] for d in distances)
 
 
-def verb_weights(thing: int) -> tuple[float, ...]:
-    """How readily each of a topic's four verbs goes with thing number `thing`."""
-    return tuple(thing_weights(verb)[thing] for verb in range(4))
-
-
 def choose(items: Sequence[_Item], weights: Sequence[float], rng: random.Random) -> _Item:
     """One item, with probability proportional to its weight."""
     return rng.choices(items, weights)[0]
@@ -107,7 +102,7 @@ def sample_event(topic: Topic, rng: random.Random, thing: Concept | None = None)
         verb = choose(topic.verbs, _AGENT_VERBS[agent.index], rng)
         thing = choose(topic.things, thing_weights(verb.index), rng)
     else:
-        verb = choose(topic.verbs, verb_weights(thing.index), rng)
+        verb = choose(topic.verbs, [thing_weights(verb)[thing.index] for verb in range(4)], rng)
         agent = choose(topic.agents, [row[verb.index] for row in _AGENT_VERBS], rng)
     adjective = None
     if rng.random() < 0.4:  # even things go with the first adjective, odd ones with the second

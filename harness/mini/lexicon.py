@@ -84,26 +84,21 @@ class Neutral:
 
 
 @dataclass(frozen=True)
-class Modifier:
-    """A phrase that makes a thing lighter or heavier by `shift` of the whole range."""
-
-    phrase: str
-    shift: float
-
-
-@dataclass(frozen=True)
 class Lexicon:
-    """All words. `homonyms` maps a form to its two (topic, thing index) senses."""
+    """All words.
 
-    version: int
+    `homonyms` maps a form to its two (topic, thing index) senses; a modifier is a phrase that makes a thing lighter or
+    heavier, and by how much of the whole range.
+    """
+
     topics: tuple[Topic, ...]
     homonyms: dict[str, tuple[Concept, Concept]]
     sentiment: dict[Side, Sentiment]
     reactions: dict[bool, tuple[str, ...]]
     social_verbs: dict[Side, tuple[SocialVerb, ...]]
     heaviness: tuple[tuple[str, ...], ...]
-    modifiers_before: tuple[Modifier, ...]
-    modifiers_after: tuple[Modifier, ...]
+    modifiers_before: tuple[tuple[str, float], ...]
+    modifiers_after: tuple[tuple[str, float], ...]
     neutral: Neutral
 
     def of_side(self, side: Side) -> tuple[Topic, ...]:
@@ -123,15 +118,14 @@ def load_lexicon() -> Lexicon:
     topics = tuple(_topic(name, entry, senses) for name, entry in data["topics"].items())
     things = {(topic.name, thing.index): thing for topic in topics for thing in topic.things}
     lexicon = Lexicon(
-        version=data["version"],
         topics=topics,
         homonyms={form: (things[first], things[second]) for form, (first, second) in senses.items()},
         sentiment={side: Sentiment(**_tuples(data["sentiment"][side])) for side in SIDES},
         reactions={good: tuple(data["reactions"]["positive" if good else "negative"]) for good in (True, False)},
         social_verbs={side: _social_verbs(data, side) for side in SIDES},
         heaviness=tuple(tuple(level) for level in data["heaviness"]),
-        modifiers_before=tuple(Modifier(*pair) for pair in data["modifiers"]["before"]),
-        modifiers_after=tuple(Modifier(*pair) for pair in data["modifiers"]["after"]),
+        modifiers_before=tuple((phrase, shift) for phrase, shift in data["modifiers"]["before"]),
+        modifiers_after=tuple((phrase, shift) for phrase, shift in data["modifiers"]["after"]),
         neutral=Neutral(**_tuples(data["neutral"])),
     )
     _check(lexicon)

@@ -40,8 +40,6 @@ def say_sentiment(
     side: Side,
     lexicon: Lexicon,
     rng: random.Random,
-    *,
-    template: str | None = None,
 ) -> str:
     """A sentence whose overall polarity is `positive`, about `noun`, with words and templates of one side.
 
@@ -50,7 +48,7 @@ def say_sentiment(
     """
     words = lexicon.sentiment[side]
     return fill(
-        template or rng.choice(SENTIMENT_TEMPLATES[side][kind]),
+        rng.choice(SENTIMENT_TEMPLATES[side][kind]),
         S=rng.choice(lexicon.neutral.people),
         N=noun,
         J=rng.choice(words.adjectives(positive)),

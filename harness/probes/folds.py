@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,23 +29,24 @@ def group_folds(
     if len(set(groups)) < n_folds:
         raise HarnessError(f"{len(set(groups))} target words cannot be spread over {n_folds} folds; give more examples")
     strata = answers if answers.dtype.kind in "iuOUS" else _ranges(answers.astype(float))
-    folds = np.empty((repeats, len(strata)), dtype=np.intp)
-    for repeat in range(repeats):
-        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed + repeat)
-        for fold, (_, test) in enumerate(splitter.split(np.zeros(len(strata)), strata, groups)):
-            folds[repeat, test] = fold
-    return folds
+    return _draw(StratifiedGroupKFold, strata, groups, n_folds=n_folds, seeds=range(seed, seed + repeats))
 
 
 def mixed_folds(labels: NDArray[np.generic], *, n_folds: int, repeats: int, seed: int = 0) -> NDArray[np.intp]:
     """(R, N): folds that spread the labels and keep nothing together."""
     from sklearn.model_selection import StratifiedKFold
 
-    folds = np.empty((repeats, len(labels)), dtype=np.intp)
-    for repeat in range(repeats):
-        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed + repeat)
-        for fold, (_, test) in enumerate(splitter.split(np.zeros(len(labels)), labels)):
-            folds[repeat, test] = fold
+    return _draw(StratifiedKFold, labels, None, n_folds=n_folds, seeds=range(seed, seed + repeats))
+
+
+def _draw(
+    kind: Any, strata: NDArray[np.generic], groups: Sequence[str] | None, *, n_folds: int, seeds: range
+) -> NDArray[np.intp]:
+    folds = np.empty((len(seeds), len(strata)), dtype=np.intp)
+    for fold_N, seed in zip(folds, seeds, strict=True):
+        splitter = kind(n_folds, shuffle=True, random_state=seed)
+        for fold, (_, test) in enumerate(splitter.split(np.zeros(len(strata)), strata, groups)):
+            fold_N[test] = fold
     return folds
 
 

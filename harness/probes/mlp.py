@@ -34,14 +34,6 @@ class MlpRecipe:
     patience: int = PATIENCE
 
 
-@dataclass(frozen=True, kw_only=True)
-class MlpGrid:
-    """`output` (M, N, K) float32: class probabilities, or the prediction (K = 1); `epochs` (M,) until the best one."""
-
-    output: NDArray[np.float32]
-    epochs: NDArray[np.int64]
-
-
 def fit_mlps(
     features_MND: NDArray[np.floating],
     answers_MN: NDArray[np.generic],
@@ -49,8 +41,10 @@ def fit_mlps(
     recipe: MlpRecipe,
     *,
     seeds: Sequence[int],
-) -> MlpGrid:
+) -> NDArray[np.float32]:
     """Train network m from `seeds[m]` on the rows `train_N` of its features and answers (classes, or numbers).
+
+    Returns (M, N, K): class probabilities, or the prediction (K = 1), of every example, trained on or not.
 
     Features are standardised by the training rows. Order of batches and the rows watched are drawn from the first
     seed. Raises HarnessError for arrays that disagree in length and a feature that is not finite.
@@ -86,7 +80,8 @@ def fit_mlps(
     with torch.no_grad():
         output = _forward(best, x_MND)
         output = output.softmax(dim=-1) if recipe.classes else output
-    return MlpGrid(output=output.cpu().numpy(), epochs=best_epoch.cpu().numpy())
+    found: NDArray[np.float32] = output.cpu().numpy()
+    return found
 
 
 def _start(width: int, recipe: MlpRecipe, seeds: Sequence[int]) -> list[torch.Tensor]:

@@ -34,8 +34,9 @@ def write_norms(draw: Draw) -> list[WordItem]:
         for thing in topic.things:
             for word in thing.forms:
                 contexts = [(word, 0.0)] * BARE
-                contexts += [(f"{m.phrase} {word}", m.shift) for m in rng.sample(lexicon.modifiers_before, BEFORE)]
-                contexts += [(f"{word} {m.phrase}", m.shift) for m in rng.sample(lexicon.modifiers_after, AFTER)]
+                before, after = rng.sample(lexicon.modifiers_before, BEFORE), rng.sample(lexicon.modifiers_after, AFTER)
+                contexts += [(f"{phrase} {word}", shift) for phrase, shift in before]
+                contexts += [(f"{word} {phrase}", shift) for phrase, shift in after]
                 for phrase, shift in contexts:
                     frame = neutral_frame(lexicon.neutral, rng, reserved=True)
                     heaviness = min(max(thing.heaviness + shift, 0.0), 1.0)

@@ -119,4 +119,4 @@ def _networks(
     classes: int = 0,
 ) -> NDArray[np.float32]:
     recipe = MlpRecipe(hidden=task.hidden, batch_size=task.batch_size, rate=task.rate, classes=classes)
-    return fit_mlps(vectors_MND, answers_MN, train_N, recipe, seeds=[SEED] * len(vectors_MND)).output
+    return fit_mlps(vectors_MND, answers_MN, train_N, recipe, seeds=[SEED] * len(vectors_MND))

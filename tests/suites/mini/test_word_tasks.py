@@ -145,7 +145,7 @@ def test_cues_of_a_pair_are_different_words() -> None:
 
 def test_ratings_are_the_thing_and_its_modifier() -> None:
     items = write_norms("test")
-    shifts = {m.phrase: m.shift for m in (*LEXICON.modifiers_before, *LEXICON.modifiers_after)}
+    shifts = dict((*LEXICON.modifiers_before, *LEXICON.modifiers_after))
     heavy = {f: c.heaviness for t in LEXICON.of_side("test") for c in t.things for f in c.forms}
     assert len(items) == 12 * 6 * 2 * 10
     for item in items:
