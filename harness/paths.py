@@ -19,6 +19,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "harness"
 
 
+def new_folder(out: Path) -> Path:
+    """`out`, if nothing is there yet; HarnessError if it holds anything."""
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise HarnessError(f"{out} is not empty; name a new folder with --out")
+    return out
+
+
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
     """Yield a new folder beside `target`; at the end it takes the place of `target`, on failure it is removed.

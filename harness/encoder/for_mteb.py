@@ -44,7 +44,7 @@ class ForMteb:
         return pairwise_cos_sim(embeddings1, embeddings2)
 
 
-def model_meta(name: str, revision: str, *, embed_dim: int | None, max_tokens: int | None) -> Any:
+def model_meta(name: str, revision: str, *, embed_dim: int | None = None, max_tokens: int | None = None) -> Any:
     """What mteb stores of a system (its ModelMeta)."""
     from mteb.models import ModelMeta
 

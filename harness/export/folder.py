@@ -11,7 +11,7 @@ from harness.errors import HarnessError
 from harness.export.card import model_card
 from harness.export.choose import find_system, proven_runs
 from harness.export.weights import open_stored
-from harness.paths import whole_folder
+from harness.paths import new_folder, whole_folder
 from harness.store import Store
 
 TOLERANCE = 1e-6
@@ -26,8 +26,7 @@ def export_system(
     The folder comes into place whole, after plain sentence-transformers has opened it and given the same embeddings to
     1e-6. Raises HarnessError if `out` holds anything, and as find_system, proven_runs and open_stored do.
     """
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise HarnessError(f"{out} is not empty; name a new folder with --out")
+    new_folder(out)
     system = find_system(store, name, seed=seed)
     scores = store.scores()
     scores = scores[scores["system_id"] == system.system_id]

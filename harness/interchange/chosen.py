@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -42,13 +41,6 @@ def choose(store: Store, name: str | None = None, *, seed: int | None = None) ->
             f"the database has no system {name or 'at all'!r}{with_seed}; {near_names(name or '', known)}"
         )
     return Chosen(systems=chosen, scores=scores[scores["system_id"].isin(chosen)])
-
-
-def new_folder(out: Path) -> Path:
-    """`out`, if nothing is there yet; HarnessError if it holds anything."""
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise HarnessError(f"{out} is not empty; name a new folder with --out")
-    return out
 
 
 def _full_name(system: System) -> str:

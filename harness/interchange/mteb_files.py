@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from harness.encoder.for_mteb import model_meta
 from harness.errors import HarnessError
-from harness.interchange.chosen import Chosen, new_folder
-from harness.paths import whole_folder
+from harness.interchange.chosen import Chosen
+from harness.paths import new_folder, whole_folder
 from harness.records import System
 from harness.store import Store
 
@@ -67,18 +68,10 @@ def _task_result(task: str, rows: pd.DataFrame, reported: dict[int, dict[str, An
 
 
 def _model_meta(system: System) -> Any:
-    from mteb.models import ModelMeta
-
     base = f"{system.base.replace('/', '__')}-" if system.base else ""
     reference = system.kind == "reference" and "/" in system.variant
-    return ModelMeta.create_empty(
-        overwrites={
-            "name": system.variant if reference else f"harness/{base}{system.variant}",
-            "revision": str(system.recipe.hub_commit or system.system_id),
-            "framework": ["Sentence Transformers", "PyTorch"],
-            "modalities": ["text"],
-        }
-    )
+    name = system.variant if reference else f"harness/{base}{system.variant}"
+    return model_meta(name, str(system.recipe.hub_commit or system.system_id))
 
 
 def _check(cache: Any, chosen: Chosen, scores: pd.DataFrame) -> None:

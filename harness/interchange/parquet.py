@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.interchange.chosen import Chosen, new_folder
-from harness.paths import whole_folder
+from harness.interchange.chosen import Chosen
+from harness.paths import new_folder, whole_folder
 from harness.store import Store
 
 
