@@ -141,7 +141,7 @@ def test_folders_without_a_set_are_named(probes: Path) -> None:
     with pytest.raises(HarnessError, match="are not at nowhere; fetch them with `harness data fetch words`"):
         get_data_set("wic").check(Path("nowhere"))
     Path("empty").mkdir()
-    with pytest.raises(HarnessError, match="empty has no data set simlex999"):
+    with pytest.raises(HarnessError, match="empty holds no data set simlex999"):
         get_data_set("simlex999").check(Path("empty"))
     with pytest.raises(HarnessError, match="did you mean telicity"):
         get_data_set("telicty")
