@@ -8,18 +8,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from harness.calibration.hierarchical import hierarchical_interval
 from harness.calibration.population import Population, Sample, sample, shift_for, truth
-from harness.calibration.replicates import Replicates, families, hierarchical, over_tasks
+from harness.calibration.replicates import Replicates, crossed, each_alone, over_tasks
 from harness.calibration.report import ErrorRates, Rate
 from harness.stats.contrast import make_contrast
 from harness.stats.contributions import mean_contributions
 from harness.stats.equivalence import equivalence_test, non_inferiority_test
-from harness.stats.joint import JointTask
+from harness.stats.estimate import Estimate
+from harness.stats.joint import JointTask, joint_statistics
+from harness.stats.maxt import max_t
 from harness.stats.units import FloatArray
 
+FLIPS, PAIRS, CROSSED = "sign flips, bootstrap-t", "resampling of pairs, BCa", "seeds × examples"
 ALPHA = 0.05
 EFFECT = 2.8  # in standard errors
 _PILOT = 200
@@ -43,68 +48,58 @@ class CalibrationCase(ABC):
         """Run the cell."""
 
 
-Runner = Callable[..., Replicates]
-
-
 @dataclass(frozen=True, kw_only=True)
 class TaskCase(CalibrationCase):
     """A pair of systems on one simulated task; `times` as many replicates as asked for, where they are cheap."""
 
-    runner: Runner
+    runner: Callable[..., Replicates]
     population: Population
     times: int = 1
 
     def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
         """Run the cell."""
-
-        def run(shift: float, count: int) -> Replicates:
-            return self.runner(
-                lambda r: sample(self.population, shift=shift, rng=r), replicates=count, resamples=resamples, rng=rng
-            )
-
-        null = run(0.0, self.times * replicates)
+        count = self.times * replicates
+        null = self.run(0.0, replicates=count, resamples=resamples, rng=rng)
         shift = shift_for(self.population, EFFECT * half_width(null) / 2)
         effect = truth(self.population, shift=shift)
-        moved = run(shift, self.times * replicates)
+        moved = self.run(shift, replicates=count, resamples=resamples, rng=rng)
         return error_rates(null, moved, effect=effect)
+
+    def run(self, shift: float, *, replicates: int, resamples: int, rng: np.random.Generator) -> Replicates:
+        """Run the method where `shift` is added to the first system's skill."""
+
+        def draw(own: np.random.Generator) -> Sample:
+            return sample(self.population, shift=shift, rng=own)
+
+        return self.runner(draw, replicates=replicates, resamples=resamples, rng=rng)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MarginCase(CalibrationCase):
+class MarginCase(TaskCase):
     """Equivalence, or the gate's one-sided test of a loss, at the edge of the margin and at no difference."""
 
-    runner: Runner
-    population: Population
     gate: bool
 
     def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
         """Run the cell: type I at a difference of exactly the margin; power at 0, or for the gate at twice it."""
 
-        def p_values(shift: float, sign: float) -> FloatArray:
-            run = self.runner(
-                lambda r: sample(self.population, shift=shift, rng=r),
-                replicates=replicates,
-                resamples=resamples,
-                rng=rng,
-            )
-            tested = [replace(e, value=sign * e.value) for e in run.estimates]
+        def p_of(e: Estimate) -> float:
             if self.gate:
-                found = [non_inferiority_test(e, margin=margin).p_loss for e in tested]
+                p = non_inferiority_test(replace(e, value=-e.value), margin=margin)[1]
             else:
-                found = [equivalence_test(e, margin=margin) for e in tested]
-            return np.array([np.nan if p is None else p for p in found])
+                p = equivalence_test(e, margin=margin)
+            return np.nan if p is None else p
 
-        pilot = self.runner(lambda r: sample(self.population, rng=r), replicates=_PILOT, resamples=resamples, rng=rng)
+        def rejected(shift: float) -> Rate:
+            run = self.run(shift, replicates=replicates, resamples=resamples, rng=rng)
+            return rejections(np.array([p_of(e) for e in run.estimates]))
+
+        pilot = self.run(0.0, replicates=_PILOT, resamples=resamples, rng=rng)
         shift = shift_for(self.population, 3.3 * half_width(pilot) / 2)
         margin = truth(self.population, shift=shift)
-        at_edge = p_values(shift, -1.0 if self.gate else 1.0)
+        at_edge = rejected(shift)
         far = shift_for(self.population, 2 * margin) if self.gate else 0.0
-        return ErrorRates(
-            type_one=rejections(at_edge),
-            coverage=None,
-            power=rejections(p_values(far, -1.0 if self.gate else 1.0)),
-            effect=margin,
-        )
+        return ErrorRates(type_one=at_edge, power=rejected(far), effect=margin)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,12 +117,12 @@ class AcrossCase(CalibrationCase):
         """Run the cell."""
 
         def run(effect: float) -> Replicates:
-            return over_tasks(lambda r: self._scores(effect, r), replicates=replicates, resamples=resamples, rng=rng)
+            draw = partial(self._scores, effect)
+            return each_alone(over_tasks, draw, replicates=replicates, resamples=resamples, rng=rng)
 
         null = run(0.0)
         effect = EFFECT * half_width(null) / 2
-        moved = run(effect)
-        return error_rates(null, moved, effect=effect)
+        return error_rates(null, run(effect), effect=effect)
 
     def _scores(self, effect: float, rng: np.random.Generator) -> FloatArray:
         size = (self.tasks, 2, 1)
@@ -150,8 +145,12 @@ class HierarchicalCase(CalibrationCase):
 
     def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
         """Run the cell; the effect is 0, the interval's misses are counted."""
-        found = hierarchical(self._samples, replicates=replicates, resamples=resamples, rng=rng)
-        return ErrorRates(type_one=None, coverage=hits(found, 0.0), power=None, effect=0.0)
+        held = []
+        for _ in range(replicates):
+            made = [crossed(s, paired=True) for s in self._samples(rng)]
+            found = hierarchical_interval([t for t, _ in made], made[0][1], rng=rng, resamples=resamples)
+            held.append(found is not None and found.low <= 0 <= found.high)
+        return ErrorRates(coverage=rate(np.array(held)), effect=0.0)
 
     def _samples(self, rng: np.random.Generator) -> list[Sample]:
         seed = rng.normal(0, 0.1 if self.seeds > 1 else 0.0, (2, self.seeds))
@@ -159,17 +158,9 @@ class HierarchicalCase(CalibrationCase):
         made = []
         for _ in range(self.tasks):
             item = rng.normal(size=(self.examples, 1))
-            first, second = (
-                item + 0.8 + rng.normal(0, 0.2) + s + rng.normal(size=(self.examples, self.seeds)) > 0 for s in seed
-            )
-            made.append(
-                Sample(
-                    first=first[:, :, None].astype(np.float64),
-                    second=second[:, :, None].astype(np.float64),
-                    gold=None,
-                    unit=unit,
-                )
-            )
+            latent = [item + 0.8 + rng.normal(0, 0.2) + s + rng.normal(size=(self.examples, self.seeds)) for s in seed]
+            first, second = ((side > 0)[:, :, None].astype(np.float64) for side in latent)
+            made.append(Sample(first=first, second=second, gold=None, unit=unit))
         return made
 
 
@@ -193,18 +184,21 @@ class FamilyCase(CalibrationCase):
 
         def rejected(moved: int, skill: float) -> tuple[np.ndarray, np.ndarray]:
             """Return what was rejected (replicates, hypotheses) and which hypotheses are false (hypotheses,)."""
-            p = families(
-                lambda r: self._draw(pairs, moved, skill, r), replicates=replicates, resamples=resamples, rng=rng
-            )
-            false = np.tile([(a < moved) != (b < moved) for a, b in pairs], self.tasks)
-            return np.nan_to_num(p, nan=1.0) <= ALPHA, false
+            rows = []
+            for _ in range(replicates):
+                found = joint_statistics(self._draw(pairs, moved, skill, rng), rng=rng, resamples=resamples)
+                rows.append([p is not None and p <= ALPHA for p in max_t(found.observed, found.null)])
+            return np.array(rows), np.tile([(a < moved) != (b < moved) for a, b in pairs], self.tasks)
 
         errors, false = rejected(self.moved, 2.0)
         power = None
         if not self.moved:
             found, true_effect = rejected(1, 0.6)
-            power = _mean_rate(found[:, true_effect])
-        return ErrorRates(type_one=rate(np.any(errors[:, ~false], axis=1)), coverage=None, power=power, effect=None)
+            each = found[:, true_effect].mean(axis=1)
+            power = Rate(
+                value=float(each.mean()), se=float(each.std(ddof=1) / np.sqrt(len(each))), replicates=len(each)
+            )
+        return ErrorRates(type_one=rate(np.any(errors[:, ~false], axis=1)), power=power)
 
     def _draw(
         self, pairs: Sequence[tuple[int, int]], moved: int, skill: float, rng: np.random.Generator
@@ -250,8 +244,3 @@ def hits(found: Replicates, value: float) -> Rate:
 def half_width(found: Replicates) -> float:
     """Return half the median width of the intervals."""
     return float(np.nanmedian(found.high - found.low) / 2)
-
-
-def _mean_rate(rejected: np.ndarray) -> Rate:
-    each = rejected.mean(axis=1)
-    return Rate(value=float(each.mean()), se=float(each.std(ddof=1) / np.sqrt(len(each))), replicates=len(each))

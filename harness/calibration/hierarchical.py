@@ -16,7 +16,7 @@ from harness.stats.contrast import Contrast
 from harness.stats.contributions import Contributions
 from harness.stats.crossed import CrossedLayout, spread
 from harness.stats.effects import layouts
-from harness.stats.estimate import Interval
+from harness.stats.estimate import LEVEL, Interval
 from harness.stats.units import MIN_UNITS, FloatArray, bootstrap_counts
 
 
@@ -25,8 +25,7 @@ def hierarchical_interval(
     contrast: Contrast,
     *,
     rng: np.random.Generator,
-    resamples: int = 10_000,
-    level: float = 0.95,
+    resamples: int,
 ) -> Interval | None:
     """Return the bootstrap-t interval of a contrast's mean over `tables`, one a task.
 
@@ -64,11 +63,10 @@ def hierarchical_interval(
     if se <= 1e-12 or usable.mean() < 0.99:
         return None
     t = (there.value[usable] - float(here.value)) / np.sqrt(there.variance[usable])
-    low_t, high_t = np.quantile(t, [(1 - level) / 2, (1 + level) / 2])
+    low_t, high_t = np.quantile(t, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     centre = float(here.value)
-    return Interval(
-        low=float(centre - high_t * se), high=float(centre - low_t * se), level=level, method="hierarchical bootstrap-t"
-    )
+    low, high = float(centre - high_t * se), float(centre - low_t * se)
+    return Interval(low=low, high=high, method="hierarchical bootstrap-t")
 
 
 def _layout(value_ts: FloatArray) -> CrossedLayout:

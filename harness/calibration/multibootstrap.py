@@ -6,36 +6,20 @@ calibrate` shows by how much), so no verdict rests on it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from harness.stats.contrast import Contrast
 from harness.stats.contributions import Contributions
 from harness.stats.effects import layouts
-from harness.stats.estimate import Interval
+from harness.stats.estimate import LEVEL, Estimate, Interval
 from harness.stats.units import bootstrap_counts
 
 
-@dataclass(frozen=True, kw_only=True)
-class MultiBootstrap:
-    """Percentile interval, standard error and two-sided p of the replicates."""
+def multi_bootstrap(table: Contributions, contrast: Contrast, *, rng: np.random.Generator, resamples: int) -> Estimate:
+    """Redraw seeds (with each group's own draws) and units; the mean over draws is taken first.
 
-    value: float
-    se: float
-    interval: Interval
-    p: float
-
-
-def multi_bootstrap(
-    table: Contributions,
-    contrast: Contrast,
-    *,
-    rng: np.random.Generator,
-    resamples: int = 10_000,
-    level: float = 0.95,
-) -> MultiBootstrap:
-    """Redraw seeds (with each group's own draws) and units; the mean over draws is taken first."""
+    The interval is percentile, standard error and two-sided p are those of the replicates.
+    """
     groups = layouts(table, contrast)
     value = float(sum(g.value_sd.mean() for g in groups))
     seed_weight = [
@@ -49,11 +33,10 @@ def multi_bootstrap(
     for rows, counts in bootstrap_counts(table.n_units, resamples=resamples, rng=rng):
         for weight, g in zip(seed_weight, groups, strict=True):
             replicates[rows] += ((counts.T @ g.part_usd.mean(axis=-1)) * weight[rows]).sum(axis=1)
-    low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     tail = min(np.count_nonzero(replicates <= 0), np.count_nonzero(replicates >= 0))
-    return MultiBootstrap(
-        value=value,
-        se=float(replicates.std(ddof=1)),
-        interval=Interval(low=float(low), high=float(high), level=level, method="percentile"),
-        p=float(min(1.0, 2 * (tail + 1) / (resamples + 1))),
-    )
+    return Estimate(
+        value=value, se=float(replicates.std(ddof=1)), df=None,
+        interval=Interval(low=float(low), high=float(high), method="percentile"),
+        p=float(min(1.0, 2 * (tail + 1) / (resamples + 1))), n_examples=table.n_examples, n_units=table.n_units,
+    )  # fmt: skip

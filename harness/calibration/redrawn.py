@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from harness.calibration.cases import EFFECT, CalibrationCase, error_rates
+from harness.calibration.cases import CROSSED, EFFECT, FLIPS, PAIRS, CalibrationCase, error_rates
 from harness.calibration.population import Sample
-from harness.calibration.replicates import Replicates, one_seed_correlations, one_seed_means, pair_of, replicates_of
+from harness.calibration.replicates import Replicates, each_alone, one_seed_correlation, one_seed_means, pair_of
 from harness.calibration.report import ErrorRates
 from harness.errors import HarnessError
 from harness.stats.contrast import make_contrast
@@ -49,7 +50,7 @@ def redrawn_cases(
         why = f"the two differ on {moving} examples: p is coarse, on the safe side"
     made: list[CalibrationCase] = [
         RedrawnCase(
-            method="sign flips, bootstrap-t" if truth is None else "resampling of pairs, BCa",
+            method=FLIPS if truth is None else PAIRS,
             design=f"outcomes of {name}, one seed",
             first=a[:, 0],
             second=b[:, 0],
@@ -69,7 +70,7 @@ def redrawn_cases(
         )
         made.append(
             RedrawnSeedsCase(
-                method="seeds × examples",
+                method=CROSSED,
                 design=f"outcomes of {name}, {seeds} seeds",
                 table=table,
                 why="" if seeds >= 5 else "fewer than 5 seeds",
@@ -96,17 +97,15 @@ class RedrawnCase(CalibrationCase):
         count = self.times * replicates
 
         def run(*, swap: bool) -> Replicates:
-            runner = one_seed_means if self.gold is None else one_seed_correlations
-            return runner(lambda r: self._redraw(r, swap=swap), replicates=count, resamples=resamples, rng=rng)
+            runner = one_seed_means if self.gold is None else partial(each_alone, one_seed_correlation)
+            return runner(partial(self._redraw, swap=swap), replicates=count, resamples=resamples, rng=rng)
 
         null, moved = run(swap=True), run(swap=False)
-        effect = self._difference()
-        return error_rates(null, moved, effect=effect)
-
-    def _difference(self) -> float:
         if self.gold is None:
-            return float(np.mean(self.first - self.second))
-        return mid_rank_correlation(self.gold, self.first) - mid_rank_correlation(self.gold, self.second)
+            effect = float(np.mean(self.first - self.second))
+        else:
+            effect = mid_rank_correlation(self.gold, self.first) - mid_rank_correlation(self.gold, self.second)
+        return error_rates(null, moved, effect=effect)
 
     def _redraw(self, rng: np.random.Generator, *, swap: bool) -> Sample:
         count = int(self.unit.max()) + 1
@@ -120,12 +119,8 @@ class RedrawnCase(CalibrationCase):
         if swap:
             swapped = rng.integers(0, 2, count).astype(bool)[label]
             first, second = np.where(swapped, second, first), np.where(swapped, first, second)
-        return Sample(
-            first=first[:, None, None],
-            second=second[:, None, None],
-            gold=None if self.gold is None else self.gold[rows],
-            unit=label,
-        )
+        gold = None if self.gold is None else self.gold[rows]
+        return Sample(first=first[:, None, None], second=second[:, None, None], gold=gold, unit=label)
 
     def _scaled(self, values: FloatArray) -> FloatArray:
         """Put similarities of two systems on one scale, their ranks; right and wrong stay as they are."""
@@ -154,13 +149,12 @@ class RedrawnSeedsCase(CalibrationCase):
 
         def run(effect: float) -> Replicates:
             estimates = []
-            contrast = make_contrast(dict(zip(range(seeds), range(seeds), strict=True)), columns=seeds)
+            contrast = make_contrast({s: s for s in range(seeds)}, columns=seeds)
             for _ in range(replicates):
                 rows = rng.integers(0, len(part_us), len(part_us))
                 flips = rng.choice([-1.0, 1.0], seeds)
                 values = item[rows] + (part_us - item)[rows] * flips + rng.normal(0, seed_sd, seeds) + effect
                 estimates.append(crossed_effect(mean_contributions(values), contrast))
-            return replicates_of(estimates)
+            return Replicates.of(estimates)
 
-        null, moved = run(0.0), run(EFFECT * se)
-        return error_rates(null, moved, effect=EFFECT * se)
+        return error_rates(run(0.0), run(EFFECT * se), effect=EFFECT * se)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from harness.calibration.hierarchical import hierarchical_interval
 from harness.calibration.multibootstrap import multi_bootstrap
 from harness.calibration.population import Sample
 from harness.stats.across import across_tasks
@@ -19,12 +19,9 @@ from harness.stats.contrast import Contrast, make_contrast
 from harness.stats.contributions import Contributions, correlation_contributions, mean_contributions
 from harness.stats.effects import correlation_effects, crossed_effect, mean_effects
 from harness.stats.estimate import Estimate
-from harness.stats.joint import JointTask, joint_statistics
-from harness.stats.maxt import max_t
 from harness.stats.units import FloatArray
 
 _BATCH = 100
-DrawSample = Callable[[np.random.Generator], Sample]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +31,34 @@ class Replicates:
     p: FloatArray
     low: FloatArray
     high: FloatArray
-    estimates: tuple[Estimate, ...] = ()
+    estimates: tuple[Estimate, ...]
+
+    @classmethod
+    def of(cls, found: Sequence[Estimate]) -> Replicates:
+        """Collect the p values and intervals of estimates."""
+        return cls(
+            p=np.array([np.nan if e.p is None else e.p for e in found]),
+            low=np.array([np.nan if e.interval is None else e.interval.low for e in found]),
+            high=np.array([np.nan if e.interval is None else e.interval.high for e in found]),
+            estimates=tuple(found),
+        )
 
 
-def one_seed_means(draw: DrawSample, *, replicates: int, resamples: int, rng: np.random.Generator) -> Replicates:
+def each_alone(
+    estimate: Callable[..., Estimate],
+    draw: Callable[[np.random.Generator], Any],
+    *,
+    replicates: int,
+    resamples: int,
+    rng: np.random.Generator,
+) -> Replicates:
+    """Estimate each of `replicates` data sets by itself, by one of the functions below; `draw` makes a data set."""
+    return Replicates.of([estimate(draw(rng), rng=rng, resamples=resamples) for _ in range(replicates)])
+
+
+def one_seed_means(
+    draw: Callable[[np.random.Generator], Sample], *, replicates: int, resamples: int, rng: np.random.Generator
+) -> Replicates:
     """Sign flips and bootstrap-t (`mean_effects`), the units of the sample as clusters."""
     found: list[Estimate] = []
     while len(found) < replicates:
@@ -46,93 +67,36 @@ def one_seed_means(draw: DrawSample, *, replicates: int, resamples: int, rng: np
         table = mean_contributions(columns, units=samples[0].unit)
         each = [make_contrast({None: j}, columns=columns.shape[1]) for j in range(columns.shape[1])]
         found += mean_effects(table, each, rng=rng, resamples=resamples)
-    return replicates_of(found)
+    return Replicates.of(found)
 
 
-def one_seed_correlations(draw: DrawSample, *, replicates: int, resamples: int, rng: np.random.Generator) -> Replicates:
+def one_seed_correlation(s: Sample, *, resamples: int, rng: np.random.Generator) -> Estimate:
     """Resampling of pairs with BCa (`correlation_effects`)."""
+    both = np.concatenate([s.first[:, :, 0], s.second[:, :, 0]], axis=1)
+    assert s.gold is not None
     pair = make_contrast({None: 0}, {None: 1}, columns=2)
-    found = []
-    for _ in range(replicates):
-        s = draw(rng)
-        both = np.concatenate([s.first[:, :, 0], s.second[:, :, 0]], axis=1)
-        assert s.gold is not None
-        found += correlation_effects(s.gold, both, [pair], kind="spearman", units=s.unit, rng=rng, resamples=resamples)
-    return replicates_of(found)
+    [found] = correlation_effects(s.gold, both, [pair], kind="spearman", units=s.unit, rng=rng, resamples=resamples)
+    return found
 
 
-def crossed_seeds(
-    draw: DrawSample, *, paired: bool, replicates: int, resamples: int, rng: np.random.Generator
-) -> Replicates:
+def crossed_seeds(s: Sample, *, paired: bool, resamples: int, rng: np.random.Generator) -> Estimate:
     """Seeds (and draws) crossed with examples (`crossed_effect`); nothing is resampled."""
-    found = []
-    for _ in range(replicates):
-        table, contrast = _crossed(draw(rng), paired=paired)
-        found.append(crossed_effect(table, contrast))
-    return replicates_of(found)
+    return crossed_effect(*crossed(s, paired=paired))
 
 
-def naive_multi_bootstrap(
-    draw: DrawSample, *, paired: bool, replicates: int, resamples: int, rng: np.random.Generator
-) -> Replicates:
+def naive_multi_bootstrap(s: Sample, *, resamples: int, rng: np.random.Generator) -> Estimate:
     """The published multi-bootstrap with percentile intervals."""
-    p, low, high = (np.full(replicates, np.nan) for _ in range(3))
-    for i in range(replicates):
-        found = multi_bootstrap(*_crossed(draw(rng), paired=paired), rng=rng, resamples=resamples)
-        p[i], low[i], high[i] = found.p, found.interval.low, found.interval.high
-    return Replicates(p=p, low=low, high=high)
+    return multi_bootstrap(*crossed(s, paired=True), rng=rng, resamples=resamples)
 
 
-def over_tasks(
-    draw: Callable[[np.random.Generator], FloatArray],
-    *,
-    replicates: int,
-    resamples: int,
-    rng: np.random.Generator,
-) -> Replicates:
-    """The mean over tasks (`across_tasks`); `draw` gives scores (tasks, 2, seeds)."""
-    found = []
-    for _ in range(replicates):
-        scores = draw(rng)
-        seeds = scores.shape[2]
-        columns = scores.reshape(len(scores), -1)
-        found.append(across_tasks(columns, pair_of(seeds, paired=True), rng=rng, resamples=resamples).raw)
-    return replicates_of(found)
+def over_tasks(scores: FloatArray, *, resamples: int, rng: np.random.Generator) -> Estimate:
+    """The mean over tasks (`across_tasks`) of scores (tasks, 2, seeds)."""
+    columns = scores.reshape(len(scores), -1)
+    return across_tasks(columns, pair_of(scores.shape[2], paired=True), rng=rng, resamples=resamples).raw
 
 
-def hierarchical(
-    draw: Callable[[np.random.Generator], Sequence[Sample]],
-    *,
-    replicates: int,
-    resamples: int,
-    rng: np.random.Generator,
-) -> Replicates:
-    """The hierarchical bootstrap-t over tasks, seeds and examples; intervals only."""
-    low, high = (np.full(replicates, np.nan) for _ in range(2))
-    for i in range(replicates):
-        made = [_crossed(s, paired=True) for s in draw(rng)]
-        found = hierarchical_interval([t for t, _ in made], made[0][1], rng=rng, resamples=resamples)
-        if found is not None:
-            low[i], high[i] = found.low, found.high
-    return Replicates(p=np.full(replicates, np.nan), low=low, high=high)
-
-
-def families(
-    draw: Callable[[np.random.Generator], Sequence[JointTask]],
-    *,
-    replicates: int,
-    resamples: int,
-    rng: np.random.Generator,
-) -> FloatArray:
-    """Max-T over the contrasts of several tasks (`joint_statistics`, `max_t`): p (replicates, hypotheses)."""
-    rows = []
-    for _ in range(replicates):
-        found = joint_statistics(draw(rng), rng=rng, resamples=resamples)
-        rows.append([np.nan if p is None else p for p in max_t(found.observed, found.null)])
-    return np.array(rows, dtype=np.float64)
-
-
-def _crossed(s: Sample, *, paired: bool) -> tuple[Contributions, Contrast]:
+def crossed(s: Sample, *, paired: bool) -> tuple[Contributions, Contrast]:
+    """Return the table of a sample and the contrast of its two systems, seeds paired or not."""
     seeds, draws = s.first.shape[1:]
     both = np.concatenate([s.first, s.second], axis=1)
     contrast = pair_of(seeds, paired=paired)
@@ -148,13 +112,3 @@ def pair_of(seeds: int, *, paired: bool) -> Contrast:
     first = {s: s for s in range(seeds)}
     second = {s if paired else seeds + s: seeds + s for s in range(seeds)}
     return make_contrast(first, second, columns=2 * seeds)
-
-
-def replicates_of(found: Sequence[Estimate]) -> Replicates:
-    """Collect the p values and intervals of estimates."""
-    return Replicates(
-        p=np.array([np.nan if e.p is None else e.p for e in found]),
-        low=np.array([np.nan if e.interval is None else e.interval.low for e in found]),
-        high=np.array([np.nan if e.interval is None else e.interval.high for e in found]),
-        estimates=tuple(found),
-    )

@@ -27,10 +27,10 @@ class ErrorRates:
     size `effect` that were found.
     """
 
-    effect: float | None
-    type_one: Rate | None
-    coverage: Rate | None
-    power: Rate | None
+    effect: float | None = None
+    type_one: Rate | None = None
+    coverage: Rate | None = None
+    power: Rate | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

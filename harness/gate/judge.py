@@ -129,5 +129,5 @@ def _compare(pair: Remeasured, margin: float, *, seed: int) -> tuple[Judged, flo
     if found.estimate is None:
         return judged, None
     gained = replace(found.estimate, value=metric.gain(found.estimate.value))
-    test = non_inferiority_test(gained, margin=margin)
-    return replace(judged, p=test.p_loss), test.p_not_worse
+    not_worse, loss = non_inferiority_test(gained, margin=margin)
+    return replace(judged, p=loss), not_worse

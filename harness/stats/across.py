@@ -43,7 +43,6 @@ def across_tasks(
     scale_t: ArrayLike | None = None,
     rng: np.random.Generator,
     resamples: int = 10_000,
-    level: float = 0.95,
 ) -> AcrossTasks:
     """Estimate the mean of a contrast over tasks; `values_tk` (tasks, k) holds the scores of all columns.
 
@@ -54,22 +53,20 @@ def across_tasks(
     if values.ndim != 2 or not len(values):
         raise HarnessError("a mean over tasks needs at least one task")
     flips = [rng.spawn(1)[0] for _ in range(2)]
-    raw = _estimate(values, contrast, rng=flips[0], resamples=resamples, level=level)
+    raw = _estimate(values, contrast, rng=flips[0], resamples=resamples)
     standardised = None
     if scale_t is not None:
         scale = np.asarray(scale_t, dtype=np.float64)
         if scale.shape != (len(values),):
             raise HarnessError(f"{len(values)} tasks need {len(values)} scales, got {scale.size}")
         if (scale > 0).all() and np.isfinite(scale).all():
-            standardised = _estimate(values / scale[:, None], contrast, rng=flips[1], resamples=resamples, level=level)
+            standardised = _estimate(values / scale[:, None], contrast, rng=flips[1], resamples=resamples)
     return AcrossTasks(raw=raw, standardised=standardised, n_tasks=len(values), few=len(values) < ENOUGH_TASKS)
 
 
-def _estimate(
-    values_tk: np.ndarray, contrast: Contrast, *, rng: np.random.Generator, resamples: int, level: float
-) -> Estimate:
+def _estimate(values_tk: np.ndarray, contrast: Contrast, *, rng: np.random.Generator, resamples: int) -> Estimate:
     table = task_contributions(values_tk)
-    estimate = crossed_effect(table, contrast, level=level)
+    estimate = crossed_effect(table, contrast)
     if contrast.seeds_vary or estimate.se is None:
         return estimate
     [test] = sign_flip_tests(contrast_parts(table, contrast)[:, None], rng=rng, resamples=resamples)

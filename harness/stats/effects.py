@@ -18,7 +18,7 @@ from harness.stats.contrast import Contrast
 from harness.stats.contributions import Contributions, correlation_contributions
 from harness.stats.correlations import resample_correlations
 from harness.stats.crossed import CrossedLayout, Spread, spread
-from harness.stats.estimate import Components, Estimate, Interval, Over
+from harness.stats.estimate import LEVEL, Components, Estimate, Interval, Over
 from harness.stats.influence import Correlation
 from harness.stats.means import mean_estimates_of
 from harness.stats.signflip import sign_flip_tests
@@ -33,30 +33,21 @@ def mean_effects(
     *,
     rng: np.random.Generator,
     resamples: int = 10_000,
-    level: float = 0.95,
 ) -> list[Estimate]:
     """Estimate and test contrasts of means, all on the same resamples; a contrast's result depends on no other."""
     simple = [i for i, c in enumerate(contrasts) if not _factors(table, c)]
-    found = {i: crossed_effect(table, c, level=level) for i, c in enumerate(contrasts) if i not in simple}
+    found = {i: crossed_effect(table, c) for i, c in enumerate(contrasts) if i not in simple}
     if simple:
         part = np.stack([contrast_parts(table, contrasts[i]) for i in simple], axis=1)
         flips, boots = rng.spawn(2)
         estimates = mean_estimates_of(
-            part, table.share_ud[:, 0], n_examples=table.n_examples, rng=boots, resamples=resamples, level=level
+            part, table.share_ud[:, 0], n_examples=table.n_examples, rng=boots, resamples=resamples
         )
         tests = sign_flip_tests(part, rng=flips, resamples=resamples)
         for i, estimate, test in zip(simple, estimates, tests, strict=True):
             name = "exact sign-flip permutation" if test.exact else "sign-flip permutation"
-            example = estimate.se**2 * table.n_units if estimate.se is not None else None
-            found[i] = replace(
-                estimate,
-                p=test.p if table.n_units > 1 else None,
-                n_seeds=contrasts[i].n_seeds,
-                test=name,
-                components=None
-                if example is None
-                else Components(example=example, seed=None, seed_example=None, draw=0.0),
-            )
+            p = test.p if table.n_units > 1 else None
+            found[i] = replace(_of_checkpoints(estimate, table, contrasts[i], test=name), p=p)
     return [found[i] for i in range(len(contrasts))]
 
 
@@ -70,12 +61,11 @@ def correlation_effects(
     units: ArrayLike | None = None,
     blocks: ArrayLike | None = None,
     resamples: int = 10_000,
-    level: float = 0.95,
 ) -> list[Estimate]:
     """Estimate and test contrasts of correlations with `gold` (n,); arguments as in `resample_correlations`."""
     table = correlation_contributions(gold, predicted_nk, kind=kind, units=units, blocks=blocks)
     simple = [i for i, c in enumerate(contrasts) if not _factors(table, c)]
-    found = {i: crossed_effect(table, c, level=level) for i, c in enumerate(contrasts) if i not in simple}
+    found = {i: crossed_effect(table, c) for i, c in enumerate(contrasts) if i not in simple}
     if simple:
         # resampling costs by the column: only those that are asked for
         weight = np.array([contrasts[i].weight_k for i in simple])
@@ -90,24 +80,20 @@ def correlation_effects(
             resamples=resamples,
         )
         for i, w in zip(simple, weight, strict=True):
-            estimate = drawn.estimate(w[used], level=level)
-            parts = None
-            if estimate.se is not None:
-                parts = Components(example=estimate.se**2 * table.n_units, seed=None, seed_example=None, draw=0.0)
-            found[i] = replace(estimate, n_seeds=contrasts[i].n_seeds, test="resampling of pairs", components=parts)
+            found[i] = _of_checkpoints(drawn.estimate(w[used]), table, contrasts[i], test="resampling of pairs")
     return [found[i] for i in range(len(contrasts))]
 
 
-def smooth_effects(table: Contributions, contrasts: Sequence[Contrast], *, level: float = 0.95) -> list[Estimate]:
+def smooth_effects(table: Contributions, contrasts: Sequence[Contrast]) -> list[Estimate]:
     """Estimate and test contrasts of scores that are sums over units to first order, by Student's t on those sums."""
-    found = [crossed_effect(table, contrast, level=level) for contrast in contrasts]
+    found = [crossed_effect(table, contrast) for contrast in contrasts]
     return [
         e if _factors(table, c) else replace(e, test="t on influence functions")
         for e, c in zip(found, contrasts, strict=True)
     ]
 
 
-def crossed_effect(table: Contributions, contrast: Contrast, *, level: float = 0.95) -> Estimate:
+def crossed_effect(table: Contributions, contrast: Contrast) -> Estimate:
     """Estimate a contrast with its seeds and draws as samples: Student's t on Satterthwaite's df.
 
     Where a group has a single seed the seeds' variance cannot be estimated: the estimate is then over these
@@ -127,12 +113,12 @@ def crossed_effect(table: Contributions, contrast: Contrast, *, level: float = 0
     if variance <= 1e-24:
         return none
     se, df = float(np.sqrt(variance)), float(found.df)
-    half = float(stats.t.ppf((1 + level) / 2, df)) * se
+    half = float(stats.t.ppf((1 + LEVEL) / 2, df)) * se
     return replace(
         none,
         se=se,
         df=df,
-        interval=Interval(low=value - half, high=value + half, level=level, method="Student's t, Satterthwaite df"),
+        interval=Interval(low=value - half, high=value + half, method="Student's t, Satterthwaite df"),
         p=float(2 * stats.t.sf(abs(value) / se, df)),
         components=_components(found, table, contrast),
     )
@@ -162,6 +148,11 @@ def contrast_parts(table: Contributions, contrast: Contrast) -> FloatArray:
     return part
 
 
+def _of_checkpoints(estimate: Estimate, table: Contributions, contrast: Contrast, *, test: str) -> Estimate:
+    parts = None if estimate.se is None else Components(example=estimate.se**2 * table.n_units)
+    return replace(estimate, n_seeds=contrast.n_seeds, test=test, components=parts)
+
+
 def _factors(table: Contributions, contrast: Contrast) -> bool:
     return contrast.seeds_vary or table.n_draws > 1
 
@@ -169,7 +160,7 @@ def _factors(table: Contributions, contrast: Contrast) -> bool:
 def _components(found: Spread, table: Contributions, contrast: Contrast) -> Components:
     example = float(found.examples) * table.n_units
     if not contrast.seeds_vary:
-        return Components(example=example, seed=None, seed_example=None, draw=float(found.draws))
+        return Components(example=example, draw=float(found.draws))
     seeds = contrast.n_seeds
     crossed = max(0.0, float(found.interaction))
     return Components(

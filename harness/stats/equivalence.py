@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from scipy import stats
 
 from harness.errors import HarnessError
 from harness.stats.estimate import Estimate
-
-
-@dataclass(frozen=True, kw_only=True)
-class NonInferiority:
-    """Two one-sided p values about a loss of more than `margin`.
-
-    `p_not_worse` small: shown not to be worse by the margin or more. `p_loss` small: shown to be worse by
-    more than the margin. Both large: the data cannot tell. None where the difference does not vary.
-    """
-
-    p_not_worse: float | None
-    p_loss: float | None
 
 
 def equivalence_test(estimate: Estimate, *, margin: float) -> float | None:
@@ -32,10 +18,14 @@ def equivalence_test(estimate: Estimate, *, margin: float) -> float | None:
     return None if low is None or high is None else max(low, high)
 
 
-def non_inferiority_test(estimate: Estimate, *, margin: float) -> NonInferiority:
-    """Test whether the difference (new minus golden) lies below - `margin` (Wellek 2010, ch. 2.2 and 5.1)."""
+def non_inferiority_test(estimate: Estimate, *, margin: float) -> tuple[float | None, float | None]:
+    """Return two one-sided p values about a difference (new minus golden) below - `margin`: not worse, and loss.
+
+    The first small: shown not to be worse by the margin or more. The second small: shown to be worse by more than
+    the margin. Both large: the data cannot tell. None where the difference does not vary. Wellek 2010, ch. 2.2, 5.1.
+    """
     not_worse, _ = _tails(estimate, margin)
-    return NonInferiority(p_not_worse=not_worse, p_loss=None if not_worse is None else 1 - not_worse)
+    return not_worse, None if not_worse is None else 1 - not_worse
 
 
 def _tails(estimate: Estimate, margin: float) -> tuple[float | None, float | None]:

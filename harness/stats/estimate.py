@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Over = Literal["checkpoints", "seeds"]
+LEVEL = 0.95  # of every interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +15,7 @@ class Interval:
 
     low: float
     high: float
-    level: float
+    level: float = LEVEL
     method: str
 
 
@@ -28,9 +29,9 @@ class Components:
     """
 
     example: float
-    seed: float | None
-    seed_example: float | None
-    draw: float
+    seed: float | None = None
+    seed_example: float | None = None
+    draw: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from harness.stats.contributions import mean_contributions
-from harness.stats.estimate import Estimate, Interval
+from harness.stats.estimate import LEVEL, Estimate, Interval
 from harness.stats.units import MIN_UNITS, FloatArray, bootstrap_counts
 
 # Resamples without spread have no t value. Where they are more than this share, Student's t stands in.
@@ -27,7 +27,6 @@ def mean_estimates(
     weights: ArrayLike | None = None,
     rng: np.random.Generator,
     resamples: int = 10_000,
-    level: float = 0.95,
 ) -> list[Estimate]:
     """Estimate the weighted mean of each column of `values_nk` (n, k), all on the same resamples.
 
@@ -36,7 +35,7 @@ def mean_estimates(
     """
     table = mean_contributions(values_nk, units=units, weights=weights)
     part, share = table.part_ukd[:, :, 0], table.share_ud[:, 0]
-    return mean_estimates_of(part, share, n_examples=table.n_examples, rng=rng, resamples=resamples, level=level)
+    return mean_estimates_of(part, share, n_examples=table.n_examples, rng=rng, resamples=resamples)
 
 
 def mean_estimates_of(
@@ -46,7 +45,6 @@ def mean_estimates_of(
     n_examples: int,
     rng: np.random.Generator,
     resamples: int = 10_000,
-    level: float = 0.95,
 ) -> list[Estimate]:
     """Estimate each column's sum over units; `part_uk` (units, k) and `share_u` (units,) as in Contributions."""
     count, k = part_uk.shape
@@ -55,9 +53,7 @@ def mean_estimates_of(
     moving = se > 1e-12
     intervals: list[Interval | None] = [None] * k
     if moving.any():
-        found = _bootstrap_t(
-            part_uk[:, moving], share_u, mean[moving], se[moving], rng=rng, resamples=resamples, level=level
-        )
+        found = _bootstrap_t(part_uk[:, moving], share_u, mean[moving], se[moving], rng=rng, resamples=resamples)
         for j, interval in zip(np.flatnonzero(moving), found, strict=True):
             intervals[j] = interval
     return [
@@ -89,14 +85,13 @@ def _bootstrap_t(
     *,
     rng: np.random.Generator,
     resamples: int,
-    level: float,
 ) -> list[Interval]:
     """Return the interval of each column; total (units, k), share (units,), mean and se (k,)."""
     count, k = total.shape
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     student = stats.t.ppf(1 - tail, count - 1)
     plain = [
-        Interval(low=float(m - student * s), high=float(m + student * s), level=level, method="Student's t")
+        Interval(low=float(m - student * s), high=float(m + student * s), method="Student's t")
         for m, s in zip(mean, se, strict=True)
     ]
     if count < MIN_UNITS:
@@ -120,11 +115,6 @@ def _bootstrap_t(
             continue
         low_t, high_t = np.quantile(usable, [tail, 1 - tail])
         intervals.append(
-            Interval(
-                low=float(mean[j] - high_t * se[j]),
-                high=float(mean[j] - low_t * se[j]),
-                level=level,
-                method="bootstrap-t",
-            )
+            Interval(low=float(mean[j] - high_t * se[j]), high=float(mean[j] - low_t * se[j]), method="bootstrap-t")
         )
     return intervals

@@ -176,6 +176,6 @@ def test_hierarchical_bootstrap_agrees() -> None:
     width = across.interval.high - across.interval.low
     assert found.low == pytest.approx(across.interval.low, abs=0.3 * width)
     assert found.high == pytest.approx(across.interval.high, abs=0.3 * width)
-    assert hierarchical_interval(tables[:4], pair, rng=rng) is None
+    assert hierarchical_interval(tables[:4], pair, rng=rng, resamples=9) is None
     with pytest.raises(HarnessError, match="at least one task"):
-        hierarchical_interval([], pair, rng=rng)
+        hierarchical_interval([], pair, rng=rng, resamples=9)
