@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from harness.errors import HarnessError, near_names
 from harness.recipes import Recipe, Strict
-from harness.training import STAGES, parse_recipe
+from harness.training import PUBLISHED, STAGES, parse_recipe
 
 
 class Card(Strict):
@@ -47,6 +47,11 @@ class Card(Strict):
             raise ValueError("`stages` has the same kind twice; keep one of them")
         if self.recipe.instruction is not None and self.recipe.task_instructions:
             raise ValueError("a card cannot have both instruction and task_instructions; keep one of them")
+        for stage in self.recipe.stages:
+            if stage.kind in PUBLISHED:
+                raise ValueError(
+                    f"`stages` cannot hold a published {stage.kind}, which fits one base; list it in `bases`"
+                )
         for base in self.bases:
             self.recipe_on(base)
         return self

@@ -100,8 +100,8 @@ def _mean_mark(pair: ComparedPair) -> Mark | None:
     if across is None:
         return None
     ends = across.raw.interval
-    said = text.change(across.raw.value, "accuracy")
-    span = f" ({text.span(ends, 'accuracy', signed=True)})" if ends else ""
+    said = text.change(across.raw.value)
+    span = f" ({text.span(ends, signed=True)})" if ends else ""
     return Mark(
         label="mean",
         value=100 * across.raw.value,

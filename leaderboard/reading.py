@@ -65,7 +65,7 @@ def read_material(
     }
     for task in site.tasks:
         count(f"examples of {task.label}")
-        texts = store.example_texts(**task.name._asdict())
+        texts = store.example_texts(task.name)
         found.examples[task] = []
         for base in site.bases:
             if task not in base.tasks:

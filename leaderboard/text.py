@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from harness.calibration.report import Rate
 from harness.compare import TaskScore
+from harness.compare.overall import MEAN_METRIC
 from harness.metrics import get_metric
 from harness.stats import DrawSpread, Interval
 
@@ -15,17 +16,17 @@ NONE = "–"
 _SLUG_LENGTH = 60
 
 
-def score(value: float | None, metric: str) -> str:
-    """Return a score in its metric's unit: an accuracy of 0.6904 is '69.0', points."""
+def score(value: float | None, metric: str = MEAN_METRIC) -> str:
+    """Return a score in its metric's unit, a mean over tasks in points: an accuracy of 0.6904 is '69.0'."""
     return NONE if value is None else get_metric(metric).write(value).replace("-", "−")
 
 
-def change(value: float | None, metric: str) -> str:
+def change(value: float | None, metric: str = MEAN_METRIC) -> str:
     """Return a difference in the metric's unit, with its sign: '+1.5', '−0.3'."""
     return NONE if value is None else get_metric(metric).write_change(value).replace("-", "−")
 
 
-def span(interval: Interval | DrawSpread | None, metric: str, *, signed: bool = False) -> str:
+def span(interval: Interval | DrawSpread | None, metric: str = MEAN_METRIC, *, signed: bool = False) -> str:
     """Return both ends of an interval or a range, or an empty string."""
     if interval is None:
         return ""

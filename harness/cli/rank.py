@@ -55,9 +55,10 @@ def rank(
 
 
 def _write(ranking: Ranking, score: float) -> str:
+    from harness.compare.overall import MEAN_METRIC
     from harness.metrics import get_metric
 
-    return get_metric(ranking.metric or "accuracy").write(score)
+    return get_metric(ranking.metric or MEAN_METRIC).write(score)
 
 
 def _ranks(place: Place) -> str:

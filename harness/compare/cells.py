@@ -1,4 +1,4 @@
-"""Parts of results with intervals: a score by position or by layer, and the controls that stand beside scores."""
+"""Parts of results with intervals: a score by position or by layer, and controls and diagnostics."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def cells(
 ) -> list[Cell]:
     """Estimate `entries` on the subsets of `tasks`, on all their outcomes or on those of each position or layer.
 
-    `scores` are rows of Store.scores, with those that stand beside scores if such are asked for. No cell depends on
+    `scores` are rows of Store.scores, with controls and diagnostics if such are asked for. No cell depends on
     which others are asked for.
     """
     measured = {system.system_id for entry in entries for system in entry.systems}

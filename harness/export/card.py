@@ -24,6 +24,7 @@ from harness.export.weights import stage_data
 from harness.records import Run, System
 from harness.store import Store
 from harness.suites.catalog import get_suite, get_task
+from harness.training import PUBLISHED
 
 
 def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.DataFrame, encoder: Encoder) -> str:
@@ -32,7 +33,8 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
     The front matter is read back by huggingface_hub's own parser before it is returned.
     """
     card = _card_of(system)
-    stages = [StageFacts.of(stage, system) for stage in lineage(store, system)]
+    manifests = lineage(store, system)
+    stages = [StageFacts.of(stage, system) for stage in manifests]
     found = results(store, system, scores)
     overlaps = by_task(store.overlaps(system_id=system.system_id)) if stages else []
     measured = set(scores["task"])
@@ -70,7 +72,7 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
         level=Plain("95 %"),
         measured_with=_measured_with(runs),
         command=code(_command(system, encoder, scores)),
-        adapters=any(stage.kind.startswith("adapter") for stage in stages),
+        adapters=any(stage.kind in PUBLISHED for stage in manifests),
         own_base=system.base == EMBEDDED,
         recipe_license=recipe_license,
         sources=card.sources if card else (),

@@ -18,6 +18,7 @@ from harness.records import Run, System
 from harness.run.open import open_weights
 from harness.training import parse_recipe
 from harness.training.manifests import MANIFEST, read_stage
+from harness.training.trained import TrainedStage
 
 _COMMIT_DIGITS = 40
 
@@ -112,5 +113,5 @@ def _train_command(system: System, runs: Sequence[Run], recipe: Recipe) -> str:
 
 def stage_data(recipe: Recipe) -> list[tuple[str, str]]:
     """Stage kinds with the data they were given by name; the embedded English needs no naming."""
-    pairs = [(stage.kind, getattr(stage, "data", EMBEDDED)) for stage in recipe.stages]
-    return [(kind, source) for kind, source in pairs if isinstance(source, str) and source != EMBEDDED]
+    trained = [stage for stage in recipe.stages if isinstance(stage, TrainedStage)]
+    return [(stage.kind, stage.data) for stage in trained if stage.data != EMBEDDED]

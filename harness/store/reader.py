@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from harness.outcomes import DIAGNOSTIC_TYPES, OUTCOME_COLUMNS, NoiseFloor, TaskKey
+from harness.outcomes import DIAGNOSTIC_TYPES, OUTCOME_COLUMNS, NoiseFloor, TaskKey, TaskPart
 from harness.records import Overlap, Run, StageManifest, System
 from harness.store import columns
 from harness.store.connection import OnWait, reading
@@ -46,14 +46,23 @@ class StoreReader:
     def _reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         return reading(self.path, wait_s=self.wait_s, read_only=self.read_only, on_wait=self.on_wait)
 
+    def _rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        with self._reading() as connection:
+            return connection.execute(query, list(values)).fetchall()
+
+    def _later(self, table: str, query: str, values: Sequence[object] = ()) -> list[Any]:
+        """Return the rows of `query`; none where the database is older than `table` and open for reading only."""
+        with self._reading() as connection:
+            try:
+                connection.execute(f"SELECT 1 FROM main.{table} LIMIT 0")
+            except duckdb.CatalogException:
+                return []
+            return connection.execute(query, list(values)).fetchall()
+
     def noise_floors(self) -> list[NoiseFloor]:
         """Return all measured noise floors; a database from before they were kept has none."""
-        with self._reading() as connection:
-            rows = _later(
-                connection,
-                "noise_floor",
-                f"SELECT {columns.NOISE} FROM noise_floor JOIN system USING (system_id) ORDER BY ALL",
-            )
+        query = f"SELECT {columns.NOISE} FROM noise_floor JOIN system USING (system_id) ORDER BY ALL"
+        rows = self._later("noise_floor", query)
         return [columns.to_noise_floor(row) for row in rows]
 
     def query(self, sql: str) -> pd.DataFrame:
@@ -63,9 +72,7 @@ class StoreReader:
 
     def calibration(self) -> tuple[dict[str, Any], datetime] | None:
         """Return the newest report of a calibration and when it was made, or None."""
-        with self._reading() as connection:
-            query = "SELECT report, made_at FROM calibration ORDER BY rowid DESC LIMIT 1"
-            rows = _later(connection, "calibration", query)
+        rows = self._later("calibration", "SELECT report, made_at FROM calibration ORDER BY rowid DESC LIMIT 1")
         return (json.loads(rows[0][0]), columns.aware(rows[0][1])) if rows else None
 
     def done(self, system_id: str, *, dtype: str, evaluation: str, device: str | None = None) -> frozenset[TaskKey]:
@@ -75,36 +82,27 @@ class StoreReader:
         """
         if not self.path.exists():
             return frozenset()
-        with self._reading() as connection:
-            rows = connection.execute(
-                f"SELECT DISTINCT {columns.KEY} FROM result WHERE system_id = ? "
-                "AND dtype = ? AND evaluation = ? AND (?::VARCHAR IS NULL OR device = ?)",
-                [system_id, dtype, evaluation, device, device],
-            ).fetchall()
-        return frozenset(columns.to_key(row) for row in rows)
+        query = (
+            f"SELECT DISTINCT {columns.KEY} FROM result WHERE system_id = ? "
+            "AND dtype = ? AND evaluation = ? AND (?::VARCHAR IS NULL OR device = ?)"
+        )
+        return frozenset(map(columns.to_key, self._rows(query, [system_id, dtype, evaluation, device, device])))
 
     def systems(self) -> list[System]:
         """Return all systems in the order they were first added."""
-        with self._reading() as connection:
-            rows = connection.execute(f"SELECT {columns.SYSTEM} FROM system ORDER BY added_at, system_id").fetchall()
+        rows = self._rows(f"SELECT {columns.SYSTEM} FROM system ORDER BY added_at, system_id")
         return [columns.to_system(row) for row in rows]
 
     def stages(self, digests: Iterable[str] | None = None) -> dict[str, StageManifest]:
         """Return the stored stages by digest: those of `digests` that are there, in their order, or all."""
-        with self._reading() as connection:
-            rows = _later(connection, "stage", f"SELECT {columns.STAGE} FROM stage ORDER BY added_at, digest")
+        rows = self._later("stage", f"SELECT {columns.STAGE} FROM stage ORDER BY added_at, digest")
         found = {stage.digest: stage for stage in map(columns.to_stage, rows)}
         return found if digests is None else {digest: found[digest] for digest in digests if digest in found}
 
     def overlaps(self, *, system_id: str | None = None) -> list[Overlap]:
         """Return what the stages of one system (or all stages) share with tasks, by task and stage."""
-        with self._reading() as connection:
-            rows = _later(
-                connection,
-                "overlap",
-                f"SELECT {columns.OVERLAP} FROM overlap ORDER BY task, revision, stage, how, source, note",
-            )
-        found = [columns.to_overlap(row) for row in rows]
+        query = f"SELECT {columns.OVERLAP} FROM overlap ORDER BY task, revision, stage, how, source, note"
+        found = [columns.to_overlap(row) for row in self._later("overlap", query)]
         if system_id is None:
             return found
         made_by = {stage for each in self.systems() if each.system_id == system_id for stage in each.stage_digests}
@@ -112,11 +110,8 @@ class StoreReader:
 
     def runs(self, *, system_id: str | None = None) -> list[Run]:
         """Return the runs (of one system, or all), oldest first."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                f"SELECT {columns.RUN} FROM run WHERE ?::VARCHAR IS NULL OR system_id = ? ORDER BY started_at, run_id",
-                [system_id, system_id],
-            ).fetchall()
+        query = f"SELECT {columns.RUN} FROM run WHERE ?::VARCHAR IS NULL OR system_id = ? ORDER BY started_at, run_id"
+        rows = self._rows(query, [system_id, system_id])
         return [columns.to_run(row) for row in rows]
 
     def scores(self, *, current: bool = True, run_id: str | None = None, diagnostics: bool = False) -> pd.DataFrame:
@@ -134,25 +129,24 @@ class StoreReader:
         # DuckDB gives a float column where a seed is NULL
         return rows.astype({"seed": "Int64", "current": bool})
 
-    def outcomes(
-        self, *, results: Iterable[int] | None = None, run_id: str | None = None, task: str | None = None
-    ) -> pd.DataFrame:
-        """Return `result` and the outcome columns of the chosen results, in the order they were stored.
-
-        Without `results`, those of the run, or the current ones of every system; `task` narrows either.
-        """
-        if results is None:
-            scores = self.scores(run_id=run_id, diagnostics=run_id is not None)
-            results = scores["result"][scores["task"].eq(task) if task is not None else slice(None)]
-        numbers = sorted({int(number) for number in results})
+    def outcomes(self, *, results: Iterable[int]) -> pd.DataFrame:
+        """Return `result` and the outcome columns of the results with these numbers, in the order they were stored."""
+        numbers = sorted({int(number) for number in results}) or [-1]
+        names = ["result", *OUTCOME_COLUMNS]
+        # The range lets DuckDB skip row groups; the list picks exactly. rowid is the order of insertion.
+        query = (
+            f"SELECT {', '.join(names)} FROM outcome WHERE result BETWEEN ? AND ? AND list_contains(?, result) "
+            "ORDER BY rowid"
+        )
         with self._reading() as connection:
-            return _outcomes(connection, numbers)
+            table = connection.sql(query, params=[numbers[0], numbers[-1], numbers]).to_arrow_table()
+            frame = pd.DataFrame({name: table.column(name).to_pandas() for name in names})
+        return frame.astype({"result": np.int32, **OUTCOME_COLUMNS})
 
     def reported(self, results: Iterable[int]) -> dict[int, dict[str, Any]]:
         """Return what mteb reported beside the main score of those of `results` that have it."""
         wanted = {int(number) for number in results}
-        with self._reading() as connection:
-            rows = _later(connection, "reported", "SELECT result, scores FROM reported")
+        rows = self._later("reported", "SELECT result, scores FROM reported")
         return {number: json.loads(scores) for number, scores in rows if number in wanted}
 
     def copy_to(self, target: Path) -> list[Path]:
@@ -167,43 +161,17 @@ class StoreReader:
                 made.append(Path(shutil.copyfile(log, target.with_name(f"{target.name}.wal"))))
         return made
 
-    def example_texts(self, *, task: str, split: str, subset: str) -> dict[str, str]:
+    def example_texts(self, part: TaskPart) -> dict[str, str]:
         """Return what the examples of a task asked, by id, where it was stored; of revisions the newest."""
-        with self._reading() as connection:
-            query = (
-                "SELECT example_id, shown FROM example_text WHERE task = ? AND split = ? AND subset = ? ORDER BY rowid"
-            )
-            return dict(_later(connection, "example_text", query, [task, split, subset]))
+        query = "SELECT example_id, shown FROM example_text WHERE task = ? AND split = ? AND subset = ? ORDER BY rowid"
+        return dict(self._later("example_text", query, part))
 
-    def text_counts(self) -> list[tuple[str, str, str, int]]:
-        """Return task, split, subset and how many of its examples have a text."""
-        with self._reading() as connection:
-            query = "SELECT task, split, subset, count(*) FROM example_text GROUP BY ALL ORDER BY ALL"
-            return [tuple(row) for row in _later(connection, "example_text", query)]
+    def text_counts(self) -> dict[TaskPart, int]:
+        """Return how many examples of each task have a text."""
+        query = "SELECT task, split, subset, count(*) FROM example_text GROUP BY ALL ORDER BY ALL"
+        return {TaskPart(*part): count for *part, count in self._later("example_text", query)}
 
     def verify(self) -> Iterator[Check]:
         """Recompute every stored score, superseded ones too, from its rows; yield a Check for each."""
         for row in self.scores(current=False, diagnostics=True).to_dict("records"):
             yield check_score(row, self.outcomes(results=[row["result"]]).drop(columns="result"))
-
-
-def _outcomes(connection: duckdb.DuckDBPyConnection, numbers: list[int]) -> pd.DataFrame:
-    names = ["result", *OUTCOME_COLUMNS]
-    low, high = (numbers[0], numbers[-1]) if numbers else (0, -1)
-    # The range lets DuckDB skip row groups; the list picks exactly. rowid is the order of insertion.
-    table = connection.sql(
-        f"SELECT {', '.join(names)} FROM outcome WHERE result BETWEEN ? AND ? AND list_contains(?, result) "
-        "ORDER BY rowid",
-        params=[low, high, numbers or [-1]],
-    ).to_arrow_table()
-    frame = pd.DataFrame({name: table.column(name).to_pandas() for name in names})
-    return frame.astype({"result": np.int32, **OUTCOME_COLUMNS})
-
-
-def _later(connection: duckdb.DuckDBPyConnection, table: str, query: str, values: Sequence[object] = ()) -> list[Any]:
-    """Return the rows of `query`; none where the database is older than `table` and open for reading only."""
-    try:
-        connection.execute(f"SELECT 1 FROM main.{table} LIMIT 0")
-    except duckdb.CatalogException:
-        return []
-    return connection.execute(query, list(values)).fetchall()

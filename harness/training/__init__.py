@@ -18,6 +18,7 @@ from harness.training.simcse import SimcseStage
 from harness.training.supcon import SupconStage
 
 STAGES: tuple[type[StageKind], ...] = (MntpStage, SimcseStage, SupconStage, AdapterStage)
+PUBLISHED = frozenset(kind.kind_name() for kind in STAGES if kind.instead_of_training)  # kinds that train nothing
 
 _ANY_STAGE: Any = Annotated[Union[STAGES], Field(discriminator="kind")]  # noqa: UP007  a union of a tuple's members
 _PARSED: type[Recipe] = create_model("ParsedRecipe", __base__=Recipe, stages=(tuple[_ANY_STAGE, ...], ()))

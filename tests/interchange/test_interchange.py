@@ -80,7 +80,10 @@ def test_parquet_holds_every_outcome(store: Store) -> None:
     assert len(scores) == 6
     assert set(outcomes["result"]) == set(scores["result"])
     pd.testing.assert_frame_equal(
-        outcomes.reset_index(drop=True), store.outcomes(), check_dtype=False, check_index_type=False
+        outcomes.reset_index(drop=True),
+        store.outcomes(results=scores["result"]),
+        check_dtype=False,
+        check_index_type=False,
     )
     one = scores[scores["task"] == "Banking77Classification"].iloc[0]
     rows = outcomes[outcomes["result"] == one["result"]]

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from harness.metrics import get_metric
-from harness.outcomes import shown_texts
+from harness.outcomes import TaskPart, shown_texts
 from harness.store import Store
 from leaderboard.build import build_site
 from tests.factory import TASKS, add_system, result_of
@@ -115,7 +115,8 @@ def test_stored_examples_are_the_stores(store: Store, site: Path) -> None:
     key, data = json.loads(text.removeprefix("harnessExamples.apply(null,").removesuffix(");\n"))
     assert key == name
     assert len(data["ids"]) == 150
-    outcomes = store.outcomes(task="MiniTopic").merge(store.scores()[["result", "variant"]], on="result")
+    scores = store.scores().query("task == 'MiniTopic'")
+    outcomes = store.outcomes(results=scores["result"]).merge(scores[["result", "variant"]], on="result")
     outcomes["right"] = (outcomes["gold_label"] == outcomes["predicted_label"]).astype(float)
     expected = outcomes.groupby(["variant", "example_id"])["right"].mean()
     for variant, values in zip(data["entries"], data["values"], strict=True):
@@ -140,7 +141,7 @@ def test_examples_are_shown_by_their_texts(tmp_path: Path) -> None:
     result = result_of(TASKS[0], skill=0.7)
     first = str(result.outcomes["example_id"].iloc[0])
     store.add_result(run, replace(result, shown=shown_texts([first], ["a  cat <b>" + "x" * 1000])))
-    text = store.example_texts(task="MiniSTS", split="test", subset="default")[first]
+    text = store.example_texts(TaskPart("MiniSTS", "test", "default"))[first]
     assert text.startswith("a cat <b>xxx")
     assert len(text) == 400
     site = build_site(store, tmp_path / "site", resamples=200).parent

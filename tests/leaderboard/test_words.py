@@ -1,4 +1,4 @@
-"""The words page: sides of a question share a chart, layers have theirs, controls stand beside with intervals."""
+"""The words page: sides of a question share a chart, layers have theirs, controls and diagnostics have intervals."""
 
 from __future__ import annotations
 

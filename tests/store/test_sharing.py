@@ -146,7 +146,7 @@ def test_kills_at_any_moment(tmp_path: Path) -> None:
 
 def test_reading_never_creates(tmp_path: Path) -> None:
     store = Store(tmp_path / "none.duckdb")
-    for call in (store.systems, store.runs, store.scores, store.outcomes, lambda: list(store.verify())):
+    for call in (store.systems, store.runs, store.scores, lambda: list(store.verify())):
         with pytest.raises(HarnessError, match="no database at"):
             call()
     assert not list(tmp_path.iterdir())

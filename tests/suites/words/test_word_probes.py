@@ -26,7 +26,7 @@ from harness.suites.words.scores import measure_norms, measure_similarity
 from tests.test_run import Ear
 
 NOUNS = [f"n{i}" for i in range(24)]
-BESIDE = {
+OTHER_SUBSETS = {
     "best layer",
     "layers",
     "random labels",
@@ -107,7 +107,7 @@ def test_words_before_the_target_know_nothing_under_a_causal_mask_and_all_withou
 def test_controls_stand_beside_the_score() -> None:
     parts, _ = measure_labels(SUITE.task("SubjectAnimacyAfter"), sentences(), Fake(causal=False))
     found = scores(parts)
-    assert set(found) == {"default", *BESIDE}
+    assert set(found) == {"default", *OTHER_SUBSETS}
     assert found["best layer"] > 0.99
     assert 0.3 < found["random labels"] < 0.7
     assert 0.35 < found["no context"] < 0.65
