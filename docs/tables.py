@@ -19,9 +19,9 @@ from harness.compare import (
     analyse,
     current_entries,
     declared_contrasts,
-    find_entry,
     rank,
 )
+from harness.compare.entries import find_entry
 from harness.metrics import get_metric
 from harness.store import Store
 from harness.suites.mini import SUITE as MINI_SUITE

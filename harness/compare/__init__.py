@@ -1,19 +1,16 @@
 """Comparisons of what the store holds: entries, declared contrasts, tests a task, and words for them."""
 
 from harness.compare.analysis import Analysis, AnalysisProgress, analyse, compare, compare_each
-from harness.compare.cells import Cell, cells
+from harness.compare.cells import Cell, Places, cells, read_places
 from harness.compare.contrasts import Contrasts, VariantContrast, declared_contrasts
-from harness.compare.deciding import Needs, needs
-from harness.compare.entries import Entry, current_entries, find_entry
-from harness.compare.flips import Flip, Flips, flips
-from harness.compare.places import Places, read_places
-from harness.compare.ranking import Place, Ranking, Ranks, chosen_tasks, make_ranks, rank, unproven
+from harness.compare.deciding import needs
+from harness.compare.entries import Entry, current_entries
+from harness.compare.flips import Flips, flips
+from harness.compare.ranking import Place, Ranking, Ranks, make_ranks, rank, unproven
 from harness.compare.results import (
     Comparison,
-    Family,
     TaskComparison,
     TaskScore,
-    Verdict,
 )
 from harness.compare.word_views import VIEWS, WordView, shares_of_target, word_cells
 from harness.compare.wording import overall, scope, scope_of, sentence, task_label, untested_tasks
@@ -26,10 +23,7 @@ __all__ = [
     "Comparison",
     "Contrasts",
     "Entry",
-    "Family",
-    "Flip",
     "Flips",
-    "Needs",
     "Place",
     "Places",
     "Ranking",
@@ -37,16 +31,13 @@ __all__ = [
     "TaskComparison",
     "TaskScore",
     "VariantContrast",
-    "Verdict",
     "WordView",
     "analyse",
     "cells",
-    "chosen_tasks",
     "compare",
     "compare_each",
     "current_entries",
     "declared_contrasts",
-    "find_entry",
     "flips",
     "make_ranks",
     "needs",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.compare.basis import AnalysisInputs, Basis
+from harness.compare.basis import Basis
 from harness.compare.contrasts import Contrasts, declared_contrasts
 from harness.compare.entries import Entry, current_entries, find_entry
 from harness.compare.families import Decisions, decide_families, explore, judge
@@ -148,17 +148,13 @@ def analyse(
     asked = {entry.name for entry in entries}
     families = _families(members, contrasts)
     floors = _floors(store)
-    material = AnalysisInputs(
-        results=tuple(rows["result"].tolist()),
-        place=place,
-        families=families,
-        floors=floors,
-        declaration=contrasts.sha256,
-        seed=seed,
-        resamples=resamples,
-    )
-    same = known if known is not None and known.basis.covers(material, asked, wanted) else None
-    every: dict[TaskPart, OneTask] = {}
+    basis = Basis(
+        results=tuple(rows["result"].tolist()), place=place, families=families, floors=floors,
+        declaration=contrasts.sha256, seed=seed, resamples=resamples, entries=frozenset(asked),
+        pairs=frozenset(wanted), tasks=None if shown is None else frozenset(shown),
+    )  # fmt: skip
+    same = known if known is not None and known.basis.covers(basis) else None
+    every = basis.every
     found: dict[TaskPart, OneTask] = {}
     groups = [(TaskPart(*map(str, n)), g) for n, g in rows.groupby(["task", "split", "subset"])]
     for i, (name, group) in enumerate(groups):
@@ -209,13 +205,7 @@ def analyse(
         problems=tuple(dict.fromkeys(problem.sentence for problem in problems)),
         decisions=decisions,
         panels=tuple(panels),
-        basis=Basis(
-            material=material,
-            entries=frozenset(asked),
-            pairs=frozenset(wanted),
-            tasks=None if shown is None else frozenset(shown),
-            every=every,
-        ),
+        basis=basis,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from harness.compare.entries import Entry
 from harness.compare.one_task import Name, NamePair, OneTask
@@ -11,8 +11,12 @@ from harness.outcomes import TaskKey, TaskPart
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnalysisInputs:
-    """All that the numbers of an analysis follow from. A stored result never changes, so its number names it."""
+class Basis:
+    """All that the numbers of an analysis follow from, and `every` thing that was found.
+
+    It was found of `entries` and `pairs`, on `tasks` (None: all). A stored result never changes, so its number names
+    it. Two are equal if the same follows from both.
+    """
 
     results: tuple[int, ...]
     place: Mapping[str, tuple[Name, int | None]]  # system -> its entry and seed
@@ -21,19 +25,11 @@ class AnalysisInputs:
     declaration: str
     seed: int
     resamples: int
+    entries: frozenset[Name] = field(compare=False)
+    pairs: frozenset[NamePair] = field(compare=False)
+    tasks: frozenset[str] | None = field(compare=False)
+    every: dict[TaskPart, OneTask] = field(compare=False, default_factory=dict)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Basis:
-    """What was analysed, and `every` thing that was found of `entries` and `pairs`, on `tasks` (None: all)."""
-
-    material: AnalysisInputs
-    entries: frozenset[Name]
-    pairs: frozenset[NamePair]
-    tasks: frozenset[str] | None
-    every: Mapping[TaskPart, OneTask]
-
-    def covers(self, material: AnalysisInputs, entries: Collection[Name], pairs: Collection[NamePair]) -> bool:
-        """Whether an analysis of `material` would find the same of `entries` and `pairs`."""
-        asked = self.entries >= set(entries) and self.pairs >= set(pairs)
-        return asked and self.tasks is None and self.material == material
+    def covers(self, other: Basis) -> bool:
+        """Whether `other` would find the same of its entries and pairs."""
+        return self.tasks is None and self.entries >= other.entries and self.pairs >= other.pairs and self == other

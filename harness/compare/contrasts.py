@@ -49,10 +49,6 @@ class Contrasts:
         named = {(step.variant, step.against) for step in steps}
         return steps if (self.headline.variant, self.headline.against) in named else (self.headline, *steps)
 
-    def equivalence_margin(self, metric: str) -> float | None:
-        """Return how small a difference in `metric` counts as none, as a score; None if nothing was declared."""
-        return self.equivalence.get(metric)
-
     @property
     def root(self) -> str:
         """The causal base: the variant that the ladder starts from."""

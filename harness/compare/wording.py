@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from harness.compare.estimates import SEEDS_FOR_A_RECIPE
 from harness.compare.results import Comparison, Family, Seeds
 from harness.metrics import get_metric
@@ -28,7 +26,7 @@ def sentence(comparison: Comparison, *, untested: bool = True) -> str:
     variant, against = comparison.variant, comparison.against
     where = f"On base {variant.base}, " if variant.base else ""
     other = against.variant if against.base in ("", variant.base) else f"{against.variant} on {against.base}"
-    encoder, language = (_Counts.of(comparison, retention=retention) for retention in (False, True))
+    encoder, language = (_Counts(comparison, retention=retention) for retention in (False, True))
     level = f" ({_LEVEL[comparison.family].format(alpha=_short(comparison.alpha))})"
     if encoder.tested:
         text = f"{where}{variant.variant} is better than {other} on {encoder.tally('task', level, untested)}."
@@ -49,7 +47,7 @@ def untested_tasks(comparison: Comparison) -> str:
 
     "1 clustering task is shown without a test."
     """
-    parts = [_Counts.of(comparison, retention=r).aside(noun) for r, noun in ((False, "task"), (True, "measure"))]
+    parts = [_Counts(comparison, retention=r).aside(noun) for r, noun in ((False, "task"), (True, "measure"))]
     text = "; ".join(part for part in parts if part)
     return f"{text}." if text else ""
 
@@ -96,38 +94,18 @@ def _short(share: float) -> str:
     return f"{share:g}".removeprefix("0") or "0"
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Counts:
     """Tasks of one question by verdict; `kind` goes before the noun of those without a test."""
 
-    better: int
-    worse: int
-    equivalent: int
-    undecided: int
-    described: int
-    ties: int
-    kind: str
-
-    @classmethod
-    def of(cls, comparison: Comparison, *, retention: bool) -> _Counts:
-        better, worse, equivalent, undecided, described = (
+    def __init__(self, comparison: Comparison, *, retention: bool) -> None:
+        tasks = [task for task in comparison.tasks if task.is_retention == retention]
+        self.better, self.worse, self.equivalent, self.undecided, self.described = (
             comparison.count(verdict, retention=retention)
             for verdict in ("better", "worse", "equivalent", "undecided", "descriptive")
         )
-        adjectives = {
-            get_metric(t.key.metric).adjective
-            for t in comparison.tasks
-            if t.is_retention == retention and t.verdict == "descriptive"
-        }
-        return cls(
-            better=better,
-            worse=worse,
-            equivalent=equivalent,
-            undecided=undecided,
-            described=described,
-            ties=sum(t.tie and t.verdict == "undecided" for t in comparison.tasks if t.is_retention == retention),
-            kind=f"{adjectives.pop()} ".lstrip() if len(adjectives) == 1 else "",
-        )
+        self.ties = sum(task.tie and task.verdict == "undecided" for task in tasks)
+        adjectives = {get_metric(task.key.metric).adjective for task in tasks if task.verdict == "descriptive"}
+        self.kind = f"{adjectives.pop()} ".lstrip() if len(adjectives) == 1 else ""
 
     @property
     def tested(self) -> int:
@@ -136,7 +114,8 @@ class _Counts:
     def aside(self, noun: str) -> str:
         if not self.described:
             return ""
-        return f"{_count(self.described, self.kind + noun)} {_is(self.described)} shown without a test"
+        be = "is" if self.described == 1 else "are"
+        return f"{_count(self.described, self.kind + noun)} {be} shown without a test"
 
     def tally(self, noun: str, level: str, untested: bool) -> str:
         """ "9 of 13 tasks (…), worse on 1, undecided on 3; 1 clustering task is shown without a test"."""
@@ -166,7 +145,7 @@ def scope_of(seeds: Seeds) -> str:
     >>> scope_of((None,))
     'Nothing was trained: the result holds for this base.'
     """
-    return _scope(len([s for s in seeds if s is not None]))
+    return _scope(sum(seed is not None for seed in seeds))
 
 
 def _scope(n: int) -> str:
@@ -193,7 +172,3 @@ def task_label(name: TaskPart, names: tuple[TaskPart, ...]) -> str:
 
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def _is(n: int) -> str:
-    return "is" if n == 1 else "are"

@@ -6,15 +6,12 @@ Manning, Raghavan and Schuetze 2008, Introduction to Information Retrieval, sect
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from functools import partial
 
 import pandas as pd
 
-from harness.metrics.answers import Aligned
+from harness.metrics.correlation import split_smooth
 from harness.metrics.metric import Asked, Found, Metric, scores_of, tested
-
-if TYPE_CHECKING:
-    from harness.stats import Contributions
 
 
 def _of(rows: pd.DataFrame) -> float:
@@ -24,18 +21,16 @@ def _of(rows: pd.DataFrame) -> float:
     return float(average_precision_score(gold, predicted)) if 0 < gold.sum() < len(gold) else math.nan
 
 
-def _split(data: Aligned) -> Contributions:
-    from harness.stats import correlation_contributions
-
-    return correlation_contributions(
-        data.gold, data.answer_nk, kind="average_precision", units=data.unit, blocks=data.trial
-    )
-
-
 def _estimate(asked: Asked) -> list[Found]:
     from harness.stats import smooth_effects
 
-    return [tested(each) for each in smooth_effects(asked.table or _split(asked.data), asked.contrasts)]
+    assert asked.table is not None, "a score that is tested is split over units"
+    return [tested(each) for each in smooth_effects(asked.table, asked.contrasts)]
 
 
-METRICS = (Metric(name="average_precision", answers="score", of=_of, split=_split, estimate=_estimate),)
+METRICS = (
+    Metric(
+        name="average_precision", answers="score", of=_of, split=partial(split_smooth, kind="average_precision"),
+        estimate=_estimate,
+    ),
+)  # fmt: skip

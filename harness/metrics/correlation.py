@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,8 +17,7 @@ from harness.metrics.metric import Asked, Found, Metric, scores_of, tested
 
 if TYPE_CHECKING:
     from harness.stats import Contributions
-
-_Kind = Literal["spearman", "pearson"]
+    from harness.stats.influence import Correlation, Smooth
 
 
 def _pearson(rows: pd.DataFrame) -> float:
@@ -36,13 +37,14 @@ def _correlate(gold: NDArray[np.float64], predicted: NDArray[np.float64]) -> flo
     return float(np.corrcoef(gold, predicted)[0, 1])
 
 
-def _split(data: Aligned, *, kind: _Kind) -> Contributions:
+def split_smooth(data: Aligned, *, kind: Smooth) -> Contributions:
+    """Split a score that is a sum over units to first order, the mean over trials."""
     from harness.stats import correlation_contributions
 
     return correlation_contributions(data.gold, data.answer_nk, kind=kind, units=data.unit, blocks=data.trial)
 
 
-def _estimate(asked: Asked, *, kind: _Kind) -> list[Found]:
+def _estimate(asked: Asked, *, kind: Correlation) -> list[Found]:
     from harness.stats import correlation_effects
 
     data = asked.data
@@ -53,21 +55,14 @@ def _estimate(asked: Asked, *, kind: _Kind) -> list[Found]:
     return [tested(each) for each in found]
 
 
-_SPEARMAN = Metric(
-    name="spearman",
-    answers="score",
-    of=_spearman,
-    split=partial(_split, kind="spearman"),
-    estimate=partial(_estimate, kind="spearman"),
-    redraw=lambda data: (data.answer_nk, data.gold),
-    undefined_if_constant=True,
+def _metric(kind: Correlation, of: Callable[[pd.DataFrame], float]) -> Metric:
+    return Metric(
+        name=kind, answers="score", of=of, split=partial(split_smooth, kind=kind),
+        estimate=partial(_estimate, kind=kind), undefined_if_constant=True,
+    )  # fmt: skip
+
+
+METRICS = (
+    _metric("pearson", _pearson),
+    replace(_metric("spearman", _spearman), redraw=lambda data: (data.answer_nk, data.gold)),
 )
-_PEARSON = Metric(
-    name="pearson",
-    answers="score",
-    of=_pearson,
-    split=partial(_split, kind="pearson"),
-    estimate=partial(_estimate, kind="pearson"),
-    undefined_if_constant=True,
-)
-METRICS = (_PEARSON, _SPEARMAN)

@@ -10,7 +10,7 @@ The way through: answers ─▶ `mean_contributions` / `correlation_contribution
 """
 
 from harness.stats.across import AcrossTasks, across_tasks
-from harness.stats.conjunction import Replicability, one_sided, partial_conjunction_p, replicability
+from harness.stats.conjunction import Replicability, one_sided, replicability
 from harness.stats.contrast import Contrast, make_contrast
 from harness.stats.contributions import (
     Contributions,
@@ -19,11 +19,10 @@ from harness.stats.contributions import (
     mean_contributions,
     task_contributions,
 )
-from harness.stats.correlations import resample_correlations
 from harness.stats.draws import DrawSpread, draw_spread
 from harness.stats.effects import correlation_effects, crossed_effect, mean_effects, smooth_effects
 from harness.stats.equivalence import equivalence_test, non_inferiority_test
-from harness.stats.estimate import Components, Estimate, Interval
+from harness.stats.estimate import Estimate, Interval
 from harness.stats.families import benjamini_hochberg, holm
 from harness.stats.joint import JointTask, joint_statistics
 from harness.stats.letters import compact_letters
@@ -32,12 +31,10 @@ from harness.stats.mcnemar import McNemar, mcnemar_test
 from harness.stats.means import mean_estimates
 from harness.stats.power import examples_needed, minimum_detectable_effect, power_of, seeds_needed
 from harness.stats.ranks import RankSet, rank_sets
-from harness.stats.signflip import SignFlip, sign_flip_tests
 from harness.stats.welch import Welch, welch_test
 
 __all__ = [
     "AcrossTasks",
-    "Components",
     "Contrast",
     "Contributions",
     "DrawSpread",
@@ -47,7 +44,6 @@ __all__ = [
     "McNemar",
     "RankSet",
     "Replicability",
-    "SignFlip",
     "Welch",
     "across_tasks",
     "benjamini_hochberg",
@@ -70,13 +66,10 @@ __all__ = [
     "minimum_detectable_effect",
     "non_inferiority_test",
     "one_sided",
-    "partial_conjunction_p",
     "power_of",
     "rank_sets",
     "replicability",
-    "resample_correlations",
     "seeds_needed",
-    "sign_flip_tests",
     "smooth_effects",
     "task_contributions",
     "welch_test",

@@ -15,7 +15,7 @@ A statistic is put on the normal scale by degrees of freedom (`_scale_df`), so t
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,8 @@ from harness.stats.crossed import CrossedLayout, Spread, spread
 from harness.stats.effects import contrast_parts, layouts
 from harness.stats.signflip import flipped, sign_bits
 from harness.stats.units import FloatArray
+
+_Mix = Callable[[Hashable, int], FloatArray]  # names of seeds and their number -> weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,30 +56,25 @@ def joint_statistics(
     total = sum(len(task.contrasts) for task in tasks)
     observed = np.full(total, np.nan)
     null = np.full((resamples, total), np.nan)
-    mixes = _Mixes(rng.spawn(1)[0], resamples)
+    [mix_rng] = rng.spawn(1)
+    mixes: dict[Hashable, FloatArray] = {}
+
+    def mix(key: Hashable, size: int) -> FloatArray:
+        """Normal weights (resamples, s, s) by the names of the seeds they mix: one draw for all that share seeds."""
+        if key not in mixes:
+            mixes[key] = mix_rng.normal(size=(resamples, size, size))
+        return mixes[key]
+
     start = 0
     for task, own_rng in zip(tasks, rng.spawn(len(tasks)), strict=True):
         stop = start + len(task.contrasts)
         if task.table.n_units > 1:
-            observed[start:stop] = _one_task(task, null[:, start:stop], mixes, rng=own_rng)
+            observed[start:stop] = _one_task(task, null[:, start:stop], mix, rng=own_rng)
         start = stop
     return JointStatistics(observed=observed, null=null)
 
 
-class _Mixes:
-    """Normal weights (resamples, s, s) by the names of the seeds they mix: one draw for all that share seeds."""
-
-    def __init__(self, rng: np.random.Generator, resamples: int) -> None:
-        self._rng, self._resamples = rng, resamples
-        self._of: dict[Hashable, FloatArray] = {}
-
-    def of(self, key: Hashable, size: int) -> FloatArray:
-        if key not in self._of:
-            self._of[key] = self._rng.normal(size=(self._resamples, size, size))
-        return self._of[key]
-
-
-def _one_task(task: JointTask, null: FloatArray, mixes: _Mixes, *, rng: np.random.Generator) -> FloatArray:
+def _one_task(task: JointTask, null: FloatArray, mix: _Mix, *, rng: np.random.Generator) -> FloatArray:
     """Fill `null` (resamples, contrasts) and return the observed statistics (contrasts,)."""
     resamples, m = null.shape
     table = task.table
@@ -111,8 +108,8 @@ def _one_task(task: JointTask, null: FloatArray, mixes: _Mixes, *, rng: np.rando
                 number = number + np.sqrt(float(s.draws)) * _student(draw_mix, _over_draws(groups))
             for g, named, term in zip(groups, contrast.groups, s.seeds, strict=True) if s.seed_dfs else ():
                 key = ("seeds", named.seeds) if len(groups) == 1 else ("columns", _owner(named.weight_sk))
-                mix = mixes.of(key, g.value_sd.shape[-2])
-                number = number + np.sqrt(float(term)) * _student(mix, g.value_sd.mean(axis=-1))
+                drawn = mix(key, g.value_sd.shape[-2])
+                number = number + np.sqrt(float(term)) * _student(drawn, g.value_sd.mean(axis=-1))
             t = number / np.sqrt(float(s.variance))
         null[:, j] = normal_score(t, _scale_df(s))
     return observed

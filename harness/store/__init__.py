@@ -9,6 +9,5 @@
 """
 
 from harness.store.store import Store
-from harness.store.verify import Check
 
-__all__ = ["Check", "Store"]
+__all__ = ["Store"]

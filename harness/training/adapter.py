@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -16,14 +15,6 @@ from harness.hub import is_hub_id, snapshot
 from harness.records import StageData
 from harness.training.kind import MadeAdapter, StageJob, StageKind
 from harness.training.lora import CONFIG, WEIGHTS, check_adapter
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adapter:
-    """An adapter on disk. `revision` is the hub's commit, or the sha256 of the files of a folder."""
-
-    folder: Path
-    revision: str
 
 
 class AdapterStage(StageKind):
@@ -52,7 +43,7 @@ class AdapterStage(StageKind):
 
     def fingerprint(self, base: Base) -> str:
         """The revision of the adapter."""
-        return find_adapter(self, base).revision
+        return find_adapter(self, base)[1]
 
     def identity(self, seed: int) -> dict[str, Any]:
         """The kind alone: an adapter is its revision, whatever the seed."""
@@ -60,12 +51,14 @@ class AdapterStage(StageKind):
 
     def make(self, job: StageJob) -> MadeAdapter:
         job.begin()
-        folder = find_adapter(self, job.base).folder
+        folder, _ = find_adapter(self, job.base)
         return MadeAdapter(folder=folder, device="cpu", data=StageData(sources=(self.source, *self.data)))
 
 
-def find_adapter(stage: AdapterStage, base: Base) -> Adapter:
-    """Fetch and check the adapter of `stage`.
+def find_adapter(stage: AdapterStage, base: Base) -> tuple[Path, str]:
+    """Fetch and check the adapter of `stage`; return its folder and its revision.
+
+    The revision is the hub's commit, or the sha256 of the files of a folder.
 
     Raises HarnessError if it is not there, is not in safetensors, or names another base than `base` (and the card
     does not say so with `trained_on`).
@@ -76,21 +69,21 @@ def find_adapter(stage: AdapterStage, base: Base) -> Adapter:
         digest = hashlib.sha256()
         for name in (CONFIG, WEIGHTS):
             digest.update((folder / name).read_bytes())
-        found = Adapter(folder=folder.resolve(), revision=digest.hexdigest())
+        folder, revision = folder.resolve(), digest.hexdigest()
     elif is_hub_id(stage.source):
         folder = snapshot(
             stage.source, revision=stage.revision, patterns=["adapter_*.json", "*.safetensors"], what="the adapter"
         )
         check_adapter(folder)
-        found = Adapter(folder=folder, revision=folder.name)
+        revision = folder.name
     else:
         raise HarnessError(f"the adapter {stage.source!r} is neither a folder here nor a hub id; correct the card")
-    _belongs(stage, found, base)
-    return found
+    _belongs(stage, folder, base)
+    return folder, revision
 
 
-def _belongs(stage: AdapterStage, adapter: Adapter, base: Base) -> None:
-    config = adapter.folder / CONFIG
+def _belongs(stage: AdapterStage, folder: Path, base: Base) -> None:
+    config = folder / CONFIG
     try:
         declared = str(json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path") or "")
     except ValueError:

@@ -346,9 +346,9 @@ def test_empty_and_unknown(store: Store, tmp_path: Path) -> None:
 
 def test_margins_are_points_and_the_file_has_a_name() -> None:
     contrasts = declared_contrasts()
-    assert contrasts.equivalence_margin("accuracy") == 0.01
+    assert contrasts.equivalence["accuracy"] == 0.01
     assert contrasts.loss["bits_per_byte"] == 0.01
-    assert contrasts.equivalence_margin("v_measure") is None
+    assert "v_measure" not in contrasts.equivalence
     assert len(contrasts.sha256) == 64
     text = "alpha: 0.05\nheadline: {variant: a, against: b}\ncontrols: []\n"
     steps = [VariantContrast(variant="a", against="b")]

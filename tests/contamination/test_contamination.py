@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from mteb.get_tasks import TASK_LIST
 
-from harness.contamination import by_task, count_shared, declared_for, overlaps_of, source_name, summary, text_hashes
-from harness.contamination.declared import known_overlaps
+from harness.contamination import by_task, overlaps_of, source_name, summary
+from harness.contamination.declared import declared_for, known_overlaps
+from harness.contamination.texts import count_shared, text_hashes
 from harness.records import Overlap, StageManifest
 
 SAME = [

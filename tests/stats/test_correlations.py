@@ -5,9 +5,8 @@ import pytest
 from scipy import stats
 
 from harness.errors import HarnessError
-from harness.stats import resample_correlations
 from harness.stats.bca import bca
-from harness.stats.correlations import _pearson, _spearman
+from harness.stats.correlations import _pearson, _spearman, resample_correlations
 
 
 def world(n: int = 80, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -21,8 +21,8 @@ from harness.stats import (
     make_contrast,
     mean_contributions,
     mean_effects,
-    resample_correlations,
 )
+from harness.stats.correlations import resample_correlations
 from harness.stats.crossed import satterthwaite, spread
 from harness.stats.effects import layouts
 from harness.stats.influence import influence

@@ -10,7 +10,6 @@ from statsmodels.stats.power import TTestPower
 from harness.calibration.hierarchical import hierarchical_interval
 from harness.errors import HarnessError
 from harness.stats import (
-    Components,
     JointTask,
     across_tasks,
     examples_needed,
@@ -20,9 +19,10 @@ from harness.stats import (
     mean_contributions,
     power_of,
     seeds_needed,
-    sign_flip_tests,
 )
+from harness.stats.estimate import Components
 from harness.stats.joint import normal_score
+from harness.stats.signflip import sign_flip_tests
 
 
 def test_step_down_is_westfall_and_youngs_algorithm() -> None:

@@ -18,12 +18,12 @@ from harness.stats import (
     mean_contributions,
     non_inferiority_test,
     one_sided,
-    partial_conjunction_p,
     rank_sets,
     replicability,
     welch_test,
 )
 from harness.stats.across import across_tasks
+from harness.stats.conjunction import partial_conjunction_p
 
 # Hours of extra sleep under two drugs, Student 1908, "The probable error of a mean", Biometrika 6.
 SLEEP_A = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]

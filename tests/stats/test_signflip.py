@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.stats import SignFlip, sign_flip_tests
+from harness.stats.signflip import SignFlip, sign_flip_tests
 from harness.stats.units import partition
 
 # Darwin's Zea mays, crossed minus self-fertilised height in eighths of an inch, as in Fisher (1935), section
