@@ -69,7 +69,7 @@ def test_a_card_here_replaces_the_packaged_one() -> None:
 
 def test_an_adapter_is_listed_for_its_base_and_not_in_a_cards_own_stages() -> None:
     stage = "{kind: adapter, source: org/adapter}"
-    with pytest.raises(HarnessError, match="cannot hold a published adapter: it fits one base"):
+    with pytest.raises(HarnessError, match="cannot hold a published adapter, which fits one base"):
         read_card(write_card(Path("model_cards"), "own", f"stages: [{stage}]\n"))
     card = read_card(write_card(Path("model_cards"), "own", "bases: {big: {adapters: [{source: org/adapter}]}}\n"))
     assert [stage.kind for stage in card.recipe_on("big").stages] == ["adapter"]
