@@ -138,7 +138,7 @@ def read_outcomes(frame: pd.DataFrame) -> pd.DataFrame:
     """Make a checked frame of outcomes from one that a user wrote; columns left out as in `make_outcomes`.
 
     Raises HarnessError for an unknown column, for a value that a column cannot hold, and for an example that has no
-    name or that stands there twice at one trial, layer and position.
+    name or that occurs twice at one trial, layer and position.
     """
     for name in frame.columns:
         if name not in OUTCOME_COLUMNS:
@@ -153,7 +153,7 @@ def read_outcomes(frame: pd.DataFrame) -> pd.DataFrame:
         raise HarnessError("an outcome has no example_id; give each example a name")
     twice = rows["example_id"][rows.duplicated(["example_id", "trial", "layer", "position"])]
     if not twice.empty:
-        raise HarnessError(f"the example {twice.iloc[0]!r} stands there twice; give each outcome of it another trial")
+        raise HarnessError(f"the example {twice.iloc[0]!r} occurs twice; give each of its outcomes another trial")
     return rows
 
 

@@ -282,13 +282,13 @@ class _Rows:
         if entry.kind != "variant":
             notes = ["reference model"] if entry.is_reference else []
             if measured == len(counted) and entry.variant in self._ranks.unranked and entry.is_reference:
-                notes.append(f"unranked: {self._ranks.unranked[entry.variant]}")
+                notes.append(f"not ranked: {self._ranks.unranked[entry.variant]}")
             return notes if measured == len(counted) else [*notes, f"{measured} of {len(counted)} tasks"]
         used = {str(row["run_id"]) for system in entry.systems for row in self._results[system.system_id]}
-        notes = [] if all(self._kept.runs[run_id].proven for run_id in used) else ["unranked: no mask proof"]
-        notes += [] if measured == len(counted) else [f"unranked: {measured} of {len(counted)} tasks"]
+        notes = [] if all(self._kept.runs[run_id].proven for run_id in used) else ["not ranked: no mask proof"]
+        notes += [] if measured == len(counted) else [f"not ranked: {measured} of {len(counted)} tasks"]
         if not notes and entry.variant in self._ranks.unranked:
-            notes = [f"unranked: {self._ranks.unranked[entry.variant]}"]
+            notes = [f"not ranked: {self._ranks.unranked[entry.variant]}"]
         return notes
 
     def _signatures(self, entry: Entry) -> dict[TaskPart, list[Signature]]:

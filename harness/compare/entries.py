@@ -83,4 +83,4 @@ def find_entry(entries: Sequence[Entry], *, base: str, variant: str) -> Entry:
         measured = ", ".join(e.variant for e in entries if e.base == base)
         how = f"measure it with `harness run --variant {variant} --base {base}`"
         raise HarnessError(f"{variant!r} has not been measured{where}; {how}. Measured: {measured}")
-    raise HarnessError(f"the store has no results of {variant!r}{where}: {near_names(variant, here)}")
+    raise HarnessError(f"the database has no results of {variant!r}{where}: {near_names(variant, here)}")

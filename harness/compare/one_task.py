@@ -1,4 +1,4 @@
-"""One task of several entries: who was asked the same, and what follows from their answers."""
+"""One task of several entries: which results can be compared, and what follows from their answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """The systems that were asked the same in one task: what a family of tests reads (`columns` are of `table`)."""
+    """The systems whose results in one task can be compared: what a test family reads (`columns` are of `table`)."""
 
     key: TaskKey
     task_type: str
@@ -62,7 +62,7 @@ def pair_seeds(first: SeedColumns, second: SeedColumns) -> tuple[SeedColumns, Se
 
 @dataclass(frozen=True, kw_only=True)
 class _Group:
-    """Results that may be compared: asked the same, with one revision, metric and evaluation version."""
+    """Results that can be compared: the same examples, with one revision, metric and evaluation version."""
 
     data: Aligned
     key: TaskKey
@@ -92,7 +92,8 @@ def analyse_task(
         columns = {s: group.data.column[r["result"]] for s, r in seeds.items() if home[r["result"]] is group}
         if len(columns) < len(seeds):
             why = _which_differ(list(seeds.values()))
-            sentence = f"{name.task}: the seeds of {entry[1]} were not asked the same{why}; run them again with --force"
+            what = f"{name.task}: the results of the seeds of {entry[1]} cannot be compared"
+            sentence = f"{what}{why}; run them again with --force"
             task.problems.append(Problem(entry=entry, sentence=sentence))
         place[entry] = (group, columns)
     comparable = []
@@ -150,7 +151,7 @@ def _why_apart(name: TaskPart, pair: NamePair, cells: Cells, outcomes: pd.DataFr
     if not reason:
         reason = explain_difference(*(outcomes[outcomes["result"] == row["result"]] for row in (first, second)))
     who = f"{pair[0][1]} and {pair[1][1]}"
-    return f"{name.task}: {who} were not asked the same: {reason}; run one again with --force"
+    return f"{name.task}: the results of {who} cannot be compared: {reason}; run one again with --force"
 
 
 def _estimate(

@@ -193,7 +193,7 @@ def _scores(variants: Sequence[Entry], scores: pd.DataFrame) -> dict[tuple[Name,
 
 
 def _widest(panels: Sequence[Panel]) -> list[Panel]:
-    """Return one panel a task: the one in which most systems were asked the same."""
+    """Return one panel a task: the one with the most systems whose results can be compared."""
     best: dict[TaskPart, Panel] = {}
     for panel in panels:
         name = panel.key.part
@@ -210,13 +210,13 @@ def _why_unranked(
     unproven: Collection[Name],
 ) -> str:
     if entry.name in unproven:
-        return "no mask proof: it is not shown that its attention is what the card says"
+        return "no mask proof: its attention has not been checked against the card"
     missing = [task for task in chosen if (entry.name, task) not in score]
     if missing:
         return f"{len(missing)} of {len(chosen)} tasks not measured, {missing[0].task} among them"
     apart = [task for task, panel in panels.items() if entry.name not in panel.columns]
     if apart:
-        return f"it was not asked the same as the others in {apart[0][0]}; run it again with --force"
+        return f"its results on {apart[0][0]} cannot be compared with the others; run it again with --force"
     short = [task for task, panel in panels.items() if len(panel.columns[entry.name]) < len(entry.systems)]
     return f"not every seed was measured on {short[0][0]}" if short else ""
 

@@ -47,8 +47,9 @@ class SwitchedOff:
         moved = np.abs(self.off.bits - self.base.bits)
         if moved.any():
             raise ProofError(
-                f"with its adapters off the language model is not the base: {np.count_nonzero(moved)} of {len(moved)} "
-                f"texts differ, by up to {moved.max():.2g} bits; train the variant again from this base, or name the "
+                "with the adapters off, the language model differs from the base: "
+                f"{np.count_nonzero(moved)} of {len(moved)} texts differ, "
+                f"by up to {moved.max():.2g} bits; train the variant again from this base, or name the "
                 "base that its adapters were made for"
             )
         tolerance = MERGE_TOLERANCE.get(dtype, 1e-4)

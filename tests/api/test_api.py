@@ -132,7 +132,7 @@ SCORES = {"example_id": ["a", "b", "c"], "gold_score": [1.0, 2.0, 3.0], "predict
     [
         (ROWS | {"gold": [1, 2, 3]}, {}, "no column 'gold'; did you mean gold_score or gold_label"),
         ({"gold_label": ["x"], "predicted_label": ["x"]}, {}, "need the column example_id"),
-        (ROWS | {"example_id": ["a", "b", "a"]}, {}, "'a' stands there twice"),
+        (ROWS | {"example_id": ["a", "b", "a"]}, {}, "'a' occurs twice"),
         (ROWS | {"example_id": ["a", None, "c"]}, {}, "no example_id"),
         (ROWS | {"predicted_label": ["x", None, "y"]}, {}, "a gold label but no predicted label"),
         (ROWS | {"trial": ["first", "first", "first"]}, {}, "cannot hold"),

@@ -256,7 +256,7 @@ def test_ranks_are_sets_and_the_unranked_say_why(tmp_path: Path) -> None:
     found = rank(store, base="mini", resamples=FEW)
     assert found.unranked == {
         "random": "7 of 8 tasks not measured, B among them",
-        "causal-supcon": "no mask proof: it is not shown that its attention is what the card says",
+        "causal-supcon": "no mask proof: its attention has not been checked against the card",
     }
     assert found.overall is not None
     top, *rest = found.overall.places

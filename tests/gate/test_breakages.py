@@ -92,5 +92,5 @@ def test_one_tasks_training_labels_shuffled(monkeypatch: pytest.MonkeyPatch) -> 
 def test_one_tasks_gold_labels_shuffled_is_another_task(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under the same revision: the gate does not compare it, and names it (exit code 2)."""
     shuffled(monkeypatch, 1)
-    with pytest.raises(HarnessError, match="MiniTopicClassification: bidir was asked other examples"):
+    with pytest.raises(HarnessError, match="MiniTopicClassification: bidir has other examples"):
         gate("MiniTopicClassification", "MiniSentimentClassification")

@@ -79,6 +79,6 @@ def test_a_base_that_is_not_given_back_stops_the_run(
         return model
 
     monkeypatch.setattr(language_model, "load_causal", moved)
-    with pytest.raises(ProofError, match="is not the base"):
+    with pytest.raises(ProofError, match="differs from the base"):
         go(request(tiny_base, "own.txt", tasks=("RetentionBits", "RetentionAdaptersOff")), store)
     assert list(store.scores()["task"]) == ["RetentionBits"]
