@@ -6,23 +6,29 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.errors import HarnessError, near_names
 from harness.hub import is_hub_id, snapshot
 
-# Architectures whose attention reads config.is_causal and that the mask proof has been run on (tests/test_families.py).
-ARCHITECTURES = frozenset(
-    {
-        "LlamaForCausalLM",
-        "MistralForCausalLM",
-        "Qwen2ForCausalLM",
-        "Qwen3ForCausalLM",
-        "GemmaForCausalLM",
-        "Gemma2ForCausalLM",
-        "Gemma3ForCausalLM",
-    }
-)
+# Architectures whose attention reads config.is_causal and that the mask proof has been run on (tests/test_families.py),
+# with the model_type by which transformers takes its code.
+ARCHITECTURES = {
+    "LlamaForCausalLM": "llama",
+    "MistralForCausalLM": "mistral",
+    "Qwen2ForCausalLM": "qwen2",
+    "Qwen3ForCausalLM": "qwen3",
+    "GemmaForCausalLM": "gemma",
+    "Gemma2ForCausalLM": "gemma2",
+    "Gemma3ForCausalLM": "gemma3_text",
+}
 EMBEDDED = "mini"
+TOKENIZER = "tokenizer.json"
+# What says more of the tokens than tokenizer.json does: names of special tokens, and tokens that were added.
+TOKEN_FILES = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+ADAPTER = "adapter_config.json"
+_WHOLE = "model.safetensors"
+_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,28 +81,105 @@ def _from_hub(name: str) -> Base:
 
 def _checked(folder: Path) -> Path:
     config_file = folder / "config.json"
+    if (folder / ADAPTER).is_file():
+        raise HarnessError(
+            f"{folder} holds an adapter ({ADAPTER}), which would be put on top of the folder's weights; move it to a "
+            "folder of its own, and name that under `adapters:` in the card unless the weights have it merged"
+        )
     if not config_file.is_file():
         raise HarnessError(f"{folder} has no config.json; give the folder of a Hugging Face checkpoint")
-    try:
-        config = json.loads(config_file.read_text(encoding="utf-8"))
-    except ValueError:
-        raise HarnessError(f"{config_file} is not JSON; fetch the checkpoint again") from None
-    architectures = set(config.get("architectures") or [])
-    if not architectures & ARCHITECTURES:
+    config = read_json(config_file)
+    listed = config.get("architectures")
+    architectures = {str(name) for name in listed} if isinstance(listed, list) else set()
+    supported = architectures & ARCHITECTURES.keys()
+    if not supported:
         raise HarnessError(
             f"{folder.name} is {', '.join(sorted(architectures)) or 'of unknown architecture'}; "
             f"supported: {', '.join(sorted(ARCHITECTURES))}"
         )
+    if (kind := config.get("model_type")) not in {ARCHITECTURES[name] for name in supported}:
+        known = " or ".join(f"{ARCHITECTURES[name]!r} ({name})" for name in sorted(supported))
+        raise HarnessError(
+            f"{config_file} has model_type {kind!r} where its architecture wants {known}; correct it if the checkpoint "
+            "is of that architecture"
+        )
+    check_configs(folder)
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         pickled = sorted(path.name for path in [*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.pth")])
         found = f"only {', '.join(pickled)}, which is a pickle and is never opened" if pickled else "no weights"
         raise HarnessError(f"{folder} holds {found}; convert the checkpoint to safetensors")
+    check_shards(folder)
     for path in weights:
         check_safetensors(path)
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
-        raise HarnessError(f"{folder} has no tokenizer.json; save the tokenizer in the same folder")
+    if not (folder / TOKENIZER).is_file():
+        raise HarnessError(f"{folder} has no {TOKENIZER}; save the tokenizer in the same folder")
+    _refuse_pointer(folder / TOKENIZER)
     return folder
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a checkpoint. Raises HarnessError if the file holds anything else."""
+    _refuse_pointer(path)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        raise HarnessError(f"{path} is not JSON; fetch the checkpoint again") from None
+    if not isinstance(found, dict):
+        raise HarnessError(f"{path} holds no JSON object; fetch the checkpoint again")
+    return found
+
+
+def _refuse_pointer(path: Path) -> None:
+    """Raise HarnessError for a file that cannot be read, or that stands for one which Git LFS did not fetch."""
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(_POINTER))
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be read ({error.strerror}); fetch the checkpoint again") from None
+    if begins == _POINTER:
+        raise HarnessError(f"{path} is a Git LFS pointer in place of the file; run `git lfs pull` in its folder")
+
+
+def check_configs(folder: Path) -> None:
+    """Refuse a checkpoint that names code of its own, and one whose weights are quantised. Only JSON is read."""
+    for path in (folder / name for name in ("config.json", *TOKEN_FILES)):
+        if not path.is_file():
+            continue
+        fields = read_json(path)
+        if fields.get("auto_map"):
+            raise HarnessError(
+                f"{path} names code of its own (auto_map), and such code is never run; take auto_map out of the file "
+                "if the checkpoint is right without that code"
+            )
+        quantised = fields.get("quantization_config") if path.name == "config.json" else None
+        if quantised is not None:
+            method = quantised.get("quant_method") if isinstance(quantised, dict) else None
+            raise HarnessError(
+                f"{path} says that the weights are quantised ({method or 'quantization_config'}), and such weights are "
+                "not opened; give the checkpoint in full precision"
+            )
+
+
+def check_shards(folder: Path) -> None:
+    """Refuse a folder whose weights lie in several files of which one, or the index, is not there."""
+    index = folder / f"{_WHOLE}.index.json"
+    if (folder / _WHOLE).is_file():
+        return
+    if not index.is_file():
+        found = sorted(path.name for path in folder.glob("*.safetensors"))
+        raise HarnessError(
+            f"{folder} holds {found[0]} but neither {_WHOLE} nor {index.name}, which says what is in which file; "
+            "fetch the checkpoint again"
+        )
+    placed = read_json(index).get("weight_map")
+    shards = sorted({str(name) for name in placed.values()}) if isinstance(placed, dict) else []
+    if not shards or any(Path(name).name != name for name in shards):
+        raise HarnessError(f"{index} does not say which files hold the weights; fetch the checkpoint again")
+    absent = [name for name in shards if not (folder / name).is_file()]
+    if absent:
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise HarnessError(f"{folder} lacks {absent[0]}{more}, which {index.name} names; fetch the checkpoint again")
 
 
 def check_safetensors(path: Path) -> None:
@@ -114,7 +197,8 @@ def check_safetensors(path: Path) -> None:
 
 def _fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("config.json"), *folder.glob("tokenizer*")]):
+    beside = {path for name in ("config.json", *TOKEN_FILES) if (path := folder / name).is_file()}
+    for path in sorted({*folder.glob("*.safetensors"), *folder.glob("tokenizer*"), *beside}):
         digest.update(path.name.encode() + b"\0")
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

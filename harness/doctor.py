@@ -65,15 +65,19 @@ def _disk(folder: Path) -> Finding:
 def _proofs(
     base: Base, place: Placement, kernels: Sequence[str] | None, note: Callable[[str], None]
 ) -> Iterator[Finding]:
-    import torch
-
     from harness.encoder.attention import available_kernels
     from harness.encoder.packing import PACKED_KERNELS
 
-    available = available_kernels(torch.device(place.device))
+    opened = _encoder(base, "causal", place)
+    if opened.opening is not None:
+        for what, found in opened.opening.describe().items():
+            yield Finding(what=what, found=found, state="ok")
+    available = available_kernels(opened.backbone)
     for kernel in kernels if kernels is not None else available:
         if kernel not in available:
-            raise HarnessError(f"no attention kernel {kernel!r} is available here; {near_names(kernel, available)}")
+            raise HarnessError(
+                f"no attention kernel {kernel!r} is available here for {base.name}; {near_names(kernel, available)}"
+            )
         for attention in ATTENTIONS:
             note(f"proving {attention} attention with {kernel}")
             before = _encoder(base, attention, place)

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.bases import check_safetensors
+from harness.bases import ADAPTER, check_configs, check_safetensors, check_shards
 from harness.errors import HarnessError
 from harness.hub import is_hub_id, snapshot
 from harness.records import StoredRecipe, System
@@ -77,11 +77,21 @@ def _checked(name: str, folder: Path, *, commit: str) -> Model:
         raise HarnessError(
             f"{name} needs its own code ({own[0]}); such code is never run, so the model cannot be measured"
         )
+    for inside in sorted({path.parent for path in files}):
+        check_configs(inside)
+        if (inside / ADAPTER).is_file():
+            raise HarnessError(
+                f"{inside} holds an adapter ({ADAPTER}), whose base is not fixed by the folder; merge it into the "
+                "weights, save the model without it, and measure that"
+            )
     weights = [path for path in files if path.suffix == ".safetensors"]
     if not weights:
         pickled = [path.name for path in files if path.suffix in {".bin", ".pt", ".pth"}]
         found = f"only {', '.join(pickled)}, which is a pickle and is never opened" if pickled else "no weights"
         raise HarnessError(f"{name} holds {found}; convert the model to safetensors")
+    for inside in sorted({path.parent for path in weights}):
+        if (inside / "config.json").is_file():
+            check_shards(inside)
     for path in weights:
         check_safetensors(path)
     return Model(name=name, folder=folder, sha256=_digest(files, folder), commit=commit, bare=not modules.is_file())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.bases import resolve_base
+from harness.encoder.attention import available_kernels
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.outcomes import NoiseFloor
@@ -35,7 +36,7 @@ def measure_noise(
 ) -> list[NoiseFloor]:
     """Measure `variant` as a run does, and again in batches of 5 with another attention kernel; store the difference.
 
-    Neither is stored as a result. The floor holds for its task, for every variant of the base: below it, differences
+    Where an architecture has one kernel only, the batches alone differ. Neither is stored as a result. The floor holds for its task, for every variant of the base: below it, differences
     are ties. Raises HarnessError for retention (its kernel is fixed) and for a variant whose stages are not trained.
     """
     chosen = choose_suite(suite, tasks)
@@ -51,7 +52,8 @@ def measure_noise(
         )
     encoder = open_system(planned, place=place, cache=cache).encoder
     usual = str(encoder.backbone.config._attn_implementation)
-    other = "eager" if usual != "eager" else "sdpa"
+    quick = {"eager", "sdpa"} & set(available_kernels(encoder.backbone))  # the other ones have to be compiled
+    other = min(quick - {usual}, default=usual)
     system_id = store.add_system(planned.record(cache))
     found = []
     for task in opened:

@@ -58,9 +58,9 @@ _NOT_RECIPE = frozenset({"version", "title", "card_sha256", "model", "hub_commit
 
 
 class Provenance(Record):
-    """What made a number: versions, commit, machine and command. A run adds the last three fields.
+    """What made a number: versions, commit, machine and command. A run adds the last four fields.
 
-    `encoding` says how texts were read, `weights_sha256` is of the last stage's weights, `contrasts` of what was
+    `opening` says what was proven of weights and tokens as they were opened, `encoding` says how texts were read, `weights_sha256` is of the last stage's weights, `contrasts` of what was
     declared before looking. What was not recorded is None.
     """
 
@@ -75,6 +75,7 @@ class Provenance(Record):
     threads: int | None = None
     cpus: int | None = None
     command: str | None = None
+    opening: Mapping[str, str] | None = None
     encoding: Mapping[str, str] | None = None
     weights_sha256: str | None = None
     contrasts: str | None = None

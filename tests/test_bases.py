@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,15 @@ def test_a_folder_is_a_base_with_a_fingerprint(copy: Path) -> None:
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-3}))
     assert resolve_base(str(copy)).revision != base.revision
+
+
+def test_every_file_that_decides_tokens_is_part_of_the_revision(copy: Path) -> None:
+    seen = {resolve_base(str(copy)).revision}
+    for name in ("special_tokens_map.json", "added_tokens.json", "tokenizer_config.json"):
+        _merge(name, mask_token="the")(copy)
+        seen.add(resolve_base(str(copy)).revision)
+    assert len(seen) == 4
+    assert resolve_base("mini").revision == "e8e30b0e71661bf359ecda6f685bd45d402daa5272f14d7871d6c021ff1a9fca"
 
 
 def test_a_hub_id_is_read_from_the_local_hub_cache(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +76,28 @@ def _pickle(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
 
+def _merge(name: str, **fields: object) -> Callable[[Path], None]:
+    def harm(folder: Path) -> None:
+        kept = json.loads((folder / name).read_text()) if (folder / name).is_file() else {}
+        (folder / name).write_text(json.dumps(kept | fields))
+
+    return harm
+
+
+def _point(name: str) -> Callable[[Path], None]:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 127143\n"
+    return lambda folder: (folder / name).write_text(pointer) and None
+
+
+def _split(folder: Path, *, index: dict[str, object] | None) -> None:
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+    if index is not None:
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+
+
 def _other(folder: Path) -> None:
     (folder / "config.json").write_text('{"architectures": ["BertModel"]}')
 
@@ -83,10 +116,31 @@ def _other(folder: Path) -> None:
         (lambda folder: (folder / "config.json").write_text("{"), "not JSON"),
         (lambda folder: (folder / "model.safetensors").unlink(), "no weights"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer.json"),
+        (lambda folder: (folder / "config.json").write_text("[1]"), "holds no JSON object"),
+        (lambda folder: (folder / "config.json").write_bytes(b"\xff"), "not JSON"),
+        (_point("config.json"), "a Git LFS pointer in place of the file"),
+        (_point("tokenizer.json"), "tokenizer.json is a Git LFS pointer"),
+        (_point("tokenizer_config.json"), "tokenizer_config.json is a Git LFS pointer"),
+        (_merge("config.json", model_type="llamafied"), "model_type 'llamafied' where its architecture wants 'llama'"),
+        (_merge("config.json", model_type=None), "model_type None"),
+        (_merge("config.json", architectures="LlamaForCausalLM"), "of unknown architecture"),
+        (_merge("config.json", quantization_config={"quant_method": "gptq"}), "quantised .gptq., and such weights"),
+        (_merge("config.json", quantization_config={"load_in_4bit": True}), "the weights are quantised"),
+        (_merge("config.json", auto_map={"AutoModel": "own.Own"}), "config.json names code of its own"),
+        (_merge("tokenizer_config.json", auto_map={"AutoTokenizer": ["own.Own", None]}), "code of its own .auto_map."),
+        (_merge("tokenizer_config.json", auto_map=["own.Own", None]), "tokenizer_config.json names code of its own"),
+        (_merge("adapter_config.json", peft_type="LORA"), "holds an adapter .* under `adapters:` in the card"),
+        (partial(_split, index=None), "neither model.safetensors nor model.safetensors.index.json"),
+        (partial(_split, index={"weight_map": {"a": FIRST, "b": SECOND}}), f"lacks {SECOND}, which"),
+        (partial(_split, index={"weight_map": {"a": "../model.safetensors"}}), "does not say which files"),
+        (partial(_split, index={}), "does not say which files"),
     ],
     ids=[
         *("cut", "scrambled", "empty", "hollow", "longer", "pickle", "other"),
         *("no config", "bad config", "no weights", "no tokenizer"),
+        *("list", "bytes", "config pointer", "tokenizer pointer", "settings pointer", "model type", "no model type"),
+        *("architecture", "gptq", "4-bit", "own model", "own tokenizer", "own tokenizer, old form", "adapter"),
+        *("no index", "no shard", "shard elsewhere", "empty index"),
     ],
 )
 def test_a_broken_folder_is_refused_in_one_sentence(copy: Path, harm, sentence: str) -> None:

@@ -63,7 +63,11 @@ def show(
             f"{record.finished_at:%Y-%m-%d %H:%M:%S} UTC" if record.finished_at else "no: it was stopped",
         ),
         ("mask proof", _NO_PROOF.get(system.kind, "none") if proof is None else _proof(dict(proof))),
-        *((key, value) for key, value in record.provenance.plain().items() if key not in ("version", "versions")),
+        *(
+            (key, "; ".join(f"{name}: {said}" for name, said in value.items()) if isinstance(value, dict) else value)
+            for key, value in record.provenance.plain().items()
+            if key not in ("version", "versions")
+        ),
         *((f"version of {key}", value) for key, value in record.provenance.versions.items()),
     ]
     out.print(table(("", ""), rows))

@@ -87,15 +87,17 @@ def set_attention(model: Any, attention: Attention) -> None:
     model.config.is_causal = attention == "causal"
 
 
-def available_kernels(device: torch.device) -> tuple[str, ...]:
-    """Attention implementations that can run on `device` here, transformers' and the packed ones.
+def available_kernels(model: Any) -> tuple[str, ...]:
+    """Attention implementations that can run `model` where it lies, transformers' and the packed ones.
 
-    Flex attention needs CUDA or a C++ compiler, variable-length attention a CUDA device that has it.
+    Not every architecture has each (Gemma 2 has no sdpa). Flex attention needs CUDA or a C++ compiler, variable-length attention a CUDA device that has it.
     """
     import shutil
 
+    device = model.device
     flex = device.type == "cuda" or any(shutil.which(compiler) for compiler in ("g++", "clang++"))
-    standard = ("eager", "sdpa", "flex_attention") if flex else ("eager", "sdpa")
+    sdpa = ("sdpa",) if model._supports_sdpa else ()
+    standard = ("eager", *sdpa, "flex_attention") if flex and model._supports_flex_attn else ("eager", *sdpa)
     return (*standard, PACKED, VARLEN) if has_varlen(device) else (*standard, PACKED)
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from harness.encoder.attention import prove_mask, set_attention
 from harness.encoder.continuations import continue_texts
 from harness.encoder.losses import TextLosses, text_losses
+from harness.encoder.opening import fit_tokens, most_tokens, open_causal
 from harness.errors import HarnessError, ProofError
 
 # No text is read beyond this many tokens, whatever the model could hold: memory grows with it.
@@ -78,7 +79,7 @@ class LanguageModel:
     @property
     def limit(self) -> int:
         """The most tokens of a text that are read, its start token among them."""
-        return min(int(getattr(self.model.config, "max_position_embeddings", None) or MAX_TOKENS), MAX_TOKENS)
+        return min(most_tokens(self.model.config) or MAX_TOKENS, MAX_TOKENS)
 
     def losses(self, texts: Sequence[str]) -> TextLosses:
         """The losses of this system on `texts` (harness.encoder.losses)."""
@@ -122,6 +123,7 @@ def build_language_model(
     The LM head is the base's own. Its mask is proven causal before anything is asked of it.
     """
     model = load_causal(base, dtype=backbone.dtype, device=backbone.device)
+    fit_tokens(tokenizer, model, name=base.name)
     model.base_model.load_state_dict(backbone.state_dict(), assign=True)
     prove_mask(model.base_model, attention="causal", pad_id=int(tokenizer.pad_token_id)).require()
     return LanguageModel(model=model, tokenizer=tokenizer, base=base, adapters=tuple(adapters), redrawn=redrawn)
@@ -129,11 +131,7 @@ def build_language_model(
 
 def load_causal(folder: Path, *, dtype: torch.dtype, device: torch.device) -> Any:
     """The causal language model in `folder`, in eval mode, its mask causal whatever its config says."""
-    from transformers import AutoModelForCausalLM
-
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, attn_implementation="sdpa", use_safetensors=True
-    )
+    model = open_causal(folder, dtype=dtype, name=folder.name)
     set_attention(model, "causal")
     set_attention(model.base_model, "causal")
     return model.to(device).eval()

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Transformer
 
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
 from harness.encoder.for_mteb import ForMteb
 from harness.encoder.language_model import LanguageModel, build_language_model
+from harness.encoder.opening import Opening, keep_tokens, most_tokens, open_decoder
 from harness.encoder.placement import Placement
 from harness.encoder.reader import Pass
 from harness.encoder.tokens import Tokens, tokenise
@@ -45,8 +45,10 @@ class Encoder(ModelEncoder):
         language_model: Path | None = None,
         adapters: Sequence[Path] = (),
         workers: int | None = None,
+        opening: Opening | None = None,
     ) -> None:
         super().__init__(model, name=name, revision=revision, workers=workers)
+        self.opening = opening
         self.recipe = recipe
         self._language_model_of = language_model
         self._adapters = tuple(adapters)
@@ -184,6 +186,7 @@ class Encoder(ModelEncoder):
     def save(self, folder: Path) -> None:
         """Write a folder that plain `SentenceTransformer(folder)` opens; weights in the precision they have."""
         self.model.save(str(folder), create_model_card=False)
+        keep_tokens(folder, self.model.tokenizer)
 
 
 def build_encoder(
@@ -201,28 +204,14 @@ def build_encoder(
 
     With `recipe.weights == "random"` the weights are drawn anew from `seed`. `language_model` is the base's folder
     (it has the LM head) and `adapters` the PEFT folders of the lineage, first stage first: both only for
-    `Encoder.language_model`. Raises HarnessError if the checkpoint cannot be read.
+    `Encoder.language_model`. Raises HarnessError and ProofError as harness.encoder.opening.open_decoder.
     """
-    transformer = Transformer(
-        str(checkpoint),
-        # No kernel is named: transformers takes sdpa, or eager where an architecture (Gemma 2) has no other
-        model_kwargs={"dtype": getattr(torch, place.dtype), "use_safetensors": True},
-    )
+    transformer, opening = open_decoder(checkpoint, dtype=getattr(torch, place.dtype), name=name)
     backbone, tokenizer = transformer.model, transformer.tokenizer
-    if not tokenizer.is_fast:
-        raise HarnessError(f"the tokenizer of {name} has no character offsets; save it as tokenizer.json")
-    rows = backbone.get_input_embeddings().num_embeddings
-    if len(tokenizer) > rows:
-        raise HarnessError(
-            f"the tokenizer of {name} has {len(tokenizer)} tokens and its model {rows}; fetch both again"
-        )
     place.fit_threads(sum(weight.numel() for weight in backbone.parameters()))
     set_attention(backbone, recipe.attention)
     backbone.config.use_cache = False
-    limit = getattr(backbone.config, "max_position_embeddings", None) or recipe.max_length
-    transformer.max_seq_length = min(recipe.max_length, int(limit))
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    transformer.max_seq_length = min(recipe.max_length, most_tokens(backbone.config) or recipe.max_length)
     if recipe.weights == "random":
         _redraw(backbone, 0 if seed is None else seed)
     modules = [transformer, *recipe.modules(tokenizer, backbone.config.hidden_size)]
@@ -234,6 +223,7 @@ def build_encoder(
         language_model=language_model,
         adapters=adapters,
         workers=place.workers,
+        opening=opening,
     )
 
 

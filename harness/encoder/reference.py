@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
 from harness.encoder.for_mteb import model_meta
+from harness.encoder.opening import open_model
 from harness.encoder.placement import Placement
 from harness.encoder.reader import Progress
 from harness.encoder.words import ModelEncoder, check_finite, text_key
@@ -90,19 +89,6 @@ def build_reference(folder: Path, *, bare: bool, place: Placement, name: str, re
 
     Nothing is unpickled and no code of the model's is run. Raises HarnessError if it cannot be opened.
     """
-    kwargs = {"dtype": getattr(torch, place.dtype), "use_safetensors": True}
-    try:
-        if bare:
-            transformer = Transformer(str(folder), model_kwargs=kwargs)
-            width = int(transformer.model.config.hidden_size)
-            model = SentenceTransformer(modules=[transformer, Pooling(width, "mean")], device=place.device)
-        else:
-            model = SentenceTransformer(
-                str(folder), device=place.device, trust_remote_code=False, local_files_only=True, model_kwargs=kwargs
-            )
-    except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
-        raise HarnessError(
-            f"{name} cannot be opened as a sentence-transformers model: {str(error).strip().splitlines()[0]}"
-        ) from error
+    model = open_model(folder, bare=bare, place=place, name=name)
     place.fit_threads(sum(weight.numel() for weight in model.parameters()))
     return ReferenceEncoder(model, name=name, revision=revision, workers=place.workers)

@@ -114,7 +114,8 @@ def open_system(
     stages = tuple((read_stage(folder), read_texts(folder)) for folder in folders)
     weights = {"weights_sha256": stages[-1][0].weights_sha256} if stages else {}
     here = collect(device=place.device, dtype=place.dtype)
-    provenance = here.model_copy(update={"encoding": encoder.describe(), **weights})
+    opening = {"opening": encoder.opening.describe()} if encoder.opening else {}
+    provenance = here.model_copy(update={**opening, "encoding": encoder.describe(), **weights})
     evidence = Evidence(system=record, place=place, provenance=provenance, proof=proof, stages=stages)
     return OpenSystem(encoder=encoder, evidence=evidence)
 

@@ -15,16 +15,10 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import SequentialSampler
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    DataCollatorForLanguageModeling,
-    Trainer,
-    TrainingArguments,
-    set_seed,
-)
+from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArguments, set_seed
 
 from harness.encoder.attention import set_attention
+from harness.encoder.opening import fit_tokens, load_tokenizer, open_causal
 from harness.errors import HarnessError
 from harness.training.checkpoints import AdapterCheckpoints
 from harness.training.kind import StageJob
@@ -47,15 +41,14 @@ def train_mntp(stage: MntpStage, texts: Sequence[str], *, job: StageJob, watch: 
     """Return the backbone with its trained adapters in it. The LM head is the base's and stays fixed."""
     start = job.start("cpu").backbone.state_dict()
     set_seed(job.seed)
-    tokenizer = AutoTokenizer.from_pretrained(job.base.folder)
-    model = AutoModelForCausalLM.from_pretrained(job.base.folder, dtype=torch.float32, use_safetensors=True)
+    tokenizer = load_tokenizer(job.base.folder, name=job.base.name)
+    model = open_causal(job.base.folder, dtype=torch.float32, name=job.base.name)
+    fit_tokens(tokenizer, model, name=job.base.name)
     model.base_model.load_state_dict(start)
     job.place.fit_threads(model.num_parameters())
     set_attention(model, job.recipe.attention)
     model.config.use_cache = False
     tokenizer.mask_token = mask_token(tokenizer, stage.mask_token)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
     examples = _examples(tokenizer, texts, stage)
     if len(examples) < stage.batch_size:
         raise HarnessError(
