@@ -90,7 +90,8 @@ def set_attention(model: Any, attention: Attention) -> None:
 def available_kernels(model: Any) -> tuple[str, ...]:
     """Attention implementations that can run `model` where it lies, transformers' and the packed ones.
 
-    Not every architecture has each (Gemma 2 has no sdpa). Flex attention needs CUDA or a C++ compiler, variable-length attention a CUDA device that has it.
+    Not every architecture has each (Gemma 2 has no sdpa). Flex attention needs CUDA or a C++
+    compiler, variable-length attention a CUDA device that has it.
     """
     import shutil
 

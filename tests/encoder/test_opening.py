@@ -96,7 +96,7 @@ def test_an_untied_head_may_stand_beside_the_decoder_and_is_missed_by_what_needs
     assert before.opening is not None
     assert before.opening.describe()["weights"] == "20 tensors read, none missing"
     merge(copy / "config.json", tie_word_embeddings=False)
-    with pytest.raises(HarnessError, match="tiny has no LM head .lm_head.weight is not in its files"):
+    with pytest.raises(HarnessError, match=r"tiny has no LM head .lm_head.weight is not in its files"):
         load_causal(copy, dtype=torch.float32, device=torch.device("cpu"))
     np.testing.assert_array_equal(opened(copy).encode(SOME), before.encode(SOME))
     change(copy, lambda kept: kept | {"lm_head.weight": torch.ones(80, 16)[: len(kept["model.embed_tokens.weight"])]})
@@ -140,9 +140,14 @@ def _checkpoint(
         merge(folder / "tokenizer_config.json", **names)
     torch.manual_seed(0)
     kind = getattr(transformers, architecture)
-    small: dict[str, Any] = dict(hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4)
-    small |= dict(num_key_value_heads=2, head_dim=8, max_position_embeddings=256, initializer_range=0.3)
-    small |= dict(bos_token_id=1, eos_token_id=2, pad_token_id=3, vocab_size=tokenizer.get_vocab_size() + 8)
+    small: dict[str, Any] = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
+    small |= {"num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 256, "initializer_range": 0.3}
+    small |= {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3, "vocab_size": tokenizer.get_vocab_size() + 8}
     kind(kind.config_class(**small | fields)).save_pretrained(folder)
     return folder
 
@@ -238,7 +243,7 @@ def test_a_word_whose_last_letter_is_decomposed_is_whole() -> None:
 
 
 def test_longrope_is_read_at_one_scale() -> None:
-    rope = dict(rope_type="longrope", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=64)
+    rope = {"rope_type": "longrope", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64}
     folder = _checkpoint(Path("base"), _train(BYTES))
     merge(folder / "config.json", rope_parameters=rope | {"short_factor": [1.0] * 4, "long_factor": [3.0] * 4})
     encoder = opened(folder)
