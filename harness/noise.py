@@ -36,8 +36,9 @@ def measure_noise(
 ) -> list[NoiseFloor]:
     """Measure `variant` as a run does, and again in batches of 5 with another attention kernel; store the difference.
 
-    Where an architecture has one kernel only, the batches alone differ. Neither is stored as a result. The floor
-    holds for its task, for every variant of the base: below it, differences are ties. Raises HarnessError for retention (its kernel is fixed) and for a variant whose stages are not trained.
+    Where an architecture has one kernel only, the batches alone differ. Neither is stored as a result. The floor holds
+    for its task, for every variant of the base: below it, differences are ties. Raises HarnessError for retention (its
+    kernel is fixed) and for a variant whose stages are not trained.
     """
     chosen = choose_suite(suite, tasks)
     if any(isinstance(task, RetentionTask) for task in chosen.tasks):

@@ -61,7 +61,8 @@ class Provenance(Record):
     """What made a number: versions, commit, machine and command. A run adds the last four fields.
 
     `opening` says what was proven of weights and tokens as they were opened, `encoding` how texts were read;
-    `weights_sha256` is of the last stage's weights, `contrasts` of what was declared before looking. What was not recorded is None.
+    `weights_sha256` is of the last stage's weights, `contrasts` of what was declared before looking.
+    What was not recorded is None.
     """
 
     harness: str | None = None
