@@ -82,7 +82,9 @@ def _without(part: str) -> Callable[[Path], None]:
         "another head",
     ],
 )
-def test_weights_that_do_not_fit_are_never_drawn_at_random(copy: Path, harm, sentence: str) -> None:
+def test_weights_that_do_not_fit_are_never_drawn_at_random(
+    copy: Path, harm: Callable[[Path], None], sentence: str
+) -> None:
     harm(copy)
     with pytest.raises(HarnessError, match=f"the weights of tiny are not those .*{sentence}") as caught:
         opened(copy)
