@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.bases import Base, resolve_base
-from harness.errors import HarnessError, near_names
+from harness.errors import HarnessError
 from harness.provenance import TESTED, versions
 from harness.recipes import Recipe
 from harness.text_to_vector import Attention
@@ -76,7 +76,7 @@ def _proofs(
     for kernel in kernels if kernels is not None else available:
         if kernel not in available:
             raise HarnessError(
-                f"no attention kernel {kernel!r} is available here for {base.name}; {near_names(kernel, available)}"
+                f"no attention kernel {kernel!r} is available here for {base.name}; there are: {', '.join(available)}"
             )
         for attention in ATTENTIONS:
             note(f"proving {attention} attention with {kernel}")

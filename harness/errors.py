@@ -19,7 +19,7 @@ class StoreBusyError(HarnessError):
 
 
 class ProofError(HarnessError):
-    """A model's attention is not what its card says."""
+    """A model's attention is not what its card says, or its tokens are not what its folder says."""
 
     exit_code = 4
 
