@@ -135,11 +135,15 @@ class StageFields(Record):
 
 
 class StageData(Record):
-    """What a stage was trained on. `sources` are names; the first version named one `source` in their place."""
+    """What a stage was trained on. `sources` are names; the first version named one `source` in their place.
+
+    `unused` counts the examples that the training could not learn from; it is None where there was none.
+    """
 
     sources: tuple[str, ...] = ()
     source: str | None = None
     examples: int | None = None
+    unused: int | None = None
     fingerprint: str | None = None
 
 

@@ -112,6 +112,12 @@ def open_system(
         listener.proof(system.label, proof)
         encoder.watch = listener
     stages = tuple((read_stage(folder), read_texts(folder)) for folder in folders)
+    for stage, _ in stages:
+        if stage.data.unused and listener is not None:
+            listener.note(
+                f"{system.label}: the {stage.kind} stage cannot use {stage.data.unused} of its {stage.data.examples} "
+                "examples (texts that stand in too many rows, or that are too short)"
+            )
     weights = {"weights_sha256": stages[-1][0].weights_sha256} if stages else {}
     here = collect(device=place.device, dtype=place.dtype)
     opening = {"opening": encoder.opening.describe()} if encoder.opening else {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from datasets import Dataset
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer.losses import (
@@ -14,6 +16,7 @@ from sentence_transformers.sentence_transformer.losses import (
 from sentence_transformers.training_args import BatchSamplers
 from transformers import set_seed
 
+from harness.errors import HarnessError
 from harness.training.checkpoints import AdapterCheckpoints
 from harness.training.kind import StageJob
 from harness.training.lora import add_lora
@@ -22,6 +25,8 @@ from harness.training.trained import TrainedStage
 from harness.training.watch import TrainingWatch, arguments, train
 
 _NAMES = ("anchor", "positive", "negative")
+_PASSES = 3  # over the rows in an epoch: sentence-transformers shuffles again where batches are missing, twice
+_MISSES = 100  # batches in a row that do not fill up; then no later one is looked for
 
 
 class _Trainer(AdapterCheckpoints, SentenceTransformerTrainer):
@@ -41,6 +46,7 @@ def train_contrastive(
 
     `scale` is the inverse temperature of the loss. `attention_dropout` None leaves the base's own.
     """
+    watch.unused = check_batches(stage, rows, seed=job.seed)
     start = job.start(job.place.device)
     set_seed(job.seed)
     start.model[0].max_seq_length = min(stage.max_length, start.model[0].max_seq_length)
@@ -61,6 +67,51 @@ def train_contrastive(
         watch,
     )
     return start.backbone
+
+
+def check_batches(stage: TrainedStage, rows: Sequence[tuple[str, ...]], *, seed: int) -> int:
+    """How many of `rows` one pass cannot put into a batch, for a batch holds no text twice.
+
+    Raises HarnessError if the batches do not suffice for the steps of `stage`.
+    """
+    processes = Processes.here()
+    size, wanted = processes.share(stage.batch_size), stage.steps * processes.size
+    in_epoch = len(rows) // size
+    found = full_batches(rows, size, seed=seed, at_most=min(wanted, in_epoch))
+    if found == min(wanted, in_epoch):
+        return 0
+    unused = (in_epoch - found) * size
+    epochs = -(-wanted // in_epoch)
+    if min(in_epoch, _PASSES * found) * epochs < wanted:
+        raise HarnessError(
+            f"the {stage.kind} stage cannot make its {stage.steps} steps: a batch of {size} may not hold a text twice, "
+            f"and so {unused} of the {len(rows)} examples fit into no batch; give data with more different texts or "
+            "lower batch_size in the card"
+        )
+    return unused
+
+
+def full_batches(rows: Sequence[tuple[str, ...]], size: int, *, seed: int, at_most: int) -> int:
+    """How many batches of `size` rows without a common text one pass over the shuffled `rows` gives, up to `at_most`.
+
+    As sentence-transformers fills them: a row that does not fit waits for the next batch, and the rows of a batch that
+    does not fill up are lost.
+    """
+    waiting = deque(rows[index] for index in np.random.default_rng(seed).permutation(len(rows)))
+    found = misses = 0
+    while waiting and found < at_most and misses < _MISSES:
+        texts: set[str] = set()
+        taken, put_off = 0, []
+        while waiting and taken < size:
+            row = waiting.popleft()
+            if texts.isdisjoint(row):
+                texts.update(row)
+                taken += 1
+            else:
+                put_off.append(row)
+        found, misses = (found + 1, 0) if taken == size else (found, misses + 1)
+        waiting.extendleft(reversed(put_off))
+    return found
 
 
 def make_loss(model: Any, *, scale: float, at_once: int | None) -> Any:

@@ -31,10 +31,18 @@ IGNORED = -100  # the label that transformers' losses leave out
 
 
 class _Trainer(AdapterCheckpoints, Trainer):
-    """transformers' trainer; its checkpoints hold the adapters only, and the visits come in their order."""
+    """transformers' trainer; its checkpoints hold the adapters only, and the visits come in their order.
+
+    A batch in which no token is hidden adds nothing to the loss.
+    """
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, num_items_in_batch: Any = None, **kwargs: Any) -> Any:
+        if num_items_in_batch is not None:  # the loss is a sum over hidden tokens, divided by their number
+            num_items_in_batch = num_items_in_batch.clamp(min=1)
+        return super().compute_loss(model, inputs, *args, num_items_in_batch=num_items_in_batch, **kwargs)  # type: ignore[misc]
 
 
 def train_mntp(stage: MntpStage, texts: Sequence[str], *, job: StageJob, watch: TrainingWatch) -> Any:
@@ -54,6 +62,12 @@ def train_mntp(stage: MntpStage, texts: Sequence[str], *, job: StageJob, watch: 
         raise HarnessError(
             f"the text of the mntp stage gives {len(examples)} examples for batches of {stage.batch_size}; give more "
             "text or lower batch_size in the card"
+        )
+    watch.unused = sum(not _predictable(example) for example in examples)
+    if watch.unused == len(examples):
+        raise HarnessError(
+            f"none of the {len(examples)} texts of the mntp stage has a token that can be predicted from one before "
+            "it; give longer texts"
         )
     add_lora(model.base_model, stage.lora)
     shared = arguments(stage, job)
@@ -150,6 +164,11 @@ def _examples(tokenizer: Any, texts: Sequence[str], stage: MntpStage) -> list[di
         if len(examples) >= stage.examples:
             break
     return examples[: stage.examples]
+
+
+def _predictable(example: Mapping[str, Any]) -> bool:
+    """Whether the example has a token after the first one that may be hidden."""
+    return not all(example["special_tokens_mask"][1:])
 
 
 def mask_token(tokenizer: Any, wanted: str) -> str:

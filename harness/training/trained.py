@@ -128,10 +128,11 @@ class TrainedStage(StageKind):
             # A checkpoint on the way to a loss of NaN is no place to go on from.
             shutil.rmtree(job.scratch, ignore_errors=True)
             raise
+        unused = {"unused": watch.unused} if watch.unused else {}
         made = MadeAdapter(
             folder=job.scratch / ADAPTER,
             device=job.place.device,
-            data=StageData(sources=(self.data,), examples=len(rows), fingerprint=job.fingerprint),
+            data=StageData(sources=(self.data,), examples=len(rows), fingerprint=job.fingerprint, **unused),
             losses=tuple(watch.losses),
             texts=job.scratch / TEXTS,
         )

@@ -36,12 +36,16 @@ OnStep = Callable[[Step], None]
 
 
 class TrainingWatch(TrainerCallback):
-    """Forwards steps to `on_step` and keeps `losses`, a list of (step, mean loss since the last entry)."""
+    """Forwards steps to `on_step` and keeps `losses`, a list of (step, mean loss since the last entry).
+
+    `unused` counts the examples that the training cannot learn from.
+    """
 
     def __init__(self, on_step: OnStep | None, *, batch_size: int) -> None:
         self.on_step = on_step
         self.batch_size = batch_size
         self.losses: list[tuple[int, float]] = []
+        self.unused = 0
         self._first = 0
         self._began = time.monotonic()
 
@@ -109,8 +113,17 @@ def arguments(stage: TrainedStage, job: StageJob) -> dict[str, Any]:
 
 
 def train(trainer: Trainer, watch: TrainingWatch) -> None:
-    """Run `trainer` quietly under `watch`, from the newest whole checkpoint if an earlier run was cut off."""
+    """Run `trainer` quietly under `watch`, from the newest whole checkpoint if an earlier run was cut off.
+
+    Raises HarnessError if the training ended before its last step.
+    """
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(watch)
     started = last_checkpoint(Path(trainer.args.output_dir))
     trainer.train(resume_from_checkpoint=str(started) if started else None)
+    done, wanted = trainer.state.global_step, trainer.args.max_steps
+    if done < wanted:
+        raise HarnessError(
+            f"the training ended after {done} of {wanted} steps, for the data give too few batches; give more data or "
+            "lower steps or batch_size in the card"
+        )

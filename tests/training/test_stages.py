@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
+from sentence_transformers.base.sampler import NoDuplicatesBatchSampler
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, DataCollatorForLanguageModeling
 
 from harness.bases import Base, resolve_base
@@ -16,10 +18,11 @@ from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.paths import cache_folder
 from harness.recipes import Recipe
-from harness.training import parse_recipe, stages
+from harness.training import contrastive, parse_recipe, stages
 from harness.training.checkpoints import last_checkpoint, mark_complete
 from harness.training.contrastive import set_attention_dropout
 from harness.training.lineage import PlannedStage, plan_lineage
+from harness.training.manifests import read_stage
 from harness.training.masking import mask_token
 from harness.training.stages import is_trained, stage_folder, train_lineage
 from harness.training.watch import Step
@@ -185,6 +188,64 @@ def test_too_little_data_and_a_loss_that_explodes(base: Base) -> None:
     with pytest.raises(HarnessError, match="lower learning_rate"):
         train_lineage(base, plan(base, recipe("supcon", learning_rate=1e30, steps=9)), cache=cache_folder(), place=CPU)
     assert not list(cache_folder().glob("stages/*/stage.json"))
+
+
+def _negatives(*, own: int) -> None:
+    rows = [
+        {"anchor": f"the cat {i}", "positive": f"a dog {i}", "negative": f"red {i}" if i < own else "red"}
+        for i in range(60)
+    ]
+    Path("triplets.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+
+
+@pytest.mark.parametrize(("own", "unused"), [(0, 56), (10, 48)])
+def test_too_few_batches_without_a_repeated_text(
+    base: Base, own: int, unused: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _negatives(own=own)
+    lineage = plan(base, recipe("supcon", steps=30))
+    with pytest.raises(HarnessError, match=f"30 steps.* {unused} of the 60 examples fit into no batch"):
+        train_lineage(base, lineage, cache=cache_folder(), place=CPU)
+    monkeypatch.setattr(contrastive, "check_batches", lambda *_, **__: 0)
+    with pytest.raises(HarnessError, match=r"ended after \d+ of 30 steps"):
+        train_lineage(base, lineage, cache=cache_folder(), place=CPU)
+    assert not list(cache_folder().glob("stages/*/stage.json"))
+
+
+def test_a_stage_says_how_many_examples_it_cannot_use(base: Base) -> None:
+    _negatives(own=40)
+    folder = train_lineage(base, plan(base, recipe("supcon", steps=14)), cache=cache_folder(), place=CPU)
+    manifest = read_stage(folder)
+    assert manifest.losses[-1][0] == 14
+    assert manifest.data.unused == 16  # five batches of eight in place of seven
+
+
+def _drawn(rows: list[tuple[str, ...]]) -> int:
+    """The batches of eight that one pass of sentence-transformers' sampler gives."""
+    columns = zip(("anchor", "positive", "negative"), zip(*rows, strict=True), strict=True)
+    sampler = NoDuplicatesBatchSampler(Dataset.from_dict(dict(columns)), 8, True)
+    return len(list(sampler._iter_one_pass(lambda i: set(rows[i]), lambda row, batch: not row.isdisjoint(batch))))
+
+
+@pytest.mark.parametrize("distinct", [9, 30, 300])
+def test_batches_are_counted_as_sentence_transformers_makes_them(distinct: int) -> None:
+    rows = [tuple(map(str, words)) for words in np.random.default_rng(0).integers(0, distinct, (200, 3))]
+    ours = [contrastive.full_batches(rows, 8, seed=seed, at_most=25) for seed in range(5)]
+    assert abs(np.mean([_drawn(rows) for _ in ours]) - np.mean(ours)) <= 1
+
+
+def test_a_batch_of_mntp_without_a_hidden_token_adds_nothing(base: Base) -> None:
+    Path("text.txt").write_text("the cat\n" * 60)
+    folder = train_lineage(base, plan(base, recipe("mntp", batch_size=2, steps=12)), cache=cache_folder(), place=CPU)
+    losses = [loss for _, loss in read_stage(folder).losses]
+    assert 0 in losses
+    assert max(losses) > 0
+
+
+def test_texts_too_short_to_predict_anything(base: Base) -> None:
+    Path("text.txt").write_text("the\n" * 60)
+    with pytest.raises(HarnessError, match="none of the 60 texts of the mntp stage has a token"):
+        train_lineage(base, plan(base, recipe("mntp")), cache=cache_folder(), place=CPU)
 
 
 @pytest.mark.parametrize(
