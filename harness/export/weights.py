@@ -18,6 +18,7 @@ from harness.records import Run, System
 from harness.run.open import open_weights
 from harness.training import parse_recipe
 from harness.training.manifests import MANIFEST, read_stage
+from harness.training.stored import check_stage
 from harness.training.trained import TrainedStage
 
 _COMMIT_DIGITS = 40
@@ -71,6 +72,8 @@ def _stage(system: System, runs: Sequence[Run], recipe: Recipe, cache: Path) -> 
             f"the weights of {label_of(system)} in {folder} are not those that were measured (the stage was trained "
             "again with another result); measure them with `harness run --force`"
         )
+    digest = next((each for each in system.stage_digests if each.startswith(stored.name)), stored.name)
+    check_stage(folder, digest, whole=True)
     return folder
 
 

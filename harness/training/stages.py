@@ -6,7 +6,6 @@ trained (or the published adapter), in PEFT format; the weights next to it have 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
@@ -28,6 +27,7 @@ from harness.training.lineage import PlannedStage
 from harness.training.lora import CONFIG, WEIGHTS, merge_adapter
 from harness.training.manifests import ADAPTER, MANIFEST, TEXTS
 from harness.training.processes import Processes
+from harness.training.stored import check_stage, record_of, weights_sha256, write_record
 
 if TYPE_CHECKING:
     from harness.encoder.model import Encoder
@@ -65,7 +65,7 @@ def train_lineage(
 
     Training is on the device of `place`. `on_stage` is called as a stage starts and returns what is called after each
     step. Another process that trains the same stage is waited for. After a kill the stage in progress goes on from its
-    last checkpoint.
+    last checkpoint. Raises HarnessError if a stage in `cache` is not what was stored there.
     """
     processes = Processes.here()
     processes.join(place.device)
@@ -75,7 +75,9 @@ def train_lineage(
         lock = FileLock(str(folder) + ".lock", timeout=_PATIENCE_S)
         try:
             with processes.one_at_a_time(lambda lock=lock: lock):  # type: ignore[misc]
-                if not processes.agree(is_trained(planned, cache)):
+                if processes.agree(is_trained(planned, cache)):
+                    check_stage(folder, planned.digest)
+                else:
                     _make(base, planned, cache, place, on_stage if processes.first else None)
                 if processes.first:  # also what a run left that was killed when the stage was complete already
                     shutil.rmtree(_scratch(planned, cache), ignore_errors=True)
@@ -132,6 +134,8 @@ def _write(planned: PlannedStage, made: MadeAdapter, job: StageJob, folder: Path
             shutil.copyfile(made.folder / name, building / ADAPTER / name)
         if made.texts is not None:
             shutil.copyfile(made.texts, building / TEXTS)
+        record = record_of(building)
+        write_record(building, record)
         manifest = StageManifest(
             version=2,
             digest=planned.digest,
@@ -146,15 +150,7 @@ def _write(planned: PlannedStage, made: MadeAdapter, job: StageJob, folder: Path
             data=made.data,
             device=made.device,
             seconds=seconds,
-            weights_sha256=_weights_sha256(building),
+            weights_sha256=weights_sha256(record),
             provenance=collect(device=made.device, dtype="float32"),
         )
         (building / MANIFEST).write_text(json.dumps(manifest.plain(), indent=1), encoding="utf-8")
-
-
-def _weights_sha256(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
