@@ -109,7 +109,12 @@ class Card(Strict):
 
 def read_card(path: Path) -> Card:
     """Parse and validate one card; HarnessError names the file and the field that is wrong."""
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise HarnessError(f"{path}: the card is not UTF-8 text; write it again as UTF-8") from None
+    except OSError as error:
+        raise HarnessError(f"{path}: the card cannot be read ({error.strerror}); check the file") from None
     parts = text.split("---\n", 2)
     if len(parts) != 3 or parts[0].strip():
         raise HarnessError(f"{path}: the card has no front matter; start it with YAML between two lines of ---")

@@ -162,3 +162,12 @@ def test_steps_that_lead_nowhere_or_round() -> None:
 def test_an_unknown_variant_gets_near_names() -> None:
     with pytest.raises(HarnessError, match="did you mean bidir-supcon"):
         get_card("bidir-supcom", load_cards())
+
+
+def test_a_card_that_is_not_utf8_and_one_with_a_mark() -> None:
+    path = write_card(Path("model_cards"), "plain")
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert read_card(path).variant == "plain"
+    path.write_bytes(path.read_text(encoding="utf-8-sig").replace("A test", "Un caf\u00e9").encode("latin-1"))
+    with pytest.raises(HarnessError, match=r"plain\.md: the card is not UTF-8 text"):
+        read_card(path)

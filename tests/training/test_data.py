@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from harness.bases import Base
@@ -85,6 +87,37 @@ def test_bad_data_is_refused_in_one_sentence(kind: str, name: str, content: str 
         Path(name).write_text(content)
     with pytest.raises(HarnessError, match=sentence):
         stage(kind, name, 9).rows()
+
+
+LATIN = "Un caf\u00e9".encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("latin.txt", LATIN, "is not UTF-8 text"),
+        ("latin.jsonl", b'{"text": "' + LATIN + b'"}', "is not UTF-8 text"),
+        ("sixteen.jsonl", '{"text": "a"}'.encode("utf-16"), "is not UTF-8 text"),
+        ("deep.jsonl", b"[" * 200_000, "line 1, is not JSON"),
+        ("damaged.parquet", None, "is a damaged parquet file"),
+    ],
+)
+def test_bytes_that_are_no_text(name: str, content: bytes | None, sentence: str) -> None:
+    if content is None:
+        table = pa.table({"text": [f"line {i} of the table" for i in range(4000)]})
+        pq.write_table(table, name, compression="none", use_dictionary=False)
+        content = bytearray(Path(name).read_bytes())
+        content[200:1200] = b"\xff" * 1000
+    Path(name).write_bytes(content)
+    with pytest.raises(HarnessError, match=sentence):
+        stage("mntp", name, 9).rows()
+
+
+def test_a_byte_order_mark_is_no_text_and_half_a_surrogate_pair_is_replaced() -> None:
+    Path("mark.txt").write_text("the cat\n", encoding="utf-8-sig")
+    Path("mark.jsonl").write_text('{"text": "the cat"}\n{"text": "a \\ud83d b"}', encoding="utf-8-sig")
+    assert stage("mntp", "mark.txt", 9).rows() == [("the cat",)]
+    assert sorted(stage("mntp", "mark.jsonl", 9).rows()) == [("a \ufffd b",), ("the cat",)]
 
 
 def test_a_missing_file_is_noticed_while_planning() -> None:
