@@ -85,9 +85,9 @@ def find_adapter(stage: AdapterStage, base: Base) -> tuple[Path, str]:
 def _belongs(stage: AdapterStage, folder: Path, base: Base) -> None:
     config = folder / CONFIG
     try:
-        declared = str(json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path") or "")
-    except ValueError:
-        raise HarnessError(f"{config} is not JSON; fetch the adapter again") from None
+        declared = str(dict(json.loads(config.read_bytes())).get("base_model_name_or_path") or "")
+    except (ValueError, TypeError):
+        raise HarnessError(f"{config} is not a JSON object; fetch the adapter again") from None
     same = _last(declared) == _last(base.name)
     if declared and not same and stage.trained_on != declared:
         raise HarnessError(

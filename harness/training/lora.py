@@ -17,7 +17,9 @@ from harness.recipes import Strict
 # Every linear layer of a Llama block, as LLM2Vec adapts them.
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-_KEY = re.compile(r"^(?:base_model\.model\.)?(?:model\.)?(?P<module>.+)\.lora_(?P<part>[AB])(?:\.\w+)?\.weight$")
+_KEY = re.compile(
+    r"^(?:base_model\.model\.)?(?P<full>(?:model\.)?(?P<module>.+))\.lora_(?P<part>[AB])(?:\.\w+)?\.weight$"
+)
 
 
 class Lora(Strict):
@@ -82,7 +84,11 @@ def merge_adapter(model: Any, folder: Path) -> None:
             f"{folder} is not a plain LoRA adapter ({config.peft_type}); merge it yourself and give the "
             "result as a base"
         )
-    factors = {_place(key, folder): tensor for key, tensor in load_file(folder / WEIGHTS).items()}
+    tensors = load_file(folder / WEIGHTS)
+    factors = {_place(key, folder): tensor for key, tensor in tensors.items()}
+    full = {match["module"]: match["full"] for match in map(_KEY.match, tensors) if match}
+    config.rank_pattern = _by_module(config.rank_pattern, full, "rank_pattern", folder)
+    config.alpha_pattern = _by_module(config.alpha_pattern, full, "alpha_pattern", folder)
     modules = dict(model.named_modules())
     for (module, part), factor in factors.items():
         layer = modules.get(module)
@@ -96,6 +102,14 @@ def merge_adapter(model: Any, folder: Path) -> None:
             raise HarnessError(
                 f"{folder} is an adapter for another base: its {module} is {width} wide, this base's {wanted}"
             )
+        other = "B" if part == "A" else "A"
+        if (module, other) not in factors:
+            raise HarnessError(f"{folder} has lora_{part} of {module} without lora_{other}; fetch the adapter again")
+        rank, stated = factor.shape[0 if part == "A" else 1], config.rank_pattern.get(re.escape(module), config.r)
+        if rank != stated:
+            raise HarnessError(
+                f"the weights of {module} in {folder} have rank {rank}, and {CONFIG} says {stated}; correct {CONFIG}"
+            )
     config.target_modules = {module for module, _ in factors}
     config.layers_to_transform = config.layers_pattern = None
     inject_adapter_in_model(config, model)
@@ -103,6 +117,26 @@ def merge_adapter(model: Any, folder: Path) -> None:
         weight = getattr(model.get_submodule(module), f"lora_{part}")["default"].weight
         weight.data.copy_(factor.to(weight))
     merge_lora(model)
+
+
+def _by_module(pattern: dict[str, int], full: dict[str, str], name: str, folder: Path) -> dict[str, int]:
+    """The values of a `pattern` of PEFT by the modules of the backbone, with the keys of one module each.
+
+    `full` gives each adapted module the name it had in the model that was trained, where its layers may stand under
+    `model.`; PEFT reads a key as a regular expression for the end of that name, and takes the first that fits. Raises
+    HarnessError if a key fits no module.
+    """
+    found: dict[str, int] = {}
+    for key, value in pattern.items():
+        try:
+            fitting = [module for module, whole in full.items() if re.match(rf"(.*\.)?({key})$", whole)]
+        except re.error:
+            fitting = []
+        if not fitting:
+            raise HarnessError(f"{folder}: the key {key!r} of {name} fits no layer that is adapted; correct {CONFIG}")
+        for module in fitting:
+            found.setdefault(re.escape(module), value)
+    return found
 
 
 def check_adapter(folder: Path) -> None:

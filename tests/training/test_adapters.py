@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForCausalLM
 
 from harness.bases import Base, resolve_base
@@ -145,3 +146,47 @@ def test_an_adapter_whose_layers_do_not_fit(tiny_base: Path) -> None:
     head = publish(tiny_base, "head", model=AutoModelForCausalLM, modules_to_save=["lm_head"])
     with pytest.raises(HarnessError, match="not a plain LoRA adapter"):
         merge_adapter(AutoModel.from_pretrained(tiny_base), head)
+
+
+@pytest.mark.parametrize("model", [AutoModel, AutoModelForCausalLM])
+def test_patterns_of_rank_and_alpha_are_read_as_peft_reads_them(tiny_base: Path, model) -> None:
+    before = "model." if model is AutoModelForCausalLM else ""
+    patterns = {
+        "alpha_pattern": {f"{before}layers.1.self_attn.q_proj": 64, "q_proj": 3, "^" + before + r"layers\.0\..*": 5},
+        "rank_pattern": {f"{before}layers.0.mlp.down_proj": 2, "layers.1.mlp.down_proj": 3},
+    }
+    folder = publish(tiny_base, "patterns", model=model, **patterns)
+    right = PeftModel.from_pretrained(model.from_pretrained(tiny_base, dtype=torch.float32), str(folder))
+    right = right.merge_and_unload().eval()
+    ours = AutoModel.from_pretrained(tiny_base, dtype=torch.float32).eval()
+    merge_adapter(ours, folder)
+    with torch.no_grad():
+        theirs = (right.model if before else right)(IDS).last_hidden_state
+        torch.testing.assert_close(ours(IDS).last_hidden_state, theirs)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"alpha_pattern": {"model.layers.1.self_attn.q_proj": 64}}, "of alpha_pattern fits no layer"),
+        ({"rank_pattern": {"o_proj": 4}}, "of rank_pattern fits no layer"),
+        ({"alpha_pattern": {"(": 4}}, "of alpha_pattern fits no layer"),
+        ({"rank_pattern": {"layers.0.mlp.down_proj": 2}}, "have rank 4, and adapter_config.json says 2"),
+        ({"r": 8}, "have rank 4, and adapter_config.json says 8"),
+    ],
+)
+def test_a_pattern_that_fits_nothing(tiny_base: Path, change: dict, sentence: str) -> None:
+    folder = publish(tiny_base, "patterns")
+    config = folder / "adapter_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | change))
+    with pytest.raises(HarnessError, match=sentence):
+        merge_adapter(AutoModel.from_pretrained(tiny_base), folder)
+
+
+def test_half_of_an_adapter(tiny_base: Path) -> None:
+    folder = publish(tiny_base, "half")
+    weights = load_file(folder / "adapter_model.safetensors")
+    del weights[next(name for name in weights if "lora_B" in name)]
+    save_file(weights, folder / "adapter_model.safetensors")
+    with pytest.raises(HarnessError, match=r"has lora_A of .* without lora_B"):
+        merge_adapter(AutoModel.from_pretrained(tiny_base), folder)
