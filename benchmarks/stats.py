@@ -23,17 +23,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from harness.stats import (
-    JointTask,
-    correlation_contributions,
-    correlation_effects,
-    crossed_effect,
-    joint_statistics,
-    make_contrast,
-    max_t,
-    mean_contributions,
-    mean_effects,
-)
+from harness.stats.contrast import make_contrast
+from harness.stats.contributions import correlation_contributions, mean_contributions
+from harness.stats.effects import correlation_effects, crossed_effect, mean_effects
+from harness.stats.joint import JointTask, joint_statistics
+from harness.stats.maxt import max_t
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,16 +12,12 @@ import sys
 from pathlib import Path
 
 from harness.cards import load_cards
-from harness.compare import (
-    Analysis,
-    Comparison,
-    Ranks,
-    analyse,
-    current_entries,
-    declared_contrasts,
-    rank,
-)
+from harness.compare import current_entries
+from harness.compare.analysis import Analysis, analyse
+from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import find_entry
+from harness.compare.ranking import Ranks, rank
+from harness.compare.results import Comparison
 from harness.metrics import get_metric
 from harness.store import Store
 from harness.suites.mini import SUITE as MINI_SUITE

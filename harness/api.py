@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.compare import AnalysisProgress, Comparison, Ranks
+    from harness.compare.analysis import AnalysisProgress
+    from harness.compare.ranking import Ranks
+    from harness.compare.results import Comparison
     from harness.encoder.model import Encoder
     from harness.encoder.protocol import TextEncoder
     from harness.outcomes import TaskResult
@@ -253,7 +255,7 @@ def describe(comparison: Comparison) -> str:
 
     Example: `print(describe(compare_variants(store, "bidir-supcon", "causal")))`.
     """
-    from harness.compare import overall, scope, sentence
+    from harness.compare.wording import overall, scope, sentence
 
     lines = (sentence(comparison), overall(comparison), scope(comparison), *comparison.problems)
     return "\n".join(line for line in lines if line)

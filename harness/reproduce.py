@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.compare import cells, current_entries, declared_contrasts
+from harness.compare import current_entries
+from harness.compare.cells import cells
+from harness.compare.contrasts import declared_contrasts
 from harness.errors import HarnessError
 from harness.store import Store
 from harness.suites.words.feng2025 import TASKS, PaperTask

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.compare import Analysis, AnalysisProgress, current_entries, declared_contrasts
+from harness.compare import current_entries
+from harness.compare.analysis import Analysis, AnalysisProgress
+from harness.compare.contrasts import declared_contrasts
 from harness.errors import HarnessError
 from harness.paths import whole_folder
 from harness.store import Store

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.compare import Cell, Places, read_places
-from harness.compare.cells import cells_of
+from harness.compare.cells import Cell, Places, cells_of, read_places
 from harness.store import Store
 from leaderboard.model import BaseSection, TaskColumn
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from harness.compare import Cell, Entry, Places, TaskComparison
-from harness.compare.cells import By
+from harness.compare.cells import By, Cell, Places
+from harness.compare.entries import Entry
+from harness.compare.results import TaskComparison
 from harness.metrics import get_metric
 from harness.records import StageManifest
 from leaderboard import text

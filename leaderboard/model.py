@@ -6,16 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.calibration.report import CalibrationReport
-from harness.compare import (
-    Comparison,
-    Contrasts,
-    Entry,
-    Place,
-    Ranks,
-    TaskComparison,
-    TaskScore,
-    VariantContrast,
-)
+from harness.compare.contrasts import Contrasts, VariantContrast
+from harness.compare.entries import Entry
+from harness.compare.ranking import Place, Ranks
+from harness.compare.results import Comparison, TaskComparison, TaskScore
 from harness.contamination import TaskOverlap
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart

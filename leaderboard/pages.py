@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.compare import AnalysisProgress, overall, scope, scope_of, sentence, untested_tasks
+from harness.compare.analysis import AnalysisProgress
+from harness.compare.wording import overall, scope, scope_of, sentence, untested_tasks
 from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.compare import Places, read_places
+from harness.compare.cells import Places, read_places
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
 from harness.store import Store

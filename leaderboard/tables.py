@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.compare import Places, TaskComparison, TaskScore
+from harness.compare.cells import Places
+from harness.compare.results import TaskComparison, TaskScore
 from harness.outcomes import TaskKey
 from harness.store import Store
 from leaderboard.model import BaseSection, ComparedPair, Site, TaskColumn

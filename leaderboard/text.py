@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Mapping
 
 from harness.calibration.report import Rate
-from harness.compare import TaskScore
 from harness.compare.overall import MEAN_METRIC
+from harness.compare.results import TaskScore
 from harness.metrics import get_metric
-from harness.stats import DrawSpread, Interval
+from harness.stats.estimate import DrawSpread, Interval
 
 NONE = "–"
 _SLUG_LENGTH = 60

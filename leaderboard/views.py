@@ -9,19 +9,11 @@ from itertools import combinations
 import pandas as pd
 
 from harness.calibration.report import CalibrationReport
-from harness.compare import (
-    Analysis,
-    AnalysisProgress,
-    Contrasts,
-    Entry,
-    Ranks,
-    VariantContrast,
-    analyse,
-    declared_contrasts,
-    make_ranks,
-    task_label,
-    unproven,
-)
+from harness.compare.analysis import Analysis, AnalysisProgress, analyse
+from harness.compare.contrasts import Contrasts, VariantContrast, declared_contrasts
+from harness.compare.entries import Entry
+from harness.compare.ranking import Ranks, make_ranks, unproven
+from harness.compare.wording import task_label
 from harness.contamination import TaskOverlap, by_task
 from harness.outcomes import TaskPart
 from harness.records import Overlap, Run, System

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
-from harness.compare import Cell, Places
+from harness.compare.cells import Cell, Places
 from harness.reproduce import PaperTable, compare_with_paper, in_lines
 from harness.store import Store
 from harness.suites.words.feng2025 import TASK_TYPE as PAPER_TYPE

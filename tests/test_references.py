@@ -11,7 +11,8 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from harness.compare import compare, current_entries, rank, scope, sentence
+from harness.compare import compare, current_entries, rank
+from harness.compare.wording import scope, sentence
 from harness.encoder.placement import Placement
 from harness.encoder.reference import build_reference
 from harness.errors import HarnessError

@@ -230,15 +230,14 @@ def rejections(p: FloatArray) -> Rate:
 
 
 def error_rates(null: Replicates, moved: Replicates, *, effect: float) -> ErrorRates:
-    """Return type I of the replicates without a difference; coverage and power of those with `effect`."""
+    """Return type I of the replicates without a difference; coverage and power of those with `effect`.
+
+    No interval is a miss.
+    """
     return ErrorRates(
-        type_one=rejections(null.p), coverage=hits(moved, effect), power=rejections(moved.p), effect=effect
-    )
-
-
-def hits(found: Replicates, value: float) -> Rate:
-    """Return how often the interval holds `value`; no interval is a miss."""
-    return rate((found.low <= value) & (value <= found.high))
+        type_one=rejections(null.p), coverage=rate((moved.low <= effect) & (effect <= moved.high)),
+        power=rejections(moved.p), effect=effect,
+    )  # fmt: skip
 
 
 def half_width(found: Replicates) -> float:

@@ -84,14 +84,13 @@ def truth(population: Population, *, shift: float) -> float:
     rng = np.random.default_rng(0)
     gold = _gold(population, rng, n=_LARGE)
     rest = rng.normal(0, np.sqrt(population.shared**2 + population.system**2 + population.noise**2), _LARGE)
+
+    def rho(slope: float) -> float:
+        return mid_rank_correlation(gold, slope * gold + rest)
+
     weights = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
     nodes = zip(_NODES * population.seed, weights, strict=True) if population.seed > 0 else [(0.0, 1.0)]
-    return float(
-        sum(
-            w * (_rho(gold, population.level + shift + node, rest) - _rho(gold, population.level + node, rest))
-            for node, w in nodes
-        )
-    )
+    return float(sum(w * (rho(population.level + shift + node) - rho(population.level + node)) for node, w in nodes))
 
 
 def shift_for(population: Population, effect: float) -> float:
@@ -103,10 +102,6 @@ def shift_for(population: Population, effect: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if truth(population, shift=middle) < effect else (low, middle)
     return (low + high) / 2
-
-
-def _rho(gold: FloatArray, slope: float, rest: FloatArray) -> float:
-    return mid_rank_correlation(gold, slope * gold + rest)
 
 
 def _gold(population: Population, rng: np.random.Generator, *, n: int | None = None) -> FloatArray:

@@ -24,13 +24,12 @@ _QUICK_PAIRS = 300  # examples of a correlation in a quick calibration: each rep
 
 
 def run_calibration(
-    store: Store, *, quick: bool, seed: int = 0, progress: Callable[[int, int, str], None] | None = None
+    store: Store, *, quick: bool, progress: Callable[[int, int, str], None] | None = None
 ) -> CalibrationReport:
     """Calibrate every method on the synthetic grid and on the outcomes in `store`, and store the report there."""
     store.ready()
-    cases = synthetic_grid(quick=quick)
-    cases += store_cases(store, quick=quick)
-    report = calibrate(cases, rng=np.random.default_rng(seed), progress=progress)
+    cases = [*synthetic_grid(quick=quick), *store_cases(store, quick=quick)]
+    report = calibrate(cases, rng=np.random.default_rng(0), progress=progress)
     store.add_calibration(report.to_json())
     return report
 

@@ -10,7 +10,7 @@ import typer
 from harness.cli import options
 
 if TYPE_CHECKING:
-    from harness.compare import Flips
+    from harness.compare.flips import Flips
 
 
 def compare(
@@ -38,7 +38,7 @@ def compare(
     from harness.api import compare_variants
     from harness.cli.comparison import comparison_as_json, print_comparison
     from harness.cli.screen import print_json
-    from harness.compare import flips as find_flips
+    from harness.compare.flips import flips as find_flips
     from harness.store import Store
 
     store = Store(db, read_only=True)

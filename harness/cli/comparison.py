@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.compare import Comparison, Entry, TaskComparison
+    from harness.compare.entries import Entry
+    from harness.compare.results import Comparison, TaskComparison
     from harness.outcomes import TaskPart
 
 
@@ -67,7 +68,7 @@ def _who(entry: Entry) -> str:
 
 def _labels(comparisons: Sequence[Comparison]) -> dict[TaskPart, str]:
     """What each task is called here: its name, and split or subset only where several share it."""
-    from harness.compare import task_label
+    from harness.compare.wording import task_label
 
     names = tuple(dict.fromkeys(task.key.part for comparison in comparisons for task in comparison.tasks))
     return {name: task_label(name, names) for name in names}
@@ -100,7 +101,7 @@ def _interval(task: TaskComparison) -> str:
 def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from harness.compare import overall, scope, sentence
+    from harness.compare.wording import overall, scope, sentence
 
     return {
         "base": comparison.variant.base,

@@ -10,7 +10,7 @@ import typer
 from harness.cli import options
 
 if TYPE_CHECKING:
-    from harness.compare import Place, Ranking
+    from harness.compare.ranking import Place, Ranking
 
 
 def rank(

@@ -48,7 +48,7 @@ def reproduce(
 
     prepare()
     from harness.api import run_variants
-    from harness.compare import declared_contrasts
+    from harness.compare.contrasts import declared_contrasts
     from harness.reproduce import compare_with_paper
     from harness.store import Store
     from harness.suites.words.feng2025 import SUITE

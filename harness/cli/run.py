@@ -15,7 +15,7 @@ from harness.cli import options
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.compare import Comparison
+    from harness.compare.results import Comparison
     from harness.run.plan import RunPlan
     from harness.store import Store
 
@@ -130,7 +130,7 @@ def _shown_elsewhere(plan: RunPlan) -> str:
 
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:
     from harness.cli.screen import CountScreen
-    from harness.compare import compare_each
+    from harness.compare.analysis import compare_each
     from harness.run.plan import CAUSAL_BASE
     from leaderboard.build import Draft
 
@@ -167,7 +167,7 @@ def _report(comparisons: Sequence[Comparison], *, as_json: bool) -> None:
     if len(comparisons) == 1:
         print_comparison(comparisons[0])
     elif comparisons:
-        from harness.compare import sentence
+        from harness.compare.wording import sentence
 
         out.print(overview(comparisons))
         out.print()
@@ -180,7 +180,7 @@ def _report(comparisons: Sequence[Comparison], *, as_json: bool) -> None:
 def _report_references(store: Store, *, names: Sequence[str], tasks: Sequence[str], as_json: bool) -> None:
     """Say what reference models score, where no base was measured along."""
     from harness.cli.screen import out, pivot, print_json, table
-    from harness.compare import task_label
+    from harness.compare.wording import task_label
     from harness.metrics import get_metric
     from harness.outcomes import TaskPart
 

@@ -10,7 +10,7 @@ import typer
 from harness.cli import options
 
 if TYPE_CHECKING:
-    from harness.compare import Cell
+    from harness.compare.cells import Cell
 
 
 def words(
@@ -38,7 +38,8 @@ def words(
     use `harness compare`.
     """
     from harness.cli.screen import out, pivot, print_json, table
-    from harness.compare import VIEWS, declared_contrasts, shares_of_target, word_cells
+    from harness.compare.contrasts import declared_contrasts
+    from harness.compare.word_views import VIEWS, shares_of_target, word_cells
     from harness.metrics import get_metric
     from harness.store import Store
 

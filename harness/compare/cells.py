@@ -63,7 +63,6 @@ def cells(
     tasks: Collection[str],
     subsets: Collection[str],
     by: By | None = None,
-    resamples: int = RESAMPLES,
 ) -> list[Cell]:
     """Estimate `entries` on the subsets of `tasks`, on all their outcomes or on those of each position or layer.
 
@@ -75,17 +74,12 @@ def cells(
     made: list[Cell] = []
     for _, group in rows.groupby(["task", "split", "subset", "metric", "revision"], sort=False):
         outcomes = store.outcomes(results=group["result"])
-        made += cells_of(outcomes, entries, scores=group, by=by, resamples=resamples)
+        made += cells_of(outcomes, entries, scores=group, by=by)
     return made
 
 
 def cells_of(
-    outcomes: pd.DataFrame,
-    entries: Sequence[Entry],
-    *,
-    scores: pd.DataFrame,
-    by: By | None = None,
-    resamples: int = RESAMPLES,
+    outcomes: pd.DataFrame, entries: Sequence[Entry], *, scores: pd.DataFrame, by: By | None = None
 ) -> list[Cell]:
     """Estimate `entries` on `outcomes` read before: those of `scores`, results of one task, subset and metric."""
     owner = {system.system_id: entry for entry in entries for system in entry.systems}
@@ -93,7 +87,7 @@ def cells_of(
     made: list[Cell] = []
     for value, part in [(None, outcomes)] if by is None else outcomes.groupby(by):
         where: dict[str, int] = {} if by is None else {by: int(str(value))}
-        made += _of_part(part, scores, owner, named=named, where=where, resamples=resamples)
+        made += _of_part(part, scores, owner, named=named, where=where)
     return made
 
 
@@ -104,7 +98,6 @@ def _of_part(
     *,
     named: tuple[str, str, str],
     where: dict[str, int],
-    resamples: int,
 ) -> list[Cell]:
     task, subset, name = named
     metric = get_metric(name)
@@ -122,7 +115,7 @@ def _of_part(
             entries=list(columns.values()),
             pairs=[],
             rng=np.random.default_rng([zlib.crc32(repr((named, sorted(where.items()))).encode())]),
-            resamples=resamples,
+            resamples=RESAMPLES,
         )
         for (base, variant), each in zip(columns, found, strict=True):
             made.append(

@@ -8,7 +8,7 @@ from harness.compare.estimates import SEEDS_FOR_A_RECIPE
 from harness.compare.results import Comparison, TaskComparison
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
-from harness.stats import examples_needed, power_of, seeds_needed
+from harness.stats.power import examples_needed, power_of, seeds_needed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from harness.metrics import Aligned, Asked, Found, Metric, interval_words
-from harness.stats import Contrast, Contributions, make_contrast
+from harness.stats.contrast import Contrast, make_contrast
+from harness.stats.contributions import Contributions
 
 SeedColumns = Mapping[int | None, int]  # seed -> column of a table
 SEEDS_FOR_A_RECIPE = 5  # with fewer the variance of seeds is known too badly for a claim (harness calibrate)

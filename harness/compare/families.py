@@ -19,19 +19,14 @@ from harness.compare.one_task import Name, NamePair, Panel
 from harness.compare.results import Family, TaskComparison, Verdict
 from harness.metrics import Metric, get_metric
 from harness.outcomes import TaskKey, TaskPart
-from harness.stats import (
-    Contrast,
-    Contributions,
-    Estimate,
-    JointTask,
-    benjamini_hochberg,
-    crossed_effect,
-    equivalence_test,
-    holm,
-    joint_statistics,
-    make_contrast,
-    max_t,
-)
+from harness.stats.contrast import Contrast, make_contrast
+from harness.stats.contributions import Contributions
+from harness.stats.effects import crossed_effect
+from harness.stats.equivalence import equivalence_test
+from harness.stats.estimate import Estimate
+from harness.stats.families import benjamini_hochberg, holm
+from harness.stats.joint import JointTask, joint_statistics
+from harness.stats.maxt import max_t
 from harness.suites.retention import TASK_TYPE as RETENTION
 
 

@@ -14,7 +14,10 @@ from harness.compare.estimates import SeedColumns, claimed, estimate_task
 from harness.compare.results import TaskComparison, TaskScore
 from harness.metrics import Aligned, get_metric
 from harness.outcomes import TaskKey, TaskPart
-from harness.stats import Contributions, crossed_effect, make_contrast, welch_test
+from harness.stats.contrast import make_contrast
+from harness.stats.contributions import Contributions
+from harness.stats.effects import crossed_effect
+from harness.stats.welch import welch_test
 
 Name = tuple[str, str]  # base, variant
 NamePair = tuple[Name, Name]

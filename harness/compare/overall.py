@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,15 +11,10 @@ from harness.compare.estimates import SeedColumns, claimed
 from harness.compare.one_task import NamePair, Panel
 from harness.compare.results import TaskComparison
 from harness.metrics import get_metric
-from harness.stats import (
-    AcrossTasks,
-    Replicability,
-    across_tasks,
-    crossed_effect,
-    make_contrast,
-    one_sided,
-    replicability,
-)
+from harness.stats.across import AcrossTasks, across_tasks
+from harness.stats.conjunction import Replicability, one_sided, replicability
+from harness.stats.contrast import make_contrast
+from harness.stats.effects import crossed_effect
 from harness.suites.retention import TASK_TYPE as RETENTION
 
 MEAN_METRIC = "accuracy"  # a mean over tasks is written as this metric: in points, higher is better
@@ -71,13 +66,3 @@ def better_on(tasks: Sequence[TaskComparison], *, alpha: float) -> Replicability
 def _everywhere(columns: Sequence[SeedColumns]) -> list[int | None]:
     """Return the seeds that are in all of `columns`, in order."""
     return [seed for seed in columns[0] if all(seed in each for each in columns)] if columns else []
-
-
-def standing(panels: Sequence[Panel]) -> Mapping[str, Panel]:
-    """Return the panels of a mean over tasks by task, the largest where a task has several."""
-    best: dict[str, Panel] = {}
-    for panel in panels:
-        name = "\0".join(panel.key.part)
-        if counts_across(panel) and (name not in best or len(panel.columns) > len(best[name].columns)):
-            best[name] = panel
-    return best

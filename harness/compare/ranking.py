@@ -18,20 +18,16 @@ from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import Entry, current_entries
 from harness.compare.estimates import claimed
 from harness.compare.one_task import Name, Panel
-from harness.compare.overall import standing
+from harness.compare.overall import counts_across
 from harness.errors import HarnessError, near_names
 from harness.metrics import Metric, get_metric
 from harness.outcomes import TaskPart
-from harness.stats import (
-    JointTask,
-    RankSet,
-    compact_letters,
-    joint_statistics,
-    make_contrast,
-    max_t,
-    rank_sets,
-    task_contributions,
-)
+from harness.stats.contrast import make_contrast
+from harness.stats.contributions import task_contributions
+from harness.stats.joint import JointTask, joint_statistics
+from harness.stats.letters import compact_letters
+from harness.stats.maxt import max_t
+from harness.stats.ranks import RankSet, rank_sets
 from harness.store import Store
 
 _Test = Callable[[Name, Name], bool]  # whether the first was shown to be better than the second
@@ -80,7 +76,6 @@ def rank(
     suite: str | None = None,
     tasks: Collection[str] | None = None,
     resamples: int = 10_000,
-    seed: int = 0,
 ) -> Ranks:
     """Rank the variants of `base`, and references, on its stored tasks: of `suite`, or `tasks` (None: all).
 
@@ -97,7 +92,7 @@ def rank(
         hint = near_names(base, known) if known else "it is empty; `harness run --variant bidir-supcon` fills it"
         raise HarnessError(f"the database has no results on base {base!r}: {hint}")
     entries += references
-    analysis = analyse(store, entries=[], family=entries, pairs=[], scores=scores, resamples=resamples, seed=seed)
+    analysis = analyse(store, entries=[], family=entries, pairs=[], scores=scores, resamples=resamples)
     return make_ranks(
         analysis,
         entries,
@@ -105,7 +100,6 @@ def rank(
         unproven=unproven(store, entries, scores),
         chosen=chosen_tasks(scores[scores["base"] == base], suite=suite, tasks=tasks),
         resamples=resamples,
-        seed=seed,
     )
 
 
@@ -145,14 +139,17 @@ def make_ranks(
     unproven: Collection[Name],
     chosen: Sequence[TaskPart],
     resamples: int = 10_000,
-    seed: int = 0,
 ) -> Ranks:
     """Rank `entries` of one base on the `chosen` tasks from the families in `analysis`."""
     variants = [entry for entry in entries if entry.kind == "variant" or entry.is_reference]
     base = next((entry.base for entry in variants if entry.base), "")
     alpha = declared_contrasts().alpha
     score = _scores(variants, scores)
-    panels = {p.key.part: p for p in _widest(analysis.panels) if p.key.part in set(chosen)}
+    panels: dict[TaskPart, Panel] = {}  # of each task the one with the most systems whose results can be compared
+    for panel in analysis.panels:
+        part = panel.key.part
+        if part in chosen and (part not in panels or len(panel.columns) > len(panels[part].columns)):
+            panels[part] = panel
     unranked = {
         entry.variant: why for entry in variants if (why := _why_unranked(entry, panels, chosen, score, unproven))
     }
@@ -171,12 +168,12 @@ def make_ranks(
         values = {name: score[name, task] for name in ranked}
         places = _places(values, beats, lower=metric.better == "lower")
         found.append(Ranking(task=task, metric=panel.key.metric, places=places))
-    means = list(standing(list(panels.values())).values())
+    means = [panel for panel in panels.values() if counts_across(panel)]
     return Ranks(
         base=base,
         alpha=alpha,
         tasks=tuple(found),
-        overall=_overall(ranked, means, score, alpha=alpha, seed=seed, resamples=resamples) if ranked else None,
+        overall=_overall(ranked, means, score, alpha=alpha, resamples=resamples) if ranked else None,
         unranked=unranked,
         n_tasks=len(means),
         references=tuple(entry.variant for entry in variants if entry.is_reference),
@@ -190,16 +187,6 @@ def _scores(variants: Sequence[Entry], scores: pd.DataFrame) -> dict[tuple[Name,
     for system, task, split, subset, score in rows[["system_id", "task", "split", "subset", "score"]].values.tolist():
         found.setdefault((place[system], TaskPart(task, split, subset)), []).append(float(score))
     return {key: float(np.mean(values)) for key, values in found.items()}
-
-
-def _widest(panels: Sequence[Panel]) -> list[Panel]:
-    """Return one panel a task: the one with the most systems whose results can be compared."""
-    best: dict[TaskPart, Panel] = {}
-    for panel in panels:
-        name = panel.key.part
-        if name not in best or len(panel.columns) > len(best[name].columns):
-            best[name] = panel
-    return list(best.values())
 
 
 def _why_unranked(
@@ -238,7 +225,6 @@ def _overall(
     score: Mapping[tuple[Name, TaskPart], float],
     *,
     alpha: float,
-    seed: int,
     resamples: int,
 ) -> Ranking | None:
     """Rank by the mean over the tested tasks: all pairs at once by max-T, a task being the unit."""
@@ -262,7 +248,7 @@ def _overall(
     if pairs and len(panels) > 1:
         joint = joint_statistics(
             [JointTask(table=task_contributions(values), contrasts=tuple(contrasts))],
-            rng=np.random.default_rng([seed, zlib.crc32(b"mean over tasks")]),
+            rng=np.random.default_rng([0, zlib.crc32(b"mean over tasks")]),
             resamples=resamples,
         )
         for (a, b), p, t in zip(pairs, max_t(joint.observed, joint.null), joint.observed, strict=True):

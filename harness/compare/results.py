@@ -7,8 +7,11 @@ from typing import Literal
 
 from harness.compare.entries import Entry
 from harness.outcomes import TaskKey, TaskPart
-from harness.stats import AcrossTasks, DrawSpread, Estimate, Interval, McNemar, Replicability, Welch
-from harness.stats.estimate import Over
+from harness.stats.across import AcrossTasks
+from harness.stats.conjunction import Replicability
+from harness.stats.estimate import DrawSpread, Estimate, Interval, Over
+from harness.stats.mcnemar import McNemar
+from harness.stats.welch import Welch
 from harness.suites.retention import TASK_TYPE as RETENTION
 
 Verdict = Literal["better", "worse", "equivalent", "undecided", "descriptive"]

@@ -6,7 +6,7 @@ from harness.compare.estimates import SEEDS_FOR_A_RECIPE
 from harness.compare.results import Comparison, Family, Seeds
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
-from harness.stats import Estimate
+from harness.stats.estimate import Estimate
 
 _LEVEL: dict[Family, str] = {
     "declared": "family-wise p ≤ {alpha}",

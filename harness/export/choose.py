@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from harness.compare import Entry, current_entries
+from harness.compare.entries import Entry, current_entries
 from harness.errors import HarnessError, ProofError, near_names
 from harness.records import Run, System
 from harness.store import Store

@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from harness.compare import Entry, TaskScore, analyse
+from harness.compare import analyse
+from harness.compare.entries import Entry
+from harness.compare.results import TaskScore
 from harness.contamination import hub_id, source_name
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import yaml
 
-from harness.compare import declared_contrasts
+from harness.compare.contrasts import declared_contrasts
 from harness.errors import HarnessError
 from harness.metrics import get_metric
 

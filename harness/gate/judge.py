@@ -15,7 +15,9 @@ from harness.errors import HarnessError
 from harness.gate.declared import Gate
 from harness.metrics import get_metric
 from harness.outcomes import TaskKey
-from harness.stats import Interval, holm, non_inferiority_test
+from harness.stats.equivalence import non_inferiority_test
+from harness.stats.estimate import Interval
+from harness.stats.families import holm
 
 GateVerdict = Literal["identical", "held", "unclear", "loss"]
 RESAMPLES = 2_000

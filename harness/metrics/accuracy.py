@@ -11,7 +11,8 @@ from harness.metrics.answers import Aligned
 from harness.metrics.metric import Asked, Found, Metric, tested
 
 if TYPE_CHECKING:
-    from harness.stats import Contributions, McNemar
+    from harness.stats.contributions import Contributions
+    from harness.stats.mcnemar import McNemar
 
 
 def _of(rows: pd.DataFrame) -> float:
@@ -23,7 +24,7 @@ def _of(rows: pd.DataFrame) -> float:
 
 def _split(data: Aligned) -> Contributions:
     """Where every unit is in every trial (draws of training examples) the draw is a factor; folds are not one."""
-    from harness.stats import fully_crossed, mean_contributions
+    from harness.stats.contributions import fully_crossed, mean_contributions
 
     draws = data.trial if fully_crossed(data.unit, data.trial) else None
     return mean_contributions(data.correct_nk, units=data.unit, weights=data.weight, draws=draws)
@@ -31,7 +32,7 @@ def _split(data: Aligned) -> Contributions:
 
 def estimate_mean(asked: Asked) -> list[Found]:
     """Estimate and test differences of means by sign flips."""
-    from harness.stats import mean_effects
+    from harness.stats.effects import mean_effects
 
     assert asked.table is not None, "a mean that is tested is split over units"
     found = mean_effects(asked.table, asked.contrasts, rng=asked.rng, resamples=asked.resamples)
@@ -40,7 +41,7 @@ def estimate_mean(asked: Asked) -> list[Found]:
 
 def _mcnemar(data: Aligned, first: Sequence[int], second: Sequence[int]) -> McNemar | None:
     """Return the exact check where it applies: one checkpoint a side, one answer an example, no clusters of them."""
-    from harness.stats import mcnemar_test
+    from harness.stats.mcnemar import mcnemar_test
 
     if len(first) != 1 or len(second) != 1 or not len(data.gold) == data.n_examples == data.n_units:
         return None

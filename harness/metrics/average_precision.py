@@ -22,7 +22,7 @@ def _of(rows: pd.DataFrame) -> float:
 
 
 def _estimate(asked: Asked) -> list[Found]:
-    from harness.stats import smooth_effects
+    from harness.stats.effects import smooth_effects
 
     assert asked.table is not None, "a score that is tested is split over units"
     return [tested(each) for each in smooth_effects(asked.table, asked.contrasts)]

@@ -16,7 +16,7 @@ from harness.metrics.answers import Aligned
 from harness.metrics.metric import Asked, Found, Metric, scores_of, tested
 
 if TYPE_CHECKING:
-    from harness.stats import Contributions
+    from harness.stats.contributions import Contributions
     from harness.stats.influence import Correlation, Smooth
 
 
@@ -39,13 +39,13 @@ def _correlate(gold: NDArray[np.float64], predicted: NDArray[np.float64]) -> flo
 
 def split_smooth(data: Aligned, *, kind: Smooth) -> Contributions:
     """Split a score that is a sum over units to first order, the mean over trials."""
-    from harness.stats import correlation_contributions
+    from harness.stats.contributions import correlation_contributions
 
     return correlation_contributions(data.gold, data.answer_nk, kind=kind, units=data.unit, blocks=data.trial)
 
 
 def _estimate(asked: Asked, *, kind: Correlation) -> list[Found]:
-    from harness.stats import correlation_effects
+    from harness.stats.effects import correlation_effects
 
     data = asked.data
     found = correlation_effects(

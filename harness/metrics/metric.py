@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from harness.metrics.answers import Aligned, AnswerKind
 
 if TYPE_CHECKING:  # the statistics take a second to import, and a score needs none of them
-    from harness.stats import Contrast, Contributions, DrawSpread, Estimate, Interval, McNemar
+    from harness.stats.contrast import Contrast
+    from harness.stats.contributions import Contributions
+    from harness.stats.estimate import DrawSpread, Estimate, Interval
+    from harness.stats.mcnemar import McNemar
 
 Better = Literal["higher", "lower", "neither"]
 
@@ -105,7 +108,7 @@ class Metric:
 
     def estimate_change(self, data: Aligned, *, rng: np.random.Generator, resamples: int) -> Found:
         """Estimate column 0 minus column 1 of `data`, two checkpoints as they are: what the regression gate asks."""
-        from harness.stats import make_contrast
+        from harness.stats.contrast import make_contrast
 
         if self.change is not None:
             return self.change(data)
@@ -140,7 +143,7 @@ class Metric:
 
 def tested(estimate: Estimate) -> Found:
     """Return `estimate` with the smallest difference that it could have detected, and its method in words."""
-    from harness.stats import minimum_detectable_effect
+    from harness.stats.power import minimum_detectable_effect
 
     words = interval_words(estimate.interval)
     return Found(

@@ -21,7 +21,7 @@ def _of(rows: pd.DataFrame) -> float:
 
 def _describe(asked: Asked) -> list[Found]:
     """Scores have intervals, made on the log scale; differences have none."""
-    from harness.stats import mean_estimates
+    from harness.stats.means import mean_estimates
 
     rate_nk, weight = rates(asked.data)
     weights = asked.weights

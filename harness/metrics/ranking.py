@@ -11,7 +11,7 @@ from harness.metrics.answers import Aligned
 from harness.metrics.metric import Metric, scores_of
 
 if TYPE_CHECKING:
-    from harness.stats import Contributions
+    from harness.stats.contributions import Contributions
 
 CUTS = (1, 2, 3, 5, 10, 20, 100, 1000)  # of a ranking; mteb's main scores use these
 
@@ -27,7 +27,7 @@ def _rounded_mean(rows: pd.DataFrame) -> float:
 
 
 def _split(data: Aligned) -> Contributions:
-    from harness.stats import mean_contributions
+    from harness.stats.contributions import mean_contributions
 
     return mean_contributions(data.answer_nk, units=data.unit, weights=data.weight)
 

@@ -15,7 +15,7 @@ from harness.metrics.answers import Aligned
 from harness.metrics.metric import Asked, Found, Metric, interval_words, scores_of
 
 if TYPE_CHECKING:
-    from harness.stats import Contributions
+    from harness.stats.contributions import Contributions
 
 
 def ratio(rows: pd.DataFrame) -> float:
@@ -35,7 +35,7 @@ def rates(data: Aligned) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _split(data: Aligned) -> Contributions:
-    from harness.stats import mean_contributions
+    from harness.stats.contributions import mean_contributions
 
     rate_nk, weight = rates(data)
     return mean_contributions(rate_nk, units=data.unit, weights=weight)
@@ -43,7 +43,7 @@ def _split(data: Aligned) -> Contributions:
 
 def _describe(asked: Asked) -> list[Found]:
     """Each contrast with its interval, and no test."""
-    from harness.stats import mean_estimates
+    from harness.stats.means import mean_estimates
 
     rate_nk, weight = rates(asked.data)
     columns = rate_nk @ asked.weights.T

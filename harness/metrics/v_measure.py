@@ -32,7 +32,7 @@ def _draws(data: Aligned) -> NDArray[np.float64]:
 
 def _estimate(asked: Asked) -> list[Found]:
     """Describe each contrast by its mean and its range over draws."""
-    from harness.stats import draw_spread
+    from harness.stats.estimate import draw_spread
 
     draws = _draws(asked.data)
     spreads = [draw_spread(draws @ weight) for weight in asked.weights]
@@ -50,7 +50,7 @@ def _change(data: Aligned) -> Found:
     """
     from scipy import stats
 
-    from harness.stats import Estimate, Interval
+    from harness.stats.estimate import Estimate, Interval
 
     draws = _draws(data)
     difference = draws[:, 0] - draws[:, 1]
@@ -59,7 +59,7 @@ def _change(data: Aligned) -> Found:
     if se <= _ROUNDING:
         return Found(value=value)
     half = float(stats.t.ppf(0.975, count - 1)) * se
-    interval = Interval(low=value - half, high=value + half, level=0.95, method="spread over draws, Student's t")
+    interval = Interval(low=value - half, high=value + half, method="spread over draws, Student's t")
     estimate = Estimate(
         value=value, se=se, df=count - 1, interval=interval, p=None, n_examples=data.n_examples,
         n_units=data.n_units, n_draws=count,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.compare import declared_contrasts
+from harness.compare.contrasts import declared_contrasts
 from harness.contamination import overlaps_of
 from harness.errors import HarnessError
 from harness.metrics import get_metric, score_outcomes

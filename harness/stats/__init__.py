@@ -9,68 +9,14 @@ The way through: answers ─▶ `mean_contributions` / `correlation_contribution
 `across_tasks`, `replicability`. Does it hold: `harness.calibration`.
 """
 
-from harness.stats.across import AcrossTasks, across_tasks
-from harness.stats.conjunction import Replicability, one_sided, replicability
-from harness.stats.contrast import Contrast, make_contrast
-from harness.stats.contributions import (
-    Contributions,
-    correlation_contributions,
-    fully_crossed,
-    mean_contributions,
-    task_contributions,
-)
-from harness.stats.draws import DrawSpread, draw_spread
-from harness.stats.effects import correlation_effects, crossed_effect, mean_effects, smooth_effects
-from harness.stats.equivalence import equivalence_test, non_inferiority_test
-from harness.stats.estimate import Estimate, Interval
-from harness.stats.families import benjamini_hochberg, holm
+from harness.stats.across import across_tasks
+from harness.stats.conjunction import one_sided, replicability
+from harness.stats.contrast import make_contrast
+from harness.stats.contributions import mean_contributions, task_contributions
 from harness.stats.joint import JointTask, joint_statistics
-from harness.stats.letters import compact_letters
 from harness.stats.maxt import max_t
-from harness.stats.mcnemar import McNemar, mcnemar_test
-from harness.stats.means import mean_estimates
-from harness.stats.power import examples_needed, minimum_detectable_effect, power_of, seeds_needed
-from harness.stats.ranks import RankSet, rank_sets
-from harness.stats.welch import Welch, welch_test
 
 __all__ = [
-    "AcrossTasks",
-    "Contrast",
-    "Contributions",
-    "DrawSpread",
-    "Estimate",
-    "Interval",
-    "JointTask",
-    "McNemar",
-    "RankSet",
-    "Replicability",
-    "Welch",
-    "across_tasks",
-    "benjamini_hochberg",
-    "compact_letters",
-    "correlation_contributions",
-    "correlation_effects",
-    "crossed_effect",
-    "draw_spread",
-    "equivalence_test",
-    "examples_needed",
-    "fully_crossed",
-    "holm",
-    "joint_statistics",
-    "make_contrast",
-    "max_t",
-    "mcnemar_test",
-    "mean_contributions",
-    "mean_effects",
-    "mean_estimates",
-    "minimum_detectable_effect",
-    "non_inferiority_test",
-    "one_sided",
-    "power_of",
-    "rank_sets",
-    "replicability",
-    "seeds_needed",
-    "smooth_effects",
-    "task_contributions",
-    "welch_test",
-]
+    "JointTask", "across_tasks", "joint_statistics", "make_contrast", "max_t", "mean_contributions", "one_sided",
+    "replicability", "task_contributions",
+]  # fmt: skip

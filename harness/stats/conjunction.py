@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -35,8 +36,10 @@ def partial_conjunction_p(p_values: Sequence[float], *, u: int) -> float:
     `p_values` are one-sided. Bonferroni: (n - u + 1) p_(u), whatever the dependence. Raises HarnessError for u
     outside 1..n.
     """
-    p = np.sort(_checked(p_values))
+    p = np.sort(np.asarray(p_values, dtype=np.float64))
     n = len(p)
+    if not n or not ((p >= 0) & (p <= 1)).all():
+        raise HarnessError("p values have to lie between 0 and 1, and there has to be one")
     if not 1 <= u <= n:
         raise HarnessError(f"u = {u} of {n} tasks: choose u between 1 and {n}")
     return float(min(1.0, (n - u + 1) * p[u - 1]))
@@ -45,14 +48,10 @@ def partial_conjunction_p(p_values: Sequence[float], *, u: int) -> float:
 def replicability(p_values: Sequence[float | None], *, alpha: float = 0.05) -> Replicability:
     """Return on at least how many tasks there is an effect; a task that could not be tested (None) is left out."""
     tested = [p for p in p_values if p is not None]
-    each = [partial_conjunction_p(tested, u=u) for u in range(1, len(tested) + 1)]
-    monotone = np.maximum.accumulate(each) if each else np.array([])
-    return Replicability(
-        at_least=int((monotone <= alpha).sum()),
-        n_tasks=len(tested),
-        alpha=alpha,
-        p=tuple(float(p) for p in monotone),
-    )
+    each = (partial_conjunction_p(tested, u=u) for u in range(1, len(tested) + 1))
+    monotone = tuple(accumulate(each, max))
+    at_least = sum(p <= alpha for p in monotone)
+    return Replicability(at_least=at_least, n_tasks=len(tested), alpha=alpha, p=monotone)
 
 
 def one_sided(p: float | None, value: float) -> float | None:
@@ -60,10 +59,3 @@ def one_sided(p: float | None, value: float) -> float | None:
     if p is None:
         return None
     return p / 2 if value > 0 else 1 - p / 2
-
-
-def _checked(p_values: Sequence[float]) -> np.ndarray:
-    p = np.asarray(p_values, dtype=np.float64)
-    if not len(p) or not ((p >= 0) & (p <= 1)).all():
-        raise HarnessError("p values have to lie between 0 and 1, and there has to be one")
-    return p

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from harness.stats.units import finite
+
 Over = Literal["checkpoints", "seeds"]
 LEVEL = 0.95  # of every interval
 
@@ -55,3 +60,19 @@ class Estimate:
     over: Over = "checkpoints"
     test: str = ""
     components: Components | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawSpread:
+    """Mean and range over `n_draws` draws, which share documents: the range is no confidence interval."""
+
+    value: float
+    low: float
+    high: float
+    n_draws: int
+
+
+def draw_spread(values: ArrayLike) -> DrawSpread:
+    """Describe `values` (draws,): a system's V-measure in each draw, or the difference of two systems'."""
+    draws = finite(values, what="draws")
+    return DrawSpread(value=float(np.mean(draws)), low=float(draws.min()), high=float(draws.max()), n_draws=len(draws))

@@ -57,7 +57,7 @@ def test_the_help_of_harness_words_names_every_view() -> None:
     from typer.testing import CliRunner
 
     from harness.cli import app
-    from harness.compare import VIEWS
+    from harness.compare.word_views import VIEWS
 
     shown = CliRunner().invoke(app, ["words", "--help"], env={"COLUMNS": "200"}).stdout
     assert [name for name in VIEWS if f"{name}:" not in shown] == []

@@ -7,20 +7,11 @@ import numpy as np
 import pytest
 
 from harness.cards import load_cards
-from harness.compare import (
-    Analysis,
-    analyse,
-    compare,
-    compare_each,
-    current_entries,
-    declared_contrasts,
-    scope,
-    scope_of,
-    sentence,
-    task_label,
-)
-from harness.compare.contrasts import parse_contrasts
+from harness.compare import current_entries
+from harness.compare.analysis import Analysis, analyse, compare, compare_each
+from harness.compare.contrasts import declared_contrasts, parse_contrasts
 from harness.compare.results import Comparison
+from harness.compare.wording import scope, scope_of, sentence, task_label
 from harness.errors import HarnessError
 from harness.outcomes import TaskPart
 from harness.records import Run

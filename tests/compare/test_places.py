@@ -7,7 +7,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from harness.compare import cells, current_entries, read_places
+from harness.compare import current_entries
+from harness.compare.cells import cells, read_places
 from harness.store import Store
 from tests.factory import TASKS, add_system
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from harness.compare import compare, sentence
+from harness.compare import compare
+from harness.compare.wording import sentence
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult, make_outcomes
 from harness.records import Run, System

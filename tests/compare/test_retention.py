@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.compare import Comparison, compare, sentence
+from harness.compare import compare
+from harness.compare.results import Comparison
+from harness.compare.wording import sentence
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult, make_outcomes
-from harness.stats import holm
+from harness.stats.families import holm
 from harness.store import Store
 from leaderboard.build import build_site
 from tests.factory import TASKS, add_system, rng_for

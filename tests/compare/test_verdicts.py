@@ -10,24 +10,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from harness.compare import (
-    analyse,
-    compare,
-    current_entries,
-    declared_contrasts,
-    flips,
-    needs,
-    overall,
-    rank,
-    scope,
-    sentence,
-)
-from harness.compare.contrasts import VariantContrast, parse_contrasts
+from harness.compare import analyse, compare, current_entries, needs, rank
+from harness.compare.contrasts import VariantContrast, declared_contrasts, parse_contrasts
 from harness.compare.families import Decision, explore, judge
+from harness.compare.flips import flips
+from harness.compare.wording import overall, scope, sentence
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
 from harness.outcomes import NoiseFloor, TaskKey, TaskPart, TaskResult, make_outcomes
-from harness.stats import holm
+from harness.stats.families import holm
 from harness.store import Store
 from tests.factory import TASKS, add_system, fill, ladder_store, one_transaction, rng_for
 

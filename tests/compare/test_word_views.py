@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.compare import Cell, shares_of_target
+from harness.compare.cells import Cell
+from harness.compare.word_views import shares_of_target
 
 
 def cell(task: str, value: float, variant: str = "causal") -> Cell:

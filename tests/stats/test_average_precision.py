@@ -7,7 +7,9 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from harness.errors import HarnessError
-from harness.stats import correlation_contributions, make_contrast, smooth_effects
+from harness.stats.contrast import make_contrast
+from harness.stats.contributions import correlation_contributions
+from harness.stats.effects import smooth_effects
 from harness.stats.influence import influence
 
 

@@ -11,20 +11,12 @@ from statsmodels.formula.api import ols
 
 from harness.calibration.multibootstrap import multi_bootstrap
 from harness.errors import HarnessError
-from harness.stats import (
-    Contributions,
-    Estimate,
-    correlation_contributions,
-    correlation_effects,
-    crossed_effect,
-    fully_crossed,
-    make_contrast,
-    mean_contributions,
-    mean_effects,
-)
+from harness.stats.contrast import make_contrast
+from harness.stats.contributions import Contributions, correlation_contributions, fully_crossed, mean_contributions
 from harness.stats.correlations import resample_correlations
 from harness.stats.crossed import satterthwaite, spread
-from harness.stats.effects import layouts
+from harness.stats.effects import correlation_effects, crossed_effect, layouts, mean_effects
+from harness.stats.estimate import Estimate
 from harness.stats.influence import influence
 from harness.stats.midranks import mid_rank_correlation
 

@@ -9,19 +9,13 @@ from statsmodels.stats.power import TTestPower
 
 from harness.calibration.hierarchical import hierarchical_interval
 from harness.errors import HarnessError
-from harness.stats import (
-    JointTask,
-    across_tasks,
-    examples_needed,
-    joint_statistics,
-    make_contrast,
-    max_t,
-    mean_contributions,
-    power_of,
-    seeds_needed,
-)
+from harness.stats.across import across_tasks
+from harness.stats.contrast import make_contrast
+from harness.stats.contributions import mean_contributions
 from harness.stats.estimate import Components
-from harness.stats.joint import normal_score
+from harness.stats.joint import JointTask, joint_statistics, normal_score
+from harness.stats.maxt import max_t
+from harness.stats.power import examples_needed, power_of, seeds_needed
 from harness.stats.signflip import sign_flip_tests
 
 

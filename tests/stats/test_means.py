@@ -5,7 +5,7 @@ import pytest
 import statsmodels.api as sm
 
 from harness.errors import HarnessError
-from harness.stats import mean_estimates
+from harness.stats.means import mean_estimates
 
 
 def clustered(rng: np.random.Generator, *, units: int = 60) -> tuple[np.ndarray, np.ndarray]:

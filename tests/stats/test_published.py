@@ -7,23 +7,17 @@ import pytest
 from scipy import stats
 
 from harness.errors import HarnessError
-from harness.stats import (
-    Estimate,
-    benjamini_hochberg,
-    compact_letters,
-    equivalence_test,
-    holm,
-    make_contrast,
-    mcnemar_test,
-    mean_contributions,
-    non_inferiority_test,
-    one_sided,
-    rank_sets,
-    replicability,
-    welch_test,
-)
 from harness.stats.across import across_tasks
-from harness.stats.conjunction import partial_conjunction_p
+from harness.stats.conjunction import one_sided, partial_conjunction_p, replicability
+from harness.stats.contrast import make_contrast
+from harness.stats.contributions import mean_contributions
+from harness.stats.equivalence import equivalence_test, non_inferiority_test
+from harness.stats.estimate import Estimate
+from harness.stats.families import benjamini_hochberg, holm
+from harness.stats.letters import compact_letters
+from harness.stats.mcnemar import mcnemar_test
+from harness.stats.ranks import rank_sets
+from harness.stats.welch import welch_test
 
 # Hours of extra sleep under two drugs, Student 1908, "The probable error of a mean", Biometrika 6.
 SLEEP_A = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]

@@ -7,7 +7,9 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from harness.errors import HarnessError
-from harness.stats import draw_spread, holm, minimum_detectable_effect
+from harness.stats.estimate import draw_spread
+from harness.stats.families import holm
+from harness.stats.power import minimum_detectable_effect
 from harness.stats.units import bootstrap_counts, partition
 
 

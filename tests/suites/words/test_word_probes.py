@@ -242,7 +242,8 @@ PLACE = Placement(device="cpu", dtype="float32")
 
 @pytest.mark.slow
 def test_through_the_store(tiny_base: Path, shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from harness.compare import cells, current_entries
+    from harness.compare import current_entries
+    from harness.compare.cells import cells
 
     store = Store(Path("results.duckdb"))
     wanted = RunRequest(
