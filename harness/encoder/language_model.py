@@ -123,7 +123,7 @@ def build_language_model(
     The LM head is the base's own. Its mask is proven causal before anything is asked of it.
     """
     model = load_causal(base, dtype=backbone.dtype, device=backbone.device)
-    fit_tokens(tokenizer, model, name=base.name)
+    fit_tokens(tokenizer, model, name=str(base))
     model.base_model.load_state_dict(backbone.state_dict(), assign=True)
     prove_mask(model.base_model, attention="causal", pad_id=int(tokenizer.pad_token_id)).require()
     return LanguageModel(model=model, tokenizer=tokenizer, base=base, adapters=tuple(adapters), redrawn=redrawn)
@@ -131,7 +131,7 @@ def build_language_model(
 
 def load_causal(folder: Path, *, dtype: torch.dtype, device: torch.device) -> Any:
     """The causal language model in `folder`, in eval mode, its mask causal whatever its config says."""
-    model = open_causal(folder, dtype=dtype, name=folder.name)
+    model = open_causal(folder, dtype=dtype, name=str(folder))
     set_attention(model, "causal")
     set_attention(model.base_model, "causal")
     return model.to(device).eval()

@@ -206,7 +206,7 @@ def build_encoder(
     (it has the LM head) and `adapters` the PEFT folders of the lineage, first stage first: both only for
     `Encoder.language_model`. Raises HarnessError and ProofError as harness.encoder.opening.open_decoder.
     """
-    transformer, opening = open_decoder(checkpoint, dtype=getattr(torch, place.dtype), name=name)
+    transformer, opening = open_decoder(checkpoint, dtype=getattr(torch, place.dtype), name=str(checkpoint))
     backbone, tokenizer = transformer.model, transformer.tokenizer
     place.fit_threads(sum(weight.numel() for weight in backbone.parameters()))
     set_attention(backbone, recipe.attention)

@@ -62,6 +62,7 @@ def open_decoder(folder: Path, *, dtype: torch.dtype, name: str) -> tuple[Transf
     that does not read texts as tokenizer.json says.
     """
     tokenizer = load_tokenizer(folder, name=name)
+    _refuse_far_larger(folder, name=name)
     with _saying(name, "a decoder"), _checked(name, tokenizer) as read:
         transformer = Transformer(str(folder), model_kwargs=_weights(dtype), config_kwargs=dict(_CLOSED))
     fit_tokens(tokenizer, transformer.model, name=name)
@@ -89,6 +90,7 @@ def open_model(folder: Path, *, bare: bool, place: Placement, name: str) -> Sent
 
 def open_causal(folder: Path, *, dtype: torch.dtype, name: str) -> Any:
     """The causal language model in `folder`, with its LM head. Raises HarnessError as `open_decoder` does."""
+    _refuse_far_larger(folder, name=name)
     with _saying(name, "a causal language model"):
         config = AutoConfig.from_pretrained(folder, **_CLOSED)
         config._attn_implementation = None
@@ -199,6 +201,25 @@ def _require_all(found: Mapping[str, Any], name: str, *, encoder: bool = False) 
         raise HarnessError(
             f"the weights of {name} are not those that its config.json asks for: {', '.join(told)}; save the bare "
             "model again, without a wrapper around it, or fetch the checkpoint again with its own config.json"
+        )
+
+
+def _refuse_far_larger(folder: Path, *, name: str) -> None:
+    """Raise HarnessError if config.json asks for so much more than the files hold that making it could fill memory."""
+    fields = read_json(folder / "config.json")
+
+    def number(field: str) -> int:
+        value = fields.get(field)
+        return value if type(value) is int else 0
+
+    width = number("hidden_size")
+    a_layer = 3 * number("intermediate_size") + number("num_attention_heads") * number("head_dim") + 1
+    wanted = width * (number("vocab_size") + number("num_hidden_layers") * a_layer)
+    held = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    if wanted > 4 * held:  # bytes, of which a number has one at least
+        raise HarnessError(
+            f"the weights of {name} are not those that its config.json asks for: it asks for more than {wanted:,} "
+            f"numbers, and the files have {held:,} bytes; fetch the checkpoint again with its own config.json"
         )
 
 
