@@ -57,7 +57,6 @@ class TaskCase(CalibrationCase):
     times: int = 1
 
     def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
-        """Run the cell."""
         count = self.times * replicates
         null = self.run(0.0, replicates=count, resamples=resamples, rng=rng)
         shift = shift_for(self.population, EFFECT * half_width(null) / 2)
@@ -114,7 +113,6 @@ class AcrossCase(CalibrationCase):
     heavy: bool = False
 
     def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
-        """Run the cell."""
 
         def run(effect: float) -> Replicates:
             draw = partial(self._scores, effect)

@@ -21,11 +21,7 @@ from harness.stats.units import MIN_UNITS, FloatArray, bootstrap_counts
 
 
 def hierarchical_interval(
-    tables: Sequence[Contributions],
-    contrast: Contrast,
-    *,
-    rng: np.random.Generator,
-    resamples: int,
+    tables: Sequence[Contributions], contrast: Contrast, *, rng: np.random.Generator, resamples: int
 ) -> Interval | None:
     """Return the bootstrap-t interval of a contrast's mean over `tables`, one a task.
 

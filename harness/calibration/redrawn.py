@@ -26,12 +26,7 @@ ENOUGH_MOVING = 80
 
 
 def redrawn_cases(
-    name: str,
-    first: ArrayLike,
-    second: ArrayLike,
-    *,
-    gold: ArrayLike | None = None,
-    units: ArrayLike | None = None,
+    name: str, first: ArrayLike, second: ArrayLike, *, gold: ArrayLike | None = None, units: ArrayLike | None = None
 ) -> list[CalibrationCase]:
     """Return the cells for two systems on one measured task.
 
@@ -93,7 +88,6 @@ class RedrawnCase(CalibrationCase):
     times: int = 1
 
     def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
-        """Run the cell."""
         count = self.times * replicates
 
         def run(*, swap: bool) -> Replicates:

@@ -56,14 +56,10 @@ def calibrate(
         found = case.measure(replicates=replicates, resamples=resamples, rng=own)
         cells.append(
             CalibrationCell(
-                **vars(found),
-                method=case.method,
-                design=case.design,
-                claimed=case.claimed,
-                why=case.why,
+                **vars(found), method=case.method, design=case.design, claimed=case.claimed, why=case.why,
                 seconds=time.perf_counter() - start,
             )
-        )
+        )  # fmt: skip
     return CalibrationReport(
         cells=tuple(cells), replicates=replicates, resamples=resamples, seconds=time.perf_counter() - began
     )
@@ -118,7 +114,10 @@ def _cases(
     if len(groups) != 1 or metric.redraw is None:
         return []
     (data,) = groups
-    sides = [_side(entry, columns, data) for entry in pair]
+    sides = [
+        {seed: data.column[n] for n, (name, seed) in columns.items() if name == entry.variant and n in data.column}
+        for entry in pair
+    ]
     if not all(sides):
         return []
     shared = [seed for seed in sides[0] if seed in sides[1]]
@@ -127,22 +126,8 @@ def _cases(
     rows = _rows(data, few=quick and gold is not None)
     if rows is None:
         return []
-    return redrawn_cases(
-        label,
-        values[rows][:, chosen[0]],
-        values[rows][:, chosen[1]],
-        gold=None if gold is None else gold[rows],
-        units=data.unit[rows],
-    )
-
-
-def _side(entry: Entry, columns: dict[int, tuple[str, int | None]], data: Aligned) -> dict[int | None, int]:
-    """The column of each seed of `entry`."""
-    return {
-        seed: data.column[number]
-        for number, (variant, seed) in columns.items()
-        if variant == entry.variant and number in data.column
-    }
+    first, second = (values[rows][:, side] for side in chosen)
+    return redrawn_cases(label, first, second, gold=None if gold is None else gold[rows], units=data.unit[rows])
 
 
 def _rows(data: Aligned, *, few: bool) -> np.ndarray | None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from harness.metrics import Aligned, get_metric
 from harness.metrics.answers import code_answers
 
-_WHERE = ["example_id", "trial", "layer", "position"]
-_ASKED = [*_WHERE, "unit", "gold_label", "gold_score"]
+WHERE = ["example_id", "trial", "layer", "position"]
+_ASKED = [*WHERE, "unit", "gold_label", "gold_score"]
 
 
 def align(outcomes: pd.DataFrame, *, metric: str) -> list[Aligned]:
@@ -22,7 +22,7 @@ def align(outcomes: pd.DataFrame, *, metric: str) -> list[Aligned]:
     """
     groups: list[tuple[pd.DataFrame, dict[int, pd.DataFrame]]] = []
     for number, rows in outcomes.groupby("result", sort=True):
-        ordered = rows.sort_values(_WHERE, kind="stable").reset_index(drop=True)
+        ordered = rows.sort_values(WHERE, kind="stable").reset_index(drop=True)
         asked = ordered[_ASKED]
         for reference, members in groups:
             if asked.equals(reference):

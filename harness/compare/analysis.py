@@ -60,15 +60,9 @@ def compare(
     of the evaluation, examples or base revision.
     """
     [comparison] = compare_each(
-        store,
-        base=base,
-        variants=[variant],
-        against=against,
-        against_base=against_base,
-        tasks=tasks,
-        resamples=resamples,
-        seed=seed,
-    )
+        store, base=base, variants=[variant], against=against, against_base=against_base, tasks=tasks,
+        resamples=resamples, seed=seed,
+    )  # fmt: skip
     return comparison
 
 

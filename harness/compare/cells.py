@@ -16,6 +16,7 @@ import pandas as pd
 from harness.compare.aligned import align
 from harness.compare.entries import Entry
 from harness.compare.estimates import estimate_task
+from harness.compare.one_task import Name
 from harness.metrics import get_metric
 from harness.store import Store
 
@@ -83,42 +84,28 @@ def cells_of(
 ) -> list[Cell]:
     """Estimate `entries` on `outcomes` read before: those of `scores`, results of one task, subset and metric."""
     owner = {system.system_id: entry for entry in entries for system in entry.systems}
+    place = {int(r["result"]): (owner[r["system_id"]], r["seed"]) for r in scores.to_dict("records")}
     named = (str(scores["task"].iloc[0]), str(scores["subset"].iloc[0]), str(scores["metric"].iloc[0]))
+    task, subset, name = named
+    metric = get_metric(name)
     made: list[Cell] = []
     for value, part in [(None, outcomes)] if by is None else outcomes.groupby(by):
         where: dict[str, int] = {} if by is None else {by: int(str(value))}
-        made += _of_part(part, scores, owner, named=named, where=where)
-    return made
-
-
-def _of_part(
-    outcomes: pd.DataFrame,
-    group: pd.DataFrame,
-    owner: dict[str, Entry],
-    *,
-    named: tuple[str, str, str],
-    where: dict[str, int],
-) -> list[Cell]:
-    task, subset, name = named
-    metric = get_metric(name)
-    place = {int(r["result"]): (owner[r["system_id"]], r["seed"]) for r in group.to_dict("records")}
-    made = []
-    for data in align(outcomes, metric=name):
-        columns: dict[tuple[str, str], dict[int | None, int]] = {}
-        for number, column in data.column.items():
-            entry, seed = place[number]
-            columns.setdefault(entry.name, {})[None if pd.isna(seed) else int(seed)] = column
-        found, _ = estimate_task(
-            data,
-            metric.contributions(data),
-            metric=metric,
-            entries=list(columns.values()),
-            pairs=[],
-            rng=np.random.default_rng([zlib.crc32(repr((named, sorted(where.items()))).encode())]),
-            resamples=RESAMPLES,
-        )
-        for (base, variant), each in zip(columns, found, strict=True):
-            made.append(
+        for data in align(part, metric=name):
+            columns: dict[Name, dict[int | None, int]] = {}
+            for number, column in data.column.items():
+                entry, seed = place[number]
+                columns.setdefault(entry.name, {})[None if pd.isna(seed) else int(seed)] = column
+            found, _ = estimate_task(
+                data,
+                metric.contributions(data),
+                metric=metric,
+                entries=list(columns.values()),
+                pairs=[],
+                rng=np.random.default_rng([zlib.crc32(repr((named, sorted(where.items()))).encode())]),
+                resamples=RESAMPLES,
+            )
+            made += [
                 Cell(
                     base=base,
                     variant=variant,
@@ -133,7 +120,8 @@ def _of_part(
                     seeds=tuple(columns[base, variant]),
                     **where,  # type: ignore[arg-type]
                 )
-            )
+                for (base, variant), each in zip(columns, found, strict=True)
+            ]
     return made
 
 

@@ -32,8 +32,7 @@ class Needs:
 
 
 def needs(comparison: Comparison, *, effect: float | None = None) -> list[Needs]:
-    """Return what each tested task needs to find `effect` (in the unit that is
-    shown, points for an accuracy; None: the difference that was observed).
+    """Return what each tested task needs to find `effect` (as shown: points for accuracy; None: the one observed).
 
     Of the unadjusted test at the declared alpha: a family asks for more. With two or more seeds a side the question
     is the recipe's, and seeds count; otherwise these checkpoints'.

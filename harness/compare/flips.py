@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from harness.compare.aligned import WHERE
 from harness.compare.entries import current_entries, find_entry
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
 from harness.store import Store
-
-_ASKED = ["example_id", "trial", "layer", "position"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +62,7 @@ def flips(store: Store, *, base: str, variant: str, against: str, tasks: list[Ta
         if any(rows.empty for rows in numbers) or get_metric(numbers[0]["metric"].iloc[0]).answers == "cluster":
             continue
         a, b = (store.outcomes(results=rows["result"]) for rows in numbers)
-        both = a.merge(b, on=_ASKED, suffixes=("", "_against"))
+        both = a.merge(b, on=WHERE, suffixes=("", "_against"))
         found.append(_of_task(both, task, seeds, most=most))
     return found
 

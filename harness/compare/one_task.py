@@ -172,14 +172,9 @@ def _estimate(
     data, metric = group.data, get_metric(group.key.metric)
     paired = [pair_seeds(members[a], members[b]) for a, b in pairs]
     scores, differences = estimate_task(
-        data,
-        table,
-        metric=metric,
-        entries=list(members.values()),
-        pairs=paired,
-        rng=np.random.default_rng(rng_seed),
-        resamples=resamples,
-    )
+        data, table, metric=metric, entries=list(members.values()), pairs=paired,
+        rng=np.random.default_rng(rng_seed), resamples=resamples,
+    )  # fmt: skip
     for (entry, columns), found in zip(members.items(), scores, strict=True):
         by_seed = _stored(cells, entry, columns)
         task.scores[entry] = TaskScore(
@@ -222,9 +217,7 @@ def _estimate(
             estimate=found.estimate,
             crossed=crossed,
             welch=welch_test(list(first.values()), list(second.values())) if seeded else None,
-            mcnemar=metric.mcnemar(data, tuple(of_first.values()), tuple(of_second.values()))
-            if metric.mcnemar
-            else None,
+            mcnemar=metric.mcnemar and metric.mcnemar(data, tuple(of_first.values()), tuple(of_second.values())),
             verdict="undecided" if metric.tested else "descriptive",
         )
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from harness.compare.analysis import Analysis, analyse
 from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import Entry, current_entries
 from harness.compare.estimates import claimed
-from harness.compare.one_task import Name, Panel
+from harness.compare.one_task import Name, NamePair, Panel
 from harness.compare.overall import counts_across
 from harness.errors import HarnessError, near_names
 from harness.metrics import Metric, get_metric
@@ -29,8 +29,6 @@ from harness.stats.letters import compact_letters
 from harness.stats.maxt import max_t
 from harness.stats.ranks import RankSet, rank_sets
 from harness.store import Store
-
-_Test = Callable[[Name, Name], bool]  # whether the first was shown to be better than the second
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +68,7 @@ class Ranks:
 
 
 def rank(
-    store: Store,
-    *,
-    base: str,
-    suite: str | None = None,
-    tasks: Collection[str] | None = None,
-    resamples: int = 10_000,
+    store: Store, *, base: str, suite: str | None = None, tasks: Collection[str] | None = None, resamples: int = 10_000
 ) -> Ranks:
     """Rank the variants of `base`, and references, on its stored tasks: of `suite`, or `tasks` (None: all).
 
@@ -208,12 +201,13 @@ def _why_unranked(
     return f"not every seed was measured on {short[0][0]}" if short else ""
 
 
-def _places(values: Mapping[Name, float], beats: _Test, *, lower: bool) -> tuple[Place, ...]:
+def _places(values: Mapping[Name, float], beats: Callable[[Name, Name], bool], *, lower: bool) -> tuple[Place, ...]:
+    """Sort variants by score; `beats` says whether the first was shown to be better than the second."""
     names = list(values)
-    table = np.array([[beats(a, b) if a != b else False for b in names] for a in names], dtype=bool)
-    order = sorted(range(len(names)), key=lambda i: values[names[i]] if lower else -values[names[i]])
     if not names:
         return ()
+    table = np.array([[a != b and beats(a, b) for b in names] for a in names], dtype=bool)
+    order = sorted(range(len(names)), key=lambda i: values[names[i]] if lower else -values[names[i]])
     letters = compact_letters(table, order=order)
     sets = rank_sets(table)
     return tuple(Place(variant=names[i][1], score=values[names[i]], ranks=sets[i], letters=letters[i]) for i in order)
@@ -232,19 +226,11 @@ def _overall(
         return None
     columns = {name: list(panels[0].columns[name]) for name in ranked}
     place = {(name, s): i for i, (name, s) in enumerate((name, s) for name in ranked for s in columns[name])}
-    values: NDArray[np.float64] = np.array(
-        [[float(p.table.value_kd[p.columns[name][s]].mean()) for name, s in place] for p in panels]
-    )
-    pairs = [(a, b) for i, a in enumerate(ranked) for b in ranked[i + 1 :]]
-    contrasts = [
-        claimed(
-            make_contrast(
-                {s: place[a, s] for s in columns[a]}, {s: place[b, s] for s in columns[b]}, columns=len(place)
-            )
-        )
-        for a, b in pairs
-    ]
-    shown: dict[tuple[Name, Name], float] = {}
+    values = np.array([[float(p.table.value_kd[p.columns[name][s]].mean()) for name, s in place] for p in panels])
+    pairs = list(combinations(ranked, 2))
+    sides = {name: {s: place[name, s] for s in columns[name]} for name in ranked}
+    contrasts = [claimed(make_contrast(sides[a], sides[b], columns=len(place))) for a, b in pairs]
+    shown: set[NamePair] = set()
     if pairs and len(panels) > 1:
         joint = joint_statistics(
             [JointTask(table=task_contributions(values), contrasts=tuple(contrasts))],
@@ -253,6 +239,6 @@ def _overall(
         )
         for (a, b), p, t in zip(pairs, max_t(joint.observed, joint.null), joint.observed, strict=True):
             if p is not None and p <= alpha:
-                shown[(a, b) if t > 0 else (b, a)] = p
+                shown.add((a, b) if t > 0 else (b, a))
     means = {name: float(np.mean([score[name, p.key.part] for p in panels])) for name in ranked}
     return Ranking(task=None, metric=None, places=_places(means, lambda a, b: (a, b) in shown, lower=False))

@@ -12,19 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness.errors import HarnessError
 from harness.stats.bca import bca
 from harness.stats.contributions import correlation_contributions
 from harness.stats.estimate import Estimate
 from harness.stats.influence import Correlation
 from harness.stats.midranks import IntArray, Presorted, presort, sum_cubes
-from harness.stats.units import (
-    MIN_UNITS,
-    FloatArray,
-    bootstrap_counts,
-    finite,
-    partition,
-)
+from harness.stats.units import MIN_UNITS, FloatArray, bootstrap_counts, finite, partition
 
 _CELLS_AT_ONCE = 1 << 17  # examples × resamples whose ranks fit into the cache of a core
 _Correlate = Callable[[FloatArray], FloatArray]  # weights (n, resamples) -> correlations (resamples, k)
@@ -80,10 +73,8 @@ def resample_correlations(
     correlation within the block. Raises HarnessError for a constant column, a value that is not finite,
     unequal lengths.
     """
-    truth = finite(gold, what="gold scores")
-    predicted = finite(predicted_nk, what="predicted scores")
-    if predicted.ndim != 2 or predicted.shape[0] != len(truth):
-        raise HarnessError(f"{len(truth)} gold scores need as many predicted ones, got {predicted.shape[0]}")
+    pulls = correlation_contributions(gold, predicted_nk, kind=kind, units=units, blocks=blocks)  # checks all of them
+    truth, predicted = (np.asarray(values, dtype=np.float64) for values in (gold, predicted_nk))
     parts = partition(len(truth), units)
     trial = partition(len(truth), np.zeros(len(truth)) if blocks is None else blocks)
     prepare = _spearman if kind == "spearman" else _pearson
@@ -96,19 +87,13 @@ def resample_correlations(
         return np.mean([correlate(counts[code]) for code, correlate in pieces], axis=0)
 
     observed = statistic(np.ones((parts.count, 1)))[0]
-    if not np.isfinite(observed).all():
-        raise HarnessError(f"{kind} is not defined: the gold scores or the predicted ones are constant")
-    pulls = correlation_contributions(truth, predicted, kind=kind, units=parts.code, blocks=trial.code)
     replicates = np.empty((resamples, predicted.shape[1]))
     for rows, counts in bootstrap_counts(parts.count, resamples=resamples, rng=rng):
         replicates[rows] = statistic(counts)
     return CorrelationResamples(
-        observed=observed,
-        replicates=replicates,
-        jackknife=observed - pulls.centred[:, :, 0],
-        n_examples=len(truth),
-        n_units=parts.count,
-    )
+        observed=observed, replicates=replicates, jackknife=observed - pulls.centred[:, :, 0],
+        n_examples=len(truth), n_units=parts.count,
+    )  # fmt: skip
 
 
 def _spearman(gold: FloatArray, predicted_nk: FloatArray) -> _Correlate:

@@ -38,8 +38,8 @@ class Spread:
     """Variance of a contrast, by what varies; each array has the free axes of its layout.
 
     `seeds` holds one mean square / S a group, with `seed_dfs`; it is empty where seeds are not a sample.
-    `draws` and `examples` are what those two add to it, never below 0. `raw_examples` is the variance over
-    examples with seeds and draws as they are, `interaction` the part of it that seeds × examples make.
+    `draws` and `examples` are what those two add to it, never below 0. `interaction` is the part of the variance over
+    examples (with seeds and draws as they are) that seeds × examples make.
     """
 
     value: FloatArray
@@ -49,7 +49,6 @@ class Spread:
     draw_df: int
     examples: FloatArray
     example_df: int
-    raw_examples: FloatArray
     interaction: FloatArray
 
     @property
@@ -111,7 +110,6 @@ def spread(groups: Sequence[CrossedLayout], *, seeds_vary: bool) -> Spread:
         draw_df=draws - 1,
         examples=np.maximum(0.0, raw - draw_example - interaction),
         example_df=units - 1,
-        raw_examples=raw,
         interaction=interaction,
     )
 

@@ -28,11 +28,7 @@ _NOTHING = 1e-10  # a difference below this share of a unit's weight is rounding
 
 
 def mean_effects(
-    table: Contributions,
-    contrasts: Sequence[Contrast],
-    *,
-    rng: np.random.Generator,
-    resamples: int = 10_000,
+    table: Contributions, contrasts: Sequence[Contrast], *, rng: np.random.Generator, resamples: int = 10_000
 ) -> list[Estimate]:
     """Estimate and test contrasts of means, all on the same resamples; a contrast's result depends on no other."""
     simple = [i for i, c in enumerate(contrasts) if not _factors(table, c)]

@@ -105,7 +105,8 @@ def _one_task(task: JointTask, null: FloatArray, mix: _Mix, *, rng: np.random.Ge
             # signs move a sum of squares that also holds seeds × examples; only the examples' share is theirs
             number = np.sqrt(float(s.examples) / max(1e-300, square[j] * small)) * sums[:, j]
             if draw_mix is not None and float(s.draws) > 0:
-                number = number + np.sqrt(float(s.draws)) * _student(draw_mix, _over_draws(groups))
+                value_d = np.sum([g.value_sd.mean(axis=-2) for g in groups], axis=0)
+                number = number + np.sqrt(float(s.draws)) * _student(draw_mix, value_d)
             for g, named, term in zip(groups, contrast.groups, s.seeds, strict=True) if s.seed_dfs else ():
                 key = ("seeds", named.seeds) if len(groups) == 1 else ("columns", _owner(named.weight_sk))
                 drawn = mix(key, g.value_sd.shape[-2])
@@ -129,11 +130,6 @@ def _scale_df(found: Spread) -> FloatArray:
 def _owner(weight_sk: FloatArray) -> tuple[int, ...]:
     """Name an unpaired side by its columns, so that its seeds move alike in all contrasts with it."""
     return tuple(int(k) for k in np.flatnonzero((weight_sk != 0).any(axis=0)))
-
-
-def _over_draws(groups: Sequence[CrossedLayout]) -> FloatArray:
-    value_d: FloatArray = np.sum([g.value_sd.mean(axis=-2) for g in groups], axis=0)
-    return value_d
 
 
 def _student(mix: FloatArray, values: FloatArray) -> FloatArray:

@@ -39,17 +39,13 @@ def mean_estimates(
 
 
 def mean_estimates_of(
-    part_uk: FloatArray,
-    share_u: FloatArray,
-    *,
-    n_examples: int,
-    rng: np.random.Generator,
-    resamples: int = 10_000,
+    part_uk: FloatArray, share_u: FloatArray, *, n_examples: int, rng: np.random.Generator, resamples: int = 10_000
 ) -> list[Estimate]:
     """Estimate each column's sum over units; `part_uk` (units, k) and `share_u` (units,) as in Contributions."""
     count, k = part_uk.shape
     mean = part_uk.sum(axis=0)
-    se = np.zeros(k) if count < 2 else _standard_error(part_uk, share_u)
+    residual = part_uk - mean * share_u[:, None]
+    se = np.sqrt((residual**2).sum(axis=0) * count / (count - 1)) if count > 1 else np.zeros(k)
     moving = se > 1e-12
     intervals: list[Interval | None] = [None] * k
     if moving.any():
@@ -58,33 +54,15 @@ def mean_estimates_of(
             intervals[j] = interval
     return [
         Estimate(
-            value=float(mean[j]),
-            se=float(se[j]) if moving[j] else None,
-            df=count - 1 if moving[j] else None,
-            interval=intervals[j],
-            p=None,
-            n_examples=n_examples,
-            n_units=count,
+            value=float(mean[j]), se=float(se[j]) if moving[j] else None, df=count - 1 if moving[j] else None,
+            interval=intervals[j], p=None, n_examples=n_examples, n_units=count,
         )
         for j in range(k)
-    ]
-
-
-def _standard_error(part_uk: FloatArray, share_u: FloatArray) -> FloatArray:
-    residual = part_uk - part_uk.sum(axis=0) * share_u[:, None]
-    count = len(part_uk)
-    variance: FloatArray = (residual**2).sum(axis=0) * count / (count - 1)
-    return np.sqrt(variance)
+    ]  # fmt: skip
 
 
 def _bootstrap_t(
-    total: FloatArray,
-    share: FloatArray,
-    mean: FloatArray,
-    se: FloatArray,
-    *,
-    rng: np.random.Generator,
-    resamples: int,
+    total: FloatArray, share: FloatArray, mean: FloatArray, se: FloatArray, *, rng: np.random.Generator, resamples: int
 ) -> list[Interval]:
     """Return the interval of each column; total (units, k), share (units,), mean and se (k,)."""
     count, k = total.shape
