@@ -58,9 +58,9 @@ def hierarchical_interval(
     usable = there.variance > 1e-12 * se**2
     if se <= 1e-12 or usable.mean() < 0.99:
         return None
-    t = (there.value[usable] - float(here.value)) / np.sqrt(there.variance[usable])
-    low_t, high_t = np.quantile(t, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     centre = float(here.value)
+    t = (there.value[usable] - centre) / np.sqrt(there.variance[usable])
+    low_t, high_t = np.quantile(t, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     low, high = float(centre - high_t * se), float(centre - low_t * se)
     return Interval(low=low, high=high, method="hierarchical bootstrap-t")
 

@@ -165,7 +165,7 @@ def analyse(
             rng_seed=[seed, zlib.crc32("\0".join(name).encode())],
             resamples=resamples,
         )  # fmt: skip
-        if here and any(entry in asked for entry in _present(group, place)):
+        if here and any(place[system][0] in asked for system in group["system_id"]):
             found[name] = every[name]
             problems += [each for each in every[name].problems if each.pair is None or each.pair in wanted]
     _refuse(problems, asked, strict=strict)
@@ -201,10 +201,6 @@ def analyse(
         panels=tuple(panels),
         basis=basis,
     )
-
-
-def _present(group: pd.DataFrame, place: Mapping[str, tuple[Name, int | None]]) -> set[Name]:
-    return {place[system][0] for system in group["system_id"]}
 
 
 def _families(entries: Sequence[Entry], contrasts: Contrasts) -> dict[str, list[Entry]]:

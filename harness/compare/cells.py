@@ -97,31 +97,20 @@ def cells_of(
                 entry, seed = place[number]
                 columns.setdefault(entry.name, {})[None if pd.isna(seed) else int(seed)] = column
             found, _ = estimate_task(
-                data,
-                metric.contributions(data),
-                metric=metric,
-                entries=list(columns.values()),
-                pairs=[],
+                data, metric.contributions(data), metric=metric, entries=list(columns.values()), pairs=[],
                 rng=np.random.default_rng([zlib.crc32(repr((named, sorted(where.items()))).encode())]),
                 resamples=RESAMPLES,
-            )
+            )  # fmt: skip
             made += [
                 Cell(
-                    base=base,
-                    variant=variant,
-                    task=task,
-                    subset=subset,
-                    metric=name,
-                    value=each.value,
+                    base=base, variant=variant, task=task, subset=subset, metric=name, value=each.value,
                     low=each.interval.low if each.interval else None,
                     high=each.interval.high if each.interval else None,
-                    n_examples=data.n_examples,
-                    n_units=data.n_units,
-                    seeds=tuple(columns[base, variant]),
+                    n_examples=data.n_examples, n_units=data.n_units, seeds=tuple(columns[base, variant]),
                     **where,  # type: ignore[arg-type]
                 )
                 for (base, variant), each in zip(columns, found, strict=True)
-            ]
+            ]  # fmt: skip
     return made
 
 

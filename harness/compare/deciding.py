@@ -53,13 +53,6 @@ def _of(task: TaskComparison, effect: float | None, alpha: float) -> Needs:
         seeds = seeds_needed(size, parts, n_units=task.n_units, alpha=alpha)
         seeds = None if seeds is None else max(seeds, SEEDS_FOR_A_RECIPE)
     return Needs(
-        task=task.key.part,
-        metric=task.key.metric,
-        effect=size,
-        n_units=task.n_units,
-        n_seeds=task.n_seeds,
-        recipe=recipe,
-        power=power,
-        units=units,
-        seeds=seeds,
-    )
+        task=task.key.part, metric=task.key.metric, effect=size, n_units=task.n_units, n_seeds=task.n_seeds,
+        recipe=recipe, power=power, units=units, seeds=seeds,
+    )  # fmt: skip

@@ -191,18 +191,13 @@ def _decide(
     checks = holm([estimate.p for estimate in estimates])
     return [
         Decision(
-            family=family,
-            estimate=estimate,
-            p_adjusted=p,
-            p_holm=check,
-            p_equivalent=p_equivalent,
-            margin=margin,
+            family=family, estimate=estimate, p_adjusted=p, p_holm=check, p_equivalent=p_equivalent, margin=margin,
             floor=floors.get(key),
         )
         for key, estimate, p, check, p_equivalent, margin in zip(
             keys, estimates, adjusted, checks, within, margins, strict=True
         )
-    ]
+    ]  # fmt: skip
 
 
 def explore(

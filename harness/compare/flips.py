@@ -79,16 +79,12 @@ def _of_task(both: pd.DataFrame, task: TaskPart, seeds: tuple[int | None, int | 
     moved = [int(i) for i in order if values[i] != 0]
     shown = [
         Flip(
-            example_id=str(row["example_id"]),
-            trial=int(row["trial"]),
-            position=None if pd.isna(row["position"]) else int(row["position"]),
-            gold=_text(row[gold]),
-            predicted=_text(row[said]),
-            predicted_against=_text(row[f"{said}_against"]),
-            change=float(values[i]),
+            example_id=str(row["example_id"]), trial=int(row["trial"]),
+            position=None if pd.isna(row["position"]) else int(row["position"]), gold=_text(row[gold]),
+            predicted=_text(row[said]), predicted_against=_text(row[f"{said}_against"]), change=float(values[i]),
         )
         for i, row in zip(moved[:most], both.iloc[moved[:most]].to_dict("records"), strict=True)
-    ]
+    ]  # fmt: skip
     return Flips(
         task=task,
         seed=seeds[0],

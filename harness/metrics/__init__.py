@@ -18,31 +18,16 @@ from harness.metrics.metric import Asked, Found, Metric, interval_words
 
 TOLERANCE = 1e-6
 _FAMILIES = (
-    "ranking",
-    "accuracy",
-    "macro_f1",
-    "v_measure",
-    "average_precision",
-    "correlation",
-    "ratio",
-    "perplexity",
+    "ranking", "accuracy", "macro_f1", "v_measure", "average_precision", "correlation", "ratio", "perplexity",
     "largest",
-)
+)  # fmt: skip
 METRICS: dict[str, Metric] = {
     metric.name: metric for family in _FAMILIES for metric in import_module(f"{__name__}.{family}").METRICS
 }
 __all__ = [
-    "METRICS",
-    "TOLERANCE",
-    "Aligned",
-    "AnswerKind",
-    "Asked",
-    "Found",
-    "Metric",
-    "get_metric",
-    "interval_words",
+    "METRICS", "TOLERANCE", "Aligned", "AnswerKind", "Asked", "Found", "Metric", "get_metric", "interval_words",
     "score_outcomes",
-]
+]  # fmt: skip
 
 
 def get_metric(name: str) -> Metric:

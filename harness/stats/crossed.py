@@ -103,15 +103,10 @@ def spread(groups: Sequence[CrossedLayout], *, seeds_vary: bool) -> Spread:
             of_draws = of_draws - _seed_draw(g.value_sd) / (seeds * draws)
             interaction = interaction + _seed_example(g.part_usd) * small / seeds
     return Spread(
-        value=value_d.mean(axis=-1),
-        seeds=tuple(seed_terms),
-        seed_dfs=tuple(seed_dfs),
-        draws=np.maximum(0.0, of_draws),
-        draw_df=draws - 1,
-        examples=np.maximum(0.0, raw - draw_example - interaction),
-        example_df=units - 1,
-        interaction=interaction,
-    )
+        value=value_d.mean(axis=-1), seeds=tuple(seed_terms), seed_dfs=tuple(seed_dfs),
+        draws=np.maximum(0.0, of_draws), draw_df=draws - 1,
+        examples=np.maximum(0.0, raw - draw_example - interaction), example_df=units - 1, interaction=interaction,
+    )  # fmt: skip
 
 
 def _seed_draw(value_sd: FloatArray) -> FloatArray | float:

@@ -67,14 +67,9 @@ def correlation_effects(
         weight = np.array([contrasts[i].weight_k for i in simple])
         used = np.flatnonzero((weight != 0).any(axis=0))
         drawn = resample_correlations(
-            gold,
-            np.asarray(predicted_nk, dtype=np.float64)[:, used],
-            kind=kind,
-            rng=rng,
-            units=units,
-            blocks=blocks,
+            gold, np.asarray(predicted_nk, dtype=np.float64)[:, used], kind=kind, rng=rng, units=units, blocks=blocks,
             resamples=resamples,
-        )
+        )  # fmt: skip
         for i, w in zip(simple, weight, strict=True):
             found[i] = _of_checkpoints(drawn.estimate(w[used]), table, contrasts[i], test="resampling of pairs")
     return [found[i] for i in range(len(contrasts))]

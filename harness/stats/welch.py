@@ -41,10 +41,5 @@ def welch_test(first: ArrayLike, second: ArrayLike) -> Welch:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # scipy warns where one side is constant; the test holds there
         found = stats.ttest_ind(a, b, equal_var=False)
-    return Welch(
-        difference=difference,
-        se=float(np.sqrt(variance)),
-        t=float(found.statistic),
-        df=float(found.df),
-        p=float(found.pvalue),
-    )
+    se, t, df, p = (float(x) for x in (np.sqrt(variance), found.statistic, found.df, found.pvalue))
+    return Welch(difference=difference, se=se, t=t, df=df, p=p)
