@@ -97,7 +97,7 @@ def _checked(folder: Path) -> Path:
             f"{folder.name} is {', '.join(sorted(architectures)) or 'of unknown architecture'}; "
             f"supported: {', '.join(sorted(ARCHITECTURES))}"
         )
-    if (kind := config.get("model_type")) not in {ARCHITECTURES[name] for name in supported}:
+    if (kind := config.get("model_type")) not in [ARCHITECTURES[name] for name in supported]:
         known = " or ".join(f"{ARCHITECTURES[name]!r} ({name})" for name in sorted(supported))
         raise HarnessError(
             f"{config_file} has model_type {kind!r} where its architecture wants {known}; correct it if the checkpoint "
@@ -198,7 +198,7 @@ def check_safetensors(path: Path) -> None:
 def _fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     beside = {path for name in ("config.json", *TOKEN_FILES) if (path := folder / name).is_file()}
-    for path in sorted({*folder.glob("*.safetensors"), *folder.glob("tokenizer*"), *beside}):
+    for path in sorted({*folder.glob("*.safetensors"), *filter(Path.is_file, folder.glob("tokenizer*")), *beside}):
         digest.update(path.name.encode() + b"\0")
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

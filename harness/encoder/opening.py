@@ -118,7 +118,7 @@ def most_tokens(config: Any) -> int | None:
     for each in (rope, *(part for part in rope.values() if isinstance(part, dict))):  # one, or one for each layer type
         if each.get("rope_type") == "longrope":
             limits.append(each.get("original_max_position_embeddings"))
-    return min((int(limit) for limit in limits if limit), default=None)
+    return min((int(limit) for limit in limits if limit and limit > 0), default=None)
 
 
 def _weights(dtype: torch.dtype) -> dict[str, Any]:
@@ -244,7 +244,8 @@ def load_tokenizer(folder: Path, *, name: str) -> Any:
 
 
 def _named_by_config(folder: Path) -> dict[str, str]:
-    if any((folder / each).is_file() for each in TOKEN_FILES):
+    files = [folder / each for each in TOKEN_FILES]
+    if any(key.endswith("_token") for file in files if file.is_file() for key in read_json(file)):
         return {}
     config, raw = read_json(folder / "config.json"), Tokenizer.from_file(str(folder / TOKENIZER))
     ids = {role: config.get(f"{role}_id") for role in ("bos_token", "eos_token", "pad_token")}

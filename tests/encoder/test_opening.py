@@ -195,6 +195,14 @@ def test_tokens_are_those_of_tokenizer_json(
     np.testing.assert_allclose(plain.encode(SOME), encoder.encode(SOME), atol=1e-6)
 
 
+@pytest.mark.parametrize("names", [None, {}, {"model_max_length": 64}])
+def test_the_ids_of_config_json_name_the_special_tokens_where_no_file_does(names: Any) -> None:
+    encoder = opened(_checkpoint(Path("base"), _train(BYTES), names=names))
+    named = opened(_checkpoint(Path("named"), _train(BYTES)))
+    assert encoder.model.tokenizer.bos_token == "<s>"
+    np.testing.assert_array_equal(encoder.encode(SOME), named.encode(SOME))
+
+
 def test_a_folder_that_makes_other_tokens_fails_the_proof(copy: Path) -> None:
     folder = _checkpoint(Path("base"), _train(BYTES), names=NAMES | {"mask_token": "a"})
     with pytest.raises(ProofError, match=r"the tokenizer of .*base reads .* and its tokenizer.json says"):
