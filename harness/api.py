@@ -5,23 +5,44 @@ Every function refuses bad input with HarnessError, whose one sentence says what
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.bases import resolve_base
+from harness.compare import compare, rank
+from harness.compare.contrasts import declared_contrasts
+from harness.compare.ranking import Ranks
+from harness.compare.results import Comparison
+from harness.compare.wording import overall, scope, sentence
+from harness.encoder.placement import Placement
+from harness.encoder.protocol import TextEncoder
+from harness.errors import HarnessError
+from harness.metrics import get_metric, score_outcomes
+from harness.models import resolve_model
+from harness.outcomes import TaskKey, TaskResult, read_outcomes
+from harness.paths import cache_folder
+from harness.records import MADE_ELSEWHERE, Provenance, Run, StoredRecipe, System
+from harness.run.loop import execute
+from harness.run.measure import measure as measure_task
+from harness.run.open import Listener, OpenSystem, Screen
+from harness.run.open import open_system as open_planned
+from harness.run.plan import EVALUATION_VERSION, RunPlan, RunRequest, plan_run
+from harness.run.record import record_run, record_task
+from harness.run.systems import plan_system
+from harness.store import Store
+from harness.suites.catalog import choose_suite, open_tasks
+from harness.suites.mteb import Choice
+from harness.suites.retention import choose_text
+from harness.suites.task import TaskOptions
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.compare.analysis import AnalysisProgress
-    from harness.compare.ranking import Ranks
-    from harness.compare.results import Comparison
     from harness.encoder.model import Encoder
-    from harness.encoder.protocol import TextEncoder
-    from harness.outcomes import TaskResult
-    from harness.run.open import Listener, OpenSystem, Screen
-    from harness.run.plan import RunPlan
-    from harness.store import Store
 
 
 def open_system(
@@ -45,13 +66,9 @@ def open_system(
 
     Example: `open_system("bidir").encoder.encode(["a text"])` gives an array (1, D) of float32.
     """
-    from harness.bases import resolve_base
-    from harness.encoder.placement import Placement
-    from harness.run.open import open_system as open_planned
-    from harness.run.systems import plan_system
-
     planned = plan_system(variant, resolve_base(base), seed=seed, data=data)
-    return open_planned(planned, place=Placement.choose(device, dtype), cache=cache or _cache(), listener=listener)
+    place = Placement.choose(device, dtype)
+    return open_planned(planned, place=place, cache=cache or cache_folder(), listener=listener)
 
 
 def open_model(
@@ -64,11 +81,8 @@ def open_model(
 
     Example: `open_model("sentence-transformers/all-MiniLM-L6-v2")`.
     """
-    from harness.encoder.placement import Placement
-    from harness.models import resolve_model
-    from harness.run.open import open_system as open_planned
-
-    return open_planned(resolve_model(name), place=Placement.choose(device, dtype), cache=_cache(), listener=listener)
+    place = Placement.choose(device, dtype)
+    return open_planned(resolve_model(name), place=place, cache=cache_folder(), listener=listener)
 
 
 def measure(
@@ -96,16 +110,6 @@ def measure(
 
     Example: `[result] = measure(open_system("bidir"), "MiniSTS")`, then `result.score` and `result.outcomes`.
     """
-    import warnings
-
-    from harness.paths import cache_folder
-    from harness.run.measure import measure as measure_task
-    from harness.run.record import record_run, record_task
-    from harness.suites.catalog import choose_suite, open_tasks
-    from harness.suites.mteb import Choice
-    from harness.suites.retention import choose_text
-    from harness.suites.task import TaskOptions
-
     evidence, chosen = system.evidence, choose_suite(suite, _names(tasks) or ())
     base = evidence.system.base
     options = TaskOptions(
@@ -160,11 +164,6 @@ def run_variants(
 
     Example: `run_variants(Store("results.duckdb"), ["bidir", "bidir-mntp"], tasks=["MiniSTS"])`.
     """
-    from harness.encoder.placement import Placement
-    from harness.run.loop import execute
-    from harness.run.plan import RunRequest, plan_run
-    from harness.suites.mteb import Choice
-
     request = RunRequest(
         base=base,
         variants=_names(variants) or (),
@@ -177,7 +176,7 @@ def run_variants(
         data_dir=data_dir,
         force=force,
     )
-    plan = plan_run(request, store, place=Placement.choose(device, dtype), cache=cache or _cache())
+    plan = plan_run(request, store, place=Placement.choose(device, dtype), cache=cache or cache_folder())
     if not plan.idle:
         with nullcontext() if screen is None else screen(plan.to_measure) as listener:
             if listener is not None:
@@ -223,13 +222,39 @@ def add_outcomes(
     >>> add_outcomes(store, mine, system="my-model", task="MyTask", metric="accuracy").score
     0.5
     """
-    from harness.outcomes import TaskKey
-    from harness.run.record import record_outcomes
-
+    rows = read_outcomes(outcomes)
+    wanted = "score" if get_metric(metric).answers == "score" else "label"
+    if rows[f"gold_{wanted}"].isna().any():
+        raise HarnessError(f"{metric} needs the columns gold_{wanted} and predicted_{wanted}")
     key = TaskKey(task=task, split=split, subset=subset, revision=revision, metric=metric)
-    return record_outcomes(
-        store, outcomes, key, task_type=task_type, system=system, base=base, seed=seed, version=version
+    score = score_outcomes(metric, rows)
+    result = TaskResult(key=key, task_type=task_type, score=score, outcomes=rows, seconds=0.0)
+    store.ready()
+    before = [each for each in store.systems() if each.base == base]
+    if any(each.variant == system and not each.made_elsewhere for each in before):
+        raise HarnessError(f"the store holds a measured system {system!r}; give yours another name")
+    # The revision that was stored last, so that they can be compared with what was measured on it.
+    revisions = [each.base_revision for each in before if not each.made_elsewhere]
+    made = System(
+        base=base,
+        base_revision=(revisions or ["not recorded"])[-1] if base else version,
+        variant=system,
+        seed=seed,
+        kind="variant" if base else "reference",
+        card_hash=version,
+        recipe=StoredRecipe(version=1, title=MADE_ELSEWHERE),
     )
+    run = Run(
+        system_id=store.add_system(made),
+        suite="own",
+        dtype="not recorded",
+        device="not recorded",
+        evaluation=EVALUATION_VERSION,
+        provenance=Provenance(version=1, command="harness.add_outcomes", contrasts=declared_contrasts().sha256),
+    )
+    store.add_result(store.add_run(run), result)
+    store.finish_run(run.run_id)
+    return result
 
 
 def compare_variants(
@@ -245,8 +270,6 @@ def compare_variants(
 
     Example: `pd.DataFrame(compare_variants(store, "bidir-supcon", "causal").tasks)` is the table.
     """
-    from harness.compare import compare
-
     return compare(store, base=base, variant=variant, against=against, tasks=_names(tasks))
 
 
@@ -255,8 +278,6 @@ def describe(comparison: Comparison) -> str:
 
     Example: `print(describe(compare_variants(store, "bidir-supcon", "causal")))`.
     """
-    from harness.compare.wording import overall, scope, sentence
-
     lines = (sentence(comparison), overall(comparison), scope(comparison), *comparison.problems)
     return "\n".join(line for line in lines if line)
 
@@ -274,8 +295,6 @@ def rank_variants(
 
     Example: `pd.DataFrame(rank_variants(store).overall.places)` is the table of the mean.
     """
-    from harness.compare import rank
-
     return rank(store, base=base, suite=suite, tasks=_names(tasks))
 
 
@@ -314,15 +333,9 @@ def export_system(
     """
     from harness.export import export_system as export
 
-    return export(store, system, out=Path(out), cache=cache or _cache(), seed=seed, base=base)
+    return export(store, system, out=Path(out), cache=cache or cache_folder(), seed=seed, base=base)
 
 
 def _names(names: str | Sequence[str] | None) -> tuple[str, ...] | None:
     """One name is as good as a list of one."""
     return names if names is None else (names,) if isinstance(names, str) else tuple(names)
-
-
-def _cache() -> Path:
-    from harness.paths import cache_folder
-
-    return cache_folder()

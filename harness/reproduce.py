@@ -13,7 +13,7 @@ from harness.compare.cells import cells
 from harness.compare.contrasts import declared_contrasts
 from harness.errors import HarnessError
 from harness.store import Store
-from harness.suites.words.feng2025 import TASKS, PaperTask
+from harness.suites.words.feng2025 import TASKS
 from harness.suites.words.figures import STEPS, figure
 
 PROBES = ("linear", "MLP")
@@ -71,55 +71,38 @@ def compare_with_paper(store: Store, *, base: str, paper_base: str, variants: Se
     entries = [e for e in current_entries(store, scores=scores) if not variants or e.variant in variants]
     made: list[PaperFigure] = []
     for task in TASKS:
-        context = len(task.positions) > 1
         for probe in PROBES:
-            found = cells(
-                store,
-                entries,
-                scores=scores,
-                tasks=[task.name],
-                subsets=[probe],
-                by="position" if context else None,
-            )
-            for cell in found:
-                metric = "accuracy" if cell.metric == "accuracy" else "Pearson"
-                where = (task, probe, cell.variant, paper_base)
-                ends = (cell.low, cell.high)
-                made.append(_next_to_paper(where, metric, cell.value, position=cell.position, ends=ends))
-                if metric == "Pearson":
+            by = "position" if len(task.positions) > 1 else None
+            for cell in cells(store, entries, scores=scores, tasks=[task.name], subsets=[probe], by=by):
+                first = "accuracy" if cell.metric == "accuracy" else "Pearson"
+                values = {first: cell.value}
+                if first == "Pearson":
                     systems = {s.system_id for e in entries if e.variant == cell.variant for s in e.systems}
                     rows = scores[scores["system_id"].isin(systems) & (scores["task"] == task.name)]
-                    outcomes = store.outcomes(results=rows["result"][rows["subset"] == probe])
-                    made += [_next_to_paper(where, name, value) for name, value in other_metrics(outcomes).items()]
+                    values |= other_metrics(store.outcomes(results=rows["result"][rows["subset"] == probe]))
+                model = f"{paper_base}{STEPS[cell.variant]}" if cell.variant in STEPS else ""
+                for metric, value in values.items():
+                    position = cell.position if metric == first else None
+                    published = figure(task, probe=probe, metric=metric, model=model, position=position)
+                    made.append(
+                        PaperFigure(
+                            task=task.name.removeprefix("Feng2025"),
+                            probe=probe,
+                            metric=metric,
+                            position=position,
+                            variant=cell.variant,
+                            paper=published,
+                            ours=value,
+                            low=cell.low if metric == first else None,
+                            high=cell.high if metric == first else None,
+                        )
+                    )
     if not made:
         raise HarnessError(
             f"the database has no results of the paper's tasks on base {base}; measure them with "
             f"`harness reproduce feng2025 --base {base}`"
         )
     return made
-
-
-def _next_to_paper(
-    where: tuple[PaperTask, str, str, str],
-    metric: str,
-    value: float,
-    *,
-    position: int | None = None,
-    ends: tuple[float | None, float | None] = (None, None),
-) -> PaperFigure:
-    task, probe, variant, paper_base = where
-    model = f"{paper_base}{STEPS[variant]}" if variant in STEPS else ""
-    return PaperFigure(
-        task=task.name.removeprefix("Feng2025"),
-        probe=probe,
-        metric=metric,
-        position=position,
-        variant=variant,
-        paper=figure(task, probe=probe, metric=metric, model=model, position=position),
-        ours=value,
-        low=ends[0],
-        high=ends[1],
-    )
 
 
 def other_metrics(outcomes: pd.DataFrame) -> dict[str, float]:

@@ -10,7 +10,7 @@ from harness.compare.contrasts import Contrasts, VariantContrast
 from harness.compare.entries import Entry
 from harness.compare.ranking import Place, Ranks
 from harness.compare.results import Comparison, TaskComparison, TaskScore
-from harness.contamination import TaskOverlap
+from harness.contamination.wording import TaskOverlap
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
 from harness.records import Run, StageManifest, System

@@ -14,7 +14,7 @@ from harness.compare.contrasts import Contrasts, VariantContrast, declared_contr
 from harness.compare.entries import Entry
 from harness.compare.ranking import Ranks, make_ranks, unproven
 from harness.compare.wording import task_label
-from harness.contamination import TaskOverlap, by_task
+from harness.contamination.wording import TaskOverlap, by_task
 from harness.outcomes import TaskPart
 from harness.records import Overlap, Run, System
 from harness.store import Store

@@ -7,51 +7,18 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from importlib import import_module
 
 import typer
 
-from harness.cli import (
-    calibrate,
-    compare,
-    data,
-    doctor,
-    export,
-    ls,
-    noise,
-    power,
-    rank,
-    regress,
-    reproduce,
-    run,
-    show,
-    site,
-    sql,
-    train,
-    verify,
-    words,
-)
+from harness.cli.data import fetch
 from harness.errors import HarnessError
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C
-# In the order in which `harness --help` lists them.
-COMMANDS: tuple[Callable[..., None], ...] = (
-    run.run,
-    train.train,
-    ls.ls,
-    show.show,
-    compare.compare,
-    rank.rank,
-    power.power,
-    words.words,
-    sql.sql,
-    noise.noise,
-    export.export,
-    site.site,
-    reproduce.reproduce,
-    verify.verify,
-    regress.regress,
-    calibrate.calibrate,
-    doctor.doctor,
+# In the order in which `harness --help` lists them: the function NAME of harness/cli/NAME.py.
+COMMANDS = (
+    *("run", "train", "ls", "show", "compare", "rank", "power", "words", "sql", "noise", "export", "site"),
+    *("reproduce", "verify", "regress", "calibrate", "doctor"),
 )
 
 
@@ -68,10 +35,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for _command in COMMANDS:
+for _name in COMMANDS:
+    _command = getattr(import_module(f"harness.cli.{_name}"), _name)
     app.command(help=_help(_command))(_command)
 _data = typer.Typer(help="Fetch data sets that do not come from the hub.", no_args_is_help=True)
-_data.command(help=_help(data.fetch))(data.fetch)
+_data.command(help=_help(fetch))(fetch)
 app.add_typer(_data, name="data")
 
 

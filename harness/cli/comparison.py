@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from rich.table import Table
 
-    from harness.compare.entries import Entry
-    from harness.compare.results import Comparison, TaskComparison
-    from harness.outcomes import TaskPart
+from harness.api import describe
+from harness.cli.screen import out, pivot, table
+from harness.compare.entries import Entry
+from harness.compare.results import Comparison, TaskComparison
+from harness.compare.wording import overall, scope, sentence, task_label
+from harness.metrics import get_metric
+from harness.outcomes import TaskPart
 
 
 def print_comparison(comparison: Comparison) -> None:
-    from harness.api import describe
-    from harness.cli.screen import out
-
     out.print(_details(comparison))
     out.print()
     print(describe(comparison))
 
 
 def _details(comparison: Comparison) -> Table:
-    from harness.cli.screen import table
-
     names = (_who(comparison.against), _who(comparison.variant))
     headers = ("task", "examples", "seeds", *names, "difference", "95 % interval", "p (adj.)", "MDE", "verdict")
     labels = _labels([comparison])
@@ -48,8 +47,6 @@ def _details(comparison: Comparison) -> Table:
 
 def overview(comparisons: Sequence[Comparison]) -> Table:
     """One row a task, one column a variant: the difference from the causal base, a mark where the test is sure."""
-    from harness.cli.screen import pivot, table
-
     marks = {"better": " ▲", "worse": " ▼", "equivalent": " ="}
     labels = _labels(comparisons)
     cells: list[tuple[tuple[str], str, str]] = []
@@ -68,21 +65,15 @@ def _who(entry: Entry) -> str:
 
 def _labels(comparisons: Sequence[Comparison]) -> dict[TaskPart, str]:
     """What each task is called here: its name, and split or subset only where several share it."""
-    from harness.compare.wording import task_label
-
     names = tuple(dict.fromkeys(task.key.part for comparison in comparisons for task in comparison.tasks))
     return {name: task_label(name, names) for name in names}
 
 
 def _score(task: TaskComparison, score: float) -> str:
-    from harness.metrics import get_metric
-
     return get_metric(task.key.metric).write(score)
 
 
 def _signed(task: TaskComparison, difference: float) -> str:
-    from harness.metrics import get_metric
-
     return get_metric(task.key.metric).write_change(difference)
 
 
@@ -99,10 +90,6 @@ def _interval(task: TaskComparison) -> str:
 
 
 def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from harness.compare.wording import overall, scope, sentence
-
     return {
         "base": comparison.variant.base,
         "variant": comparison.variant.variant,

@@ -64,7 +64,9 @@ def export(
             )
         print(export_system(store, system, out, seed=seed, base=base))
         return
-    from harness.interchange import choose, write_mteb, write_parquet
+    from harness.interchange.chosen import choose
+    from harness.interchange.mteb_files import write_mteb
+    from harness.interchange.parquet import write_parquet
 
     write = write_mteb if kind == "mteb" else write_parquet
     print(write(store, choose(store, system, seed=seed), out=out))

@@ -86,7 +86,7 @@ def _runs(db: Path) -> Listing:
 
 
 def _systems(db: Path) -> Listing:
-    from harness.contamination import summary
+    from harness.contamination.wording import summary
     from harness.store import Store
 
     store = Store(db, read_only=True)

@@ -22,7 +22,7 @@ def show(
     from dataclasses import asdict
 
     from harness.cli.screen import out, print_json, table
-    from harness.contamination import by_task, summary
+    from harness.contamination.wording import by_task, summary
     from harness.metrics import get_metric
     from harness.store import Store
 
@@ -118,7 +118,7 @@ def _named(system: System) -> list[tuple[str, object]]:
 
 def _training(stage: StageManifest) -> str:
     """Data and loss of a stage on one line."""
-    from harness.contamination import source_name
+    from harness.contamination.declared import source_name
 
     parts = [", ".join(map(source_name, stage.sources))]
     if stage.losses:

@@ -14,7 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import harness
 from harness.bases import EMBEDDED
 from harness.cards import Card, load_cards
-from harness.contamination import by_task, source_name
+from harness.contamination.declared import source_name
+from harness.contamination.wording import by_task
 from harness.encoder.model import Encoder
 from harness.errors import HarnessError
 from harness.export.choose import label_of

@@ -11,7 +11,7 @@ import pandas as pd
 from harness.compare import analyse
 from harness.compare.entries import Entry
 from harness.compare.results import TaskScore
-from harness.contamination import hub_id, source_name
+from harness.contamination.declared import hub_id, source_name
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
 from harness.records import Run, StageManifest, System

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from mteb.get_tasks import TASK_LIST
 
-from harness.contamination import by_task, overlaps_of, source_name, summary
-from harness.contamination.declared import declared_for, known_overlaps
+from harness.contamination.declared import declared_for, known_overlaps, source_name
+from harness.contamination.overlaps import overlaps_of
 from harness.contamination.texts import count_shared, text_hashes
+from harness.contamination.wording import by_task, summary
 from harness.records import Overlap, StageManifest
 
 SAME = [

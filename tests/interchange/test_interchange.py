@@ -11,8 +11,10 @@ import pytest
 from mteb.results import TaskResult as MtebResult
 
 from harness.errors import HarnessError
-from harness.interchange import choose, write_mteb, write_parquet
 from harness.interchange import mteb_files as mteb_files_module
+from harness.interchange.chosen import choose
+from harness.interchange.mteb_files import write_mteb
+from harness.interchange.parquet import write_parquet
 from harness.store import Store
 from tests.factory import TASKS, FakeTask, add_system, result_of
 
