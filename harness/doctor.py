@@ -6,18 +6,21 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import numpy as np
+import torch
 
 from harness.bases import Base, resolve_base
+from harness.encoder.attention import MaskProof, available_kernels
+from harness.encoder.model import Encoder, build_encoder
+from harness.encoder.packing import PACKED_KERNELS, VARLEN
+from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.provenance import TESTED, versions
 from harness.recipes import Recipe
 from harness.text_to_vector import Attention
-
-if TYPE_CHECKING:
-    from harness.encoder.attention import MaskProof
-    from harness.encoder.model import Encoder
-    from harness.encoder.placement import Placement
+from harness.training.lora import Lora, add_lora, merge_lora
 
 ATTENTIONS: tuple[Attention, ...] = ("causal", "bidirectional")
 LITTLE_DISK_GB = 2.0
@@ -36,8 +39,6 @@ def examine(
     base: str, *, device: str, dtype: str, kernels: Sequence[str] | None, cache: Path, note: Callable[[str], None]
 ) -> list[Finding]:
     """Run every check on `base`; `cache` is where stages would be trained, `note` hears what is being done."""
-    from harness.encoder.placement import Placement
-
     place = Placement.choose(device, dtype)
     checkpoint = resolve_base(base)
     return [
@@ -65,9 +66,6 @@ def _disk(folder: Path) -> Finding:
 def _proofs(
     base: Base, place: Placement, kernels: Sequence[str] | None, note: Callable[[str], None]
 ) -> Iterator[Finding]:
-    from harness.encoder.attention import available_kernels
-    from harness.encoder.packing import PACKED_KERNELS
-
     opened = _encoder(base, "causal", place)
     if opened.opening is not None:
         for what, found in opened.opening.describe().items():
@@ -92,16 +90,12 @@ def _proofs(
 
 
 def _why_not_packed(encoder: Encoder, kernel: str) -> str:
-    from harness.encoder.packing import VARLEN
-
     reader = encoder.reader
     needs_half = kernel == VARLEN and reader.kernel != VARLEN
     return reader.padded_because or ("it needs half precision" if needs_half else "")
 
 
 def _encoder(base: Base, attention: Attention, place: Placement) -> Encoder:
-    from harness.encoder.model import build_encoder
-
     return build_encoder(
         base.folder, Recipe(attention=attention), seed=None, place=place, name=base.name, revision=base.revision
     )
@@ -109,10 +103,6 @@ def _encoder(base: Base, attention: Attention, place: Placement) -> Encoder:
 
 def _with_merged_adapter(encoder: Encoder) -> Encoder:
     """Put an adapter that does something into the model and merge it, as a training stage does."""
-    import torch
-
-    from harness.training.lora import Lora, add_lora, merge_lora
-
     torch.manual_seed(0)
     add_lora(encoder.backbone, Lora())
     for name, weight in encoder.backbone.named_parameters():
@@ -135,8 +125,6 @@ def _finding(kernel: str, when: str, proof: MaskProof) -> Finding:
 
 def _determinism(base: Base, place: Placement) -> Finding:
     """The same texts twice, and a second time from a newly loaded model: bit for bit the same?"""
-    import numpy as np
-
     texts = [
         f"The {word} stood beside the {other}." for word in ("cook", "ship", "judge") for other in ("table", "road")
     ]

@@ -52,7 +52,6 @@ def prepare() -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print `value` as JSON on stdout, nothing else."""
     print(json.dumps(value, indent=2, default=str, allow_nan=False))
 
 

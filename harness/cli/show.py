@@ -97,7 +97,6 @@ _NO_PROOF = {
 
 
 def _named(system: System) -> list[tuple[str, object]]:
-    """What a system is and what made it."""
     seed = "" if system.seed is None else f" × seed {system.seed}"
     if system.made_elsewhere:
         name = f"{system.base} × {system.variant}" if system.base else f"{system.variant} (reference)"
@@ -117,7 +116,6 @@ def _named(system: System) -> list[tuple[str, object]]:
 
 
 def _training(stage: StageManifest) -> str:
-    """Data and loss of a stage on one line."""
     from harness.contamination.declared import source_name
 
     parts = [", ".join(map(source_name, stage.sources))]

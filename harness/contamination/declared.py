@@ -35,7 +35,6 @@ class Declared:
 
 @cache
 def known_overlaps() -> tuple[Declared, ...]:
-    """All entries of declared.yaml."""
     entries = yaml.safe_load((files("harness.contamination") / "declared.yaml").read_text("utf-8"))
     return tuple(
         Declared(

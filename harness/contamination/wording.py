@@ -47,7 +47,6 @@ class TaskOverlap:
 
 
 def by_task(overlaps: Iterable[Overlap]) -> list[TaskOverlap]:
-    """Group by task and revision, by name."""
     groups: dict[tuple[str, str], list[Overlap]] = {}
     for each in overlaps:
         groups.setdefault((each.task, each.revision), []).append(each)
@@ -79,7 +78,6 @@ def summary(stages: Collection[str], overlaps: Iterable[Overlap], tasks: Collect
 
 
 def how_measured(overlap: Overlap) -> str:
-    """A measured overlap in words."""
     if not overlap.n_shared:
         return f"none of {overlap.n_texts:,} texts is in the training texts"
     verb = "is" if overlap.n_shared == 1 else "are"

@@ -134,16 +134,18 @@ def _eval_result(row: ResultFacts) -> EvalResult:
 
 
 def _recipe(system: System) -> Plain:
-    """The recipe as a card has it, data sets by their public names."""
     recipe = system.recipe.fields
     if "stages" in recipe:
-        recipe["stages"] = [_public(stage) for stage in recipe["stages"]]
+        recipe["stages"] = [
+            {name: _public(value) if name in ("data", "source") else value for name, value in stage.items()}
+            for stage in recipe["stages"]
+        ]
     return code(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, width=100))
 
 
-def _public(stage: dict[str, Any]) -> dict[str, Any]:
-    named = {name: stage[name] for name in ("data", "source") if isinstance(stage.get(name), str)}
-    return stage | {name: v if v.startswith("hub:") else source_name(v) for name, v in named.items()}
+def _public(source: Any) -> Any:
+    """The source of a stage without the folders of one machine; what is no source is left alone."""
+    return source_name(source) if isinstance(source, str) and not source.startswith("hub:") else source
 
 
 def _data_path(task: str) -> str:
@@ -167,7 +169,7 @@ def _command(system: System, encoder: Encoder, scores: pd.DataFrame) -> str:
     words = ["harness", "run", "--variant", system.variant, "--base", system.base]
     words += [] if system.seed is None else ["--seed", str(system.seed)]
     for kind, source in stage_data(encoder.recipe):
-        words += ["--data", f"{kind}={source if source.startswith('hub:') else source_name(source)}"]
+        words += ["--data", f"{kind}={_public(source)}"]
     tasks = sorted(set(scores["task"]))
     if tasks and set(tasks) != set(get_suite("mini").names):
         words += ["--tasks", ",".join(tasks)]

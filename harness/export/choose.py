@@ -86,5 +86,4 @@ def proven_runs(store: Store, system: System, scores: pd.DataFrame) -> list[Run]
 
 
 def label_of(system: System) -> str:
-    """How a system is called in a sentence."""
     return f"{system.base}/{system.variant}" + ("" if system.seed is None else f" (seed {system.seed})")

@@ -46,7 +46,6 @@ class Gate:
 
 @cache
 def declared_gate() -> Gate:
-    """Return the packaged declaration."""
     return parse_gate((files("harness.gate") / "gate.yaml").read_text("utf-8"), margins=declared_contrasts().loss)
 
 

@@ -67,7 +67,6 @@ class Judgement:
 
     @property
     def losses(self) -> tuple[Judged, ...]:
-        """Tasks that are worse by more than their margin."""
         return tuple(each for each in self.tasks if each.verdict == "loss")
 
 

@@ -75,7 +75,6 @@ def _model_meta(system: System) -> Any:
 
 
 def _check(cache: Any, chosen: Chosen, scores: pd.DataFrame) -> None:
-    """Read everything back with mteb and compare."""
     found = {
         (model.model_name, model.model_revision, task.task_name, split, subset["hf_subset"]): subset["main_score"]
         for model in cache.load_results(include_remote=False).model_results

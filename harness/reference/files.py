@@ -41,7 +41,6 @@ class Reference:
 
     @property
     def file_name(self) -> str:
-        """Base, variant and seed."""
         seed = "" if self.system.seed is None else f".seed{self.system.seed}"
         return f"{self.system.base}.{self.system.variant}{seed}{SUFFIX}"
 

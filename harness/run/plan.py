@@ -69,7 +69,6 @@ class RunPlan:
 
     @property
     def idle(self) -> bool:
-        """Whether all of it is stored already."""
         return not self.to_measure
 
     @property
@@ -79,7 +78,6 @@ class RunPlan:
 
     @property
     def summary(self) -> str:
-        """What is to be done, in a sentence."""
         systems = [job.system for job in self.jobs if job.missing]
         stages = {
             stage.digest for each in systems if isinstance(each, PlannedSystem) for stage in each.untrained(self.cache)
@@ -98,7 +96,6 @@ class RunPlan:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """The names of the reference models in the plan."""
         return tuple(job.system.label for job in self.jobs if isinstance(job.system, Model))
 
 

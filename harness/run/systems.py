@@ -31,11 +31,9 @@ class PlannedSystem:
 
     @property
     def label(self) -> str:
-        """How the system is called on screen."""
         return self.card.variant if self.seed is None else f"{self.card.variant} (seed {self.seed})"
 
     def untrained(self, cache: Path) -> tuple[PlannedStage, ...]:
-        """The stages that `cache` does not hold."""
         return tuple(stage for stage in self.lineage if not is_trained(stage, cache))
 
     def last(self, cache: Path) -> Path | None:

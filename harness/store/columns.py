@@ -1,4 +1,4 @@
-"""A record as the values of a row, and back: both ways stand side by side, in the order of the same columns."""
+"""A record as the values of a row (`from_…`), and back (`to_…`): both in the order of the columns named below."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ NOISE = f"system_id, base_revision, {KEY}, dtype, device, scores"
 
 
 def from_system(system: System) -> list[object]:
-    """The values of SYSTEM."""
     return [
         *(system.system_id, system.base, system.base_revision, system.variant, system.seed, system.kind),
         *(system.card_hash, to_json(system.recipe), to_json(system.lineage), to_json(system.data)),
@@ -43,27 +42,22 @@ def to_system(row: Row) -> System:
 
 
 def from_stage(stage: StageManifest) -> list[object]:
-    """The values of STAGE."""
     return [stage.digest, stage.kind, to_json(stage)]
 
 
 def to_stage(row: Row) -> StageManifest:
-    """The stage of a row of STAGE."""
     return _parsed(StageManifest, row[2])
 
 
 def from_overlap(overlap: Overlap) -> list[object]:
-    """The values of OVERLAP."""
     return [getattr(overlap, name) for name in OVERLAP.split(", ")]
 
 
 def to_overlap(row: Row) -> Overlap:
-    """The overlap of a row of OVERLAP."""
     return Overlap(**dict(zip(OVERLAP.split(", "), row, strict=True)))
 
 
 def from_run(run: Run) -> list[object]:
-    """The values of RUN."""
     return [
         *(run.run_id, run.system_id, run.suite, run.dtype, run.device, run.evaluation, to_json(run.provenance)),
         None if run.mask_proof is None else to_json(run.mask_proof),
@@ -73,7 +67,6 @@ def from_run(run: Run) -> list[object]:
 
 
 def to_run(row: Row) -> Run:
-    """The run of a row of RUN."""
     run_id, system_id, suite, dtype, device, evaluation, provenance, proof, started, finished = row
     return Run(
         run_id=run_id, system_id=system_id, suite=suite, dtype=dtype, device=device, evaluation=evaluation,
@@ -83,12 +76,10 @@ def to_run(row: Row) -> Run:
 
 
 def to_key(row: Row) -> TaskKey:
-    """The key of a row of KEY."""
     return TaskKey(**dict(zip(KEY.split(", "), row, strict=True)))
 
 
 def to_noise_floor(row: Row) -> NoiseFloor:
-    """The noise floor of a row of NOISE."""
     system_id, base_revision, *key, dtype, device, scores = row
     return NoiseFloor(
         system_id=system_id, base_revision=base_revision, key=to_key(key), dtype=dtype, device=device,

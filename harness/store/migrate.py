@@ -23,7 +23,6 @@ class Migration:
 
 @cache
 def known_migrations() -> tuple[Migration, ...]:
-    """Return the packaged migrations in order."""
     folder = files("harness.store") / "migrations"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return tuple(Migration(int(name[:4]), name, (folder / name).read_text("utf-8")) for name in names)

@@ -29,7 +29,6 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether the stored score is what its rows say."""
         return self.problem is None
 
 
