@@ -331,7 +331,7 @@ def export_system(
 
     Example: `export_system(store, "bidir-supcon", "my-encoder")`.
     """
-    from harness.export import export_system as export
+    from harness.export.folder import export_system as export
 
     return export(store, system, out=Path(out), cache=cache or cache_folder(), seed=seed, base=base)
 

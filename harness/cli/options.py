@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness.errors import HarnessError
+
 Db = Annotated[Path, typer.Option("--db", help="The results database.", envvar="HARNESS_DB")]
 BaseName = Annotated[
     str, typer.Option("--base", help="The base model: mini, a folder, or a hub id (ORG/NAME or ORG/NAME@REVISION).")
@@ -43,8 +45,6 @@ SITE = Path("leaderboard/site")
 
 def stage_data(values: list[str] | None) -> dict[str, str]:
     """`--data mntp=FILE` … ─▶ {"mntp": "SOURCE"}."""
-    from harness.errors import HarnessError
-
     data: dict[str, str] = {}
     for value in values or []:
         stage, sign, path = value.partition("=")

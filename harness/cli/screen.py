@@ -78,7 +78,10 @@ def pivot(
 class _Bars:
     """Bars on stderr while the block lasts; `_live` where somebody can see them move. None if `quiet`."""
 
-    def __init__(self, *columns: ProgressColumn, quiet: bool = False) -> None:
+    def __init__(self, *, description_first: bool, quiet: bool = False) -> None:
+        said, left = TextColumn("{task.description}"), (TextColumn("left"), TimeRemainingColumn())
+        bar = (BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(), *left)
+        columns: tuple[ProgressColumn, ...] = (said, *bar) if description_first else (*bar, said)
         self._live = err.is_terminal and not quiet
         self._progress = Progress(*columns, console=err, transient=True, disable=not self._live)
 
@@ -94,15 +97,7 @@ class RunScreen(_Bars):
     """A harness.run.Listener on the terminal; if `quiet`, one that keeps it all to itself."""
 
     def __init__(self, tasks: int, *, quiet: bool = False) -> None:
-        super().__init__(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            quiet=quiet,
-        )
+        super().__init__(description_first=True, quiet=quiet)
         self._quiet = quiet
         self._all = self._progress.add_task("all tasks", total=tasks, visible=tasks > 0)
         self._stage = self._progress.add_task("", total=None, visible=False)
@@ -181,14 +176,7 @@ class CountScreen(_Bars):
     """So many of so many, and what comes next: a bar on a terminal, a line every so often where there is none."""
 
     def __init__(self, *, every_s: float = 30.0) -> None:
-        super().__init__(
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}"),
-        )
+        super().__init__(description_first=False)
         self._bar = self._progress.add_task("", total=None)
         self._every_s, self._said = every_s, time.monotonic()
 

@@ -52,11 +52,8 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
     text = environment.get_template("README.md.jinja").render(
         front_matter=Plain(_front_matter(system, card, stages, found, recipe_license).to_yaml()),
         name=_name(system),
-        base=system.base,
-        base_revision=system.base_revision,
-        variant=system.variant,
+        system=system,
         title=card.title if card else system.recipe.title or system.variant,
-        seed=system.seed,
         attention=encoder.recipe.attention,
         dimensions=encoder.model.get_embedding_dimension(),
         max_tokens=encoder.model.max_seq_length,
@@ -64,13 +61,11 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
         prose=quote(card.prose) if card else "",
         stages=stages,
         random=system.recipe.weights == "random",
-        system_id=system.system_id,
         embedded=any(EMBEDDED in stage.data.split(", ") for stage in stages),
         recipe=_recipe(system),
         overlaps=[each for each in overlaps if each.task in measured],
         proof=proof_sentence(runs),
         results=found,
-        level=Plain("95 %"),
         measured_with=_measured_with(runs),
         command=code(_command(system, encoder, scores)),
         adapters=any(stage.kind in PUBLISHED for stage in manifests),
@@ -104,32 +99,32 @@ def _front_matter(
     own = system.base == EMBEDDED
     hub_base = system.base if "/" in system.base else None
     datasets = dict.fromkeys(name for stage in stages for name in stage.hub_ids)
+    scored = [
+        EvalResult(
+            task_type=row.task_type,
+            task_name=row.task_type,
+            dataset_type=_data_path(row.task),
+            dataset_name=row.task,
+            dataset_config=row.subset,
+            dataset_split=row.split,
+            dataset_revision=row.revision,
+            metric_type=row.metric,
+            metric_name=f"{row.task} {row.metric}",  # two tasks may score one data set
+            metric_value=row.score,
+        )
+        for row in found
+    ]
     tags = ["sentence-transformers", "feature-extraction", "harness", *(card.tags if card else ())]
     return ModelCardData(
         base_model=hub_base,
         datasets=list(datasets) or None,
-        eval_results=[_eval_result(row) for row in found] or None,
+        eval_results=scored or None,
         library_name="sentence-transformers",
         license=recipe_license if own else "other",
         license_name=None if own else "that-of-the-base",
         model_name=" ".join(_name(system).split()) if found else None,
         pipeline_tag="sentence-similarity",
         tags=list(dict.fromkeys(tags)),
-    )
-
-
-def _eval_result(row: ResultFacts) -> EvalResult:
-    return EvalResult(
-        task_type=row.task_type,
-        task_name=row.task_type,
-        dataset_type=_data_path(row.task),
-        dataset_name=row.task,
-        dataset_config=row.subset,
-        dataset_split=row.split,
-        dataset_revision=row.revision,
-        metric_type=row.metric,
-        metric_name=f"{row.task} {row.metric}",  # two tasks may score one data set
-        metric_value=row.score,
     )
 
 

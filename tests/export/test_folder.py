@@ -15,7 +15,8 @@ from harness.bases import resolve_base
 from harness.cards import load_cards
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError, ProofError
-from harness.export import export_system, folder
+from harness.export import folder
+from harness.export.folder import export_system
 from harness.paths import cache_folder
 from harness.records import Provenance, Run
 from harness.run.open import open_system
