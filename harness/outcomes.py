@@ -7,6 +7,7 @@ because there are millions of them; `check_outcomes` is the gate every frame pas
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -83,6 +84,23 @@ class TaskResult:
     note: str = ""
     reported: Mapping[str, Any] | None = None
     shown: Mapping[str, str] | None = None
+
+
+def content_id(text: object) -> str:
+    """The first 12 hex digits of the SHA-256 of a text.
+
+    >>> content_id("a cat")
+    '51e467415607'
+    """
+    return hashlib.sha256(str(text).encode()).hexdigest()[:12]
+
+
+def row_ids(texts: Iterable[object], *, prefix: str = "") -> list[str]:
+    """Names of examples, stable while the data is: row number and content hash of each text, as in `3:1f0c…`.
+
+    `prefix` stands before the number.
+    """
+    return [f"{prefix}{row}:{content_id(text)}" for row, text in enumerate(texts)]
 
 
 def shown_texts(ids: Iterable[str], texts: Iterable[str]) -> dict[str, str]:

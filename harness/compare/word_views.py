@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from harness.compare.cells import By, Cell, cells
 from harness.compare.entries import current_entries
 from harness.errors import HarnessError, near_names
+from harness.outcomes import DIAGNOSTIC_TYPES
 from harness.store import Store
 from harness.suites.words import SUITE, TASKS
-from harness.suites.words.probe import DIAGNOSTICS, ProbeKind
 from harness.suites.words.results import CONTROLS, SCORE
 
 
@@ -18,23 +18,23 @@ from harness.suites.words.results import CONTROLS, SCORE
 class WordView:
     """One way to look at them.
 
-    It shows tasks of `kinds` (none named: all tasks with a score) and their results called `subsets` (none named: all),
+    It shows tasks of `types` (none named: all tasks with a score) and their results called `subsets` (none named: all),
     a value for each position or layer where `by` is given. `first` is what the task's own result is called.
     """
 
-    kinds: tuple[ProbeKind, ...] = ()
+    types: tuple[str, ...] = ()
     subsets: tuple[str, ...] = ()
     by: By | None = None
     first: str = "score"
 
 
 VIEWS = {
-    "positions": WordView(kinds=("context",), subsets=(SCORE,), by="position"),
-    "context": WordView(kinds=("context",), subsets=(SCORE,)),
+    "positions": WordView(types=("ContextProbe",), subsets=(SCORE,), by="position"),
+    "context": WordView(types=("ContextProbe",), subsets=(SCORE,)),
     "controls": WordView(subsets=(SCORE, *(name for name in CONTROLS if name != "layers"))),
     "layers": WordView(subsets=("layers",), by="layer"),
-    "geometry": WordView(kinds=("geometry",), by="layer", first="random words"),
-    "repetition": WordView(kinds=("repetition",), first="unexplained, mean"),
+    "geometry": WordView(types=("Geometry",), by="layer", first="random words"),
+    "repetition": WordView(types=("Attention",), first="unexplained, mean"),
 }
 
 
@@ -50,8 +50,8 @@ def word_cells(
     view = VIEWS[show]
     for name in tasks or ():
         SUITE.task(name)  # refuses an unknown one
-    shown = [task for task in TASKS if (task.kind in view.kinds if view.kinds else task.kind not in DIAGNOSTICS)]
-    chosen = [task.name for task in shown if tasks is None or task.name in tasks]
+    types = view.types or {task.task_type for task in TASKS} - DIAGNOSTIC_TYPES
+    chosen = [t.name for t in TASKS if t.task_type in types and (tasks is None or t.name in tasks)]
     scores = store.scores(diagnostics=True)
     scores = scores[(scores["base"] == base) & scores["task"].isin(chosen)]
     entries = [e for e in current_entries(store, scores=scores) if not variants or e.variant in variants]

@@ -10,9 +10,10 @@ Shapes: T tokens of a pass, H heads, K key heads, E width of a head, n texts of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -118,6 +119,7 @@ def packed_output(backbone: Any, ids: Sequence[Tensor], *, layers: bool) -> tupl
 
 
 def _packed_attention(
+    attend: Callable[[Tensor, Tensor, Tensor, Layout, float | None], Tensor],
     module: torch.nn.Module,
     query: Tensor,
     key: Tensor,
@@ -128,11 +130,15 @@ def _packed_attention(
     scaling: float | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """One SDPA for each length. query (1, H, T, E), key and value (1, K, T, E) ─▶ (1, T, H, E)."""
-    known = _checked(layout, attention_mask, options)
+    """As transformers calls a kernel: query (1, H, T, E), key and value (1, K, T, E) ─▶ (1, T, H, E), by `attend`."""
+    return attend(query, key, value, _checked(layout, attention_mask, options), scaling), None
+
+
+def _by_length(query: Tensor, key: Tensor, value: Tensor, layout: Layout, scaling: float | None) -> Tensor:
+    """One SDPA for each length."""
     heads, tokens, width = query.shape[1:]
     out = query.new_empty(1, tokens, heads, width)
-    for start, count, length in known.groups:
+    for start, count, length in layout.groups:
         here = slice(start, start + count * length)
         query_nHlE, key_nKlE, value_nKlE = (
             part[0, :, here].unflatten(1, (count, length)).transpose(0, 1) for part in (query, key, value)
@@ -141,44 +147,33 @@ def _packed_attention(
             query_nHlE,
             key_nKlE,
             value_nKlE,
-            is_causal=known.causal and length > 1,
+            is_causal=layout.causal and length > 1,
             scale=scaling,
             enable_gqa=heads != key.shape[1],
         )
         out[0, here].view(count, length, heads, width).copy_(attended.transpose(1, 2))
-    return out, None
+    return out
 
 
-def _varlen_attention(
-    module: torch.nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    *,
-    layout: Layout | None = None,
-    scaling: float | None = None,
-    **options: Any,
-) -> tuple[Tensor, None]:
-    """As _packed_attention, all lengths in one call of torch's variable-length attention."""
+def _at_once(query: Tensor, key: Tensor, value: Tensor, layout: Layout, scaling: float | None) -> Tensor:
+    """All lengths in one call of torch's variable-length attention."""
     from torch.nn.attention import varlen
 
-    known = _checked(layout, attention_mask, options)
     query_THE, key_TKE, value_TKE = (part[0].transpose(0, 1).contiguous() for part in (query, key, value))
     out = varlen.varlen_attn(
         query_THE,
         key_TKE,
         value_TKE,
-        known.bounds,
-        known.bounds,
-        known.longest,
-        known.longest,
+        layout.bounds,
+        layout.bounds,
+        layout.longest,
+        layout.longest,
         scale=scaling,
-        window_size=(-1, 0) if known.causal else (-1, -1),
+        window_size=(-1, 0) if layout.causal else (-1, -1),
         enable_gqa=query.shape[1] != key.shape[1],
     )
     assert isinstance(out, Tensor)
-    return out[None], None
+    return out[None]
 
 
 def _checked(layout: Layout | None, attention_mask: Tensor | None, options: dict[str, Any]) -> Layout:
@@ -197,7 +192,6 @@ def _no_mask(*_: Any, **__: Any) -> None:
     """What a packed kernel gets as its mask: its layout says who sees whom."""
 
 
-AttentionInterface.register(PACKED, _packed_attention)
-AttentionInterface.register(VARLEN, _varlen_attention)
-for _name in PACKED_KERNELS:
+for _name, _attend in ((PACKED, _by_length), (VARLEN, _at_once)):
+    AttentionInterface.register(_name, partial(_packed_attention, _attend))
     AttentionMaskInterface.register(_name, _no_mask)

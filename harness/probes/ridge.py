@@ -31,11 +31,10 @@ def fit_ridge(
     train = torch.as_tensor(train_FN, dtype=torch.float64, device=place)
     mean_FT = train @ targets_NT / train.sum(dim=1, keepdim=True)
     made = np.empty((len(features_GND), len(train_FN), len(penalties), *targets_TN.shape))
-    wide = int(train_FN.sum(axis=1).max()) <= features_GND.shape[2]
     for g, features_ND in enumerate(features_GND):
         x_ND = centred(torch.as_tensor(features_ND, dtype=torch.float64, device=place))
         scaled = scaling(x_ND, train)
-        weight_FPDT = (_from_rows if wide else _from_features)(x_ND, targets_NT, mean_FT, train, scaled, penalties)
+        weight_FPDT = _coefficients(x_ND, targets_NT, mean_FT, train, scaled, penalties)
         # Back to the features as they are: one product with them for all fits, penalties and targets.
         weight_FPDT = weight_FPDT * scaled.scale[:, None, :, None]
         offset_FPT = torch.einsum("fd,fpdt->fpt", scaled.mean, weight_FPDT)
@@ -45,7 +44,7 @@ def fit_ridge(
     return made
 
 
-def _from_features(
+def _coefficients(
     x_ND: torch.Tensor,
     targets_NT: torch.Tensor,
     mean_FT: torch.Tensor,
@@ -53,32 +52,21 @@ def _from_features(
     scaled: Scaling,
     penalties: tuple[float, ...],
 ) -> torch.Tensor:
-    """Coefficients (F, P, D, T) of standardised features, by XᵀX."""
+    """(F, P, D, T), of standardised features: by XXᵀ where no fit has more rows than features, else by XᵀX."""
     made = []
-    for fit, gram_DD in enumerate(grams(x_ND, train_FN, scaled)):
-        rest_NT = (targets_NT - mean_FT[fit]) * train_FN[fit][:, None]
-        moment_DT = x_ND.T @ rest_NT * scaled.scale[fit][:, None]  # the rest sums to 0, so the mean falls out
-        made.append(torch.stack([torch.cholesky_solve(moment_DT, _factor(gram_DD, each)) for each in penalties]))
-    return torch.stack(made)
-
-
-def _from_rows(
-    x_ND: torch.Tensor,
-    targets_NT: torch.Tensor,
-    mean_FT: torch.Tensor,
-    train_FN: torch.Tensor,
-    scaled: Scaling,
-    penalties: tuple[float, ...],
-) -> torch.Tensor:
-    """The same by XXᵀ."""
-    made = []
-    for fit, train_N in enumerate(train_FN):
-        rows = train_N > 0
-        z_nD = (x_ND[rows] - scaled.mean[fit]) * scaled.scale[fit]
-        kernel_nn, rest_nT = z_nD @ z_nD.T, targets_NT[rows] - mean_FT[fit]
-        made.append(
-            torch.stack([z_nD.T @ torch.cholesky_solve(rest_nT, _factor(kernel_nn, each)) for each in penalties])
-        )
+    if int(train_FN.sum(dim=1).max()) <= x_ND.shape[1]:
+        for fit, train_N in enumerate(train_FN):
+            rows = train_N > 0
+            z_nD = (x_ND[rows] - scaled.mean[fit]) * scaled.scale[fit]
+            kernel_nn, rest_nT = z_nD @ z_nD.T, targets_NT[rows] - mean_FT[fit]
+            made.append(
+                torch.stack([z_nD.T @ torch.cholesky_solve(rest_nT, _factor(kernel_nn, each)) for each in penalties])
+            )
+    else:
+        for fit, gram_DD in enumerate(grams(x_ND, train_FN, scaled)):
+            rest_NT = (targets_NT - mean_FT[fit]) * train_FN[fit][:, None]
+            moment_DT = x_ND.T @ rest_NT * scaled.scale[fit][:, None]  # the rest sums to 0, so the mean falls out
+            made.append(torch.stack([torch.cholesky_solve(moment_DT, _factor(gram_DD, each)) for each in penalties]))
     return torch.stack(made)
 
 

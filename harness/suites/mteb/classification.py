@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.outcomes import make_outcomes, shown_texts
-from harness.suites.mteb.kept import Kept, row_ids
+from harness.outcomes import make_outcomes, row_ids, shown_texts
+from harness.suites.mteb.kept import Kept
 
 
 def classification(task: Any, data: Any, saved: list[list[Any]], draws: Any) -> Kept:

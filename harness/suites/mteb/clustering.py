@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.outcomes import make_outcomes, shown_texts
-from harness.suites.mteb.kept import Kept, row_ids
+from harness.outcomes import make_outcomes, row_ids, shown_texts
+from harness.suites.mteb.kept import Kept
 
 Trial = tuple[list[str], list[str], list[int]]  # ids, gold labels and clusters of its documents
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.outcomes import make_outcomes, shorten, shown_texts
-from harness.suites.mteb.kept import Kept, content_id, pair_ids
+from harness.outcomes import content_id, make_outcomes, row_ids, shorten, shown_texts
+from harness.suites.mteb.kept import Kept
 
 # What mteb saves for a pair, and whether more of it means more alike.
 SIMILARITIES = {
@@ -23,7 +23,7 @@ SIMILARITIES = {
 def sts(task: Any, data: Any, saved: dict[str, list[float]], draws: Any) -> Kept:
     """Gold similarity and cosine of each pair."""
     first, second = (data[name] for name in task.column_names)
-    ids = pair_ids(first, second)
+    ids = _ids(first, second)
     gold, predicted = np.asarray(data["score"], float), np.asarray(saved["cosine_scores"], float)
     return Kept(
         outcomes=make_outcomes({"example_id": ids, "gold_score": gold, "predicted_score": predicted}, len(ids)),
@@ -47,7 +47,7 @@ def pair_classification(task: Any, data: Any, saved: dict[str, list[float]], dra
     best = max(columns, key=lambda name: float(average_precision_score(gold, columns[name])))
     outcomes = make_outcomes(
         {
-            "example_id": pair_ids(first, second),
+            "example_id": _ids(first, second),
             "unit": [content_id(text) for text in first],
             "gold_score": gold.astype(float),
             "predicted_score": columns[best],
@@ -60,6 +60,10 @@ def pair_classification(task: Any, data: Any, saved: dict[str, list[float]], dra
         note=f"by {best.replace('_', ' ')}",
         shown=shown_texts(outcomes["example_id"], _both(first, second)),
     )
+
+
+def _ids(first: Iterable[object], second: Iterable[object]) -> list[str]:
+    return row_ids(f"{a}\0{b}" for a, b in zip(first, second, strict=True))
 
 
 def _both(first: Iterable[object], second: Iterable[object]) -> list[str]:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from harness.outcomes import make_outcomes, shown_texts
-from harness.suites.mteb.kept import Kept, content_id
+from harness.outcomes import content_id, make_outcomes, shown_texts
+from harness.suites.mteb.kept import Kept
 
 SUBQUERIES = "max_over_subqueries_"
 # mteb's names of metrics -> trec_eval's; reciprocal rank has no cut-off there and is taken here.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
@@ -16,16 +15,14 @@ from harness.outcomes import TaskResult
 from harness.suites.retention.text import MINI, MINI_DOCUMENTS, WIKITEXT, RetentionText, open_text
 from harness.suites.task import ListedTask, Suite, TaskOptions
 
-Measure = Literal["bits", "perplexity", "adapters_off", "distinct", "repeated"]
 TASK_TYPE = "Retention"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetentionTask(ListedTask):
-    """One measure on one text, None for the mini language's; `sampled` tells the two ways of going on with it apart."""
+    """One metric on one text, None for the mini language's; `sampled` tells the two ways of going on with it apart."""
 
     task_type: str = TASK_TYPE
-    measure: Measure
     sampled: bool = False
     text: RetentionText | None = None
     option = "text"
@@ -41,7 +38,7 @@ class RetentionTask(ListedTask):
         return None if self.text is not None and self.text.files else MINI_DOCUMENTS
 
     def chosen(self, options: TaskOptions) -> RetentionTask:
-        """The same measure on the text of `options`."""
+        """The same task on the text of `options`."""
         return replace(self, text=options.text)
 
     def run(self, encoder: TextEncoder) -> list[TaskResult]:
@@ -54,44 +51,37 @@ class RetentionTask(ListedTask):
 TASKS: tuple[RetentionTask, ...] = (
     RetentionTask(
         name="RetentionBits",
-        measure="bits",
         metric="bits_per_byte",
         about="bits lost on a byte of held-out text under the causal mask, with the base's LM head",
     ),
     RetentionTask(
         name="RetentionPerplexity",
-        measure="perplexity",
         metric="perplexity",
         about="the same losses over tokens, as an exponential; described, not tested",
     ),
     RetentionTask(
         name="RetentionAdaptersOff",
-        measure="adapters_off",
         metric="largest_change",
         about="the largest change of a text's bits from the base's with the adapters off; anything but 0 stops the run",
     ),
     RetentionTask(
         name="RetentionDistinctGreedy",
-        measure="distinct",
         metric="distinct_2",
         about="share of distinct 2-grams in a greedy continuation",
     ),
     RetentionTask(
         name="RetentionDistinctSampled",
-        measure="distinct",
         metric="distinct_2",
         about="share of distinct 2-grams in a sampled continuation",
         sampled=True,
     ),
     RetentionTask(
         name="RetentionRepeatsGreedy",
-        measure="repeated",
         metric="repeated_4",
         about="share of repeated 4-grams in a greedy continuation",
     ),
     RetentionTask(
         name="RetentionRepeatsSampled",
-        measure="repeated",
         metric="repeated_4",
         about="share of repeated 4-grams in a sampled continuation",
         sampled=True,

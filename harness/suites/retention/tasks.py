@@ -5,7 +5,6 @@ Everything is asked of the causal language model inside the encoder, so tasks of
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 
@@ -14,9 +13,8 @@ from harness.encoder.language_model import LanguageModel
 from harness.encoder.losses import TextLosses
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
-from harness.outcomes import TaskKey, TaskResult, make_outcomes
+from harness.outcomes import TaskKey, TaskResult, make_outcomes, row_ids
 from harness.suites.retention import RetentionTask
-from harness.suites.retention.ngrams import ngram_counts
 from harness.suites.retention.text import RetentionText
 
 PROMPT_TOKENS = 16
@@ -30,7 +28,7 @@ def measure(task: RetentionTask, text: RetentionText, model: LanguageModel) -> l
     """What `task` measures of `model` on `text`: one result; its subset is the text's name."""
     started = time.monotonic()
     documents = text.documents()
-    if task.measure in ("distinct", "repeated"):
+    if task.metric in ("distinct_2", "repeated_4"):
         columns, note = _repetition(task, text, model, documents)
     else:
         columns, note = _losses(task, model, documents)
@@ -51,10 +49,10 @@ def measure(task: RetentionTask, text: RetentionText, model: LanguageModel) -> l
 
 def _losses(task: RetentionTask, model: LanguageModel, documents: Sequence[str]) -> tuple[dict[str, object], str]:
     found = model.losses(documents)
-    columns: dict[str, object] = {"example_id": document_ids(documents)}
-    if task.measure == "perplexity":
+    columns: dict[str, object] = {"example_id": row_ids(documents)}
+    if task.metric == "perplexity":
         columns |= {"gold_score": found.tokens, "predicted_score": found.nats}
-    elif task.measure == "bits":
+    elif task.metric == "bits_per_byte":
         columns |= {"gold_score": found.bytes, "predicted_score": found.bits}
     else:
         switched = model.without_adapters(documents)
@@ -82,20 +80,28 @@ def _repetition(
         new_tokens=new_tokens,
         sample_seed=SAMPLE_SEED if task.sampled else None,
     )
-    n = 2 if task.measure == "distinct" else 4
-    counts = [ngram_counts(tokens, n) for tokens in made.tolist()]
-    ids = document_ids(documents)
+    distinct = task.metric == "distinct_2"
+    counts = [ngram_counts(tokens, 2 if distinct else 4) for tokens in made.tolist()]
+    ids = row_ids(documents)
     columns: dict[str, object] = {
         "example_id": [ids[row] for row in chosen],
         "gold_score": [total for total, _ in counts],
-        "predicted_score": [distinct if task.measure == "distinct" else total - distinct for total, distinct in counts],
+        "predicted_score": [different if distinct else total - different for total, different in counts],
     }
     return columns, f"{len(chosen)} continuations of {new_tokens} tokens"
 
 
-def document_ids(documents: Sequence[str]) -> list[str]:
-    """Row number and content hash: stable while the text is, and different when a document changes."""
-    return [f"{row}:{hashlib.sha256(text.encode()).hexdigest()[:12]}" for row, text in enumerate(documents)]
+def ngram_counts(tokens: Sequence[int], n: int) -> tuple[int, int]:
+    """How many n-grams the token ids of one continuation have, and how many distinct ones among them.
+
+    distinct-n is the second over the first (Li et al. 2016, here within one text); one minus that is seq-rep-n
+    (Welleck et al. 2020, section 6.1).
+
+    >>> ngram_counts([1, 2, 1, 2, 1], 2)
+    (4, 2)
+    """
+    found = list(zip(*(tokens[start:] for start in range(n)), strict=False))
+    return len(found), len(set(found))
 
 
 def _cut(losses: TextLosses) -> str:

@@ -22,7 +22,6 @@ TASKS: tuple[WordProbe, ...] = (
         metric="cosine",
         about="mean cosine of unrelated words and of words of one sentence, by layer; a diagnostic, not a score",
         data=wic.WIC,
-        kind="geometry",
     ),
     WordProbe(
         name="RepeatedPassage",
@@ -30,7 +29,6 @@ TASKS: tuple[WordProbe, ...] = (
         metric="pull",
         about="how far a repeated passage pulls a text's embedding beyond its share of tokens; a diagnostic",
         data=wic.WIC,
-        kind="repetition",
     ),
 )
 SUITE = Suite(

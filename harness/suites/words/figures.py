@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -20,37 +19,25 @@ STEPS = {
 BASES = ("Sheared-LLaMA-1.3B", "Llama-2-7B")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PublishedFigure:
-    """One published number. `position` counts words of a context probe's sentence from 1; None elsewhere."""
-
-    table: int
-    task: str
-    probe: str
-    model: str
-    subtask: str
-    metric: str
-    position: int | None
-    value: float
+# task, subtask, metric, model, `linear` or `MLP`, position (of context probes: counts a sentence's words from 1)
+_Key = tuple[str, str, str, str, str, int | None]
 
 
 @cache
-def figures() -> tuple[PublishedFigure, ...]:
-    """All of them, in the order of the tables."""
+def figures() -> dict[_Key, float]:
+    """All of them, by what they are figures of; in the order of the tables."""
     text = (files("harness.suites.words") / "feng2025.tsv").read_text("utf-8")
-    return tuple(
-        PublishedFigure(
-            table=int(row["table"]),
-            task=row["task"],
-            probe=row["probe"],
-            model=row["model"],
-            subtask=row["subtask"],
-            metric=row["metric"],
-            position=int(row["position"]) if row["position"] else None,
-            value=float(row["value"]),
-        )
+    return {
+        (
+            row["task"],
+            row["subtask"],
+            row["metric"],
+            row["model"],
+            "MLP" if row["probe"] == "MLP" else "linear",
+            int(row["position"]) if row["position"] else None,
+        ): float(row["value"])
         for row in csv.DictReader(text.splitlines(), delimiter="\t")
-    )
+    }
 
 
 def figure(task: PaperTask, *, probe: str, metric: str, model: str, position: int | None = None) -> float | None:
@@ -60,12 +47,7 @@ def figure(task: PaperTask, *, probe: str, metric: str, model: str, position: in
     """
     if position is not None:
         position = position - task.positions[0] + 1
-    for each in figures():
-        asked = (each.task, each.subtask, each.metric, each.model, each.position)
-        kind = "MLP" if each.probe == "MLP" else "linear"
-        if kind == probe and asked == (task.figures_task, task.subtask, metric, model, position):
-            return each.value
-    return None
+    return figures().get((task.figures_task, task.subtask, metric, model, probe, position))
 
 
 def paper_base(base: str, chosen: str | None) -> str:

@@ -94,7 +94,7 @@ def measure_labels(
     """The score and its controls, and what could not be read. The vectors of pairs become the features of `task`."""
     read: Read = partial(_read, task, read_set(encoder, examples, all_positions(task.data)))
     found = read()
-    asked = _Asked.of(found.examples, (None,) if task.kind == "wic" else task.positions)
+    asked = _Asked.of(found.examples, (None,) if task.task_type == "WiC" else task.positions)
     return list(_parts(found.vectors, asked, read)), found.note
 
 
@@ -154,7 +154,7 @@ def _random_labels(vectors_PND: NDArray[np.float32], asked: _Asked, layer: int) 
 
 def _read(task: WordProbe, reading: WordVectors, *, take: Take = "mean", alone: bool = False) -> Readable:
     found = reading.at(task.positions, take=take, alone=alone)
-    if task.kind != "wic":
+    if task.task_type != "WiC":
         return found
     return Readable(examples=found.examples, vectors=pair_features(found.vectors, task.features), lost=found.lost)
 

@@ -12,11 +12,8 @@ from harness.outcomes import TaskResult
 from harness.suites.task import ListedTask, TaskOptions
 from harness.suites.words.data.sources import DataSet, fetched_folder
 
-ProbeKind = Literal["context", "aspect", "norms", "wic", "similarity", "geometry", "repetition"]
 Features = Literal["", "cosine", "difference", "concatenation", "official"]
 
-# Their results are in no comparison.
-DIAGNOSTICS: tuple[ProbeKind, ...] = ("geometry", "repetition")
 # Raise when the same system on the same data would score otherwise.
 SUITE_VERSION = 1
 
@@ -61,9 +58,7 @@ class OnWordData(ListedTask):
 
 @dataclass(frozen=True, kw_only=True)
 class WordProbe(OnWordData):
-    """A task of the words suite; `kind` says what measures it (harness.suites.words.tasks)."""
-
-    kind: ProbeKind
+    """A task of the words suite; its type says what measures it (harness.suites.words.tasks)."""
 
     @property
     def revision(self) -> str:

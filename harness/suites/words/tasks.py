@@ -1,4 +1,4 @@
-"""What measures each kind of task of the words suite, and the results it comes to."""
+"""What measures each type of task of the words suite, and the results it comes to."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from harness.suites.words.data.examples import WordExample
 from harness.suites.words.geometry import measure_geometry
 from harness.suites.words.labels import measure_labels
 from harness.suites.words.official import measure_official
-from harness.suites.words.probe import ProbeKind, WordProbe
+from harness.suites.words.probe import WordProbe
 from harness.suites.words.repetition import measure_repetition
 from harness.suites.words.results import CONTROLS, SCORE, SPLIT, SubsetOutcomes, result
 from harness.suites.words.scores import measure_norms, measure_similarity
 
 _Measure = Callable[[WordProbe, Sequence[WordExample], TextEncoder], tuple[list[SubsetOutcomes], str]]
-_MEASURE: dict[ProbeKind, _Measure] = {
-    "context": measure_labels,
-    "aspect": measure_labels,
-    "wic": measure_labels,
-    "norms": measure_norms,
-    "similarity": measure_similarity,
-    "geometry": measure_geometry,
-    "repetition": measure_repetition,
+_MEASURE: dict[str, _Measure] = {
+    "ContextProbe": measure_labels,
+    "LexicalAspect": measure_labels,
+    "WiC": measure_labels,
+    "WordNorms": measure_norms,
+    "WordSimilarity": measure_similarity,
+    "Geometry": measure_geometry,
+    "Attention": measure_repetition,
 }
 
 
@@ -34,7 +34,7 @@ def measure(task: WordProbe, encoder: TextEncoder) -> list[TaskResult]:
     """The score first, its controls after it. The score's note says what was odd or left out."""
     began = time.monotonic()
     words = task.data.words(task.place)
-    answer = measure_official if task.features == "official" else _MEASURE[task.kind]
+    answer = measure_official if task.features == "official" else _MEASURE[task.task_type]
     parts, lost = answer(task, words.examples, encoder)
     # A control may be undefined where the score is not: first tokens that are all the same have one cosine.
     left_out = [p for p in parts if p.subset in CONTROLS and get_metric(p.metric).undefined_if_constant and p.constant]

@@ -13,12 +13,11 @@ from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
-from harness.outcomes import TaskResult
+from harness.outcomes import TaskResult, row_ids
 from harness.recipes import Recipe
 from harness.suites.mini.baseline import BagOfWords
 from harness.suites.retention import SUITE, TASKS
-from harness.suites.retention.ngrams import ngram_counts
-from harness.suites.retention.tasks import document_ids
+from harness.suites.retention.tasks import ngram_counts
 from harness.suites.retention.text import open_text
 from harness.suites.task import TaskOptions
 from tests.adapters import make_lineage
@@ -63,11 +62,11 @@ def test_every_measure_is_the_aggregate_of_its_documents(tiny_base: Path) -> Non
         for result in found.values():
             assert score_outcomes(result.key.metric, result.outcomes) == result.score
             assert (result.key.subset, result.key.split, result.task_type) == ("text", "test", "Retention")
-        assert found["RetentionBits"].outcomes["example_id"].tolist() == document_ids(DOCUMENTS)
+        assert found["RetentionBits"].outcomes["example_id"].tolist() == row_ids(DOCUMENTS)
         assert found["RetentionBits"].note == "1 of 4 texts cut at 64 tokens"
         # "a dog" is too short to prompt with
         assert found["RetentionRepeatsGreedy"].outcomes["example_id"].tolist() == [
-            document_ids(DOCUMENTS)[row] for row in (0, 2, 3)
+            row_ids(DOCUMENTS)[row] for row in (0, 2, 3)
         ]
         assert found["RetentionRepeatsGreedy"].note == "3 continuations of 47 tokens"
         assert found["RetentionAdaptersOff"].score == 0.0

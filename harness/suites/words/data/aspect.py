@@ -72,10 +72,6 @@ def _data(name: str, sha256: str, *, n_texts: int, labels: tuple[str, str], sour
     return DataSet(name=name, source=source, files=(file,), n_texts=n_texts, parse=partial(parse_aspect, labels=labels))
 
 
-def _probe(name: str, data: DataSet, about: str) -> WordProbe:
-    return WordProbe(name=name, task_type="LexicalAspect", metric="accuracy", about=about, data=data, kind="aspect")
-
-
 TELICITY = _data(
     "telicity",
     "4271fc9ea990329e723d4ecaf4f9ffe2aef3a060d659f085d798241ae8e256b0",
@@ -91,7 +87,8 @@ DURATION = _data(
     source="Metheniti et al. 2022; the training file that Feng et al. 2025 use",
 )
 DATA_SETS = (TELICITY, DURATION)
+_probe = partial(WordProbe, task_type="LexicalAspect", metric="accuracy")
 TASKS = (
-    _probe("Telicity", TELICITY, "is the verb telic in its sentence"),
-    _probe("Duration", DURATION, "is the verb stative or durative in its sentence"),
+    _probe(name="Telicity", data=TELICITY, about="is the verb telic in its sentence"),
+    _probe(name="Duration", data=DURATION, about="is the verb stative or durative in its sentence"),
 )

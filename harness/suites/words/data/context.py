@@ -77,7 +77,6 @@ def _probes(name: str, data: DataSet, what: str, *, target: int) -> list[WordPro
             metric="accuracy",
             about=f"{about}; chance 1/2",
             data=data,
-            kind="context",
             positions=positions,
         )
         for side, (positions, about) in sides.items()

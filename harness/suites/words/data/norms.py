@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from functools import partial
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -108,10 +109,6 @@ def inflections(word: str) -> tuple[str, ...]:
     return (*_IRREGULAR.get(word, ()), *(stem + end for stem in sorted(stems) for end in ("s", "es", "d", "ed", "ing")))
 
 
-def _probe(name: str, data: DataSet, about: str) -> WordProbe:
-    return WordProbe(name=name, task_type="WordNorms", metric="pearson", about=about, data=data, kind="norms")
-
-
 CONCRETEXT = DataSet(
     name="concretext",
     source="CONcreTEXT, EVALITA 2020 (Gregori et al.), the English test file",
@@ -139,11 +136,12 @@ SENSORIMOTOR = DataSet(
     parse=parse_sensorimotor,
 )
 DATA_SETS = (CONCRETEXT, SENSORIMOTOR)
+_probe = partial(WordProbe, task_type="WordNorms", metric="pearson")
 TASKS = (
-    _probe("ConcreteText", CONCRETEXT, "how concrete a word is in its sentence (CONcreTEXT)"),
+    _probe(name="ConcreteText", data=CONCRETEXT, about="how concrete a word is in its sentence (CONcreTEXT)"),
     _probe(
-        "SensorimotorNorms",
-        SENSORIMOTOR,
-        "how a word's meaning in its sentence is perceived and acted on, mean of 11 dimensions",
+        name="SensorimotorNorms",
+        data=SENSORIMOTOR,
+        about="how a word's meaning in its sentence is perceived and acted on, mean of 11 dimensions",
     ),
 )

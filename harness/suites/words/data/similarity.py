@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from harness.suites.words.data.examples import WordExample, WordSet
@@ -51,13 +52,6 @@ def similarity_set(file: str, *, name: str, n_texts: int, source: str, rows_sha2
     )
 
 
-def similarity_task(name: str, data: DataSet, about: str) -> WordProbe:
-    """The correlation of the cosines of pairs with their ratings."""
-    return WordProbe(
-        name=name, task_type="WordSimilarity", metric="spearman", about=about, data=data, kind="similarity"
-    )
-
-
 DATA_SETS = (
     similarity_set(
         "EN-RG-65",
@@ -89,9 +83,11 @@ DATA_SETS = (
     ),
 )
 _RG65, _WORDSIM353, _SIMLEX999, _SIMVERB3500 = DATA_SETS
+# The correlation of the cosines of pairs with their ratings.
+_probe = partial(WordProbe, task_type="WordSimilarity", metric="spearman")
 TASKS = (
-    similarity_task("RG65", _RG65, "similarity of two nouns out of context"),
-    similarity_task("WordSim353", _WORDSIM353, "similarity or relatedness of two words out of context"),
-    similarity_task("SimLex999", _SIMLEX999, "similarity, not relatedness, of two words out of context"),
-    similarity_task("SimVerb3500", _SIMVERB3500, "similarity of two verbs out of context"),
+    _probe(name="RG65", data=_RG65, about="similarity of two nouns out of context"),
+    _probe(name="WordSim353", data=_WORDSIM353, about="similarity or relatedness of two words out of context"),
+    _probe(name="SimLex999", data=_SIMLEX999, about="similarity, not relatedness, of two words out of context"),
+    _probe(name="SimVerb3500", data=_SIMVERB3500, about="similarity of two verbs out of context"),
 )

@@ -87,9 +87,7 @@ def _file(part: str, kind: str, rows_sha256: str) -> SourceFile:
 
 
 def _probe(name: str, features: Features, about: str, *, data: DataSet) -> WordProbe:
-    return WordProbe(
-        name=name, task_type="WiC", metric="accuracy", about=about, data=data, kind="wic", features=features
-    )
+    return WordProbe(name=name, task_type="WiC", metric="accuracy", about=about, data=data, features=features)
 
 
 _TEST = (
