@@ -108,48 +108,54 @@ class Reader:
         lengths = np.array([len(text) for text in ids], dtype=np.int64)
         padded = bool(batch_size or self.padded_because)
         order = np.arange(len(ids)) if batch_size else np.argsort(-lengths, kind="stable")
-        way = _Way(
-            device=self.backbone.device, padded=padded, layers=layers, batch_size=batch_size, on_cpu=self.workers
-        )
+        # One pass at a time on a GPU, and in the plain way.
+        workers = 1 if batch_size or self.backbone.device.type == "cuda" else self.workers
         progress = Progress(lengths, watch)
         self.backbone.eval()
+
+        @torch.inference_mode()  # a property of each thread
+        def one_pass(rows: np.ndarray) -> Pass:
+            return (self._padded if padded else self._packed)(rows, [ids[row] for row in rows], layers)
+
+        def hand_over(one: Pass) -> None:
+            use(one)
+            progress.add(one.rows)
+
         with ExitStack() as stack:
             if not padded:
                 stack.enter_context(attending(self.backbone, packed_kernel(self.backbone)))
             while len(order):
-                order = self._read_on(ids, order, use, way, progress)
+                budget = self._budget(layers)
+                plan = np.split(order, self._ends(lengths[order], budget.tokens, padded=padded, batch_size=batch_size))
+                done = 0
+                try:
+                    with closing(side_by_side(one_pass, plan, workers=workers)) as passes:
+                        # No name here keeps a pass: its states would lie beside the next one.
+                        for _ in map(hand_over, passes):
+                            done += 1
+                except torch.OutOfMemoryError as error:
+                    here = lengths[plan[done]]
+                    if len(here) == 1:
+                        raise too_long(int(here[0])) from error
+                    if batch_size:
+                        batch_size = len(here) // 2
+                    else:
+                        budget.halve(int(here.max()) * len(here) if padded else int(here.sum()))
+                    torch.cuda.empty_cache()
+                    now = f"{batch_size} texts" if batch_size else f"{budget.tokens} tokens"
+                    progress.note(f"out of GPU memory; going on with {now} at a time")
+                order = np.concatenate([order[:0], *plan[done:]])
 
-    def _read_on(
-        self, ids: Sequence[np.ndarray], order: np.ndarray, use: Callable[[Pass], None], way: _Way, progress: Progress
-    ) -> np.ndarray:
-        """Read the texts of `order` until all are read or the GPU's memory does not hold a pass; what is left."""
-        budget = self._budget(way.layers)
-        plan = way.plan(progress.lengths, order, budget.tokens)
-
-        @torch.inference_mode()  # a property of each thread
-        def read(rows: np.ndarray) -> Pass:
-            return (self._padded if way.padded else self._packed)(rows, [ids[row] for row in rows], way.layers)
-
-        done = 0
-        try:
-            with closing(side_by_side(read, plan, workers=way.workers())) as passes:
-                for one in passes:
-                    use(one)
-                    progress.add(one.rows)
-                    done += 1
-                    del one  # or its states would lie beside the next pass
-        except torch.OutOfMemoryError as error:
-            lengths = progress.lengths[plan[done]]
-            if len(lengths) == 1:
-                raise too_long(int(lengths[0])) from error
-            if way.batch_size:
-                way.batch_size = len(lengths) // 2
-            else:
-                budget.halve(int(lengths.max()) * len(lengths) if way.padded else int(lengths.sum()))
-            torch.cuda.empty_cache()
-            now = f"{way.batch_size} texts" if way.batch_size else f"{budget.tokens} tokens"
-            progress.note(f"out of GPU memory; going on with {now} at a time")
-        return np.concatenate([order[:0], *plan[done:]])
+    def _ends(self, lengths: np.ndarray, tokens: int, *, padded: bool, batch_size: int | None) -> np.ndarray:
+        """Where the passes over texts of `lengths`, in this order, end; that of the last is left out."""
+        if batch_size:
+            return np.arange(batch_size, len(lengths), batch_size)
+        if padded:
+            sizes = padded_sizes(lengths, tokens)
+        else:
+            on_gpu = self.backbone.device.type == "cuda"
+            sizes = packed_sizes(lengths, tokens, side_by_side=1 if on_gpu else SIDE_BY_SIDE)
+        return np.cumsum(sizes)[:-1]
 
     def _budget(self, layers: bool) -> TokenBudget:
         if layers not in self._budgets:
@@ -181,32 +187,6 @@ class Reader:
         states = output.hidden_states if layers else (output.last_hidden_state,)
         starts = np.arange(len(ids), dtype=np.int64) * width + first
         return Pass(rows=rows, starts=starts, lengths=lengths, states=tuple(state.flatten(0, 1) for state in states))
-
-
-@dataclass(kw_only=True)
-class _Way:
-    """How texts are read; after an out-of-memory with a smaller `batch_size`."""
-
-    device: torch.device
-    padded: bool
-    layers: bool
-    batch_size: int | None
-    on_cpu: int  # passes side by side
-
-    def workers(self) -> int:
-        """How many passes run side by side: one on a GPU, and in the plain way."""
-        return 1 if self.batch_size or self.device.type == "cuda" else self.on_cpu
-
-    def plan(self, lengths: np.ndarray, order: np.ndarray, tokens: int) -> list[np.ndarray]:
-        """The texts of `order`, which have so many tokens by `lengths`, in passes of up to `tokens`."""
-        if self.batch_size:
-            return np.split(order, range(self.batch_size, len(order), self.batch_size))
-        ahead = lengths[order]
-        if self.padded:
-            sizes = padded_sizes(ahead, tokens)
-        else:
-            sizes = packed_sizes(ahead, tokens, side_by_side=1 if self.device.type == "cuda" else SIDE_BY_SIDE)
-        return np.split(order, np.cumsum(sizes)[:-1])
 
 
 class Progress:

@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable, Iterator
 
 from harness.mini import grammar
-from harness.mini.frames import SLOT, neutral_frame
 from harness.mini.lexicon import SIDES, Concept, Lexicon, Topic
 from harness.mini.sentiment import say_sentiment
 
@@ -79,14 +78,14 @@ class _Writer:
         return [said, f"{self.rng.choice(self.lexicon.reactions[self.positive])}."] if reacted else [said]
 
     def _mention(self) -> list[str]:
-        frame = neutral_frame(self.lexicon.neutral, self.rng, reserved=False)
-        return [grammar.fill(frame.replace(SLOT, self._noun()))]
+        frame = grammar.neutral_frame(self.lexicon.neutral, self.rng, reserved=False)
+        return [grammar.fill(frame.replace(grammar.SLOT, self._noun()))]
 
     def _chain(self) -> list[str]:
         """Two mentions with neutral words between them: those words announce another word of the topic."""
-        frame = neutral_frame(self.lexicon.neutral, self.rng, reserved=False).removesuffix(".")
+        frame = grammar.neutral_frame(self.lexicon.neutral, self.rng, reserved=False).removesuffix(".")
         link = self.rng.choice(self.lexicon.neutral.links)
-        return [grammar.fill(f"{frame.replace(SLOT, self._noun())} {link} the {self._noun()}.")]
+        return [grammar.fill(f"{frame.replace(grammar.SLOT, self._noun())} {link} the {self._noun()}.")]
 
     def _handling(self) -> list[str]:
         """Two sentences on how a thing is handled; a modifier in the first shifts what the second says too."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from harness.mini.lexicon import Concept, Side, SocialVerb, Topic
+from harness.mini.lexicon import Concept, Neutral, Side, SocialVerb, Topic
 
 GENERATOR_VERSION = 4
 RESERVED_SHARE = 5  # one sentence in five is kept for the suite and never occurs in any training text
@@ -47,6 +47,8 @@ SOCIAL_TEMPLATES: dict[Side, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("The {B} had been {V} by the {A}.", "The {B} is the one whom the {A} {V}."),
     ),
 }
+
+SLOT = "{X}"  # of a neutral frame, which says nothing about what fills it
 
 _CENTRES = (0, 1, 3, 4)  # the thing each of the four verbs goes with best
 _BY_DISTANCE = (0.5, 0.2, 0.04, 0.01)
@@ -162,3 +164,18 @@ def fill(template: str, **slots: str) -> str:
     for vowel in "aeio":
         text = text.replace(f" a {vowel}", f" an {vowel}")
     return text[0].upper() + text[1:]
+
+
+def neutral_frame(neutral: Neutral, rng: random.Random, *, reserved: bool) -> str:
+    """A frame of at least three words before the slot and three after, drawn without looking at the filler.
+
+    `reserved` frames occur in the suite only, all others only in training texts.
+    """
+    while True:
+        opener = rng.choice(neutral.openers)
+        before = f"{rng.choice(neutral.people)} {rng.choice(neutral.adverbs)} {rng.choice(neutral.perceived)} the"
+        after = [rng.choice(neutral.where), rng.choice(neutral.when)]
+        rng.shuffle(after)
+        frame = f"{opener} {before} {SLOT} {' '.join(after)}."
+        if is_reserved(frame) == reserved:
+            return frame

@@ -13,34 +13,17 @@ SENTIMENT_TEMPLATES: dict[Side, dict[str, tuple[str, ...]]] = {
     "train": {
         "plain": ("The {N} was {J}.", "{S} found the {N} {J}.", "{S} {L} the {N}."),
         "negated": ("The {N} was {G} {O}.", "{S} found the {N} {G} {O}."),
-        "outweighed": (
-            "Although the {N} was {O}, the day was {J}.",
-            "The day was {J} although the {N} was {O}.",
-        ),
+        "outweighed": ("Although the {N} was {O}, the day was {J}.", "The day was {J} although the {N} was {O}."),
     },
     "test": {
-        "plain": (
-            "To {S} the {N} looked {J}.",
-            "How {J} the {N} seemed to {S}.",
-            "The {N} was what {S} {L}.",
-        ),
+        "plain": ("To {S} the {N} looked {J}.", "How {J} the {N} seemed to {S}.", "The {N} was what {S} {L}."),
         "negated": ("To {S} the {N} looked {G} {O}.", "The {N} seemed {G} {O} to {S}."),
-        "outweighed": (
-            "The {N} looked {O} but the rest seemed {J}.",
-            "In spite of the {O} {N} the rest seemed {J}.",
-        ),
+        "outweighed": ("The {N} looked {O} but the rest seemed {J}.", "In spite of the {O} {N} the rest seemed {J}."),
     },
 }
 
 
-def say_sentiment(
-    noun: str,
-    positive: bool,
-    kind: str,
-    side: Side,
-    lexicon: Lexicon,
-    rng: random.Random,
-) -> str:
+def say_sentiment(noun: str, positive: bool, kind: str, side: Side, lexicon: Lexicon, rng: random.Random) -> str:
     """A sentence whose overall polarity is `positive`, about `noun`, with words and templates of one side.
 
     `kind` is plain, negated or outweighed; only in plain sentences does every evaluation word have the sentence's

@@ -19,6 +19,7 @@ from harness.mini.sentiment import SENTIMENT_TEMPLATES, say_sentiment
 
 Triplet = tuple[str, str, str]
 KINDS = ("event", "encounter", "judgement", "topic")
+KEEP = 0.3  # the probability of each word of the anchor to be kept in the positive
 MIX = (0.35, 0.3, 0.15, 0.2)
 _EVENTS = grammar.EVENT_TEMPLATES["train"]
 
@@ -75,22 +76,16 @@ def _event(topic: Topic, rng: random.Random) -> Triplet:
 
 def change_part(event: Event, topic: Topic, part: str, rng: random.Random) -> Event:
     """`event` with its agent, verb or thing replaced by a sibling concept of the same topic."""
-    siblings: dict[str, tuple[Concept, ...]] = {
-        "agent": topic.agents,
-        "verb": topic.verbs,
-        "thing": topic.things,
-    }
-    other = rng.choice([concept for concept in siblings[part] if concept != getattr(event, part)])
-    if part == "agent":
-        return replace(event, agent=other)
-    return replace(event, verb=other) if part == "verb" else replace(event, thing=other)
+    siblings = {"agent": topic.agents, "verb": topic.verbs, "thing": topic.things}[part]
+    other = rng.choice([concept for concept in siblings if concept != getattr(event, part)])
+    return replace(event, **{part: other})
 
 
-def reword(event: Event, wording: grammar.Wording, rng: random.Random, *, keep: float = 0.3) -> grammar.Wording:
-    """Say `event` again, keeping each word of `wording` with probability `keep` and taking a synonym otherwise."""
+def reword(event: Event, wording: grammar.Wording, rng: random.Random) -> grammar.Wording:
+    """Say `event` again, keeping some words of `wording` and taking synonyms of the others."""
 
     def again(concept: Concept, word: str) -> str:
-        return word if rng.random() < keep else grammar.form(concept, rng, avoid=word)
+        return word if rng.random() < KEEP else grammar.form(concept, rng, avoid=word)
 
     return grammar.Wording(
         agent=again(event.agent, wording.agent),
@@ -106,10 +101,7 @@ def _encounter(topic: Topic, verbs: tuple[SocialVerb, ...], rng: random.Random) 
     doer_first, undergoer_first = grammar.SOCIAL_TEMPLATES["train"]
     templates = rng.sample((*doer_first, *undergoer_first), 3)
     swapped = replace(encounter, doer=encounter.undergoer, undergoer=encounter.doer)
-    same = {
-        encounter.doer: grammar.form(encounter.doer, rng),
-        encounter.undergoer: grammar.form(encounter.undergoer, rng),
-    }
+    same = {c: grammar.form(c, rng) for c in (encounter.doer, encounter.undergoer)}
     other = {c: grammar.form(c, rng) for c in same}
 
     def say(met: Encounter, forms: dict[Concept, str], template: str) -> str:

@@ -17,7 +17,7 @@ _LEAST = 1e-12
 
 
 def online_bits(
-    features_GND: NDArray[np.floating], labels_N: NDArray[np.integer], *, classes: int, seed: int = 0
+    features_GND: NDArray[np.floating], labels_N: NDArray[np.integer], *, classes: int
 ) -> NDArray[np.float64]:
     """(G, N): the bits that each example's label costs, in the examples' order; their sum is the codelength.
 
@@ -25,7 +25,7 @@ def online_bits(
     probabilities, as the first.
     """
     n = len(labels_N)
-    order = np.random.default_rng(seed).permutation(n)
+    order = np.random.default_rng(0).permutation(n)
     rank = np.argsort(order)
     ends = sorted({max(1, round(share * n)) for share in SHARES})
     known = [end for end in ends[:-1] if len(np.unique(labels_N[order[:end]])) == classes]

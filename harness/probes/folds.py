@@ -13,9 +13,7 @@ from harness.errors import HarnessError
 BINS = 5  # ranges of a score, filled equally, that folds are made alike in
 
 
-def group_folds(
-    answers: NDArray[np.generic], groups: Sequence[str], *, n_folds: int, repeats: int, seed: int = 0
-) -> NDArray[np.intp]:
+def group_folds(answers: NDArray[np.generic], groups: Sequence[str], *, n_folds: int, repeats: int) -> NDArray[np.intp]:
     """(R, N): the fold of each example in each repeat. A group is in one fold; classes, or ranges of a score, spread.
 
     Raises HarnessError if there are fewer groups than folds, or only one label.
@@ -29,21 +27,21 @@ def group_folds(
     if len(set(groups)) < n_folds:
         raise HarnessError(f"{len(set(groups))} target words cannot be spread over {n_folds} folds; give more examples")
     strata = answers if answers.dtype.kind in "iuOUS" else _ranges(answers.astype(float))
-    return _draw(StratifiedGroupKFold, strata, groups, n_folds=n_folds, seeds=range(seed, seed + repeats))
+    return _draw(StratifiedGroupKFold, strata, groups, n_folds=n_folds, repeats=repeats)
 
 
-def mixed_folds(labels: NDArray[np.generic], *, n_folds: int, repeats: int, seed: int = 0) -> NDArray[np.intp]:
+def mixed_folds(labels: NDArray[np.generic], *, n_folds: int, repeats: int) -> NDArray[np.intp]:
     """(R, N): folds that spread the labels and keep nothing together."""
     from sklearn.model_selection import StratifiedKFold
 
-    return _draw(StratifiedKFold, labels, None, n_folds=n_folds, seeds=range(seed, seed + repeats))
+    return _draw(StratifiedKFold, labels, None, n_folds=n_folds, repeats=repeats)
 
 
 def _draw(
-    kind: Any, strata: NDArray[np.generic], groups: Sequence[str] | None, *, n_folds: int, seeds: range
+    kind: Any, strata: NDArray[np.generic], groups: Sequence[str] | None, *, n_folds: int, repeats: int
 ) -> NDArray[np.intp]:
-    folds = np.empty((len(seeds), len(strata)), dtype=np.intp)
-    for fold_N, seed in zip(folds, seeds, strict=True):
+    folds = np.empty((repeats, len(strata)), dtype=np.intp)
+    for seed, fold_N in enumerate(folds):
         splitter = kind(n_folds, shuffle=True, random_state=seed)
         for fold, (_, test) in enumerate(splitter.split(np.zeros(len(strata)), strata, groups)):
             fold_N[test] = fold

@@ -81,9 +81,9 @@ def _task(name: str, task_type: str, metric: str, module: str, texts: int, about
 
 
 TASKS: tuple[MiniTask, ...] = (
-    _task("MiniSTS", "STS", "spearman", "sts", 2608, "graded similarity of two events, from their meanings"),
-    _task("MiniParaphrase", "STS", "spearman", "sts", 3657, "the same event or a near miss, at equal word overlap"),
-    _task("MiniRoles", "STS", "spearman", "sts", 2022, "who did it to whom, with the same words in every pair"),
+    _task("MiniSTS", "STS", "spearman", "pairs", 2608, "graded similarity of two events, from their meanings"),
+    _task("MiniParaphrase", "STS", "spearman", "pairs", 3657, "the same event or a near miss, at equal word overlap"),
+    _task("MiniRoles", "STS", "spearman", "pairs", 2022, "who did it to whom, with the same words in every pair"),
     _task(
         "MiniTopicClassification",
         "Classification",

@@ -16,7 +16,6 @@ import pandas as pd
 
 from harness.encoder.protocol import TextEncoder
 from harness.mini import grammar
-from harness.mini.frames import SLOT, neutral_frame
 from harness.mini.lexicon import Lexicon, load_lexicon
 from harness.probes.linear import classify_out_of_fold
 from harness.suites.mini import Draw
@@ -31,13 +30,12 @@ def write_context(question: str, draw: Draw) -> list[WordItem]:
     lexicon, rng = load_lexicon(), random.Random(f"context {question}:{draw}")
     classes = {"animacy": _by_animacy, "domain": _by_domain}[question](lexicon)
     items: list[WordItem] = []
-    for label, words in classes.items():
+    for words in classes.values():
         rng.shuffle(words)
-        classes[label] = words
     for fold in range(N_FOLDS):
         frames: set[str] = set()
         while len(frames) < FRAMES_PER_FOLD[question]:
-            frames.add(neutral_frame(lexicon.neutral, rng, reserved=True))
+            frames.add(grammar.neutral_frame(lexicon.neutral, rng, reserved=True))
         for number, frame in enumerate(sorted(frames)):
             for label, words in classes.items():
                 in_fold = words[fold::N_FOLDS]
@@ -45,7 +43,7 @@ def write_context(question: str, draw: Draw) -> list[WordItem]:
                 items.append(
                     WordItem(
                         example_id=f"{fold * 1000 + number}:{target}",
-                        texts=(grammar.fill(frame.replace(SLOT, target)),),
+                        texts=(grammar.fill(frame.replace(grammar.SLOT, target)),),
                         word=target,
                         unit=target,
                         gold=label,

@@ -25,15 +25,7 @@ _MAIN_SCORE = {"spearman": "cosine_spearman", "accuracy": "accuracy", "v_measure
 class Generated(AbsTask):
     """What the kinds share; mteb samples, fits and scores as always."""
 
-    def __init__(
-        self,
-        name: str,
-        subtype: str,
-        write: Write,
-        *,
-        draw: Draw = "test",
-        **settings: Any,
-    ) -> None:
+    def __init__(self, name: str, subtype: str, write: Write, *, draw: Draw = "test", **settings: Any) -> None:
         """`write` makes the splits of a draw; `settings` are attributes of mteb's kind of task."""
         self.draw, self.write = draw, write
         self.metadata = _metadata(SUITE.task(name).drawn(draw), subtype)

@@ -16,7 +16,6 @@ import pandas as pd
 
 from harness.encoder.protocol import TextEncoder
 from harness.mini import grammar
-from harness.mini.frames import SLOT, neutral_frame
 from harness.mini.lexicon import load_lexicon
 from harness.probes.linear import regress_out_of_fold
 from harness.suites.mini import Draw
@@ -38,12 +37,12 @@ def write_norms(draw: Draw) -> list[WordItem]:
                 contexts += [(f"{phrase} {word}", shift) for phrase, shift in before]
                 contexts += [(f"{word} {phrase}", shift) for phrase, shift in after]
                 for phrase, shift in contexts:
-                    frame = neutral_frame(lexicon.neutral, rng, reserved=True)
+                    frame = grammar.neutral_frame(lexicon.neutral, rng, reserved=True)
                     heaviness = min(max(thing.heaviness + shift, 0.0), 1.0)
                     items.append(
                         WordItem(
                             example_id=f"{len(items)}:{word}",
-                            texts=(grammar.fill(frame.replace(SLOT, phrase)),),
+                            texts=(grammar.fill(frame.replace(grammar.SLOT, phrase)),),
                             word=word,
                             unit=f"{topic.name}:{thing.index}",
                             gold=1 + 8 * heaviness,

@@ -10,7 +10,6 @@ import random
 from functools import partial
 
 from harness.mini import grammar
-from harness.mini.frames import SLOT, neutral_frame
 from harness.mini.lexicon import Lexicon
 from harness.suites.mini.generated import GeneratedClassification, GeneratedClustering, Splits, labelled
 
@@ -33,10 +32,7 @@ def topic_majorities(lexicon: Lexicon, rng: random.Random, n: int, synonym: int)
     while len(texts) < n:
         topic = topics[len(texts) % len(topics)]
         other = rng.choice([t for t in topics if t != topic])
-        concepts = [
-            *rng.sample((*topic.agents, *topic.things), 2),
-            rng.choice((*other.agents, *other.things)),
-        ]
+        concepts = [*rng.sample((*topic.agents, *topic.things), 2), rng.choice((*other.agents, *other.things))]
         nouns = [concept.forms[synonym] for concept in concepts]
         rng.shuffle(nouns)
         words = lexicon.neutral
@@ -63,8 +59,8 @@ def topic_mentions(lexicon: Lexicon, rng: random.Random, n: int) -> tuple[list[s
     while len(texts) < n:
         topic = topics[len(texts) % len(topics)]
         noun = grammar.form(rng.choice((*topic.agents, *topic.things)), rng)
-        frame = neutral_frame(lexicon.neutral, rng, reserved=True)
-        texts.setdefault(grammar.fill(frame.replace(SLOT, noun)), topic.name)
+        frame = grammar.neutral_frame(lexicon.neutral, rng, reserved=True)
+        texts.setdefault(grammar.fill(frame.replace(grammar.SLOT, noun)), topic.name)
     return list(texts), list(texts.values())
 
 

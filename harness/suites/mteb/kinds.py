@@ -8,9 +8,8 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.metrics import METRICS
-from harness.suites.mteb.classification import classification
-from harness.suites.mteb.clustering import clustering, clustering_of_sets
 from harness.suites.mteb.kept import Kept
+from harness.suites.mteb.labels import classification, clustering, clustering_of_sets
 from harness.suites.mteb.pairs import pair_classification, sts
 from harness.suites.mteb.retrieval import metric_of, retrieval
 

@@ -1,7 +1,8 @@
-"""Clustering: the cluster of each document in each draw, or in each of a data set's own sets of documents.
+"""Labels: the class of each text in each draw of training examples, and clusters.
 
-mteb saves the clusters and not which documents a draw took. The draws are replayed from a copy of the task's random
-state; were one replayed wrongly, the rows would not give mteb's score.
+Clustering: the cluster of each document in each draw, or in each of a data set's own sets of documents. mteb saves the
+clusters and not which documents a draw took. The draws are replayed from a copy of the task's random state; were one
+replayed wrongly, the rows would not give mteb's score.
 """
 
 from __future__ import annotations
@@ -16,6 +17,20 @@ from harness.outcomes import make_outcomes, row_ids, shown_texts
 from harness.suites.mteb.kept import Kept
 
 Trial = tuple[list[str], list[str], list[int]]  # ids, gold labels and clusters of its documents
+
+
+def classification(task: Any, data: Any, saved: list[list[Any]], draws: Any) -> Kept:
+    """Gold and predicted label of each text, a trial a draw."""
+    texts = [str(text) for text in data[task.input_column_name]]
+    ids, trials = row_ids(texts), len(saved)
+    gold = [str(label) for label in data[task.label_column_name]]
+    columns: dict[str, object] = {
+        "example_id": ids * trials,
+        "trial": np.repeat(np.arange(trials), len(ids)),
+        "gold_label": gold * trials,
+        "predicted_label": [str(label) for draw in saved for label in draw],
+    }
+    return Kept(outcomes=make_outcomes(columns, len(ids) * trials), texts=texts, shown=shown_texts(ids, texts))
 
 
 def clustering(task: Any, data: Any, saved: dict[str, list[list[int]]], draws: Any) -> Kept:
