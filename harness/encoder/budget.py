@@ -7,7 +7,6 @@ from typing import Any
 import torch
 
 from harness.encoder.workers import passes_held
-from harness.errors import HarnessError
 
 # On a CPU more tokens are slower, for the states of a pass fall out of the cache (docs/decisions.md).
 CPU_MOST = 1024
@@ -57,11 +56,3 @@ def free_memory(device: torch.device) -> int:
     import psutil
 
     return int(psutil.virtual_memory().available)
-
-
-def too_long(tokens: int) -> HarnessError:
-    """What is left to say when a single text does not fit."""
-    return HarnessError(
-        f"a text of {tokens} tokens does not fit into the memory of the GPU; lower max_length in the card, or "
-        "use --dtype bfloat16 or --device cpu"
-    )

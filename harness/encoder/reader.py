@@ -18,10 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.encoder.budget import TokenBudget, too_long
+from harness.encoder.budget import TokenBudget
 from harness.encoder.packing import attending, packed_kernel, packed_output, why_padded
 from harness.encoder.passes import SIDE_BY_SIDE, packed_sizes, padded_sizes
 from harness.encoder.workers import side_by_side
+from harness.errors import HarnessError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +137,10 @@ class Reader:
                 except torch.OutOfMemoryError as error:
                     here = lengths[plan[done]]
                     if len(here) == 1:
-                        raise too_long(int(here[0])) from error
+                        raise HarnessError(
+                            f"a text of {here[0]} tokens does not fit into the memory of the GPU; lower max_length in "
+                            "the card, or use --dtype bfloat16 or --device cpu"
+                        ) from error
                     if batch_size:
                         batch_size = len(here) // 2
                     else:

@@ -95,9 +95,7 @@ class DataSet:
         if not path.is_file():
             raise self._missing(folder, file)
         content = path.read_bytes()
-        found = hashlib.sha256(content).hexdigest()
-        if found != file.sha256:
-            raise _changed(path, found, file.sha256)
+        _check_sha256(path, hashlib.sha256(content).hexdigest(), file.sha256)
         return content.decode("utf-8")
 
     def _rows(self, folder: Path, file: SourceFile) -> list[TextRow]:
@@ -108,9 +106,7 @@ class DataSet:
             path, rows = table, read_table(table.read_text("utf-8"), gold=file.path.endswith(".gold.txt"))
         else:
             raise self._missing(folder, file)
-        found = rows_sha256(rows)
-        if found != file.rows_sha256:
-            raise _changed(path, found, file.rows_sha256)
+        _check_sha256(path, rows_sha256(rows), file.rows_sha256)
         return rows
 
     def _missing(self, folder: Path, file: SourceFile) -> HarnessError:
@@ -169,8 +165,9 @@ def feng_file(path: str, sha256: str, *, upstream: str = "") -> SourceFile:
     )
 
 
-def _changed(path: Path, found: str, expected: str) -> HarnessError:
-    return HarnessError(
-        f"{path} has another SHA-256 than expected ({found[:12]}…, not {expected[:12]}…); fetch it again "
-        "with `harness data fetch words`"
-    )
+def _check_sha256(path: Path, found: str, expected: str) -> None:
+    if found != expected:
+        raise HarnessError(
+            f"{path} has another SHA-256 than expected ({found[:12]}…, not {expected[:12]}…); fetch it again "
+            "with `harness data fetch words`"
+        )
