@@ -10,13 +10,12 @@ from scipy import stats
 from harness.errors import HarnessError
 from harness.stats.estimate import Components
 
+POWER = 0.8  # the share of true differences that should be found
 _MOST = 10_000_000
 
 
-def minimum_detectable_effect(
-    se: float | None, *, df: float | None = None, alpha: float = 0.05, power: float = 0.8
-) -> float | None:
-    """Return the true difference that a two-sided test at `alpha` finds with probability `power`.
+def minimum_detectable_effect(se: float | None, *, df: float | None = None) -> float | None:
+    """Return the true difference that a two-sided test at 5 % finds with probability POWER.
 
     In the unit of `se`: the sum of the two t quantiles times `se`, 2.80 se for many units (Bloom 1995,
     Evaluation Review 19(5), 547-556). `df` None takes the normal distribution. None if `se` is None.
@@ -27,7 +26,7 @@ def minimum_detectable_effect(
     if se is None:
         return None
     quantile = stats.norm.ppf if df is None else stats.t(df).ppf
-    return float((quantile(1 - alpha / 2) + quantile(power)) * se)
+    return float((quantile(0.975) + quantile(POWER)) * se)
 
 
 def power_of(effect: float, components: Components, *, n_units: int, n_seeds: int = 1, alpha: float = 0.05) -> float:
@@ -57,31 +56,27 @@ def power_of(effect: float, components: Components, *, n_units: int, n_seeds: in
     return float(stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift))
 
 
-def examples_needed(
-    effect: float, components: Components, *, n_seeds: int = 1, alpha: float = 0.05, power: float = 0.8
-) -> int | None:
-    """Return the fewest units that find `effect` with probability `power`; None if none do, seeds being too few."""
-    return _fewest(lambda n: power_of(effect, components, n_units=n, n_seeds=n_seeds, alpha=alpha), power)
+def examples_needed(effect: float, components: Components, *, n_seeds: int = 1, alpha: float = 0.05) -> int | None:
+    """Return the fewest units that find `effect` with probability POWER; None if none do, seeds being too few."""
+    return _fewest(lambda n: power_of(effect, components, n_units=n, n_seeds=n_seeds, alpha=alpha))
 
 
-def seeds_needed(
-    effect: float, components: Components, *, n_units: int, alpha: float = 0.05, power: float = 0.8
-) -> int | None:
+def seeds_needed(effect: float, components: Components, *, n_units: int, alpha: float = 0.05) -> int | None:
     """Return the fewest seeds that find `effect`; None if none do, examples being too few or seeds not a sample."""
     if components.seed is None:
         return None
-    return _fewest(lambda s: power_of(effect, components, n_units=n_units, n_seeds=s, alpha=alpha), power)
+    return _fewest(lambda s: power_of(effect, components, n_units=n_units, n_seeds=s, alpha=alpha))
 
 
-def _fewest(reached: Callable[[int], float], power: float) -> int | None:
-    """Return the smallest count from 2 on that reaches `power`, found by doubling and halving."""
+def _fewest(reached: Callable[[int], float]) -> int | None:
+    """Return the smallest count from 2 on that reaches POWER, found by doubling and halving."""
     high = 2
-    while reached(high) < power:
+    while reached(high) < POWER:
         high *= 2
         if high > _MOST:
             return None
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if reached(middle) >= power else (middle, high)
+        low, high = (low, middle) if reached(middle) >= POWER else (middle, high)
     return high
