@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,7 @@ def compare_with_paper(store: Store, *, base: str, paper_base: str, variants: Se
     made: list[PaperFigure] = []
     for task in TASKS:
         for probe in PROBES:
-            by = "position" if len(task.positions) > 1 else None
+            by: Literal["position"] | None = "position" if len(task.positions) > 1 else None
             for cell in cells(store, entries, scores=scores, tasks=[task.name], subsets=[probe], by=by):
                 first = "accuracy" if cell.metric == "accuracy" else "Pearson"
                 values = {first: cell.value}
