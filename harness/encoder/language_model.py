@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from harness.encoder.attention import prove_mask, set_attention
 from harness.encoder.continuations import continue_texts
 from harness.encoder.losses import TextLosses, text_losses
-from harness.encoder.opening import fit_tokens, most_tokens, open_causal
+from harness.encoder.opening import most_tokens, open_causal
+from harness.encoder.tokenizer import fit_tokens
 from harness.errors import HarnessError, ProofError
 
 # No text is read beyond this many tokens, whatever the model could hold: memory grows with it.

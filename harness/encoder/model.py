@@ -20,9 +20,10 @@ from sentence_transformers import SentenceTransformer
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
 from harness.encoder.for_mteb import ForMteb
 from harness.encoder.language_model import LanguageModel, build_language_model
-from harness.encoder.opening import Opening, keep_tokens, most_tokens, open_decoder
+from harness.encoder.opening import Opening, most_tokens, open_decoder
 from harness.encoder.placement import Placement
 from harness.encoder.reader import Pass
+from harness.encoder.tokenizer import keep_tokens
 from harness.encoder.tokens import Tokens, tokenise
 from harness.encoder.words import ModelEncoder, check_finite, text_key
 from harness.errors import HarnessError

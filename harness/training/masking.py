@@ -18,7 +18,8 @@ from torch.utils.data import SequentialSampler
 from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArguments, set_seed
 
 from harness.encoder.attention import set_attention
-from harness.encoder.opening import fit_tokens, load_tokenizer, open_causal
+from harness.encoder.opening import open_causal
+from harness.encoder.tokenizer import fit_tokens, load_tokenizer
 from harness.errors import HarnessError
 from harness.training.checkpoints import AdapterCheckpoints
 from harness.training.kind import StageJob

@@ -19,9 +19,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from harness.bases import resolve_base
 from harness.encoder.language_model import load_causal
 from harness.encoder.model import Encoder, build_encoder
-from harness.encoder.opening import TEXTS
 from harness.encoder.placement import Placement
 from harness.encoder.reference import build_reference
+from harness.encoder.tokenizer import TEXTS
 from harness.errors import HarnessError, ProofError
 from harness.models import resolve_model
 from harness.recipes import Recipe

@@ -1,0 +1,187 @@
+"""The tokenizer that tokenizer.json of a folder describes, read as it is, proven, and kept for others to read.
+
+transformers rebuilds a tokenizer by the name of its class, and drops what tokenizer.json has of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from harness.bases import TOKEN_FILES, TOKENIZER, read_json
+from harness.errors import HarnessError, ProofError
+
+# Nothing is fetched, no pickle is opened, and no code from a folder is run or asked about.
+CLOSED = {"trust_remote_code": False, "local_files_only": True}
+
+
+@contextmanager
+def saying(name: str, what: str) -> Iterator[None]:
+    """Whatever the libraries raise over a folder becomes one sentence."""
+    try:
+        yield
+    except (HarnessError, MemoryError):
+        raise
+    except Exception as error:
+        said = " ".join((str(error).strip() or "no reason given").split("\n")[0].split())
+        raise HarnessError(
+            f"{name} cannot be opened as {what}: {said[:300]} ({type(error).__name__}); fetch it again, or save it "
+            "again with the library versions that `harness doctor` names"
+        ) from error
+
+
+def load_tokenizer(folder: Path, *, name: str) -> Any:
+    """The tokenizer that tokenizer.json in `folder` describes, with the special tokens that the folder names.
+
+    Where no file names any, config.json's ids do. Texts are cut at their end, whatever the folder says.
+    """
+    with saying(name, "a tokenizer"):
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), **_named_by_config(folder))
+    if tokenizer.truncation_side != "right":
+        tokenizer.truncation_side = tokenizer.init_kwargs["truncation_side"] = "right"
+    return tokenizer
+
+
+def _named_by_config(folder: Path) -> dict[str, str]:
+    files = [folder / each for each in TOKEN_FILES]
+    if any(key.endswith("_token") for file in files if file.is_file() for key in read_json(file)):
+        return {}
+    config, raw = read_json(folder / "config.json"), Tokenizer.from_file(str(folder / TOKENIZER))
+    ids = {role: config.get(f"{role}_id") for role in ("bos_token", "eos_token", "pad_token")}
+    named = {role: raw.id_to_token(number) for role, number in ids.items() if type(number) is int and number >= 0}
+    return {role: token for role, token in named.items() if token is not None}
+
+
+def fit_tokens(tokenizer: Any, model: Any, *, name: str) -> None:
+    """Let `tokenizer` pad with a token that `model` has an embedding for, and `model` refuse one that it has none for.
+
+    Some checkpoints have a token more than embeddings, which no ordinary text produces (Gemma 3 has one for images).
+    """
+    embedding = model.get_input_embeddings()
+    rows = int(embedding.num_embeddings)
+    if tokenizer.pad_token is None or tokenizer.pad_token_id >= rows:
+        named = (tokenizer.unk_token, tokenizer.eos_token, tokenizer.bos_token)
+        special = (str(token) for number, token in sorted(tokenizer.added_tokens_decoder.items()) if token.special)
+        fit = [token for token in (*named, *special) if token and tokenizer.convert_tokens_to_ids(token) < rows]
+        if not fit:
+            raise HarnessError(
+                f"the tokenizer of {name} has no special token that can fill a batch; name one as pad_token in its "
+                "tokenizer_config.json"
+            )
+        tokenizer.pad_token = fit[0]
+    if len(tokenizer) > rows:
+        embedding.register_forward_pre_hook(_Rows(tokenizer, name))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Called before tokens are embedded: each must have a row."""
+
+    tokenizer: Any
+    name: str
+
+    def __call__(self, embedding: torch.nn.Embedding, inputs: tuple[torch.Tensor, ...]) -> None:
+        ids = inputs[0]
+        if ids.numel() and int(ids.max()) >= embedding.num_embeddings:
+            token = self.tokenizer.convert_ids_to_tokens(int(ids.max()))
+            raise HarnessError(
+                f"a text has the token {token!r}, for which {self.name} has no embedding; take it out of the text"
+            )
+
+
+def prove_tokens(tokenizer: Any, folder: Path, *, name: str) -> int:
+    """How many texts `tokenizer` reads as tokenizer.json in `folder` says; ProofError if it reads one otherwise."""
+    with saying(name, "a tokenizer"):
+        raw = Tokenizer.from_file(str(folder / TOKENIZER))
+        raw.no_padding()
+        raw.no_truncation()
+        wanted = [each.ids for each in raw.encode_batch(list(TEXTS))]
+        found = tokenizer(list(TEXTS), verbose=False)["input_ids"]
+    for text, want, have in zip(TEXTS, wanted, found, strict=True):
+        if want != have:
+            raise ProofError(
+                f"the tokenizer of {name} reads {text!r} as the tokens {have[:8]}, and its {TOKENIZER} says "
+                f"{want[:8]}; make tokenizer_config.json agree with {TOKENIZER}, or save the tokenizer again"
+            )
+    return len(TEXTS)
+
+
+def keep_tokens(folder: Path, tokenizer: Any) -> None:
+    """Let others read texts as `tokenizer` does, which was saved in `folder` with its model.
+
+    transformers takes another class than tokenizer_config.json names for some types of model (qwen2), with other tokens
+    where tokenizer.json is not of that class. Where it does, the file names the class in a second way.
+    """
+    try:
+        others = AutoTokenizer.from_pretrained(str(folder), **CLOSED)(list(TEXTS), verbose=False)["input_ids"]
+    except Exception:  # noqa: BLE001 (whatever it is: that class cannot read the file)
+        others = None
+    if others != tokenizer(list(TEXTS), verbose=False)["input_ids"]:
+        path = folder / TOKEN_FILES[0]
+        fields = read_json(path) | {"processor_class": PreTrainedTokenizerFast.__name__}
+        path.write_text(json.dumps(fields, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+# What tokenizers read in different ways: digits, brackets, spaces, accents, other scripts, emoji.
+_PIECES = (
+    *("word", "Word", "WORD", "camelCase", "snake_case", "don't", "WE'LL", "e.g.", "well-known", "http://a.b/c?d=1"),
+    *(
+        "7",
+        "42",
+        "1987",
+        "3.14",
+        "1,000,000",
+        "10%",
+        "$5",
+        "(once)",
+        "[1]",
+        "{x}",
+        "<b>",
+        '"so"',
+        "«so»",
+        "…",
+        "#",
+        "@a",
+    ),
+    *(
+        "é",
+        "e\u0301",
+        "ﬁne",
+        "naïve",
+        "Ångström",
+        "ß",
+        "İ",
+        "ñandú",
+        "½",
+        "２０",
+        "中文",
+        "日本語です",
+        "한국어",
+        "ไทย",
+    ),
+    *(
+        "русский",
+        "ελληνικά",
+        "עברית",
+        "العربية",
+        "हिन्दी",
+        "🙂",
+        "👩\u200d💻",
+        "\u00a0",
+        "\u200b",
+        "\t",
+        "\n\n",
+        "  ",
+        "==",
+    ),
+)
+_FRAMES = ("{}", " {}", "{} ", "a {} b", "The old man saw {}.", "A{}b", "{0}{0}", "({0}, {0})")
+TEXTS = ("", *(frame.format(piece) for piece in _PIECES for frame in _FRAMES))
