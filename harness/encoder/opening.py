@@ -1,8 +1,8 @@
-"""A folder of weights and tokenizer ─▶ decoder, causal language model or tokenizer; what does not fit is refused.
+"""A folder of weights ─▶ decoder, causal language model or reference model; weights that do not fit are refused.
 
-This and harness.encoder.tokenizer are the only places that let transformers or sentence-transformers load a model. Nothing of a folder's own code is
-run. transformers draws a weight that it does not find at random and leaves out one that it does not know; both are
-refused here. Tokenizers are read in harness.encoder.tokenizer.
+This and harness.encoder.tokenizer are the only places that let transformers or sentence-transformers load anything.
+Nothing of a folder's own code is run. transformers draws a weight that it does not find at random and leaves out one
+that it does not know; both are refused here.
 """
 
 from __future__ import annotations
