@@ -2,6 +2,9 @@
 
 DuckDB lets one process write, or many read; every other open fails at once. So no connection outlives a call,
 and an open that finds the file taken tries again until its time is up.
+
+A database may come from somebody else. So no connection reads another file, loads an extension or changes these
+settings, and what a query of ours reads is checked to be a table (harness.store.check).
 """
 
 from __future__ import annotations
@@ -16,14 +19,24 @@ from pathlib import Path
 import duckdb
 
 from harness.errors import HarnessError, StoreBusyError
-from harness.store.migrate import check_version, known_migrations, migrate, read_version
+from harness.store.check import check_tables, trust
+from harness.store.migrate import check_version, known_migrations, migrate, read_version, result_view
 
 # A file keeps the storage format it was created with. Pinned to DuckDB's long-term release, so that the
 # database opens there too and its format does not depend on the version that happens to be installed.
 STORAGE_VERSION = "v1.4.0"
 OLDEST_READABLE = 1
-# A name in a query is a table's, never that of a Python variable that happens to be in scope
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {"python_enable_replacements": "false"}
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "python_enable_replacements": "false",  # a name in a query is a table's, never that of a Python variable
+    "enable_external_access": "false",  # no other file, whatever a view, a macro or a query says
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "allow_persistent_secrets": "false",
+    "lock_configuration": "true",
+}
+_MAGIC = slice(8, 12), b"DUCK"  # of a DuckDB file
+_REMOTE = re.compile(r"[a-z0-9_]*:", re.IGNORECASE)  # DuckDB's names for what is no file: :memory:, md:…, postgres:…
 _PAUSE_S = (0.02, 0.5)  # first and longest pause between two tries
 
 OnWait = Callable[[str], None]
@@ -41,6 +54,9 @@ def writing(path: Path, *, wait_s: float, on_wait: OnWait | None) -> Iterator[du
     connection = _open(path, read_only=False, wait_s=wait_s, on_wait=on_wait)
     try:
         with _sentences(path):
+            version = read_version(connection, name=str(path))
+            check_version(version, newest=known_migrations()[-1].version, name=str(path))
+            check_tables(connection, path, version=version)
             migrate(connection, known_migrations(), name=str(path))
             connection.execute("BEGIN")
             try:
@@ -51,6 +67,7 @@ def writing(path: Path, *, wait_s: float, on_wait: OnWait | None) -> Iterator[du
             connection.execute("COMMIT")
     finally:
         connection.close()
+    trust(path)
 
 
 @contextmanager
@@ -70,6 +87,7 @@ def reading(
         with _sentences(path):
             version = read_version(connection, name=str(path))
             check_version(version, newest=newest, name=str(path))
+            check_tables(connection, path, version=version)
             if version < newest and not (read_only and version >= OLDEST_READABLE):
                 if read_only:
                     raise HarnessError(f"{path} has the older schema {version}; open it once for writing to update it")
@@ -77,14 +95,21 @@ def reading(
                 with writing(path, wait_s=wait_s, on_wait=on_wait):
                     pass
                 connection = _open(path, read_only=True, wait_s=wait_s, on_wait=on_wait)
+            connection.execute(result_view())
             yield connection
     finally:
         connection.close()
 
 
+def check_name(path: Path) -> None:
+    """Raise HarnessError for a name by which DuckDB would open something else than a file of this machine."""
+    if _REMOTE.match(str(path)) and not (path.is_file() or re.match(r"[a-z]:", str(path), re.IGNORECASE)):
+        raise HarnessError(f"{str(path)!r} is no name of a file, and results are kept in one; name a file with --db")
+
+
 def _create(path: Path) -> None:
     """Make an empty store at `path` if nothing is there; whole or not at all, whoever else does the same."""
-    if path.exists():
+    if os.path.lexists(path):
         return
     if not path.parent.is_dir():
         raise HarnessError(f"the folder {path.parent} does not exist; make it, or name another database with --db")
@@ -112,12 +137,13 @@ def _create(path: Path) -> None:
 
 
 def _open(path: Path, *, read_only: bool, wait_s: float, on_wait: OnWait | None) -> duckdb.DuckDBPyConnection:
+    _check_file(path)
     deadline = time.monotonic() + wait_s
     pause, told = _PAUSE_S[0], False
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only, config=_CONFIG)
-        except (duckdb.IOException, duckdb.ConnectionException) as error:
+            return duckdb.connect(str(path.absolute()), read_only=read_only, config=_CONFIG)
+        except duckdb.Error as error:
             holder = _holder(error)
             if holder is None:
                 raise HarnessError(_why_not(path, error)) from None
@@ -146,15 +172,30 @@ def _holder(error: duckdb.Error) -> str | None:
 
 def _why_not(path: Path, error: duckdb.Error) -> str:
     message = str(error)
-    if path.is_dir():
-        return f"{path} is a folder, not a database; name a file with --db"
-    if "not a valid DuckDB database" in message:
-        return f"{path} is not a DuckDB database; name another with --db, or move this file away"
     if "ermission denied" in message:
         return f"no permission to open {path}; change it with chmod, or name another database with --db"
     if "newer" in message or "storage version" in message.lower():
         return f"{path} was written by a newer DuckDB than {duckdb.__version__}; upgrade duckdb"
-    return f"cannot open the database {path}: {_first_line(error)}"
+    return _damaged(path, error) or f"cannot open the database {path}: {_first_line(error)}"
+
+
+def _check_file(path: Path) -> None:
+    """Raise HarnessError for what is no file of DuckDB's; DuckDB would load an extension that can read it."""
+    if path.is_dir():
+        raise HarnessError(f"{path} is a folder, not a database; name a file with --db")
+    if not path.is_file():
+        what = "a link to a file that does not exist" if path.is_symlink() else "not a regular file"
+        raise HarnessError(f"{path} is {what}, so it cannot hold a database; name another with --db")
+    where, magic = _MAGIC
+    try:
+        with path.open("rb") as file:
+            found = file.read(where.stop)[where]
+    except OSError as error:
+        raise HarnessError(
+            f"cannot read the database {path} ({error.strerror}); change it with chmod, or name another with --db"
+        ) from None
+    if found != magic:
+        raise HarnessError(f"{path} is not a DuckDB database; name another with --db, or move this file away")
 
 
 def _check_writable(path: Path) -> None:
@@ -179,7 +220,18 @@ def _sentences(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise HarnessError(f"the database {path} refused: {_first_line(error)}") from error
+        raise HarnessError(
+            _damaged(path, error) or f"the database {path} refused: {_first_line(error)}"
+        ) from error
+
+
+def _damaged(path: Path, error: duckdb.Error) -> str | None:
+    """A sentence where DuckDB found that the file is not what it wrote, else None."""
+    internal = (duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
+    said = str(error).lower()
+    if isinstance(error, internal) or "corrupt" in said or "checksum" in said or "deserial" in said:
+        return f"the database {path} is damaged ({_first_line(error)}); put back a copy, or name another with --db"
+    return None
 
 
 def _first_line(error: duckdb.Error) -> str:

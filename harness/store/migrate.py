@@ -28,6 +28,13 @@ def known_migrations() -> tuple[Migration, ...]:
     return tuple(Migration(int(name[:4]), name, (folder / name).read_text("utf-8")) for name in names)
 
 
+@cache
+def result_view() -> str:
+    """Return SQL that makes the view `result` for one connection: what a file calls so may be another query."""
+    sql = known_migrations()[0].sql
+    return sql[sql.index("CREATE VIEW result") :].replace("CREATE VIEW", "CREATE TEMP VIEW", 1)
+
+
 def read_version(connection: duckdb.DuckDBPyConnection, *, name: str) -> int:
     """Return the version of database `name`, 0 for an empty one; raise HarnessError if it is not ours."""
     try:  # listing the tables would take as long as opening the file

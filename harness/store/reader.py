@@ -17,7 +17,7 @@ import pandas as pd
 from harness.outcomes import DIAGNOSTIC_TYPES, OUTCOME_COLUMNS, NoiseFloor, TaskKey, TaskPart
 from harness.records import Overlap, Run, StageManifest, System
 from harness.store import columns
-from harness.store.connection import OnWait, reading
+from harness.store.connection import OnWait, check_name, reading
 from harness.store.query import run_query
 from harness.store.verify import Check, check_score
 
@@ -39,6 +39,7 @@ class StoreReader:
         on_wait: OnWait | None = None,
     ) -> None:
         self.path = Path(path)
+        check_name(self.path)
         self.wait_s = wait_s
         self.read_only = read_only
         self.on_wait = on_wait
