@@ -13,10 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from harness.errors import HarnessError, near_names
+from harness.front_matter import read_yaml
 from harness.recipes import Recipe, Strict
 from harness.training import PUBLISHED, STAGES, parse_recipe
 
@@ -118,10 +118,7 @@ def read_card(path: Path) -> Card:
     parts = text.split("---\n", 2)
     if len(parts) != 3 or parts[0].strip():
         raise HarnessError(f"{path}: the card has no front matter; start it with YAML between two lines of ---")
-    try:
-        front = yaml.safe_load(parts[1])
-    except yaml.YAMLError as error:
-        raise HarnessError(f"{path}: the front matter is not YAML: {' '.join(str(error).split())}") from None
+    front = read_yaml(parts[1], where=f"{path}: the front matter")
     if not isinstance(front, dict):
         raise HarnessError(f"{path}: the front matter has no fields; a card needs at least `variant` and `attention`")
     try:

@@ -15,8 +15,6 @@ class HarnessError(Exception):
 class StoreBusyError(HarnessError):
     """Another process holds the database and did not let go in time."""
 
-    exit_code = 3
-
 
 class ProofError(HarnessError):
     """A model's attention is not what its card says, or its tokens are not what its folder says."""
@@ -27,7 +25,7 @@ class ProofError(HarnessError):
 class VerifyError(HarnessError):
     """A stored score is not the aggregate of its stored outcomes."""
 
-    exit_code = 5
+    exit_code = 4
 
 
 def near_names(name: str, known: Iterable[str]) -> str:

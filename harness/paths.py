@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,10 +15,36 @@ from harness.errors import HarnessError
 
 
 def cache_folder() -> Path:
-    """Trained stages live here: $HARNESS_CACHE, else $XDG_CACHE_HOME/harness, else ~/.cache/harness."""
-    if "HARNESS_CACHE" in os.environ:
-        return Path(os.environ["HARNESS_CACHE"]).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "harness"
+    """Trained stages live here: $HARNESS_CACHE, else $XDG_CACHE_HOME/harness, else ~/.cache/harness.
+
+    A variable that is set to nothing counts as not set.
+    """
+    if own := os.environ.get("HARNESS_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "harness"
+
+
+@contextmanager
+def room_for(folder: Path) -> Iterator[None]:
+    """While this lasts, a full disk is a HarnessError that names `folder`, whichever library met it."""
+    try:
+        yield
+    except Exception as error:
+        met: BaseException | None = error
+        while met is not None and not _is_full(met):
+            met = met.__cause__ or met.__context__
+        if met is None or isinstance(error, HarnessError):
+            raise
+        raise HarnessError(
+            f"the disk of {folder} is full; make room there, or name another folder with HARNESS_CACHE, and give the "
+            "same command again"
+        ) from None
+
+
+def _is_full(error: BaseException) -> bool:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    # safetensors and torch report it in words of their own
+    return full or any(said in str(error) for said in ("No space left on device", "file write failed"))
 
 
 def new_folder(out: Path) -> Path:
@@ -32,6 +60,9 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
     A kill leaves `target` as it was. Where two processes make the same folder, the last one stays.
     """
+    target = target.resolve()  # a link stays one, and what it names is written
+    if target == Path.cwd():
+        raise HarnessError(f"{target} is the folder that you are in; name a new folder")
     building = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +99,7 @@ def _swap(fresh: Path, target: Path) -> None:
 
 def _sweep(target: Path) -> None:
     """Remove what killed processes left beside `target`; a folder younger than an hour may still be at work."""
-    for left in (*target.parent.glob(f".{target.name}.*.new"), *target.parent.glob(f".{target.name}.*.old")):
-        if time.time() - left.stat().st_mtime > 3600:
+    ours = re.compile(rf"\.{re.escape(target.name)}\.[0-9]+\.(new|old)")
+    for left in target.parent.iterdir():
+        if ours.fullmatch(left.name) and time.time() - left.stat().st_mtime > 3600:
             shutil.rmtree(left, ignore_errors=True)

@@ -12,24 +12,23 @@ from harness.compare import current_entries
 from harness.compare.analysis import Analysis, AnalysisProgress
 from harness.compare.contrasts import declared_contrasts
 from harness.errors import HarnessError
-from harness.paths import whole_folder
 from harness.store import Store
 from leaderboard.pages import write_pages
+from leaderboard.publish import check_folder, is_current, published
 from leaderboard.views import analyse_base, make_site
 
 _CODE = (
     ("leaderboard", "**/*.py"), ("leaderboard", "templates/*"), ("leaderboard", "assets/*"),
     ("harness", "**/*.py"), ("harness", "**/*.yaml"),
 )  # fmt: skip
-_MARKER = "made-by-harness.txt"  # written last: its presence means a complete site that may be replaced
 
 
 def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: AnalysisProgress | None = None) -> Path:
     """Render the store into folder `out` and return the path of its index.html.
 
-    The same database gives the same bytes, so a site that this code made from it is left as it is. The new site
-    is written to another folder and replaces `out` when it is complete; a kill leaves the old one. Raises
-    HarnessError if the store has no scores, or `out` holds anything else.
+    The same database gives the same bytes, so a site that this code made from it is left as it is. The files of the
+    new site come into place when all are complete; files that harness did not write stay. Raises HarnessError if the
+    store has no scores, or `out` has files and no site.
     """
     return Draft(store, out, resamples=resamples).write(progress)
 
@@ -55,7 +54,7 @@ class Draft:
 
     def write(self, progress: AnalysisProgress | None = None) -> Path:
         """Write the site unless it is up to date, and return the path of index.html; errors as of `build_site`."""
-        _check_replaceable(self._out)
+        check_folder(self._out)
         if not self._entries:
             path = self._store.path
             raise HarnessError(f"{path} has no scores yet; make some with `harness run --variant bidir-supcon`")
@@ -65,17 +64,15 @@ class Draft:
             self._store, self._entries, self._scores, known=self._known, resamples=self._resamples, progress=progress
         )
         try:
-            with whole_folder(self._out) as fresh:
+            with published(self._out, self._stamp) as fresh:
                 write_pages(self._store, site, self._scores, fresh, progress=progress)
-                (fresh / _MARKER).write_text(self._stamp, encoding="utf-8", newline="\n")
         except OSError as error:
             raise HarnessError(f"cannot write the site to {self._out}: {error.strerror or error}") from None
         return self._out / "index.html"
 
     @property
     def _is_current(self) -> bool:
-        marker = self._out / _MARKER
-        return marker.is_file() and marker.read_text(encoding="utf-8") == self._stamp
+        return is_current(self._out, self._stamp)
 
 
 def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
@@ -89,11 +86,4 @@ def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
     for package, pattern in _CODE:
         for path in sorted(Path(str(files(package))).glob(pattern)):
             digest.update(path.name.encode() + path.read_bytes())
-    return f"This folder is replaced when the results change. Made from {digest.hexdigest()}\n"
-
-
-def _check_replaceable(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise HarnessError(f"{out} is a file; name a folder for the site")
-    if out.is_dir() and any(out.iterdir()) and not (out / _MARKER).is_file():
-        raise HarnessError(f"{out} has files that harness did not write; name another folder, or empty this one")
+    return digest.hexdigest()

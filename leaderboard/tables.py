@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ def write_tables(
     for name, (about, frame) in frames.items():
         if frame.empty:
             continue
-        (folder / f"{name}.csv").write_text(frame.to_csv(index=False, lineterminator="\n"), "utf-8", newline="\n")
+        cells = frame.map(_plain_cell).to_csv(index=False, lineterminator="\n")
+        (folder / f"{name}.csv").write_text(cells, "utf-8", newline="\n")
         frame.to_parquet(folder / f"{name}.parquet", index=False)
         files = tuple((f"{name}.{kind}", (folder / f"{name}.{kind}").stat().st_size) for kind in ("csv", "parquet"))
         made.append(Download(name=name, about=about, n_rows=len(frame), files=files))
@@ -61,6 +63,16 @@ def write_tables(
     about = "the database: every outcome of every example, runs, stages, mask proofs"
     made.append(Download(name="database", about=about, n_rows=0, files=files))
     return tuple(made)
+
+
+def _plain_cell(value: Any) -> Any:
+    """Return text that a spreadsheet would take for a formula behind an apostrophe, and every other value as it is."""
+    if not isinstance(value, str) or value[:1] not in set("=+-@\t\r\n"):
+        return value
+    with suppress(ValueError):
+        float(value)
+        return value
+    return f"'{value}"
 
 
 def _frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

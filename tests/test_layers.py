@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 ORDER: tuple[tuple[str, ...], ...] = (
     ("harness",),
     ("harness.errors",),
-    ("harness.text_to_vector",),
+    ("harness.text_to_vector", "harness.front_matter"),
     ("harness.recipes", "harness.hub", "harness.rows", "harness.outcomes", "harness.records"),
     ("harness.paths", "harness.provenance", "harness.mini", "harness.stats"),
     ("harness.metrics", "harness.bases", "harness.contamination"),

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import inspect
-import os
 import re
 import sys
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 import typer
 
 from harness.cli.data import fetch
+from harness.cli.streams import safe_streams, visible
 from harness.errors import HarnessError
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C
+_INTERNAL = 3
+_REPORT = (
+    "This is a fault of harness. Report it to the maintainers, in the issues of the repository that you have it from, "
+    "with the lines above, the command, and what `harness doctor` says"
+)
 # In the order in which `harness --help` lists them: the function NAME of harness/cli/NAME.py.
 COMMANDS = (
     *("run", "train", "ls", "show", "compare", "rank", "power", "words", "sql", "noise", "export", "site"),
@@ -44,19 +52,31 @@ app.add_typer(_data, name="data")
 
 
 def main() -> None:
-    """Entry point: a HarnessError is a sentence on stderr and an exit code, never a traceback."""
+    """Entry point: what a user can mend is a sentence on stderr and an exit code; only a fault of ours has a traceback.
+
+    Exit codes: 0 done; 1 a verdict that was asked for; 2 bad input; 3 an internal error; 4 a proof failed.
+    """
     try:
-        app()
+        with safe_streams():
+            app()
     except HarnessError as error:
-        print(f"harness: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
+        _end(f"harness: {error}", error.exit_code)
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            print(
+            _end(
                 "\nharness: stopped; finished results are stored, and the same command continues from there",
-                file=sys.stderr,
+                _INTERRUPTED,
             )
         raise
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
+    except Exception as error:  # noqa: BLE001 - the last place to say it
+        if isinstance(error, OSError) and error.errno is not None:
+            where = "" if error.filename is None else f"{error.filename}: "
+            _end(f"harness: {where}{error.strerror}; make room or give permission there, or name another place", 2)
+        _end(f"{traceback.format_exc()}harness: an internal error ({type(error).__name__}). {_REPORT}", _INTERNAL)
+
+
+def _end(said: str, code: int) -> NoReturn:
+    """Say the last words, if standard error takes them, and end."""
+    with suppress(OSError):
+        print(visible(said), file=sys.stderr, flush=True)
+    raise SystemExit(code) from None

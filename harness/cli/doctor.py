@@ -40,7 +40,7 @@ def doctor(
         dtype=dtype,
         kernels=chosen,
         cache=cache_folder(),
-        note=lambda text: err.print(f"[dim]{text} …[/dim]"),
+        note=lambda text: err.print(f"{text} …", style="dim"),
     )
     if as_json:
         print_json([asdict(finding) for finding in findings])

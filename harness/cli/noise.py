@@ -45,7 +45,7 @@ def noise(
         tasks=options.names(tasks) or (),
         place=Placement.choose(device, dtype),
         cache=cache_folder(),
-        note=lambda text: err.print(f"[dim]{text}[/dim]"),
+        note=lambda text: err.print(text, style="dim"),
     )
     if as_json:
         print_json([asdict(each) | {"floor": each.floor} for each in found])

@@ -129,30 +129,38 @@ def _shown_elsewhere(plan: RunPlan) -> str:
 
 
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:
-    from harness.cli.screen import CountScreen
+    from harness.cli.screen import CountScreen, err, print_json
     from harness.compare.analysis import compare_each
     from harness.run.plan import CAUSAL_BASE
     from leaderboard.build import Draft
 
-    draft = Draft(store, site)
-    if shown_by := _shown_elsewhere(plan):
-        print(f"All results are stored. {shown_by}")
-        if store.scores().empty:  # a page is of scores
-            return
+    draft, known, page = Draft(store, site), None, None
+    failed: HarnessError | None = None
+    shown_by = _shown_elsewhere(plan)
+    # The page first: what the terminal makes of the report must not cost it, nor the other way round.
+    try:
+        with CountScreen() as screen:
+            if plan.base is not None and not shown_by:
+                known = draft.analysis(plan.base.name, progress=screen.count)
+            page = None if store.scores().empty else draft.write(screen.count)  # a page is of scores
+    except HarnessError as error:
+        failed = error
+    if shown_by:
+        (err.print if as_json else print)(f"All results are stored. {shown_by}")
+        if as_json:
+            print_json([])
     elif plan.base is None:
         _report_references(store, names=plan.references, tasks=plan.suite.names, as_json=as_json)
     else:
         base, others = plan.base.name, [name for name in (*variants, *plan.references) if name != CAUSAL_BASE]
-        with CountScreen() as screen:
-            known = draft.analysis(base, progress=screen.count)
         tasks = plan.suite.names
         _report(
             compare_each(store, base=base, variants=others, against=CAUSAL_BASE, tasks=tasks, known=known),
             as_json=as_json,
         )
-    with CountScreen() as screen:
-        page = draft.write(screen.count)
-    if not as_json:
+    if failed:
+        raise failed
+    if page and not as_json:
         print(f"\nThe page: {page}")
 
 

@@ -11,8 +11,7 @@ import warnings
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -22,7 +21,11 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
+
+from harness.cli.streams import visible
 
 if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
@@ -31,9 +34,21 @@ if TYPE_CHECKING:
     from harness.training.lineage import PlannedStage
     from harness.training.watch import OnStep, Step
 
+
+class _Console(Console):
+    """A console to which text is text: it has no markup and no emoji, and its control characters are shown."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **how)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for each in super().render(renderable, options):
+            yield each if each.control else Segment(visible(each.text), each.style)
+
+
 # Where nobody looks (a pipe, a file), lines are long rather than folded.
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = _Console(width=None if sys.stdout.isatty() else 200)
+err = _Console(stderr=True, soft_wrap=True)
 
 
 def prepare() -> None:
@@ -56,12 +71,12 @@ def print_json(value: Any) -> None:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Collection[int] = ()) -> Table:
-    """A plain table; columns in `right` are aligned to the right. Cells are text, never markup."""
+    """A plain table; columns in `right` are aligned to the right."""
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for index, header in enumerate(headers):
         grid.add_column(header, justify="right" if index in right else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*(escape("–" if cell is None else str(cell)) for cell in row))
+        grid.add_row(*("–" if cell is None else visible(str(cell)) for cell in row))
     return grid
 
 
@@ -79,7 +94,7 @@ class _Bars:
     """Bars on stderr while the block lasts; `_live` where somebody can see them move. None if `quiet`."""
 
     def __init__(self, *, description_first: bool, quiet: bool = False) -> None:
-        said, left = TextColumn("{task.description}"), (TextColumn("left"), TimeRemainingColumn())
+        said, left = TextColumn("{task.description}", markup=False), (TextColumn("left"), TimeRemainingColumn())
         bar = (BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(), *left)
         columns: tuple[ProgressColumn, ...] = (said, *bar) if description_first else (*bar, said)
         self._live = err.is_terminal and not quiet
@@ -108,7 +123,7 @@ class RunScreen(_Bars):
     def note(self, message: str) -> None:
         if self._quiet:
             return
-        err.print(f"[dim]{self._clock()}[/dim]  {escape(message)}")
+        err.print(Text.assemble((self._clock(), "dim"), f"  {message}"))
 
     def stage(self, label: str, planned: PlannedStage) -> OnStep:
         from harness.training.processes import Processes
@@ -182,7 +197,7 @@ class CountScreen(_Bars):
 
     def count(self, done: int, total: int, what: str) -> None:
         """`done` of `total` are done, `what` is next."""
-        self._progress.update(self._bar, completed=done, total=total, description=escape(what))
+        self._progress.update(self._bar, completed=done, total=total, description=what)
         if not self._live and time.monotonic() - self._said > self._every_s:
             self._said = time.monotonic()
-            err.print(f"{done} of {total}, next: {escape(what)}")
+            err.print(f"{done} of {total}, next: {what}")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from math import isfinite
+from typing import Annotated, Any
 
 import typer
 
@@ -21,22 +25,36 @@ def sql(
 
     A query cannot write anything, and it cannot read other files.
     """
-    import json
-    import sys
+    import csv
 
-    from harness.cli.screen import out, table
+    from harness.cli.screen import out, print_json, table
+    from harness.cli.streams import data_stream
     from harness.errors import HarnessError
     from harness.store import Store
 
     if as_json and as_csv:
         raise HarnessError("give --json or --csv, not both")
     frame = Store(db, read_only=True).query(query)
+    names, rows = [str(name) for name in frame.columns], frame.to_numpy().tolist()
     if as_csv:
-        frame.to_csv(sys.stdout, index=False)
+        csv.writer(data_stream(), lineterminator="\n").writerows([names, *rows])
     elif as_json:
-        rows = json.loads(frame.to_json(orient="records", date_format="iso"))
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        if len(set(names)) < len(names):
+            raise HarnessError("two columns of the result have one name; give one another name with AS")
+        print_json([{name: _json(value) for name, value in zip(names, row, strict=True)} for row in rows])
     else:
-        numbers = [i for i, dtype in enumerate(frame.dtypes) if dtype.kind in "iuf"]
-        rows = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
-        out.print(table([str(name) for name in frame.columns], rows, right=numbers))
+        numbers = [i for i in range(len(names)) if any(isinstance(row[i], (int, float, Decimal)) for row in rows)]
+        out.print(table(names, rows, right=numbers))
+
+
+def _json(value: Any) -> Any:
+    """A value of DuckDB as JSON holds it, to the last digit: NaN and infinity are null, moments and the like text."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Decimal):
+        return float(value) if Decimal(repr(float(value))) == value else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _json(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json(each) for each in value]
+    return value.isoformat() if isinstance(value, date) else value

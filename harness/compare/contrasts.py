@@ -9,10 +9,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from harness.cards import ladder, load_cards
 from harness.errors import HarnessError
+from harness.front_matter import read_yaml
 from harness.metrics import get_metric
 
 
@@ -94,7 +93,7 @@ def parse_contrasts(text: str, *, steps: Sequence[VariantContrast]) -> Contrasts
 
     Raises HarnessError for a field that is missing, unknown or wrong, and for a ladder without a step.
     """
-    data = yaml.safe_load(text)
+    data = read_yaml(text, where="contrasts.yaml")
     try:
         margins = dict(data.pop("margins", {}))
         contrasts = Contrasts(

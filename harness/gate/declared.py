@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-import yaml
-
 from harness.compare.contrasts import declared_contrasts
 from harness.errors import HarnessError
+from harness.front_matter import read_yaml
 from harness.metrics import get_metric
 
 
@@ -51,7 +50,7 @@ def declared_gate() -> Gate:
 
 def parse_gate(text: str, *, margins: Mapping[str, float]) -> Gate:
     """Read a declaration from YAML; raise HarnessError for a field that is missing, unknown or out of range."""
-    data = yaml.safe_load(text)
+    data = read_yaml(text, where="gate.yaml")
     try:
         single = tuple(Single(variant=one["variant"], tasks=tuple(one["tasks"])) for one in data["one_by_one"])
         gate = Gate(**{**data, "margins": margins, "variants": tuple(data["variants"]), "one_by_one": single})

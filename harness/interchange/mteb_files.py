@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def _task_result(task: str, rows: pd.DataFrame, reported: dict[int, dict[str, An
         about,
         scores,
         evaluation_time=float(rows["seconds"].sum()),
-        date=rows["measured_at"].max().to_pydatetime(),
+        date=rows["measured_at"].max().tz_localize("UTC").to_pydatetime(),
     )
     return made.model_copy(update={"dataset_revision": revisions[0]})
 
@@ -71,7 +72,9 @@ def _model_meta(system: System) -> Any:
     base = f"{system.base.replace('/', '__')}-" if system.base else ""
     reference = system.kind == "reference" and "/" in system.variant
     name = system.variant if reference else f"harness/{base}{system.variant}"
-    return model_meta(name, str(system.recipe.hub_commit or system.system_id))
+    commit = str(system.recipe.hub_commit or "")
+    # mteb makes a folder of that name, so it is taken from a database only if it is a commit
+    return model_meta(name, commit if re.fullmatch("[0-9a-f]{40}", commit) else system.system_id)
 
 
 def _check(cache: Any, chosen: Chosen, scores: pd.DataFrame) -> None:

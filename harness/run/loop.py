@@ -46,7 +46,7 @@ def _execute(job: Job, plan: RunPlan, store: Store, listener: Listener | None, *
         if listener is not None:
             listener.task(label, task.name, number, len(job.missing))
         measured = measure(opened.encoder, left)
-        record_task(store, run, evidence, left.info, measured)
+        record_task(store, run, evidence, left.info, measured, again=force)
         if listener is None:
             continue
         if measured.cut:

@@ -34,8 +34,13 @@ def record_run(store: Store, evidence: Evidence, *, suite: str, command: str) ->
     return run
 
 
-def record_task(store: Store, run: Run, evidence: Evidence, info: TaskInfo, measured: Measured) -> None:
-    """Store what the task of `info` gave in `run`, with its overlaps. A result that `run` holds already stays."""
+def record_task(
+    store: Store, run: Run, evidence: Evidence, info: TaskInfo, measured: Measured, *, again: bool = True
+) -> None:
+    """Store what the task of `info` gave in `run`, with its overlaps. A result that `run` holds already stays.
+
+    With `again` False, so does one that another run of the system has stored under the same conditions meanwhile.
+    """
     seen = [result.texts for result in measured.results]
     # Before the results: a kill between the two must not leave a result whose overlap nobody counts any more.
     store.add_overlaps(
@@ -49,4 +54,4 @@ def record_task(store: Store, run: Run, evidence: Evidence, info: TaskInfo, meas
     stored = set(zip(rows["task"], rows["split"], rows["subset"], strict=True))
     for result in measured.results:
         if result.key.part not in stored:
-            store.add_result(run.run_id, result)
+            store.add_result(run.run_id, result, again=again)

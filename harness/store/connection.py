@@ -220,9 +220,7 @@ def _sentences(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise HarnessError(
-            _damaged(path, error) or f"the database {path} refused: {_first_line(error)}"
-        ) from error
+        raise HarnessError(_damaged(path, error) or f"the database {path} refused: {_first_line(error)}") from error
 
 
 def _damaged(path: Path, error: duckdb.Error) -> str | None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.errors import HarnessError
 
-# A MULTI statement is what PIVOT comes down to: a type for its columns, which goes away with the connection, and a SELECT.
+# PIVOT comes down to a MULTI statement: a type for its columns, which goes away with the connection, and a SELECT.
 _READS = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 _PIVOTS = re.compile(r"[\s(]*(pivot|pivot_wider|select|with|from|explain)\b", re.IGNORECASE)
 

@@ -89,8 +89,12 @@ class Store(StoreReader):
                 raise HarnessError(f"the database has no run {run_id}")
             connection.execute("UPDATE run SET finished_at = ? WHERE run_id = ?", [columns.naive(now()), run_id])
 
-    def add_result(self, run_id: str, result: TaskResult) -> int:
+    def add_result(self, run_id: str, result: TaskResult, *, again: bool = True) -> int:
         """Store score and outcomes together, or neither; return the number of the result.
+
+        With `again` False nothing is stored where the system has a result for the same task under the same conditions
+        (evaluation, dtype, device): several processes that measure the same at once leave one. Then its number is
+        returned.
 
         Raises HarnessError if the score is not the aggregate of the outcomes (to 1e-6) or not finite, if the
         run is unknown, or if it has a result for this task, split and subset already.
@@ -111,6 +115,8 @@ class Store(StoreReader):
             ).fetchall()
             if taken:
                 raise HarnessError(f"run {run_id} already has a result for {key.task}; measure it in a new run")
+            if not again and (there := _measured(connection, run_id, key)):
+                return there[-1]
             [(number,)] = connection.execute("SELECT nextval('result_number')::INTEGER").fetchall()
             connection.execute(
                 f"INSERT INTO score VALUES ({_marks(13)})",
@@ -165,6 +171,17 @@ def _add_texts(connection: duckdb.DuckDBPyConnection, key: TaskKey, shown: Mappi
         [*place, *place],
     )
     connection.unregister("fresh_texts")
+
+
+def _measured(connection: duckdb.DuckDBPyConnection, run_id: str, key: TaskKey) -> list[int]:
+    """The numbers of the results that the system of the run has for `key` under the conditions of the run."""
+    rows = connection.execute(
+        "SELECT s.result FROM score s JOIN run r USING (run_id) JOIN run m ON m.run_id = ? "
+        "AND (r.system_id, r.evaluation, r.dtype, r.device) = (m.system_id, m.evaluation, m.dtype, m.device) "
+        "WHERE (s.task, s.split, s.subset, s.revision, s.metric) = (?, ?, ?, ?, ?) ORDER BY s.result",
+        [run_id, key.task, key.split, key.subset, key.revision, key.metric],
+    ).fetchall()
+    return [int(number) for (number,) in rows]
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, table: str, column: str, value: str) -> bool:

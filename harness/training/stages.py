@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from harness.bases import Base
 from harness.errors import HarnessError
-from harness.paths import whole_folder
+from harness.paths import room_for, whole_folder
 from harness.provenance import collect
 from harness.recipes import Recipe
 from harness.records import StageFields, StageManifest
@@ -74,7 +74,7 @@ def train_lineage(
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(str(folder) + ".lock", timeout=_PATIENCE_S)
         try:
-            with processes.one_at_a_time(lambda lock=lock: lock):  # type: ignore[misc]
+            with room_for(folder), processes.one_at_a_time(lambda lock=lock: lock):  # type: ignore[misc]
                 if processes.agree(is_trained(planned, cache)):
                     check_stage(folder, planned.digest)
                 else:

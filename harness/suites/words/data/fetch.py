@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
@@ -13,7 +14,9 @@ from harness.errors import HarnessError
 from harness.suites.words import DATA_SETS
 from harness.suites.words.data.sources import RAW
 
-_TIMEOUT_S = 60
+_TIMEOUT_S = 60  # without a byte
+_MOST_BYTES = 64 * 2**20  # no file has more than 1 MB
+_MOST_S = 600
 
 
 def fetch(folder: Path, *, server: str = RAW, note: Callable[[str], None]) -> None:
@@ -43,7 +46,15 @@ def _get(address: str, name: str) -> bytes:
         raise HarnessError(f"{address!r} is not an https, http or file address; correct --from")
     try:
         with urlopen(address, timeout=_TIMEOUT_S) as answer:
-            content: bytes = answer.read()
+            content = b""
+            ends = time.monotonic() + _MOST_S
+            while part := answer.read1(2**16):
+                content += part
+                if len(content) > _MOST_BYTES or time.monotonic() > ends:
+                    raise HarnessError(
+                        f"{address} sends more than {_MOST_BYTES // 2**20} MB, or takes longer than {_MOST_S // 60} "
+                        "minutes, which the file does not; correct --from"
+                    )
     except (URLError, HTTPException, OSError) as error:
         reason = getattr(error, "reason", None) or error
         raise HarnessError(
