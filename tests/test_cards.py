@@ -171,3 +171,21 @@ def test_a_card_that_is_not_utf8_and_one_with_a_mark() -> None:
     path.write_bytes(path.read_text(encoding="utf-8-sig").replace("A test", "Un caf\u00e9").encode("latin-1"))
     with pytest.raises(HarnessError, match=r"plain\.md: the card is not UTF-8 text"):
         read_card(path)
+
+
+@pytest.mark.parametrize(
+    ("front", "words"),
+    [
+        ("pooling: mean\npooling: last", "the key 'pooling' stands twice; keep one"),
+        ("stages:\n  - {kind: simcse, steps: 1, steps: 2}", "the key 'steps' stands twice"),
+        ("tags: &a [x]\nsources: *a", "anchors"),
+        ("tags: " + "[" * 5000, r"nested too deeply|not YAML"),
+        ("tags: !!python/object/apply:os.system ['true']", "not YAML"),
+    ],
+    ids=["key", "inner key", "anchor", "deep", "python"],
+)
+def test_yaml_that_says_something_else_than_it_seems(tmp_path: Path, front: str, words: str) -> None:
+    path = tmp_path / "own.md"
+    path.write_text(f"---\nvariant: own\ntitle: x\nattention: causal\n{front}\n---\nA card.\n")
+    with pytest.raises(HarnessError, match=words):
+        read_card(path)

@@ -68,8 +68,8 @@ def test_no_command_prints_an_escape(db: Path, words: list[str]) -> None:
 
 def test_json_and_csv_hold_the_same_values(db: Path) -> None:
     query = (
-        "SELECT 1e-15::DOUBLE AS tiny, 0.1::DOUBLE + 0.2::DOUBLE AS sum, 9007199254740993 AS large, 1.10::DECIMAL(5,2) AS "
-        "money, 'nan'::DOUBLE AS nan, NULL AS nothing, started_at AS moment, suite FROM run"
+        "SELECT 1e-15::DOUBLE AS tiny, 0.1::DOUBLE + 0.2::DOUBLE AS sum, 9007199254740993 AS large, "
+        "1.10::DECIMAL(5,2) AS money, 'nan'::DOUBLE AS nan, NULL AS nothing, started_at AS moment, suite FROM run"
     )
     [as_json] = json.loads(harness("sql", query, "--json", "--db", str(db)).stdout)
     [as_csv] = csv.DictReader(io.StringIO(harness("sql", query, "--csv", "--db", str(db)).stdout.decode()))

@@ -98,7 +98,7 @@ def test_a_link_and_the_folder_one_is_in(tmp_path: Path, monkeypatch: pytest.Mon
     assert content(tmp_path / "real")["index.html"] == TWO
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    publish(Path("."), ONE)
+    publish(Path(), ONE)
     assert content(tmp_path / "here")["index.html"] == ONE
     assert sorted(p.name for p in tmp_path.iterdir()) == ["here", "link", "real"]
 

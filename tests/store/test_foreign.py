@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -58,8 +59,8 @@ def everything(path: Path) -> str:
              "CREATE VIEW system AS SELECT * REPLACE ({secret} AS variant) FROM s0"],
             "its system is not a table",
         ),
-        (["DROP TABLE calibration", "CREATE VIEW calibration AS SELECT {secret} AS report, now()"], "calibration is not"),
-        (["DROP TABLE schema_version", "CREATE VIEW schema_version AS SELECT 7 AS version, 'x' AS name"], "not a table"),
+        (["DROP TABLE calibration", "CREATE VIEW calibration AS SELECT {secret} AS report"], "calibration is not"),
+        (["DROP TABLE schema_version", "CREATE VIEW schema_version AS SELECT 7 AS version"], "schema_version is not a"),
         (["ALTER TABLE run ADD COLUMN extra VARCHAR"], "its run is not the table that harness makes"),
         (["CREATE MACRO max(x) AS {secret}"], "a macro of its own, max"),
         (["CREATE MACRO duckdb_functions() AS TABLE SELECT 'x'"], "a table macro of its own"),
@@ -93,7 +94,7 @@ def test_views_of_a_database_show_nothing_else(tmp_path: Path, clean: bytes, sec
     store = Store(path, read_only=True)
     assert store.query("SELECT n FROM own")["n"].tolist() == [1]
     with pytest.raises(HarnessError, match="DuckDB cannot run this: Permission Error"):
-        store.query("SELECT * FROM main.result")
+        store.query("SELECT * FROM evil.main.result")
 
 
 def test_a_trusted_file_that_was_replaced_is_checked_again(tmp_path: Path, clean: bytes) -> None:
@@ -110,7 +111,8 @@ ESCAPES = [
     *("CREATE TEMP TABLE t AS SELECT 1", "CREATE TEMP TABLE t AS PIVOT (SELECT 1 a, 2 b) ON a USING sum(b)"),
     *("INSERT INTO score FROM (PIVOT score ON task USING count(*))", "UPDATE EXTENSIONS", "CHECKPOINT", "VACUUM"),
     *("PRAGMA enable_profiling", "CALL enable_logging()", "PREPARE a AS SELECT 1", "BEGIN", "DETACH x"),
-    *(f"FROM {name}('/etc/hostname')" for name in ("read_text", "read_blob", "read_csv", "read_json", "glob", "parquet_scan")),
+    *(f"FROM {name}('/etc/hostname')" for name in ("read_text", "read_blob", "read_csv", "read_json", "glob")),
+    *("FROM parquet_scan('x')", "FROM read_duckdb('other.duckdb')"),
     *("SELECT * FROM '/etc/hostname'", "FROM sniff_csv('/etc/hostname')", "FROM sqlite_scan('x.db', 't')"),
     *("SELECT * FROM frame", "SELECT getenv('HOME')", "SELECT * FROM 'http://127.0.0.1:9/x.parquet'"),
 ]  # fmt: skip
@@ -153,9 +155,9 @@ def test_what_is_no_database_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     before = sorted(path.name for path in tmp_path.iterdir())
     refused = {
         "x.db": "not a DuckDB database", "table.parquet": "not a DuckDB database", "pipe": "not a regular file",
-        "socket": "not a regular file", "dangling": "a link to a file that does not exist", ".": "is a folder",
+        "socket": "not a regular file", "dangling": "that does not exist|no database at", ".": "is a folder",
         "/dev/null": "not a regular file",
-        **dict.fromkeys([":memory:", "md:x", "ducklake:x", "postgres:dbname=x", "s3://x/y", "sqlite:x.db"], "no name of a"),
+        **dict.fromkeys((":memory:", "md:x", "ducklake:x", "postgres:dbname=x", "s3://x/y", "sqlite:x.db"), "no name"),
     }  # fmt: skip
     for name, words in refused.items():
         for call in (lambda n=name: Store(n).scores(), lambda n=name: Store(n).ready()):
@@ -171,9 +173,9 @@ def test_a_damaged_byte_is_a_sentence(tmp_path: Path, clean: bytes) -> None:
         kept[place] ^= 0x40
         path = tmp_path / f"{place}.duckdb"
         path.write_bytes(kept)
-        try:
+        if place > 12300:  # perhaps a byte of no use
+            with suppress(HarnessError):
+                everything(path)
+            continue
+        with pytest.raises(HarnessError, match=r"is damaged|not a DuckDB database"):
             everything(path)
-        except HarnessError as error:
-            assert "damaged" in str(error) or "not a DuckDB database" in str(error)
-        else:
-            assert place > 12300, "only a byte of no use may pass"

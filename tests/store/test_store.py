@@ -119,6 +119,19 @@ def test_done_is_what_needs_no_second_run(store: Store) -> None:
         assert not store.done(system.system_id, **{"dtype": "float32", "evaluation": "1", **other})
 
 
+def test_several_runs_of_one_system_leave_one_result(store: Store) -> None:
+    result = result_of(TASKS[0], skill=0.5)
+    first, second = new_run(store), new_run(store)
+    number = store.add_result(first.run_id, result, again=False)
+    assert store.add_result(second.run_id, result, again=False) == number
+    assert len(store.scores(current=False)) == 1
+    other = Run(system_id=first.system_id, suite="mini", dtype="bfloat16", device="cpu", evaluation="1")
+    store.add_run(other)
+    store.add_result(other.run_id, result, again=False)  # another condition is another measurement
+    store.add_result(second.run_id, result)
+    assert len(store.scores(current=False)) == 3
+
+
 def test_verify_names_the_tampered_result(store: Store) -> None:
     add_system(store, "bidir", skill=0.6)
     assert all(check.ok for check in store.verify())

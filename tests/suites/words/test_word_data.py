@@ -123,13 +123,17 @@ def test_fetched_data_are_the_same_and_are_not_fetched_twice(probes: Path, serve
     assert len(said) == 23
 
 
-def test_a_server_with_other_files_leaves_nothing_behind(server: str) -> None:
+def test_a_server_with_other_files_leaves_nothing_behind(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (file,) = get_data_set("telicity").files
     path = Path("server") / file.repository / file.commit / file.upstream
     path.write_text("something else")
     with pytest.raises(HarnessError, match=r"has another SHA-256 than expected; it was not stored"):
         fetch(Path("got"), server=server, note=lambda _: None)
     assert not (Path("got") / file.path).exists()
+    monkeypatch.setattr("harness.suites.words.data.fetch._MOST_BYTES", 10)
+    with pytest.raises(HarnessError, match="sends more than 0 MB"):
+        fetch(Path("got"), server=server, note=lambda _: None)
+    monkeypatch.undo()
     path.unlink()
     with pytest.raises(HarnessError, match="telicity could not be fetched"):
         fetch(Path("got"), server=server, note=lambda _: None)
