@@ -45,7 +45,7 @@ def made_evil(path: Path, clean: bytes, *sql: str) -> Path:
 def everything(path: Path) -> str:
     """All that the commands read, as text."""
     store = Store(path, read_only=True)
-    said = [store.scores().to_csv(), store.outcomes().to_csv(), str(store.systems()), str(store.runs())]
+    said = [store.scores().to_csv(), store.outcomes(results=store.scores()["result"]).to_csv(), str(store.systems()), str(store.runs())]
     said += [str(store.stages()), str(store.overlaps()), str(store.noise_floors()), str(store.calibration())]
     said += [str(store.text_counts()), str(list(store.verify())), store.query("FROM result").to_csv()]
     return "".join(said)
