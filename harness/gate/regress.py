@@ -98,6 +98,7 @@ def rebuild(folder: Path, target: Path, *, screen: Screen) -> int:
     references = read_references(folder)
     if not references:
         raise HarnessError(f"{folder} has no golden results; make them with `harness regress --update`")
+    Store(target)  # refuses a name that is no file's
     if target.exists():
         raise HarnessError(f"{target} already exists; name a new database")
     if not target.parent.is_dir():

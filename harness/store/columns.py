@@ -37,7 +37,7 @@ def to_system(row: Row) -> System:
     _, base, revision, variant, seed, kind, card_hash, recipe, lineage, data, folder = row
     return System(
         base=base, base_revision=revision, variant=variant, seed=seed, kind=kind, card_hash=card_hash,
-        recipe=_parsed(StoredRecipe, recipe), lineage=json.loads(lineage), data=json.loads(data), folder=folder,
+        recipe=_parsed(StoredRecipe, recipe), lineage=_object(lineage), data=_object(data), folder=folder,
     )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def to_run(row: Row) -> Run:
     run_id, system_id, suite, dtype, device, evaluation, provenance, proof, started, finished = row
     return Run(
         run_id=run_id, system_id=system_id, suite=suite, dtype=dtype, device=device, evaluation=evaluation,
-        provenance=_parsed(Provenance, provenance), mask_proof=None if proof is None else json.loads(proof),
+        provenance=_parsed(Provenance, provenance), mask_proof=None if proof is None else _object(proof),
         started_at=aware(started), finished_at=finished and aware(finished),
     )  # fmt: skip
 
@@ -83,7 +83,7 @@ def to_noise_floor(row: Row) -> NoiseFloor:
     system_id, base_revision, *key, dtype, device, scores = row
     return NoiseFloor(
         system_id=system_id, base_revision=base_revision, key=to_key(key), dtype=dtype, device=device,
-        scores=json.loads(scores),
+        scores=_object(scores),
     )  # fmt: skip
 
 
@@ -95,6 +95,14 @@ def naive(moment: datetime) -> datetime:
 def aware(moment: datetime) -> datetime:
     """A moment as a column held it, saying that it is in UTC."""
     return moment.replace(tzinfo=UTC)
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A JSON object as a column holds it; HarnessError for anything else."""
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise HarnessError(f"the database holds {text[:40]!r} where an object belongs; name another with --db")
+    return found
 
 
 def _parsed(kind: type[Kept], text: str) -> Kept:

@@ -45,7 +45,8 @@ def made_evil(path: Path, clean: bytes, *sql: str) -> Path:
 def everything(path: Path) -> str:
     """All that the commands read, as text."""
     store = Store(path, read_only=True)
-    said = [store.scores().to_csv(), store.outcomes(results=store.scores()["result"]).to_csv(), str(store.systems()), str(store.runs())]
+    scores = store.scores()
+    said = [scores.to_csv(), store.outcomes(results=scores["result"]).to_csv(), str(store.systems()), str(store.runs())]
     said += [str(store.stages()), str(store.overlaps()), str(store.noise_floors()), str(store.calibration())]
     said += [str(store.text_counts()), str(list(store.verify())), store.query("FROM result").to_csv()]
     return "".join(said)
@@ -165,6 +166,12 @@ def test_what_is_no_database_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
                 call()
     listening.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_an_object_that_is_none_is_a_sentence(tmp_path: Path, clean: bytes) -> None:
+    path = made_evil(tmp_path / "r.duckdb", clean, "UPDATE system SET lineage = '[1]'")
+    with pytest.raises(HarnessError, match="holds '\\[1\\]' where an object belongs"):
+        Store(path).systems()
 
 
 def test_a_damaged_byte_is_a_sentence(tmp_path: Path, clean: bytes) -> None:
