@@ -17,7 +17,7 @@ All commands and their options. This file is generated from the command line: `p
 
 Exit codes: 0 success; 1 a check found a problem (only `compare --exit-code`, `regress` and `calibrate`); 2 bad input;
 3 another process is using the database; 4 a mask proof or another check of `doctor` failed; 5 `verify` found a wrong
-score; 130 interrupted.
+score, or some tasks of `run` could not be measured; 130 interrupted.
 """
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +150,7 @@ def run_variants(
     device: str = "auto",
     dtype: str = "auto",
     force: bool = False,
+    strict: bool = False,
     cache: Path | None = None,
     command: str = "harness.run_variants",
     screen: Screen | None = None,
@@ -157,6 +159,8 @@ def run_variants(
 
     The causal base is measured too, because the other variants are compared with it. `models` are reference models.
     Each task is stored as it ends, so a call that was stopped can be repeated. `force` measures stored results again.
+    A task that fails does not keep the others from being measured: `failed` of the returned plan lists it with the
+    reason. With `strict` the first one is raised.
     `data`, `cache` as in `open_system`, `text` of the retention suite as data={"retention": …}, the rest as in
     `measure`. `command` is stored with the results. `screen` shows progress (None: silent).
 
@@ -181,7 +185,7 @@ def run_variants(
         with nullcontext() if screen is None else screen(plan.to_measure) as listener:
             if listener is not None:
                 listener.note(plan.summary)
-            execute(plan, store, listener, command=command, force=force)
+            plan = replace(plan, failed=execute(plan, store, listener, command=command, force=force, strict=strict))
     return plan
 
 

@@ -28,6 +28,12 @@ class VerifyError(HarnessError):
     exit_code = 4
 
 
+class TasksFailedError(HarnessError):
+    """Some tasks could not be measured; the results of all others are stored."""
+
+    exit_code = 5
+
+
 def near_names(name: str, known: Iterable[str]) -> str:
     """Return a phrase that helps after an unknown `name`: the near ones, or all of them.
 

@@ -172,15 +172,34 @@ def test_a_wrong_mask_stops_the_run_before_any_result(
     assert {system.variant for system in store.systems()} == {"causal"}
 
 
-def test_a_failing_task_keeps_the_ones_before_it(
+@pytest.mark.parametrize("error", [HarnessError("its data could not be had"), ValueError("one\nclass"), KeyError()])
+def test_a_failing_task_keeps_no_other_from_being_measured(
+    tiny_base: Path, store: Store, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self, **_):
+        raise error
+
+    monkeypatch.setattr(SmallSTS, "load_data", lambda self, **_: None)
+    monkeypatch.setattr(SmallSTS, "evaluate", fail)
+    wanted = plan(request(tiny_base, "bidir"), store)
+    failed = execute(wanted, store, Ear(), command="test")
+    assert [(each.system, each.task) for each in failed] == [("causal", "SmallSTS"), ("bidir", "SmallSTS")]
+    assert all(each.reason and "\n" not in each.reason for each in failed)
+    assert set(store.scores()["task"]) == {"SmallClassification"}
+    assert all(run.finished_at is not None for run in store.runs())
+    left = plan(request(tiny_base, "bidir"), store)
+    assert [[task.name for task in job.missing] for job in left.jobs] == [["SmallSTS"], ["SmallSTS"]]
+
+
+def test_a_strict_run_stops_at_the_first_failing_task(
     tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self, **_):
         raise HarnessError("its data could not be had")
 
     monkeypatch.setattr(SmallClassification, "load_data", fail)
-    with pytest.raises(HarnessError):
-        go(request(tiny_base, "causal"), store)
+    with pytest.raises(HarnessError, match="could not be had"):
+        go(request(tiny_base, "bidir"), store, strict=True)
     assert list(store.scores()["task"]) == ["SmallSTS"]
     assert store.runs()[0].finished_at is None
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
-from harness.errors import HarnessError
+from harness.errors import HarnessError, TasksFailedError
 
 if TYPE_CHECKING:
     from harness.compare.results import Comparison
@@ -62,6 +62,7 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Measure stored results again. The newest result counts.")
     ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first task that fails.")] = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
@@ -71,6 +72,9 @@ def run(
     shown as reference models. You can also give --model without a variant.
 
     Stored results are not measured again. After an interruption, give the same command again: it continues.
+
+    If a task fails (its data are not there, or cannot be evaluated), the others are measured. At the end the failed
+    tasks are listed, and the exit code is 5. With --strict the run stops at the first one.
     """
     from harness.api import run_variants
     from harness.cards import load_cards
@@ -99,12 +103,26 @@ def run(
         device=device,
         dtype=dtype,
         force=force,
+        strict=strict,
         command=shlex.join(["harness", *sys.argv[1:]]),
         screen=partial(RunScreen, quiet=quiet),
     )
     if plan.idle and not quiet:
         err.print("Nothing to measure: all results are stored already. Use --force to measure again.")
-    _finish(plan, store, site, variants, as_json=as_json)
+    try:
+        if not (plan.failed and store.scores(diagnostics=True).empty):
+            _finish(plan, store, site, variants, as_json=as_json)
+    except HarnessError as error:
+        if not plan.failed:
+            raise
+        print(f"harness: {error}", file=sys.stderr)  # what failed leaves nothing to compare; the page is written
+    if plan.failed:
+        for each in plan.failed:
+            print(f"failed: {each.task} on {each.system}: {each.reason}", file=sys.stderr)
+        raise TasksFailedError(
+            f"{len(plan.failed)} measurements failed and all others are stored; the same command measures what is "
+            "missing"
+        )
 
 
 def _seeds(seed: int | None, seeds: int | None) -> tuple[int, ...]:

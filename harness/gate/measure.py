@@ -35,7 +35,7 @@ def measure_variants(
     request = RunRequest(base=BASE, variants=tuple(variants), suite=SUITE, tasks=tuple(tasks))
     plan = plan_run(request, store, place=_place(), cache=cache)
     jobs = tuple(job for job in plan.jobs if job.record.kind == "variant" and job.record.variant in variants)
-    execute(replace(plan, jobs=jobs), store, listener, command="harness regress")
+    execute(replace(plan, jobs=jobs), store, listener, command="harness regress", strict=True)
 
 
 def measure_one_by_one(single: Single, tasks: Sequence[str], listener: Listener, *, cache: Path) -> list[TaskResult]:
@@ -60,7 +60,7 @@ def ask(store: Store, listener: Listener) -> dict[str, pd.DataFrame]:
     request = RunRequest(base=BASE, variants=(CAUSAL_BASE,), suite=SUITE)
     plan = plan_run(request, store, place=_place(), cache=Path())  # nothing is trained
     jobs = tuple(job for job in plan.jobs if isinstance(job.system, Floor))
-    execute(replace(plan, jobs=jobs), store, listener, command="")
+    execute(replace(plan, jobs=jobs), store, listener, command="", strict=True)
     scores = store.scores()
     return {
         row["task"]: store.outcomes(results=[row["result"]]).drop(columns="result") for row in scores.to_dict("records")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.run.measure import measure
 from harness.run.open import Listener, open_system
-from harness.run.plan import Job, RunPlan, lacking
+from harness.run.plan import FailedTask, Job, RunPlan, lacking
 from harness.run.record import record_run, record_task
 from harness.training.processes import Processes
 
@@ -15,25 +16,38 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 
-def execute(plan: RunPlan, store: Store, listener: Listener | None, *, command: str, force: bool = False) -> None:
+def execute(
+    plan: RunPlan,
+    store: Store,
+    listener: Listener | None,
+    *,
+    command: str,
+    force: bool = False,
+    strict: bool = False,
+) -> tuple[FailedTask, ...]:
     """Train, prove and measure what is missing. Each task is stored as it ends; a kill loses at most one task.
 
-    Raises HarnessError if the store cannot be written, and whatever opening and measuring raise.
+    A task that fails does not keep the others from being measured: those that failed are returned. With `strict` the
+    first one is raised. Raises HarnessError if the store cannot be written, and whatever opening a system raises.
     """
     if plan.idle:
-        return
+        return ()
     if Processes.here().size > 1:
         raise HarnessError(
             "harness run works in one process; train with `accelerate launch -m harness train`, then "
             "give `harness run` alone"
         )
     store.ready()
+    failed: list[FailedTask] = []
     for job in plan.jobs:
         if job.missing:
-            _execute(job, plan, store, listener, command=command, force=force)
+            failed += _execute(job, plan, store, listener, command=command, force=force, strict=strict)
+    return tuple(failed)
 
 
-def _execute(job: Job, plan: RunPlan, store: Store, listener: Listener | None, *, command: str, force: bool) -> None:
+def _execute(
+    job: Job, plan: RunPlan, store: Store, listener: Listener | None, *, command: str, force: bool, strict: bool
+) -> Iterator[FailedTask]:
     label = job.system.label
     opened = open_system(job.system, place=plan.place, cache=plan.cache, listener=listener)
     evidence = opened.evidence
@@ -45,7 +59,15 @@ def _execute(job: Job, plan: RunPlan, store: Store, listener: Listener | None, *
             continue
         if listener is not None:
             listener.task(label, task.name, number, len(job.missing))
-        measured = measure(opened.encoder, left)
+        try:
+            measured = measure(opened.encoder, left)
+        except HarnessError as error:
+            if strict:
+                raise
+            if listener is not None:
+                listener.note(f"{label} · {task.name}: failed, {error}")
+            yield FailedTask(system=label, task=task.name, reason=str(error))
+            continue
         record_task(store, run, evidence, left.info, measured, again=force)
         if listener is None:
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.encoder.protocol import TextEncoder
+from harness.errors import HarnessError
 from harness.outcomes import TaskResult
 from harness.suites.task import Task
 
@@ -21,6 +22,15 @@ class Measured:
 
 
 def measure(encoder: TextEncoder, task: Task) -> Measured:
-    """Run `task` on `encoder`. Raises HarnessError if its data cannot be had or an embedding is not finite."""
-    results = tuple(task.run(encoder))
+    """Run `task` on `encoder`.
+
+    Raises HarnessError if its data cannot be had, an embedding is not finite, or a library cannot evaluate it.
+    """
+    try:
+        results = tuple(task.run(encoder))
+    except HarnessError:
+        raise
+    except Exception as error:  # scikit-learn, mteb and datasets raise all kinds
+        said = " ".join(str(error).split())[:200] or "without a message"
+        raise HarnessError(f"{task.name} cannot be measured ({type(error).__name__}: {said})") from error
     return Measured(results=results, cut=encoder.truncation_note())

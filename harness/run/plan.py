@@ -55,10 +55,19 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FailedTask:
+    """A task that could not be measured on a system, and the reason in a sentence."""
+
+    system: str
+    task: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunPlan:
     """Everything that a request comes down to; made before any work, so that bad input costs nothing.
 
-    `cache` is the folder of trained stages.
+    `cache` is the folder of trained stages, `failed` what could not be measured when the plan was carried out.
     """
 
     base: Base | None  # None: nothing but reference models
@@ -66,6 +75,7 @@ class RunPlan:
     place: Placement
     cache: Path
     jobs: tuple[Job, ...]
+    failed: tuple[FailedTask, ...] = ()
 
     @property
     def idle(self) -> bool:

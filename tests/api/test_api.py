@@ -30,7 +30,7 @@ SURFACE = {
     "open_system": "variant, *, base='mini', seed=0, data=None, device='auto', dtype='auto', cache=None, listener=None",
     "rank_variants": "store, *, base='mini', suite=None, tasks=None",
     "run_variants": "store, variants=(), *, models=(), base='mini', suite='mini', tasks=None, seeds=(0,), data=None, "
-    "languages=(), subsets=(), data_dir=None, device='auto', dtype='auto', force=False, cache=None, "
+    "languages=(), subsets=(), data_dir=None, device='auto', dtype='auto', force=False, strict=False, cache=None, "
     "command='harness.run_variants', screen=None",
     "write_site": "store, out, *, progress=None",
 }
