@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from harness.compare import current_entries
 from harness.compare.cells import cells
 from harness.compare.contrasts import declared_contrasts
+from harness.compare.entries import current_entries, find_base
 from harness.errors import HarnessError
 from harness.store import Store
 from harness.suites.words.feng2025 import TASKS
@@ -68,8 +68,9 @@ def compare_with_paper(store: Store, *, base: str, paper_base: str, variants: Se
     `paper_base` is the base of the paper whose figures are taken. Raises HarnessError if there is nothing.
     """
     scores = store.scores(diagnostics=True)
-    scores = scores[scores["base"] == base]
-    entries = [e for e in current_entries(store, scores=scores) if not variants or e.variant in variants]
+    every = current_entries(store, scores=scores)
+    base = find_base(every, base)
+    entries = [e for e in every if e.base == base and (not variants or e.variant in variants)]
     made: list[PaperFigure] = []
     for task in TASKS:
         for probe in PROBES:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.compare import current_entries
 from harness.compare.analysis import Analysis, AnalysisProgress
 from harness.compare.contrasts import declared_contrasts
+from harness.compare.entries import Entry, current_entries
 from harness.errors import HarnessError
 from harness.store import Store
 from leaderboard.pages import write_pages
@@ -42,6 +42,11 @@ class Draft:
         self._entries = current_entries(store, scores=self._scores)
         self._stamp = _stamp(store, self._scores, resamples)
         self._known: dict[str, Analysis] = {}
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What was measured: one entry a row."""
+        return self._entries
 
     def analysis(self, base: str, progress: AnalysisProgress | None = None) -> Analysis | None:
         """Analyse `base`, and keep that for `write`; None if the site is up to date, or the store has no such base."""

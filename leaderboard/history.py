@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.compare.entries import names_of
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
 from harness.records import Run, System
@@ -36,6 +37,7 @@ class HistoricRun:
     """One run of one system; `changes` names what differs from the previous run of the same variant and seed."""
 
     date: str
+    variant: str
     system: System
     run: Run
     scores: tuple[tuple[str, str], ...]  # task and score, as written
@@ -48,16 +50,17 @@ def make_history(
     everything: pd.DataFrame, systems: Sequence[System], runs: Mapping[str, Run]
 ) -> dict[str, list[HistoricRun]]:
     """Arrange all results, superseded ones too, by base and time; each system is followed by its seed."""
+    results = dict(list(everything.groupby("run_id")))
+    named = names_of([system for system in systems if system.system_id in set(everything["system_id"])])
     by_id = {system.system_id: system for system in systems}
     groups: dict[str, list[HistoricRun]] = {}
     last: dict[tuple[str, str, int | None], tuple[System, Run]] = {}
     scores: dict[tuple[str, str, int | None], dict[TaskPart, tuple[str, float]]] = {}
     order = everything.groupby("run_id")["result"].min().sort_values()
-    results = dict(list(everything.groupby("run_id")))
     for run_id in order.index:
         rows, run = results[run_id], runs[str(run_id)]
         system = by_id[run.system_id]
-        key = (system.base, system.variant, system.seed)
+        key = (*named[system.system_id], system.seed)
         known = scores.setdefault(key, {})
         moved = []
         for row in rows.to_dict("records"):
@@ -71,6 +74,7 @@ def make_history(
         groups.setdefault(key[0], []).append(
             HistoricRun(
                 date=f"{run.started_at:%Y-%m-%d %H:%M} UTC",
+                variant=named[system.system_id][1],
                 system=system,
                 run=run,
                 scores=tuple(

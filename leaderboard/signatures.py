@@ -10,7 +10,7 @@ from typing import Any
 from harness.records import Provenance, Run, System
 
 _VALUED = frozenset({"--variant", "--seed", "--seeds", "--tasks", "--db", "--site"})  # replaced, or the user's own
-_FLAGS = frozenset({"--all", "--force", "--json"})
+_FLAGS = frozenset({"--all", "--force", "--json", "--strict"})
 
 
 @dataclass(frozen=True, kw_only=True)

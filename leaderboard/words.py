@@ -71,10 +71,11 @@ def make_words(
 
 def read_published(store: Store, base: BaseSection, everything: pd.DataFrame) -> PaperTable | None:
     """Return Feng et al. 2025 next to `base`; None if `everything` (of Store.scores) has none of its tasks."""
-    mine = everything[everything["base"].eq(base.name) & everything["task_type"].eq(PAPER_TYPE)]
-    if not base.name or mine.empty:
+    systems = [system for row in base.rows for system in row.entry.systems]
+    mine = everything["system_id"].isin([system.system_id for system in systems])
+    if not base.name or not (mine & everything["task_type"].eq(PAPER_TYPE)).any():
         return None
-    paper = paper_base(base.name, None)
+    paper = paper_base(systems[0].base, None)
     return in_lines(compare_with_paper(store, base=base.name, paper_base=paper), paper)
 
 

@@ -159,7 +159,7 @@ def test_references_alone_and_beside_variants(tiny_base: Path, tiny_bert: Path) 
     store = Store(Path("results.duckdb"))
     alone = request(tiny_base, models=(str(tiny_bert),), tasks=("SmallSTS",))
     plan = plan_run(alone, store, place=PLACE, cache=cache_folder())
-    assert (plan.base, plan.variants, plan.references) == (None, (), ("tiny-bert",))
+    assert (plan.base, plan.variants, [job.label for job in plan.jobs]) == (None, (), ["tiny-bert"])
     assert go(alone, store).results == [("tiny-bert", "SmallSTS")]
     assert plan_run(alone, store, place=PLACE, cache=cache_folder()).idle
     [run] = store.runs()

@@ -15,6 +15,7 @@ from harness.cli import options
 from harness.errors import HarnessError, TasksFailedError
 
 if TYPE_CHECKING:
+    from harness.compare.entries import Entry
     from harness.compare.results import Comparison
     from harness.run.plan import RunPlan
     from harness.store import Store
@@ -149,17 +150,20 @@ def _shown_elsewhere(plan: RunPlan) -> str:
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:
     from harness.cli.screen import CountScreen, err, print_json
     from harness.compare.analysis import compare_each
+    from harness.compare.entries import find_base
     from harness.run.plan import CAUSAL_BASE
     from leaderboard.build import Draft
 
     draft, known, page = Draft(store, site), None, None
+    names = [e.variant for e in draft.entries if {s.system_id for s in e.systems} & set(plan.references)]
+    base = find_base(draft.entries, plan.base.name, revision=plan.base.revision) if plan.base else ""
     failed: HarnessError | None = None
     shown_by = _shown_elsewhere(plan)
     # The page first: what the terminal makes of the report must not cost it, nor the other way round.
     try:
         with CountScreen() as screen:
             if plan.base is not None and not shown_by:
-                known = draft.analysis(plan.base.name, progress=screen.count)
+                known = draft.analysis(base, progress=screen.count)
             page = None if store.scores().empty else draft.write(screen.count)  # a page is of scores
     except HarnessError as error:
         failed = error
@@ -168,9 +172,9 @@ def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], 
         if as_json:
             print_json([])
     elif plan.base is None:
-        _report_references(store, names=plan.references, tasks=plan.suite.names, as_json=as_json)
+        _report_references(store, draft.entries, names=names, tasks=plan.suite.names, as_json=as_json)
     else:
-        base, others = plan.base.name, [name for name in (*variants, *plan.references) if name != CAUSAL_BASE]
+        others = [name for name in (*variants, *names) if name != CAUSAL_BASE]
         tasks = plan.suite.names
         _report(
             compare_each(store, base=base, variants=others, against=CAUSAL_BASE, tasks=tasks, known=known),
@@ -203,7 +207,9 @@ def _report(comparisons: Sequence[Comparison], *, as_json: bool) -> None:
         print("The causal base is measured. To compare it, run another variant with --variant.")
 
 
-def _report_references(store: Store, *, names: Sequence[str], tasks: Sequence[str], as_json: bool) -> None:
+def _report_references(
+    store: Store, entries: Sequence[Entry], *, names: Sequence[str], tasks: Sequence[str], as_json: bool
+) -> None:
     """Say what reference models score, where no base was measured along."""
     from harness.cli.screen import out, pivot, print_json, table
     from harness.compare.wording import task_label
@@ -211,7 +217,9 @@ def _report_references(store: Store, *, names: Sequence[str], tasks: Sequence[st
     from harness.outcomes import TaskPart
 
     scores = store.scores()
-    rows = scores[scores["kind"].eq("reference") & scores["variant"].isin(names) & scores["task"].isin(tasks)]
+    shown = {system.system_id: e.variant for e in entries if e.variant in names for system in e.systems}
+    rows = scores[scores["system_id"].isin(shown) & scores["task"].isin(tasks)]
+    rows = rows.assign(variant=rows["system_id"].map(shown))
     if as_json:
         columns = ["variant", "task", "split", "subset", "revision", "metric", "score", "n_examples", "n_trials"]
         print_json(rows[columns].rename(columns={"variant": "model"}).to_dict("records"))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.compare.basis import Basis
 from harness.compare.contrasts import Contrasts, declared_contrasts
-from harness.compare.entries import Entry, current_entries, find_entry
+from harness.compare.entries import Entry, current_entries, find_base, find_entry
 from harness.compare.families import Decisions, decide_families, explore, judge
 from harness.compare.one_task import Cells, Name, NamePair, OneTask, Panel, Problem, analyse_task
 from harness.compare.overall import better_on, mean_over_tasks
@@ -83,6 +83,7 @@ def compare_each(
         return []
     scores = store.scores()
     entries = current_entries(store, scores=scores)
+    base = find_base(entries, base)
     firsts = [find_entry(entries, base=base, variant=name) for name in variants]
     second = find_entry(entries, base=against_base or base, variant=against)
     for first in firsts:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
@@ -15,11 +16,16 @@ from harness.store import Store
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A recipe on a base: `systems` are its seeds (None first), all of one base revision and card."""
+    """A recipe on a base: `systems` are its seeds (None first), all of one base revision and card.
+
+    `base` and `variant` are what it is called, and no other entry is called so: see `names_of`. `newest` is the number
+    of its newest result.
+    """
 
     base: str
     variant: str
     systems: tuple[System, ...]
+    newest: int = field(default=0, compare=False)
 
     @property
     def seeds(self) -> tuple[int | None, ...]:
@@ -45,34 +51,95 @@ class Entry:
 def current_entries(store: Store, *, scores: pd.DataFrame | None = None) -> list[Entry]:
     """Return the entries that have scores, by base and variant.
 
-    A card or base that changed makes new systems; the entry is then the newest recipe, with those of its
-    seeds that were measured, and never a mixture. Of two systems with one seed the newest counts.
+    A card that changed makes new systems; the entry is then the newest recipe, with those of its seeds that were
+    measured, and never a mixture. Of two systems with one seed the newest counts. Two revisions of a base, and two
+    reference models, are entries of their own.
     """
     rows = store.scores() if scores is None else scores
     newest = rows.groupby("system_id")["result"].max().to_dict()
+    measured = [system for system in store.systems() if system.system_id in newest]
+    names = names_of(measured)
     groups: dict[tuple[str, str, str], list[System]] = {}
-    for system in store.systems():
-        if system.system_id in newest:
-            groups.setdefault((system.base, system.kind, system.variant), []).append(system)
+    for system in measured:
+        base, variant = names[system.system_id]
+        groups.setdefault((base, system.kind, variant), []).append(system)
     entries = []
     for (base, _, variant), systems in sorted(groups.items()):
-        latest = max(systems, key=lambda s: newest[s.system_id])
-        recipe = (latest.base_revision, latest.card_hash)
-        seeds: dict[int | None, System] = {}
-        for system in sorted(systems, key=lambda s: newest[s.system_id]):
-            if (system.base_revision, system.card_hash) == recipe:
-                seeds[system.seed] = system
+        systems.sort(key=lambda s: newest[s.system_id])
+        seeds = {s.seed: s for s in systems if s.card_hash == systems[-1].card_hash}
         chosen = sorted(seeds.values(), key=lambda s: -1 if s.seed is None else s.seed)
-        entries.append(Entry(base=base, variant=variant, systems=tuple(chosen)))
+        last = int(newest[systems[-1].system_id])
+        entries.append(Entry(base=base, variant=variant, systems=tuple(chosen), newest=last))
     return entries
+
+
+def names_of(systems: Sequence[System]) -> dict[str, tuple[str, str]]:
+    """Return base and variant of each of `systems` by its id, as they are shown.
+
+    Where two bases have one name, their revisions are added. Reference models of one name, or with that of a variant,
+    get the end of their folder's path or their revision: `a/final` and `b/final`, `org/enc@1a2b3c4`.
+    """
+    taken = {system.variant for system in systems if system.kind != "reference"}
+    names: dict[str, tuple[str, str]] = {}
+    for base in {system.base for system in systems if system.kind != "reference"}:
+        of_base = [system for system in systems if system.base == base and system.kind != "reference"]
+        revisions = _short({system.base_revision for system in of_base})
+        for each in of_base:
+            shown = base if len(revisions) == 1 else f"{base}@{revisions[each.base_revision]}"
+            names[each.system_id] = (shown, each.variant)
+    models = [system for system in systems if system.kind == "reference"]
+    for name in {system.variant for system in models}:
+        same = [system for system in models if system.variant == name]
+        one = len(same) == 1 or all(system.made_elsewhere for system in same)  # of these the newest version counts
+        labels = [name] * len(same) if one and name not in taken else _apart(same, taken)
+        names |= {each.system_id: ("", label) for each, label in zip(same, labels, strict=True)}
+    return names
+
+
+def _apart(models: Sequence[System], taken: set[str]) -> list[str]:
+    """Return a name for each of the reference `models`, which are called alike, or as one of `taken`."""
+    folders = [() if each.recipe.hub_commit or not each.folder else Path(each.folder).parts for each in models]
+    for length in range(2, max(map(len, folders)) + 1):
+        ends = ["/".join(parts[-length:]) for parts in folders]
+        if all(folders) and len(set(ends)) == len(ends) and not taken & set(ends):
+            return ends
+    revisions = [each.recipe.hub_commit or each.base_revision for each in models]
+    short = _short(set(revisions))
+    labels = [f"{each.variant}@{short[revision]}" for each, revision in zip(models, revisions, strict=True)]
+    return labels if len(set(labels)) == len(labels) else [f"{each.variant}@{each.system_id}" for each in models]
+
+
+def _short(revisions: Collection[str]) -> dict[str, str]:
+    """Return the beginning of each revision, seven characters or as many more as tell all apart."""
+    length = next((n for n in range(7, 64) if len({r[:n] for r in revisions}) == len(revisions)), 64)
+    return {revision: revision[:length] for revision in revisions}
+
+
+def find_base(entries: Sequence[Entry], name: str, *, revision: str | None = None) -> str:
+    """Return what the base `name` is called among `entries`: of several revisions `revision`, or the newest measured.
+
+    A name that is not there is returned as it is.
+    """
+    if any(entry.base == name for entry in entries):
+        return name
+    fitting = [entry for entry in entries if entry.base and entry.systems[0].base == name]
+    exact = [entry for entry in fitting if entry.systems[0].base_revision == revision]
+    return max(exact or fitting, key=lambda entry: entry.newest).base if fitting else name
 
 
 def find_entry(entries: Sequence[Entry], *, base: str, variant: str) -> Entry:
     """Return the entry of `base`, or one of no base; raise HarnessError with a way out if none fits."""
+    base = find_base(entries, base)
     here = {entry.variant: entry for entry in entries if entry.base == ""}
     here |= {entry.variant: entry for entry in entries if entry.base == base}
     if variant in here:
         return here[variant]
+    same = [entry for entry in here.values() if entry.is_reference and entry.systems[0].variant == variant]
+    if len(same) == 1:
+        return same[0]
+    if same:
+        names = " or ".join(entry.variant for entry in same)
+        raise HarnessError(f"{len(same)} reference models are called {variant!r}; name {names}")
     bases = {entry.base for entry in entries if entry.base}
     if not entries:
         raise HarnessError("the database is empty; measure something with `harness run --variant bidir-supcon`")

@@ -15,7 +15,7 @@ import pandas as pd
 
 from harness.compare.analysis import Analysis, analyse
 from harness.compare.contrasts import declared_contrasts
-from harness.compare.entries import Entry, current_entries
+from harness.compare.entries import Entry, current_entries, find_base
 from harness.compare.estimates import claimed
 from harness.compare.one_task import Name, NamePair, Panel
 from harness.compare.overall import counts_across
@@ -79,11 +79,12 @@ def rank(
     every = current_entries(store, scores=scores)
     references = [entry for entry in every if entry.is_reference]
     known = {entry.base for entry in every if entry.base}
-    base = base if known or not references else ""  # a store of references alone
+    base = find_base(every, base) if known or not references else ""  # a store of references alone
     entries = [entry for entry in every if entry.base == base and not entry.is_reference]
     if not entries and not (references and not known):
         hint = near_names(base, known) if known else "it is empty; `harness run --variant bidir-supcon` fills it"
         raise HarnessError(f"the database has no results on base {base!r}: {hint}")
+    own = {system.system_id for entry in entries or references for system in entry.systems}
     entries += references
     analysis = analyse(store, entries=[], family=entries, pairs=[], scores=scores, resamples=resamples)
     return make_ranks(
@@ -91,7 +92,7 @@ def rank(
         entries,
         scores,
         unproven=unproven(store, entries, scores),
-        chosen=chosen_tasks(scores[scores["base"] == base], suite=suite, tasks=tasks),
+        chosen=chosen_tasks(scores[scores["system_id"].isin(own)], suite=suite, tasks=tasks),
         resamples=resamples,
     )
 

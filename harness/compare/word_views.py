@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.compare.cells import By, Cell, cells
-from harness.compare.entries import current_entries
+from harness.compare.entries import current_entries, find_base
 from harness.errors import HarnessError, near_names
 from harness.outcomes import DIAGNOSTIC_TYPES
 from harness.store import Store
@@ -53,8 +53,11 @@ def word_cells(
     types = view.types or {task.task_type for task in TASKS} - DIAGNOSTIC_TYPES
     chosen = [t.name for t in TASKS if t.task_type in types and (tasks is None or t.name in tasks)]
     scores = store.scores(diagnostics=True)
-    scores = scores[(scores["base"] == base) & scores["task"].isin(chosen)]
-    entries = [e for e in current_entries(store, scores=scores) if not variants or e.variant in variants]
+    every = current_entries(store, scores=scores)
+    base = find_base(every, base)
+    entries = [e for e in every if e.base == base and (not variants or e.variant in variants)]
+    own = {system.system_id for entry in entries for system in entry.systems}
+    scores = scores[scores["system_id"].isin(own) & scores["task"].isin(chosen)]
     subsets = view.subsets or set(scores["subset"])
     found = cells(store, entries, scores=scores, tasks=chosen, subsets=subsets, by=view.by)
     if not found:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from harness.compare.entries import Entry, current_entries
+from harness.compare.entries import Entry, current_entries, find_base
 from harness.errors import HarnessError, ProofError, near_names
 from harness.records import Run, System
 from harness.store import Store
@@ -40,6 +40,7 @@ def find_system(store: Store, name: str, *, seed: int | None = None) -> System:
 
 def _by_variant(entries: Sequence[Entry], name: str, seed: int | None) -> list[System]:
     base, slash, variant = name.rpartition("/")
+    base = find_base(entries, base)
     fitting = [each for each in entries if each.variant == variant and (not slash or each.base == base)]
     fitting = fitting or [each for each in entries if each.variant == name]  # a hub id has a slash of its own
     known = {f"{each.base}/{each.variant}" for each in entries if each.kind == "variant"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,15 @@ def write_mteb(store: Store, chosen: Chosen, *, out: Path) -> Path:
     scores = chosen.scores[chosen.scores["task"].isin(known)]
     if scores.empty:
         raise HarnessError("none of these results is of an mteb task; use --format parquet to write them")
+    names = _model_names([chosen.systems[str(each)] for each in scores["system_id"].unique()])
     reported = store.reported(scores["result"])
     versions = {run.run_id: run.provenance.versions.get("mteb") for run in store.runs()}
     with whole_folder(new_folder(out)) as building:
         cache = mteb.ResultCache(cache_path=building)
         for (system_id, task), rows in scores.groupby(["system_id", "task"], sort=True):
             result = _task_result(str(task), rows, reported, versions)
-            cache.save_to_cache(result, _model_meta(chosen.systems[str(system_id)]))
-        _check(cache, chosen, scores)
+            cache.save_to_cache(result, _model_meta(chosen.systems[str(system_id)], names[str(system_id)]))
+        _check(cache, chosen, scores, names)
     return out
 
 
@@ -68,16 +70,44 @@ def _task_result(task: str, rows: pd.DataFrame, reported: dict[int, dict[str, An
     return made.model_copy(update={"dataset_revision": revisions[0]})
 
 
-def _model_meta(system: System) -> Any:
+def _model_names(systems: Sequence[System]) -> dict[str, str]:
+    """A model name for each system by its id. mteb's tables know a model by its name alone, so no two have the same.
+
+    Systems that would be called alike get their seeds, else the beginning of what made them.
+    """
+    plain = {each.system_id: _plain_name(each) for each in systems}
+    names = dict(plain)
+    for name in set(plain.values()):
+        same = [each for each in systems if plain[each.system_id] == name]
+        if len(same) > 1:
+            seeds = {each.seed for each in same}
+            for each in same:
+                by_seed = len(seeds) == len(same) and None not in seeds
+                end = f"seed{each.seed}" if by_seed else _revision(each)[:8]
+                names[each.system_id] = f"{name}-{end}"
+    if len(set(names.values())) < len(names):
+        return {each.system_id: f"{plain[each.system_id]}-{each.system_id}" for each in systems}
+    return names
+
+
+def _plain_name(system: System) -> str:
     base = f"{system.base.replace('/', '__')}-" if system.base else ""
     reference = system.kind == "reference" and "/" in system.variant
-    name = system.variant if reference else f"harness/{base}{system.variant}"
+    return system.variant if reference else f"harness/{base}{system.variant}"
+
+
+def _revision(system: System) -> str:
+    """The hub's commit, else the system's id. mteb makes a folder of that name, so it is no other text of a database."""
     commit = str(system.recipe.hub_commit or "")
-    # mteb makes a folder of that name, so it is taken from a database only if it is a commit
-    return model_meta(name, commit if re.fullmatch("[0-9a-f]{40}", commit) else system.system_id)
+    return commit if re.fullmatch("[0-9a-f]{40}", commit) else system.system_id
 
 
-def _check(cache: Any, chosen: Chosen, scores: pd.DataFrame) -> None:
+def _model_meta(system: System, name: str) -> Any:
+    return model_meta(name, _revision(system))
+
+
+def _check(cache: Any, chosen: Chosen, scores: pd.DataFrame, names: Mapping[str, str]) -> None:
+    """Read everything back with mteb and compare."""
     found = {
         (model.model_name, model.model_revision, task.task_name, split, subset["hf_subset"]): subset["main_score"]
         for model in cache.load_results(include_remote=False).model_results
@@ -86,7 +116,7 @@ def _check(cache: Any, chosen: Chosen, scores: pd.DataFrame) -> None:
         for subset in subsets
     }
     for row in scores.to_dict("records"):
-        meta = _model_meta(chosen.systems[row["system_id"]])
+        meta = _model_meta(chosen.systems[row["system_id"]], names[row["system_id"]])
         again = found.get((meta.name, meta.revision, row["task"], row["split"], row["subset"]))
         if again is None or abs(again - row["score"]) > ROUNDING:
             raise HarnessError(

@@ -48,7 +48,7 @@ def execute(
 def _execute(
     job: Job, plan: RunPlan, store: Store, listener: Listener | None, *, command: str, force: bool, strict: bool
 ) -> Iterator[FailedTask]:
-    label = job.system.label
+    label = job.label
     opened = open_system(job.system, place=plan.place, cache=plan.cache, listener=listener)
     evidence = opened.evidence
     run = record_run(store, evidence, suite=plan.suite.name, command=command)

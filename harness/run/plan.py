@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.bases import Base, resolve_base
 from harness.cards import get_card, load_cards
+from harness.compare.entries import names_of
 from harness.errors import HarnessError
 from harness.models import Model, resolve_model
 from harness.outcomes import TaskKey
@@ -47,8 +48,9 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One system, how the store keeps it, and the tasks it still lacks."""
+    """One system, how the store keeps it, and the tasks it still lacks. No other job of its plan has its `label`."""
 
+    label: str
     system: AnySystem
     record: System
     missing: tuple[Task, ...] = ()
@@ -106,7 +108,8 @@ class RunPlan:
 
     @property
     def references(self) -> tuple[str, ...]:
-        return tuple(job.system.label for job in self.jobs if isinstance(job.system, Model))
+        """The ids of the reference models in the plan."""
+        return tuple(job.record.system_id for job in self.jobs if isinstance(job.system, Model))
 
 
 def plan_run(request: RunRequest, store: Store, *, place: Placement, cache: Path) -> RunPlan:
@@ -125,7 +128,16 @@ def plan_run(request: RunRequest, store: Store, *, place: Placement, cache: Path
         raise HarnessError("there is nothing to measure; name a variant or a model")
     if text is not None:
         tasks = [task.chosen(TaskOptions(text=text)) if isinstance(task, RetentionTask) else task for task in tasks]
-    jobs = [Job(system=each, record=each.record(cache)) for each in systems]
+    records = [each.record(cache) for each in systems]
+    names = names_of(records)
+    jobs = [
+        Job(
+            label=names[record.system_id][1] if isinstance(each, Model) else each.label,
+            system=each,
+            record=record,
+        )
+        for each, record in zip(systems, records, strict=True)
+    ]
     jobs = [_with_missing(job, tasks, request, store, place) for job in jobs]
     return RunPlan(base=base, suite=suite, place=place, cache=cache, jobs=tuple(jobs))
 

@@ -48,7 +48,9 @@ def test_mteb_reads_its_own_format_back(store: Store) -> None:
     for model in results.model_results:
         system = ids.get(model.model_revision)
         who = ("org/minilm", None) if system is None else (system.variant, system.seed)
-        assert model.model_name == ("org/minilm" if system is None else "harness/org__llama-bidir-supcon")
+        assert model.model_name == (
+            "org/minilm" if system is None else f"harness/org__llama-bidir-supcon-seed{system.seed}"
+        )
         found |= {(*who, task.task_name): task.get_score() for task in model.task_results}
     assert found == {key: pytest.approx(score, abs=1e-6) for key, score in stored.items() if key[2] != TASKS[0].name}
     [file] = folder.glob(f"results/org__minilm/{'f' * 40}/Banking77Classification.json")
