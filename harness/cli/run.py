@@ -230,7 +230,7 @@ def _report_references(
         (
             (task_label(part, parts), row["metric"]),
             row["variant"],
-            get_metric(row["metric"]).write(row["score"], more_digits=1),
+            get_metric(row["metric"]).write(row["score"]),
         )
         for part, row in found
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, near_names
@@ -70,9 +70,9 @@ def load(task: Any) -> None:
     from harness.suites.mteb.columns import read_once
 
     name = task.metadata.name
-    _check_cached_revision(task)
     try:
-        task.load_data()
+        with _pinned(task):
+            task.load_data()
     except (DatasetNotFoundError, ConnectionError, OSError, ValueError) as error:
         raise HarnessError(
             f"the data of {name} could not be fetched ({type(error).__name__}); connect to the hub, or point "
@@ -81,32 +81,31 @@ def load(task: Any) -> None:
     task.dataset = read_once(task.dataset)
 
 
-def _check_cached_revision(task: Any) -> None:
-    """Offline, `datasets` takes whatever revision is in its cache and says nothing; the folder's name tells which."""
-    import datasets
+@contextmanager
+def _pinned(task: Any) -> Iterator[None]:
+    """Within it, `datasets` reads from its cache only what is of the revision that `task` is evaluated on.
 
-    pinned = str(task.metadata.revision)
-    if not datasets.config.HF_HUB_OFFLINE or not _COMMIT.fullmatch(pinned):
-        return
-    for folder in _cached(str(task.metadata.dataset["path"]), task.hf_subsets):
-        if _COMMIT.fullmatch(folder.name) and folder.name != pinned:
+    Where the hub cannot be reached or is off, `datasets` takes for each configuration (a retrieval task has several)
+    the newest revision in its cache, whatever was asked for, and says nothing. That choice is looked at here.
+    """
+    from datasets.packaged_modules.cache import cache
+
+    name, path, pinned = task.metadata.name, str(task.metadata.dataset["path"]), str(task.metadata.revision)
+    find = cache._find_hash_in_cache
+
+    def checked(dataset_name: str, **options: Any) -> tuple[str, str, str]:
+        configuration, version, revision = find(dataset_name=dataset_name, **options)
+        of_task = dataset_name == path and _COMMIT.fullmatch(pinned) and _COMMIT.fullmatch(revision)
+        if of_task and revision != pinned:
             raise HarnessError(
-                f"{task.metadata.name} is evaluated on revision {pinned[:12]} of {task.metadata.dataset['path']}, and "
-                f"the newest revision in the cache is {folder.name[:12]}, which is used offline; put the "
-                "pinned revision into HF_DATASETS_CACHE, or connect to the hub"
+                f"{name} is evaluated on revision {pinned[:12]} of {path}, and the newest revision of its "
+                f"configuration {configuration} in the cache is {revision[:12]}; put the pinned revision into "
+                "HF_DATASETS_CACHE, or connect to the hub"
             )
+        return configuration, version, revision
 
-
-def _cached(path: str, subsets: Sequence[str]) -> Iterator[Path]:
-    """The folder that `datasets` would read offline for each cached configuration of a data set: the newest."""
-    import datasets
-    from datasets.naming import camelcase_to_snakecase
-
-    owner, _, name = path.rpartition("/")
-    root = Path(datasets.config.HF_DATASETS_CACHE) / "___".join(filter(None, [owner, camelcase_to_snakecase(name)]))
-    configurations = [folder for folder in sorted(root.glob("*")) if folder.is_dir()]
-    named = [folder for folder in configurations if folder.name in subsets]
-    for configuration in named or configurations:
-        found = [folder for folder in configuration.glob("*/*") if folder.is_dir()]
-        if found:
-            yield max(found, key=lambda folder: folder.stat().st_mtime)
+    cache._find_hash_in_cache = checked
+    try:
+        yield
+    finally:
+        cache._find_hash_in_cache = find
