@@ -203,6 +203,8 @@ def _report(comparisons: Sequence[Comparison], *, as_json: bool) -> None:
         out.print()
         for comparison in comparisons:
             print(sentence(comparison))
+            for problem in comparison.problems:
+                print(f"  {problem}")
     else:
         print("The causal base is measured. To compare it, run another variant with --variant.")
 

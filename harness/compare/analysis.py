@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from harness.compare.basis import Basis
+from harness.compare.conditions import conditions_of, unlike
 from harness.compare.contrasts import Contrasts, declared_contrasts
 from harness.compare.entries import Entry, current_entries, find_base, find_entry
 from harness.compare.families import Decisions, decide_families, explore, judge
@@ -173,6 +174,9 @@ def analyse(
     if progress is not None:
         progress(len(groups), len(groups), "")
     panels = [panel for task in every.values() for panel in task.panels]
+    of_tasks = rows if shown is None else rows[rows["task"].isin(shown)]
+    conditions = conditions_of(of_tasks, {system: name for system, (name, _) in place.items()})
+    notes = {(a.name, b.name): unlike((a.name, b.name), conditions) for a, b in pairs}
     decisions = same.decisions if same else {
         base: decide_families(
             panels,
@@ -194,10 +198,10 @@ def analyse(
             if entry in asked
         },
         comparisons=tuple(
-            _comparison(pair, found, problems, decisions, floors, contrasts, seed=seed, resamples=resamples)
+            _comparison(pair, found, problems, notes, decisions, floors, contrasts, seed=seed, resamples=resamples)
             for pair in pairs
         ),
-        problems=tuple(dict.fromkeys(problem.sentence for problem in problems)),
+        problems=tuple(dict.fromkeys([*(p.sentence for p in problems), *filter(None, notes.values())])),
         decisions=decisions,
         panels=tuple(panels),
         basis=basis,
@@ -262,6 +266,7 @@ def _comparison(
     pair: Pair,
     found: Mapping[TaskPart, OneTask],
     problems: Sequence[Problem],
+    notes: Mapping[NamePair, str],
     decisions: Mapping[str, Decisions],
     floors: Mapping[str, Mapping[TaskKey, float]],
     contrasts: Contrasts,
@@ -290,7 +295,7 @@ def _comparison(
         alpha=contrasts.alpha,
         tasks=tuple(tasks),
         missing=tuple(name for name, task in found.items() if names in task.missing),
-        problems=tuple(problem.sentence for problem in problems if problem.pair == names),
+        problems=(*(problem.sentence for problem in problems if problem.pair == names), *filter(None, [notes[names]])),
         family=family,
         across=mean_over_tasks(shared, names, seed=seed, resamples=resamples),
         replicability=better_on(tasks, alpha=contrasts.alpha),

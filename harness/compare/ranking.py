@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from harness.compare.analysis import Analysis, analyse
+from harness.compare.conditions import conditions_of, mixed
 from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import Entry, current_entries, find_base
 from harness.compare.estimates import claimed
@@ -55,7 +56,7 @@ class Ranks:
     """All rankings of one base on some tasks; `unranked` says why a variant has no rank, `references` who is none.
 
     Ranks of tasks come from the family of all pairs × tasks, ranks of the mean (`overall`) from all pairs on the
-    mean over the tested tasks, the task being the random effect.
+    mean over the tested tasks, the task being the random effect. `conditions` says where dtype or device differ.
     """
 
     base: str
@@ -65,6 +66,7 @@ class Ranks:
     unranked: Mapping[str, str]
     n_tasks: int
     references: tuple[str, ...] = ()
+    conditions: str = ""
 
 
 def rank(
@@ -162,6 +164,7 @@ def make_ranks(
         values = {name: score[name, task] for name in ranked}
         places = _places(values, beats, lower=metric.better == "lower")
         found.append(Ranking(task=task, metric=panel.key.metric, places=places))
+    entry_of = {system.system_id: entry.name for entry in variants for system in entry.systems}
     means = [panel for panel in panels.values() if counts_across(panel)]
     return Ranks(
         base=base,
@@ -171,6 +174,7 @@ def make_ranks(
         unranked=unranked,
         n_tasks=len(means),
         references=tuple(entry.variant for entry in variants if entry.is_reference),
+        conditions=mixed(ranked, conditions_of(scores, entry_of)),
     )
 
 

@@ -98,7 +98,8 @@ class TaskComparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two entries over the tasks both have. `problems` names what could not be compared and why.
+    """Two entries over the tasks both have. `problems` names what could not be compared and why, and
+    whether the two were measured in another dtype or on another device.
 
     `across` is the mean over the encoder's tested tasks, `replicability` on at least how many of them the variant
     is better; None where no task was tested. `declaration` is the SHA-256 of contrasts.yaml.
