@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.compare import compare, current_entries, find_base, rank
-from harness.compare.entries import find_entry
+from harness.compare import compare, current_entries, rank
+from harness.compare.entries import find_base, find_entry
 from harness.errors import HarnessError
 from harness.interchange import choose, write_mteb
 from harness.store import Store
