@@ -97,7 +97,7 @@ def _plain_name(system: System) -> str:
 
 
 def _revision(system: System) -> str:
-    """The hub's commit, else the system's id. mteb makes a folder of that name, so it is no other text of a database."""
+    """The hub's commit, else the system's id: mteb makes a folder of that name, so no other text will do."""
     commit = str(system.recipe.hub_commit or "")
     return commit if re.fullmatch("[0-9a-f]{40}", commit) else system.system_id
 
