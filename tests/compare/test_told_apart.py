@@ -9,7 +9,8 @@ import pytest
 from harness.compare import compare, current_entries, rank
 from harness.compare.entries import find_base, find_entry
 from harness.errors import HarnessError
-from harness.interchange import choose, write_mteb
+from harness.interchange.chosen import choose
+from harness.interchange.mteb_files import write_mteb
 from harness.store import Store
 from leaderboard.build import build_site
 from tests.factory import TASKS, FakeTask, add_system, one_transaction
