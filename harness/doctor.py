@@ -16,7 +16,7 @@ from harness.encoder.attention import MaskProof, available_kernels
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.packing import PACKED_KERNELS, VARLEN
 from harness.encoder.placement import Placement
-from harness.errors import HarnessError
+from harness.errors import HarnessError, near_names
 from harness.provenance import TESTED, versions
 from harness.recipes import Recipe
 from harness.text_to_vector import Attention
@@ -74,7 +74,7 @@ def _proofs(
     for kernel in kernels if kernels is not None else available:
         if kernel not in available:
             raise HarnessError(
-                f"no attention kernel {kernel!r} is available here for {base.name}; there are: {', '.join(available)}"
+                f"no attention kernel {kernel!r} is available here for {base.name}; {near_names(kernel, available)}"
             )
         for attention in ATTENTIONS:
             note(f"proving {attention} attention with {kernel}")
