@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, ProofError
 from harness.run.measure import measure
 from harness.run.open import Listener, open_system
 from harness.run.plan import FailedTask, Job, RunPlan, lacking
@@ -62,7 +62,7 @@ def _execute(
         try:
             measured = measure(opened.encoder, left)
         except HarnessError as error:
-            if strict:
+            if strict or isinstance(error, ProofError):  # a proof is about the system, not about the task
                 raise
             if listener is not None:
                 listener.note(f"{label} · {task.name}: failed, {error}")

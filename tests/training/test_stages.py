@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -244,6 +245,10 @@ def test_a_batch_of_mntp_without_a_hidden_token_adds_nothing(base: Base) -> None
 
 def test_texts_too_short_to_predict_anything(base: Base) -> None:
     Path("text.txt").write_text("the\n" * 60)
+    shutil.copytree(base.folder, "plain")
+    tokenizer = json.loads(Path("plain/tokenizer.json").read_text())
+    Path("plain/tokenizer.json").write_text(json.dumps(tokenizer | {"post_processor": None}))  # no BOS to predict from
+    base = resolve_base("plain")
     with pytest.raises(HarnessError, match="none of the 60 texts of the mntp stage has a token"):
         train_lineage(base, plan(base, recipe("mntp")), cache=cache_folder(), place=CPU)
 
