@@ -27,17 +27,10 @@ TOKENIZER_CONFIG = (
     *("tokenizer_file", "vocab_file", "init_inputs", "split_special_tokens", "auto_map", "backend", "tokenizer_object"),
     *("add_bos_token", "add_eos_token", "add_prefix_space", "fix_mistral_regex", "gguf_file", "post_processor"),
 )
-MEANT = ("tokenizer_config.json: bos_token", "config.json: ")  # these fields may change an embedding
-TOKENIZER = (
-    "model",
-    "normalizer",
-    "pre_tokenizer",
-    "post_processor",
-    "added_tokens",
-    "truncation",
-    "padding",
-    "version",
-)
+DECIDE = ("model", "normalizer", "pre_tokenizer", "post_processor", "added_tokens")  # of tokenizer.json: the tokens
+TOKENIZER = (*DECIDE, "truncation", "padding", "version")
+# These fields may change an embedding.
+MEANT = ("tokenizer_config.json: bos_token", "config.json: ", *(f"tokenizer.json: {field}" for field in DECIDE))
 BYTES = (
     b"",
     b"{",
