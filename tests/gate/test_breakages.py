@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from harness.gate.declared import declared_gate
 from harness.gate.judge import Judgement
 from harness.gate.regress import regress
 from harness.suites.mini import topics
+from harness.suites.mini.generated import labelled
 from tests.gate import breakages
 
 pytestmark = pytest.mark.slow
@@ -72,15 +74,16 @@ def test_weights_of_another_draw(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def shuffled(monkeypatch: pytest.MonkeyPatch, part: int) -> None:
     """Shuffle the labels that MiniTopicClassification is trained on (0) or tested on (1)."""
-    real = topics.MiniTopicClassification.write
+    made = topics.MiniTopicClassification
 
     def write(lexicon: object, rng: random.Random, n: int, half: int) -> tuple[Sequence[str], list[str]]:
-        texts, labels = real(lexicon, rng, n, half)  # type: ignore[arg-type]
+        texts, labels = topics.topic_majorities(lexicon, rng, n, half)  # type: ignore[arg-type]
         if half == part:
             random.Random(1).shuffle(labels)
         return texts, labels
 
-    monkeypatch.setattr(topics.MiniTopicClassification, "write", staticmethod(write))
+    changed = partial(made.func, *made.args[:2], partial(labelled, write), **made.keywords)  # type: ignore[arg-type]
+    monkeypatch.setattr(topics, "MiniTopicClassification", changed)
 
 
 def test_one_tasks_training_labels_shuffled(monkeypatch: pytest.MonkeyPatch) -> None:
