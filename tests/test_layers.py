@@ -51,13 +51,13 @@ FORBIDDEN = {
 ONLY_STORE = "duckdb"
 
 
-def _room(module: str) -> str:
+def room_of(module: str) -> str:
     rooms = [name for line in ORDER for name in line]
     fitting = [name for name in rooms if module == name or module.startswith(name + ".")]
     return max(fitting, key=len)
 
 
-def _rank(room: str) -> int:
+def rank_of(room: str) -> int:
     return next(rank for rank, line in enumerate(ORDER) if room in line)
 
 
@@ -79,14 +79,14 @@ def _imports(path: Path) -> set[str]:
 
 @pytest.mark.parametrize(("module", "path"), _modules(), ids=lambda value: str(value) if isinstance(value, str) else "")
 def test_imports_only_rooms_to_its_left(module: str, path: Path) -> None:
-    room = _room(module)
+    room = room_of(module)
     assert room != "harness" or module == "harness", f"{module} belongs to no room; add it to ORDER"
     if module == "harness":  # what it names for type checkers is not imported when it is
         return
     for name in _imports(path):
         if name.split(".")[0] in {"harness", "leaderboard"}:
-            other = _room(name)
-            assert other == room or _rank(other) < _rank(room), f"{module} imports {name}, which is not to its left"
+            other = room_of(name)
+            assert other == room or rank_of(other) < rank_of(room), f"{module} imports {name}, which is not to its left"
 
 
 def test_the_package_itself_imports_no_room() -> None:

@@ -13,6 +13,7 @@ import typer
 from harness.cards import load_cards
 from harness.cli import app
 from tests.cli.test_cli import call
+from tests.test_layers import rank_of, room_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *ROOT.glob("model_cards/*.md")])
@@ -99,6 +100,9 @@ def test_the_tree_names_every_room_and_no_other() -> None:
     wrong += [f"remove {name}" for name in named if not (ROOT / name).exists()]
     wrong += [f"{name} stands there twice" for name in sorted({name for name in named if named.count(name) > 1})]
     assert not wrong, f"docs/architecture.md: {', '.join(wrong)}"
+    ranks = [rank_of(room_of(name.strip("/").removesuffix(".py").replace("/", "."))) for name in named if name in there]
+    order = ranks[: named.index("harness/__init__.py")]
+    assert order == sorted(order), "docs/architecture.md lists a room before one that it imports"
 
 
 def test_the_list_of_commands_is_up_to_date() -> None:
