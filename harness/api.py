@@ -262,19 +262,27 @@ def add_outcomes(
 
 
 def compare_variants(
-    store: Store, variant: str, against: str, *, base: str = "mini", tasks: str | Sequence[str] | None = None
+    store: Store,
+    variant: str,
+    against: str,
+    *,
+    base: str = "mini",
+    tasks: str | Sequence[str] | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
 ) -> Comparison:
     """Compare two measured variants, or reference models, on the tasks that both have: `variant` minus `against`.
 
     `tasks` of the comparison has a row a task: `difference` and its 95 % `interval` in the metric's own unit, `p`,
     `p_adjusted` for all declared comparisons of the base, and `verdict`. `across` is the mean over tasks. `tasks` as
-    an argument selects rows and does not change a verdict.
+    an argument selects rows and does not change a verdict. `dtype` and `device` choose among the results of systems
+    that were measured in several (None: those that most systems of the base share).
 
     Raises HarnessError for a name without results, and where the two were not asked the same.
 
     Example: `pd.DataFrame(compare_variants(store, "bidir-supcon", "causal").tasks)` is the table.
     """
-    return compare(store, base=base, variant=variant, against=against, tasks=_names(tasks))
+    return compare(store, base=base, variant=variant, against=against, tasks=_names(tasks), dtype=dtype, device=device)
 
 
 def describe(comparison: Comparison) -> str:
@@ -287,19 +295,26 @@ def describe(comparison: Comparison) -> str:
 
 
 def rank_variants(
-    store: Store, *, base: str = "mini", suite: str | None = None, tasks: str | Sequence[str] | None = None
+    store: Store,
+    *,
+    base: str = "mini",
+    suite: str | None = None,
+    tasks: str | Sequence[str] | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
 ) -> Ranks:
     """Rank the measured variants of a base, and reference models, on each task and on the mean over tasks.
 
     `tasks` has a ranking a task and `overall` is the mean; `places` of a ranking have the variant, its `score`, the
     range of `ranks` that the tests leave open (together at 95 % confidence) and its `letters`: variants with a common
-    letter were not shown to differ. `unranked` says why a variant has no rank.
+    letter were not shown to differ. `unranked` says why a variant has no rank. `dtype` and `device` as in
+    `compare_variants`.
 
     Raises HarnessError for a base, suite or task without results.
 
     Example: `pd.DataFrame(rank_variants(store).overall.places)` is the table of the mean.
     """
-    return rank(store, base=base, suite=suite, tasks=_names(tasks))
+    return rank(store, base=base, suite=suite, tasks=_names(tasks), dtype=dtype, device=device)
 
 
 def write_site(store: Store, out: str | Path, *, progress: AnalysisProgress | None = None) -> Path:

@@ -56,7 +56,8 @@ class TableCell:
 class TableRow:
     """A base × variant. `place` is its rank by the mean over tasks; `notes` say why it has none.
 
-    `seconds` is the time to measure all its tasks, the mean over its seeds, on `device`.
+    `seconds` is the time to measure all its tasks, the mean over its seeds, on `device`. `besides` are its scores in
+    other dtypes and on other devices, which are not compared, in words.
     """
 
     entry: Entry
@@ -67,6 +68,7 @@ class TableRow:
     place: Place | None
     seconds: float | None
     device: str
+    besides: Mapping[str, str]
 
     @property
     def complete(self) -> bool:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.calibration.report import CalibrationReport
 from harness.compare.analysis import Analysis, AnalysisProgress, analyse
+from harness.compare.conditions import measured_besides
 from harness.compare.contrasts import Contrasts, VariantContrast, declared_contrasts
 from harness.compare.entries import Entry
 from harness.compare.ranking import Ranks, make_ranks, unproven
@@ -29,6 +30,7 @@ class _Kept:
     """What the store holds, without the outcomes."""
 
     scores: pd.DataFrame
+    besides: pd.DataFrame  # in other dtypes or on other devices
     runs: Mapping[str, Run]
     systems: Mapping[str, System]
     overlaps: Sequence[Overlap]
@@ -70,9 +72,10 @@ def make_site(
     """Analyse every base that is not `known` and arrange the results; `entries` are not empty."""
     contrasts = declared_contrasts()
     names = sorted({entry.base for entry in entries if entry.base}) + _without_base(entries, scores)
-    systems = store.systems()
+    systems, everything = store.systems(), store.scores(current=False)
     kept = _Kept(
         scores=scores,
+        besides=measured_besides(everything),
         runs={run.run_id: run for run in store.runs()},
         systems={system.system_id: system for system in systems},
         overlaps=store.overlaps(),
@@ -102,7 +105,7 @@ def make_site(
         bases=tuple(bases),
         tasks=tuple(kept.tasks.values()),
         contrasts=contrasts,
-        history=make_history(store.scores(current=False), systems, kept.runs),
+        history=make_history(everything, systems, kept.runs),
         stages=store.stages(),
         undeclared=sum(run.provenance.contrasts != contrasts.sha256 for run in kept.runs.values()),
         newest=f"{scores['measured_at'].max():%Y-%m-%d %H:%M} UTC",
@@ -261,8 +264,20 @@ class _Rows:
             notes=tuple(self._notes(entry, cells)),
             place=next((p for p in places if p.variant == entry.variant and entry.kind != "baseline"), None),
             seconds=sum(float(str(r["seconds"])) for r in results) / len(entry.systems) if results else None,
-            device=", ".join(sorted({str(row["device"]) for row in results})),
+            device=", ".join(sorted({f"{row['device']} in {row['dtype']}" for row in results})),
+            besides=self._besides(entry),
         )
+
+    def _besides(self, entry: Entry) -> dict[str, str]:
+        rows = self._kept.besides
+        rows = rows[rows["system_id"].isin([system.system_id for system in entry.systems])]
+        found: dict[str, list[str]] = {}
+        for key, of_seeds in rows.groupby(["dtype", "device", "task", "split", "subset", "metric"]):
+            dtype, device, task, split, subset, metric = map(str, key)
+            label = self._kept.tasks[TaskPart(task, split, subset)].label
+            score = text.score(float(of_seeds["score"].mean()), metric)
+            found.setdefault(f"{dtype} on {device}", []).append(f"{label} {score}")
+        return {condition: ", ".join(scores) for condition, scores in found.items()}
 
     def _measured(self, overlap: TaskOverlap) -> bool:
         return (overlap.task, overlap.revision) in self._revisions

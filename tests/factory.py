@@ -111,6 +111,7 @@ def add_system(
     tasks: Iterable[FakeTask] = TASKS,
     proof: dict[str, object] | None = PROOF,
     at_once: bool = True,
+    dtype: str = "float32",
     **system: object,
 ) -> str:
     """Store one system with a finished run and return the run's id."""
@@ -125,7 +126,7 @@ def add_system(
     fields["recipe"] = StoredRecipe.model_validate(fields["recipe"])
     made = System(base=base, variant=variant, seed=seed, **fields)  # type: ignore[arg-type]
     run = Run(
-        system_id=made.system_id, suite="mini", dtype="float32", device="cpu", evaluation="1",
+        system_id=made.system_id, suite="mini", dtype=dtype, device="cpu", evaluation="1",
         provenance=Provenance(versions={"torch": "2.13.0"}, command=f"harness run --variant {variant}"),
         mask_proof=proof,
     )  # fmt: skip

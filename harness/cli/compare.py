@@ -25,6 +25,8 @@ def compare(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if A is worse than B on at least one task, else with 0.")
     ] = False,
+    dtype: options.MeasuredDtype = None,
+    device: options.MeasuredDevice = None,
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
@@ -32,6 +34,9 @@ def compare(
 
     The p values are adjusted for all tasks and pairs of the declared family. --tasks selects rows of the table and does
     not change a verdict. For --base, give the name of the base in the database (`harness ls systems`).
+
+    Results in one dtype and on one device are compared: those that both variants have, and most systems of the base.
+    Where there are none, a sentence says so.
 
     The exit code is 0 for every verdict unless you give --exit-code. It is 2 for bad input.
     """
@@ -42,11 +47,14 @@ def compare(
     from harness.store import Store
 
     store = Store(db, read_only=True)
-    comparison = compare_variants(store, variant, against, base=base, tasks=options.names(tasks))
+    named = options.names(tasks)
+    comparison = compare_variants(store, variant, against, base=base, tasks=named, dtype=dtype, device=device)
     flipped: list[Flips] = []
     if flips:
         names = [task.key.part for task in comparison.tasks]
-        flipped = find_flips(store, base=base, variant=variant, against=against, tasks=names, most=flips)
+        flipped = find_flips(
+            store, base=base, variant=variant, against=against, tasks=names, most=flips, dtype=dtype, device=device
+        )
     if as_json:
         print_json(comparison_as_json(comparison) | ({"flips": [asdict(each) for each in flipped]} if flips else {}))
     else:

@@ -18,6 +18,14 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Dtype = Annotated[
     str, typer.Option("--dtype", help="auto, float32, bfloat16 or float16 (auto: float32 on CPU, bfloat16 on CUDA).")
 ]
+MeasuredDtype = Annotated[
+    str | None,
+    typer.Option("--dtype", help="Of systems that were measured in several dtypes, the results in this one."),
+]
+MeasuredDevice = Annotated[
+    str | None,
+    typer.Option("--device", help="Of systems that were measured on several devices, the results on this one."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress. Results go to stdout, errors to stderr.")]
 Tasks = Annotated[str | None, typer.Option("--tasks", help="Only these tasks, comma-separated.")]
 SuiteName = Annotated[str, typer.Option("--suite", help="The suite. `harness ls suites` lists all.")]

@@ -17,6 +17,8 @@ def rank(
     base: options.BaseName = "mini",
     suite: Annotated[str | None, typer.Option("--suite", help="Only tasks that were measured in this suite.")] = None,
     tasks: options.Tasks = None,
+    dtype: options.MeasuredDtype = None,
+    device: options.MeasuredDevice = None,
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
@@ -31,7 +33,8 @@ def rank(
     from harness.cli.screen import out, print_json, table
     from harness.store import Store
 
-    found = rank_variants(Store(db, read_only=True), base=base, suite=suite, tasks=options.names(tasks))
+    store, named = Store(db, read_only=True), options.names(tasks)
+    found = rank_variants(store, base=base, suite=suite, tasks=named, dtype=dtype, device=device)
     if as_json:
         print_json(asdict(found))
         return

@@ -15,6 +15,8 @@ from harness.cli import options
 from harness.errors import HarnessError, TasksFailedError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from harness.compare.entries import Entry
     from harness.compare.results import Comparison
     from harness.run.plan import RunPlan
@@ -158,6 +160,7 @@ def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], 
     names = [e.variant for e in draft.entries if {s.system_id for s in e.systems} & set(plan.references)]
     base = find_base(draft.entries, plan.base.name, revision=plan.base.revision) if plan.base else ""
     failed: HarnessError | None = None
+    here = plan.place  # of results in several dtypes those that were measured now
     shown_by = _shown_elsewhere(plan)
     # The page first: what the terminal makes of the report must not cost it, nor the other way round.
     try:
@@ -172,14 +175,16 @@ def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], 
         if as_json:
             print_json([])
     elif plan.base is None:
-        _report_references(store, draft.entries, names=names, tasks=plan.suite.names, as_json=as_json)
+        rows = store.scores(dtype=here.dtype, device=here.device)
+        _report_references(rows, draft.entries, names=names, tasks=plan.suite.names, as_json=as_json)
     else:
         others = [name for name in (*variants, *names) if name != CAUSAL_BASE]
         tasks = plan.suite.names
-        _report(
-            compare_each(store, base=base, variants=others, against=CAUSAL_BASE, tasks=tasks, known=known),
-            as_json=as_json,
-        )
+        found = compare_each(
+            store, base=base, variants=others, against=CAUSAL_BASE, tasks=tasks, dtype=here.dtype, device=here.device,
+            known=known,
+        )  # fmt: skip
+        _report(found, as_json=as_json)
     if failed:
         raise failed
     if page and not as_json:
@@ -210,7 +215,7 @@ def _report(comparisons: Sequence[Comparison], *, as_json: bool) -> None:
 
 
 def _report_references(
-    store: Store, entries: Sequence[Entry], *, names: Sequence[str], tasks: Sequence[str], as_json: bool
+    scores: pd.DataFrame, entries: Sequence[Entry], *, names: Sequence[str], tasks: Sequence[str], as_json: bool
 ) -> None:
     """Say what reference models score, where no base was measured along."""
     from harness.cli.screen import out, pivot, print_json, table
@@ -218,7 +223,6 @@ def _report_references(
     from harness.metrics import get_metric
     from harness.outcomes import TaskPart
 
-    scores = store.scores()
     shown = {system.system_id: e.variant for e in entries if e.variant in names for system in e.systems}
     rows = scores[scores["system_id"].isin(shown) & scores["task"].isin(tasks)]
     rows = rows.assign(variant=rows["system_id"].map(shown))

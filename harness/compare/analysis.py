@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from harness.compare.basis import Basis
-from harness.compare.conditions import conditions_of, unlike
+from harness.compare.conditions import Pair, check_measured, conditions_of, pair_scores, unlike
 from harness.compare.contrasts import Contrasts, declared_contrasts
-from harness.compare.entries import Entry, current_entries, find_base, find_entry
+from harness.compare.entries import Entry, find_base
 from harness.compare.families import Decisions, decide_families, explore, judge
 from harness.compare.one_task import Cells, Name, NamePair, OneTask, Panel, Problem, analyse_task
 from harness.compare.overall import better_on, mean_over_tasks
@@ -21,7 +21,6 @@ from harness.outcomes import TaskKey, TaskPart
 from harness.store import Store
 
 RESAMPLES = 10_000
-Pair = tuple[Entry, Entry]
 AnalysisProgress = Callable[[int, int, str], None]  # done, total, what comes next
 
 
@@ -50,19 +49,23 @@ def compare(
     against: str,
     against_base: str | None = None,
     tasks: Iterable[str] | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Comparison:
     """Compare `variant` with `against` (the baseline) on the tasks both have; difference = variant - against.
 
     P values are adjusted over the family to which the pair belongs, with every variant of the base in the store;
-    `tasks` narrows what is estimated and shown, never the family. Raises HarnessError for a name the store does
+    `tasks` narrows what is estimated and shown, never the family. `dtype` and `device` choose among results that were
+    measured in several (None: as harness.compare.conditions.pair_scores). Raises HarnessError for a name the store does
     not hold, no task in common, and for a task that the two were not asked alike: other revision, metric, version
     of the evaluation, examples or base revision.
     """
+    check_measured(store, dtype=dtype, device=device)
     [comparison] = compare_each(
-        store, base=base, variants=[variant], against=against, against_base=against_base, tasks=tasks,
-        resamples=resamples, seed=seed,
+        store, base=base, variants=[variant], against=against, against_base=against_base, tasks=tasks, dtype=dtype,
+        device=device, resamples=resamples, seed=seed,
     )  # fmt: skip
     return comparison
 
@@ -75,6 +78,8 @@ def compare_each(
     against: str,
     against_base: str | None = None,
     tasks: Iterable[str] | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
     known: Analysis | None = None,
@@ -82,18 +87,17 @@ def compare_each(
     """Compare each of `variants` with `against` as `compare` does, reading the store once; `known` as for `analyse`."""
     if not variants:
         return []
-    scores = store.scores()
-    entries = current_entries(store, scores=scores)
-    base = find_base(entries, base)
-    firsts = [find_entry(entries, base=base, variant=name) for name in variants]
-    second = find_entry(entries, base=against_base or base, variant=against)
-    for first in firsts:
+    scores, entries, pairs = pair_scores(
+        store, base=base, variants=variants, against=against, against_base=against_base, dtype=dtype, device=device
+    )
+    for first, second in pairs:
         if first.name == second.name:
             raise HarnessError(f"{first.variant} cannot be compared with itself; name two variants")
+    base = find_base(entries, base)
     analysis = analyse(
         store,
-        entries=[*firsts, second],
-        pairs=[(first, second) for first in firsts],
+        entries=[*(first for first, _ in pairs), pairs[0][1]],
+        pairs=pairs,
         family=[entry for entry in entries if entry.base == base or entry.is_reference],
         scores=scores,
         tasks=tasks,

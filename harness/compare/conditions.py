@@ -2,15 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
+from harness.compare.entries import Entry, current_entries, find_base, find_entry
 from harness.compare.one_task import Name, NamePair
+from harness.errors import HarnessError, near_names
 from harness.outcomes import TaskPart
+from harness.store import Store
 
 NOT_RECORDED = "not recorded"  # the dtype of outcomes that were made elsewhere
 Conditions = Mapping[tuple[Name, TaskPart], Collection[str]]  # entry and task: such as `bfloat16 on cuda`, sorted
+
+Pair = tuple[Entry, Entry]
+
+
+def check_measured(store: Store, *, dtype: str | None, device: str | None) -> None:
+    """Raise HarnessError if nothing was measured in `dtype` or on `device` (None: any)."""
+    for column, wanted in (("dtype", dtype), ("device", device)):
+        if wanted is not None and wanted not in (known := set(store.scores(current=False)[column])):
+            raise HarnessError(f"the database has no results of {column} {wanted!r}; {near_names(wanted, known)}")
+
+
+def measured_besides(everything: pd.DataFrame) -> pd.DataFrame:
+    """Return those of all results (Store.scores) that do not count only because their dtype or device is another one.
+
+    Of results in one dtype and on one device the newest is among them.
+    """
+    key = ["system_id", "task", "split", "subset"]
+    newest = everything.sort_values("result").drop_duplicates([*key, "dtype", "device"], keep="last")
+    counted = pd.MultiIndex.from_frame(everything[everything["current"]][[*key, "dtype", "device"]])
+    return newest[~pd.MultiIndex.from_frame(newest[[*key, "dtype", "device"]]).isin(counted)]
+
+
+def pair_scores(
+    store: Store,
+    *,
+    base: str,
+    variants: Sequence[str],
+    against: str,
+    against_base: str | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
+) -> tuple[pd.DataFrame, list[Entry], list[Pair]]:
+    """Return scores, all entries, and the pairs of each of `variants` with `against`.
+
+    The scores are those of `dtype` and `device` where a system has them. If neither is given and the two of a pair were
+    measured alike in some condition, but not in the one that is shared by the systems of the base, they are of that.
+    """
+    scores = store.scores(dtype=dtype, device=device)
+    entries = current_entries(store, scores=scores)
+    base = find_base(entries, base)
+    second = find_entry(entries, base=against_base or base, variant=against)
+    pairs = [(find_entry(entries, base=base, variant=name), second) for name in variants]
+    if dtype is None and device is None and (better := _more_alike(store, pairs, scores)):
+        scores = store.scores(dtype=better[0], device=better[1])
+    return scores, entries, pairs
+
+
+def _more_alike(store: Store, pairs: Sequence[Pair], scores: pd.DataFrame) -> tuple[str, str] | None:
+    """Return dtype and device in which `pairs` have more tasks alike than in `scores`; None if in none."""
+    entry_of = {system.system_id: entry.name for pair in pairs for entry in pair for system in entry.systems}
+    names = [(a.name, b.name) for a, b in pairs]
+
+    def alike(rows: pd.DataFrame) -> int:
+        found = conditions_of(rows, entry_of)
+        return sum(found[a, task] == found.get((b, task)) for a, b in names for name, task in found if name == a)
+
+    if not any(unlike(pair, conditions_of(scores, entry_of)) for pair in names):
+        return None
+    every = store.scores(current=False)
+    every = every[every["system_id"].isin(entry_of) & (every["dtype"] != NOT_RECORDED)]
+    tried = {(str(d), str(v)): alike(rows) for (d, v), rows in every.groupby(["dtype", "device"], sort=True)}
+    most = max(tried, key=lambda each: tried[each], default=None)
+    return most if most and tried[most] > alike(scores) else None
 
 
 def conditions_of(rows: pd.DataFrame, entry_of: Mapping[str, Name]) -> Conditions:
@@ -41,12 +107,16 @@ def unlike(pair: NamePair, conditions: Conditions) -> str:
 
 
 def mixed(names: Collection[Name], conditions: Conditions) -> str:
-    """Return a sentence if not all of `names` were measured in the same condition; else an empty one."""
-    by_condition: dict[str, set[str]] = {}
-    for (name, _), found in conditions.items():
+    """Return a sentence if not all of `names` were measured in the same condition on each task; else an empty one."""
+    by_task: dict[TaskPart, dict[str, set[str]]] = {}
+    for (name, task), found in conditions.items():
         for each in found if name in names else ():
-            by_condition.setdefault(each, set()).add(name[1])
-    if len(by_condition) < 2:
+            by_task.setdefault(task, {}).setdefault(each, set()).add(name[1])
+    apart: dict[str, set[str]] = {}
+    for by_condition in by_task.values():
+        for each, who in by_condition.items() if len(by_condition) > 1 else ():
+            apart.setdefault(each, set()).update(who)
+    if not apart:
         return ""
-    said = "; ".join(f"{each}: {', '.join(sorted(who))}" for each, who in sorted(by_condition.items()))
+    said = "; ".join(f"{each}: {', '.join(sorted(who))}" for each, who in sorted(apart.items()))
     return f"Not all were measured alike, which alone can move a score. {said}."

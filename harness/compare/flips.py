@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from harness.compare.aligned import WHERE
-from harness.compare.entries import current_entries, find_entry
+from harness.compare.conditions import pair_scores
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
 from harness.store import Store
@@ -42,14 +42,24 @@ class Flips:
     shown: tuple[Flip, ...]
 
 
-def flips(store: Store, *, base: str, variant: str, against: str, tasks: list[TaskPart], most: int) -> list[Flips]:
+def flips(
+    store: Store,
+    *,
+    base: str,
+    variant: str,
+    against: str,
+    tasks: list[TaskPart],
+    most: int,
+    dtype: str | None = None,
+    device: str | None = None,
+) -> list[Flips]:
     """Return for each of `tasks` the examples that flipped from `against` to `variant`, at most `most` of them.
 
     Seeds: the lowest that both have, or the lowest of each. Clusters have no right answer and do not flip.
     """
-    scores = store.scores()
-    entries = current_entries(store, scores=scores)
-    first, second = (find_entry(entries, base=base, variant=name) for name in (variant, against))
+    scores, _, [(first, second)] = pair_scores(
+        store, base=base, variants=[variant], against=against, dtype=dtype, device=device
+    )
     shared = [seed for seed in first.seeds if seed in second.seeds]
     seeds = (shared[0], shared[0]) if shared else (first.seeds[0], second.seeds[0])
     found = []

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from harness.compare.analysis import Analysis, analyse
-from harness.compare.conditions import conditions_of, mixed
+from harness.compare.conditions import check_measured, conditions_of, mixed
 from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import Entry, current_entries, find_base
 from harness.compare.estimates import claimed
@@ -70,14 +70,23 @@ class Ranks:
 
 
 def rank(
-    store: Store, *, base: str, suite: str | None = None, tasks: Collection[str] | None = None, resamples: int = 10_000
+    store: Store,
+    *,
+    base: str,
+    suite: str | None = None,
+    tasks: Collection[str] | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
+    resamples: int = 10_000,
 ) -> Ranks:
     """Rank the variants of `base`, and references, on its stored tasks: of `suite`, or `tasks` (None: all).
 
-    The choice decides which rankings are made and what counts as a missing cell, not the family that is tested.
+    `dtype` and `device` choose among results that were measured in several. The choice of tasks
+    decides which rankings are made and what counts as a missing cell, not the family that is tested.
     Raises HarnessError for a base or a task without results.
     """
-    scores = store.scores()
+    check_measured(store, dtype=dtype, device=device)
+    scores = store.scores(dtype=dtype, device=device)
     every = current_entries(store, scores=scores)
     references = [entry for entry in every if entry.is_reference]
     known = {entry.base for entry in every if entry.base}

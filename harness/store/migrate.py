@@ -31,7 +31,7 @@ def known_migrations() -> tuple[Migration, ...]:
 @cache
 def result_view() -> str:
     """Return SQL that makes the view `result` for one connection: what a file calls so may be another query."""
-    sql = known_migrations()[0].sql
+    sql = next(step.sql for step in reversed(known_migrations()) if "CREATE VIEW result" in step.sql)
     return sql[sql.index("CREATE VIEW result") :].replace("CREATE VIEW", "CREATE TEMP VIEW", 1)
 
 

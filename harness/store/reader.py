@@ -115,17 +115,32 @@ class StoreReader:
         rows = self._rows(query, [system_id, system_id])
         return [columns.to_run(row) for row in rows]
 
-    def scores(self, *, current: bool = True, run_id: str | None = None, diagnostics: bool = False) -> pd.DataFrame:
+    def scores(
+        self,
+        *,
+        current: bool = True,
+        run_id: str | None = None,
+        diagnostics: bool = False,
+        dtype: str | None = None,
+        device: str | None = None,
+    ) -> pd.DataFrame:
         """Return one row a result, by number, with the columns of the view `result` (migrations).
 
-        `current` keeps the newest of each system × task × split × subset: a rerun replaces what it repeats. Controls
-        and diagnostics (outcomes.DIAGNOSTIC_TYPES) are among them only with `diagnostics`.
+        `current` keeps the one of each system × task × split × subset that counts: the newest, in the dtype and on the
+        device that the systems of its base share (migration 8), or in `dtype` and on `device` where it was measured so.
+        Controls and diagnostics (outcomes.DIAGNOSTIC_TYPES) are among them only with `diagnostics`.
         """
+        asked = "(?::VARCHAR IS NULL OR dtype = ?) AND (?::VARCHAR IS NULL OR device = ?)"
+        order = f"PARTITION BY system_id, task, split, subset ORDER BY {asked} DESC, current DESC, result DESC"
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT * FROM result WHERE (NOT ? OR current) AND (?::VARCHAR IS NULL OR run_id = ?) "
+                f"WITH chosen AS (SELECT * REPLACE (result = first(result) OVER ({order}) AS current) FROM result) "
+                "SELECT * FROM chosen WHERE (NOT ? OR current) AND (?::VARCHAR IS NULL OR run_id = ?) "
                 "AND (? OR task_type NOT IN (SELECT unnest(?))) ORDER BY result",
-                [current and run_id is None, run_id, run_id, diagnostics, sorted(DIAGNOSTIC_TYPES)],
+                [
+                    *(dtype, dtype, device, device, current and run_id is None),
+                    *(run_id, run_id, diagnostics, sorted(DIAGNOSTIC_TYPES)),
+                ],
             ).df()
         # DuckDB gives a float column where a seed is NULL
         return rows.astype({"seed": "Int64", "current": bool})
