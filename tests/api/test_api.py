@@ -22,13 +22,13 @@ SURFACE = {
     "Store": "path, *, wait_s=60.0, read_only=False, on_wait=None",
     "add_outcomes": "store, outcomes, *, system, task, metric, base='', seed=None, version='1', split='test', "
     "subset='default', revision='1', task_type='Own'",
-    "compare_variants": "store, variant, against, *, base='mini', tasks=None",
+    "compare_variants": "store, variant, against, *, base='mini', tasks=None, dtype=None, device=None",
     "describe": "comparison",
     "export_system": "store, system, out, *, seed=None, base=None, cache=None",
     "measure": "system, tasks=None, *, suite='mini', text=None, languages=(), subsets=(), data_dir=None, store=None",
     "open_model": "name, *, device='auto', dtype='auto', listener=None",
     "open_system": "variant, *, base='mini', seed=0, data=None, device='auto', dtype='auto', cache=None, listener=None",
-    "rank_variants": "store, *, base='mini', suite=None, tasks=None",
+    "rank_variants": "store, *, base='mini', suite=None, tasks=None, dtype=None, device=None",
     "run_variants": "store, variants=(), *, models=(), base='mini', suite='mini', tasks=None, seeds=(0,), data=None, "
     "languages=(), subsets=(), data_dir=None, device='auto', dtype='auto', force=False, strict=False, cache=None, "
     "command='harness.run_variants', screen=None",
