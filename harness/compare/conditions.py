@@ -86,7 +86,7 @@ def conditions_of(rows: pd.DataFrame, entry_of: Mapping[str, Name]) -> Condition
     """
     found: dict[tuple[Name, TaskPart], set[str]] = {}
     for row in rows.to_dict("records"):
-        if row["system_id"] in entry_of and row["dtype"] != NOT_RECORDED:
+        if row["system_id"] in entry_of and row.get("dtype", NOT_RECORDED) != NOT_RECORDED:
             key = (entry_of[row["system_id"]], TaskPart.of(row))
             found.setdefault(key, set()).add(f"{row['dtype']} on {row['device']}")
     return {key: sorted(conditions) for key, conditions in found.items()}

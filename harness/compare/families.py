@@ -191,8 +191,8 @@ def _decide(
     checks = holm([estimate.p for estimate in estimates])
     return [
         Decision(
-            family=family, estimate=estimate, p_adjusted=p, p_holm=check, p_equivalent=p_equivalent, margin=margin,
-            floor=floors.get(key),
+            family=family, estimate=estimate, p_adjusted=larger(p, estimate.p), p_holm=check,
+            p_equivalent=p_equivalent, margin=margin, floor=floors.get(key),
         )
         for key, estimate, p, check, p_equivalent, margin in zip(
             keys, estimates, adjusted, checks, within, margins, strict=True
@@ -218,9 +218,7 @@ def explore(
 
 def judge(task: TaskComparison, decision: Decision, *, alpha: float) -> TaskComparison:
     """Return `task` with its verdict (`Decision.verdict`) and with all that the verdict rests on."""
-    p = decision.p_adjusted
-    if p is not None and task.p is not None:
-        p = max(p, task.p)  # the family's statistic is another one; no adjusted p is below the test's own
+    p = larger(decision.p_adjusted, task.p)
     verdict = decision.verdict(task.difference, p, metric=get_metric(task.key.metric), alpha=alpha)
     return replace(
         task,
@@ -234,6 +232,11 @@ def judge(task: TaskComparison, decision: Decision, *, alpha: float) -> TaskComp
         tie=decision.tie and established(task.difference, p, alpha=alpha),
         verdict=verdict,
     )
+
+
+def larger(p_family: float | None, p_own: float | None) -> float | None:
+    """Return the p value that a claim rests on: nothing is shown without a test of its own beside the family's."""
+    return None if p_family is None or p_own is None else max(p_family, p_own)
 
 
 def established(difference: float, p: float | None, *, alpha: float) -> bool:

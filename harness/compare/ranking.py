@@ -18,6 +18,7 @@ from harness.compare.conditions import check_measured, conditions_of, mixed
 from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import Entry, current_entries, find_base
 from harness.compare.estimates import claimed
+from harness.compare.families import larger
 from harness.compare.one_task import Name, NamePair, Panel
 from harness.compare.overall import counts_across
 from harness.errors import HarnessError, near_names
@@ -25,6 +26,7 @@ from harness.metrics import Metric, get_metric
 from harness.outcomes import TaskPart
 from harness.stats.contrast import make_contrast
 from harness.stats.contributions import task_contributions
+from harness.stats.effects import crossed_effect
 from harness.stats.joint import JointTask, joint_statistics
 from harness.stats.letters import compact_letters
 from harness.stats.maxt import max_t
@@ -246,12 +248,15 @@ def _overall(
     contrasts = [claimed(make_contrast(sides[a], sides[b], columns=len(place))) for a, b in pairs]
     shown: set[NamePair] = set()
     if pairs and len(panels) > 1:
+        table = task_contributions(values)
         joint = joint_statistics(
-            [JointTask(table=task_contributions(values), contrasts=tuple(contrasts))],
+            [JointTask(table=table, contrasts=tuple(contrasts))],
             rng=np.random.default_rng([0, zlib.crc32(b"mean over tasks")]),
             resamples=resamples,
         )
-        for (a, b), p, t in zip(pairs, max_t(joint.observed, joint.null), joint.observed, strict=True):
+        adjusted = max_t(joint.observed, joint.null)
+        for (a, b), contrast, p, t in zip(pairs, contrasts, adjusted, joint.observed, strict=True):
+            p = larger(p, crossed_effect(table, contrast).p)
             if p is not None and p <= alpha:
                 shown.add((a, b) if t > 0 else (b, a))
     means = {name: float(np.mean([score[name, p.key.part] for p in panels])) for name in ranked}

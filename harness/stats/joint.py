@@ -2,12 +2,13 @@
 
 Under the null each resample flips the signs of a task's units, the same flips for all contrasts of the task
 (Romano and Wolf 2005, JASA 100, 94-108: any resampling that keeps the dependence will do), and studentises by
-the flipped units' own variance. Seeds, where they are a sample, add the variance found times a Student's t with
-their degrees of freedom: the normal weights that mix the seeds' deviations are the same for all tasks and
-contrasts on those seeds, so the dependence is kept (multipliers as in Chernozhukov, Chetverikov and Kato 2013,
-Annals of Statistics 41(6)). One contrast alone is then tested as by Behrens and Fisher (Robinson 1976, Annals of
-Statistics 4(5): the error never exceeds the level), which a family needs: Satterthwaite's approximation, good to
-a few tenths of a per cent at 5 %, errs by a factor of two or more at the levels deep in the tail that a family reads.
+the flipped units' own variance. Seeds and draws, where they are a sample, add a Student's t with their degrees of
+freedom: the normal weights that mix the seeds' deviations are the same for all tasks and contrasts on those seeds, so
+the dependence is kept (multipliers as in Chernozhukov, Chetverikov and Kato 2013, Annals of Statistics 41(6)). Each
+share of the variance enters as the Student's t that its own degrees of freedom give, so one contrast alone is tested as
+by Behrens and Fisher (Robinson 1976, Annals of Statistics 4(5): the error never exceeds the level). A family needs
+that: Satterthwaite's approximation, good to a few tenths of a per cent at 5 %, errs by a factor of two or more at the
+levels deep in the tail that a family reads.
 
 A statistic is put on the normal scale by degrees of freedom (`_scale_df`), so that a contrast with 4 and one with
 2,000 count alike.
@@ -97,13 +98,11 @@ def _one_task(task: JointTask, null: FloatArray, mix: _Mix, *, rng: np.random.Ge
         if float(s.variance) <= 1e-24:
             continue
         observed[j] = normal_score(s.value / np.sqrt(s.variance), _scale_df(s))
-        if not s.seed_dfs and not s.draw_df:
-            variance = small * np.maximum(0.0, square[j] - sums[:, j] ** 2 / table.n_units)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                t = np.where(variance > 0, sums[:, j] / np.sqrt(variance), 0.0)
-        else:
-            # signs move a sum of squares that also holds seeds × examples; only the examples' share is theirs
-            number = np.sqrt(float(s.examples) / max(1e-300, square[j] * small)) * sums[:, j]
+        variance = small * np.maximum(0.0, square[j] - sums[:, j] ** 2 / table.n_units)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.where(variance > 0, sums[:, j] / np.sqrt(variance), 0.0)
+        if s.seed_dfs or s.draw_df:
+            number = np.sqrt(float(s.examples)) * t
             if draw_mix is not None and float(s.draws) > 0:
                 value_d = np.sum([g.value_sd.mean(axis=-2) for g in groups], axis=0)
                 number = number + np.sqrt(float(s.draws)) * _student(draw_mix, value_d)
