@@ -159,12 +159,12 @@ def run_variants(
 
     The causal base is measured too, because the other variants are compared with it. `models` are reference models.
     Each task is stored as it ends, so a call that was stopped can be repeated. `force` measures stored results again.
-    A task that fails does not keep the others from being measured: `failed` of the returned plan lists it with the
-    reason. With `strict` the first one is raised.
+    A task that fails, or a system that cannot be trained or opened, does not keep the others from being measured:
+    `failed` of the returned plan lists it with the reason. With `strict` the first one is raised.
     `data`, `cache` as in `open_system`, `text` of the retention suite as data={"retention": …}, the rest as in
     `measure`. `command` is stored with the results. `screen` shows progress (None: silent).
 
-    Raises HarnessError for an unknown name before any work is done, and what opening and measuring raise.
+    Raises HarnessError for an unknown name before any work is done, and if none of the named systems can be opened.
 
     Example: `run_variants(Store("results.duckdb"), ["bidir", "bidir-mntp"], tasks=["MiniSTS"])`.
     """
@@ -181,11 +181,14 @@ def run_variants(
         force=force,
     )
     plan = plan_run(request, store, place=Placement.choose(device, dtype), cache=cache or cache_folder())
+    if strict and plan.failed:
+        raise plan.failed[0].error
     if not plan.idle:
         with nullcontext() if screen is None else screen(plan.to_measure) as listener:
             if listener is not None:
                 listener.note(plan.summary)
-            plan = replace(plan, failed=execute(plan, store, listener, command=command, force=force, strict=strict))
+            failed = execute(plan, store, listener, command=command, force=force, strict=strict)
+            plan = replace(plan, failed=(*plan.failed, *failed))
     return plan
 
 

@@ -29,7 +29,7 @@ class VerifyError(HarnessError):
 
 
 class TasksFailedError(HarnessError):
-    """Some tasks could not be measured; the results of all others are stored."""
+    """Some tasks or systems could not be measured; the results of all others are stored."""
 
     exit_code = 5
 

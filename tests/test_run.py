@@ -204,6 +204,62 @@ def test_a_strict_run_stops_at_the_first_failing_task(
     assert store.runs()[0].finished_at is None
 
 
+def test_a_system_that_cannot_be_opened_keeps_no_other_from_being_measured(
+    tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stage that fails is not tried again for the next variant that has it."""
+    tried = []
+
+    def fail(stage, rows, **_):
+        tried.append(stage.kind)
+        raise HarnessError("the loss is not finite")
+
+    monkeypatch.setattr("harness.training.contrastive.train_contrastive", fail)
+    ear = Ear()
+    failed = execute(plan(request(tiny_base, "ninth", "tenth", "bidir"), store), store, ear, command="test")
+    assert [(each.what, each.reason) for each in failed] == [
+        ("ninth (seed 0)", "the loss is not finite"), ("tenth (seed 0)", "the loss is not finite"),
+    ]  # fmt: skip
+    assert tried == ["simcse"]
+    assert {system.variant for system in store.systems()} == {"causal", "bidir"}
+    assert len(store.scores()) == 4
+    assert "ninth (seed 0): failed, the loss is not finite" in ear.notes
+    tried.clear()
+    with pytest.raises(HarnessError, match="loss is not finite"):  # all that were named
+        go(request(tiny_base, "ninth", "tenth"), store)
+    with pytest.raises(HarnessError, match="loss is not finite"):
+        go(request(tiny_base, "ninth", "random"), store, strict=True)
+    assert len(store.scores()) == 4
+
+
+def test_a_variant_whose_data_are_missing_keeps_no_other_from_being_measured(tiny_base: Path, store: Store) -> None:
+    stage = (
+        "{kind: simcse, data: gone.txt, examples: 40, steps: 3, batch_size: 8, max_length: 16, learning_rate: 0.001}"
+    )
+    write_card(Path("model_cards"), "lost", f"stages: [{stage}]\nstep_from: causal\n")
+    wanted = plan(request(tiny_base, "lost", "bidir"), store)
+    assert [(each.what, "neither `mini`, nor a file" in each.reason) for each in wanted.failed] == [("lost", True)]
+    assert [job.label for job in wanted.jobs] == ["causal", "bidir"]
+    with pytest.raises(HarnessError, match="gone"):
+        plan(request(tiny_base, "lost"), store)
+    with pytest.raises(HarnessError, match="away"):  # as typed
+        plan(request(tiny_base, "ninth", "bidir", data=(("simcse", "away.txt"),)), store)
+
+
+def test_a_proof_that_fails_in_a_task_ends_its_system_and_no_other(
+    tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self, **_):
+        raise ProofError("not the base")
+
+    monkeypatch.setattr(SmallSTS, "load_data", fail)
+    failed = execute(plan(request(tiny_base, "bidir"), store), store, Ear(), command="test")
+    assert [(each.what, type(each.error)) for each in failed] == [
+        ("SmallSTS on causal", ProofError), ("SmallSTS on bidir", ProofError),
+    ]  # fmt: skip
+    assert store.scores().empty
+
+
 def test_a_database_that_cannot_be_written_is_noticed_before_training(tiny_base: Path, store: Store) -> None:
     store.ready()
     store.path.chmod(0o444)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
-from harness.errors import HarnessError, TasksFailedError
+from harness.errors import HarnessError, ProofError, TasksFailedError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Measure stored results again. The newest result counts.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first task that fails.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first task or system that fails.")] = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
@@ -76,8 +76,9 @@ def run(
 
     Stored results are not measured again. After an interruption, give the same command again: it continues.
 
-    If a task fails (its data are not there, or cannot be evaluated), the others are measured. At the end the failed
-    tasks are listed, and the exit code is 5. With --strict the run stops at the first one.
+    If a task fails (its data are not there, or cannot be evaluated) or a system cannot be trained or opened, the others
+    are measured. At the end the failures are listed, and the exit code is 5, or 4 if a proof failed. If none of the
+    systems that you named can be opened, it is 2 or 4. With --strict the run stops at the first failure.
     """
     from harness.api import run_variants
     from harness.cards import load_cards
@@ -121,10 +122,11 @@ def run(
         print(f"harness: {error}", file=sys.stderr)  # what failed leaves nothing to compare; the page is written
     if plan.failed:
         for each in plan.failed:
-            print(f"failed: {each.task} on {each.system}: {each.reason}", file=sys.stderr)
-        raise TasksFailedError(
-            f"{len(plan.failed)} measurements failed and all others are stored; the same command measures what is "
-            "missing"
+            print(f"failed: {each.what}: {each.reason}", file=sys.stderr)
+        proof = any(isinstance(each.error, ProofError) for each in plan.failed)
+        raise (ProofError if proof else TasksFailedError)(
+            f"{len(plan.failed)} of the measurements above failed, and all other results are stored; the same command "
+            "measures what is missing"
         )
 
 
@@ -178,13 +180,17 @@ def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], 
         rows = store.scores(dtype=here.dtype, device=here.device)
         _report_references(rows, draft.entries, names=names, tasks=plan.suite.names, as_json=as_json)
     else:
+        measured = {entry.variant for entry in draft.entries if entry.base in (base, "")}
         others = [name for name in (*variants, *names) if name != CAUSAL_BASE]
+        if plan.failed:
+            others = [name for name in others if name in measured]
         tasks = plan.suite.names
         found = compare_each(
             store, base=base, variants=others, against=CAUSAL_BASE, tasks=tasks, dtype=here.dtype, device=here.device,
             known=known,
         )  # fmt: skip
-        _report(found, as_json=as_json)
+        if found or CAUSAL_BASE in measured:
+            _report(found, as_json=as_json)
     if failed:
         raise failed
     if page and not as_json:

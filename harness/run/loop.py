@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, ProofError
 from harness.run.measure import measure
-from harness.run.open import Listener, open_system
-from harness.run.plan import FailedTask, Job, RunPlan, lacking
+from harness.run.open import Listener, OpenSystem, open_system
+from harness.run.plan import Failure, Job, RunPlan, lacking
 from harness.run.record import record_run, record_task
+from harness.run.systems import PlannedSystem
 from harness.training.processes import Processes
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ def execute(
     command: str,
     force: bool = False,
     strict: bool = False,
-) -> tuple[FailedTask, ...]:
+) -> tuple[Failure, ...]:
     """Train, prove and measure what is missing. Each task is stored as it ends; a kill loses at most one task.
 
-    A task that fails does not keep the others from being measured: those that failed are returned. With `strict` the
-    first one is raised. Raises HarnessError if the store cannot be written, and whatever opening a system raises.
+    A task that fails, or a system that cannot be trained, opened or proven, does not keep the others from being
+    measured: those that failed are returned. With `strict` the first one is raised. Raises HarnessError if the store
+    cannot be written, and if none of the systems that were named could be opened.
     """
     if plan.idle:
         return ()
@@ -38,19 +40,62 @@ def execute(
             "give `harness run` alone"
         )
     store.ready()
-    failed: list[FailedTask] = []
+    failed: list[Failure] = []
+    broken: dict[str, HarnessError] = {}  # stages by digest: none is tried twice
+    opened: set[bool] = set()  # of the systems that were named, and of those that were brought along
+    unopened: list[HarnessError] = []
     for job in plan.jobs:
-        if job.missing:
-            failed += _execute(job, plan, store, listener, command=command, force=force, strict=strict)
+        if not job.missing:
+            continue
+        try:
+            system = _open(job, plan, listener, broken)
+        except HarnessError as error:
+            if strict:
+                raise
+            _tell(listener, Failure(system=job.label, error=error), failed)
+            unopened += [error] if job.named else []
+            continue
+        opened.add(job.named)
+        for each in _execute(job, system, plan, store, listener, command=command, force=force, strict=strict):
+            _tell(listener, each, failed)
+    if unopened and True not in opened:
+        raise unopened[0]
     return tuple(failed)
 
 
+def _open(job: Job, plan: RunPlan, listener: Listener | None, broken: dict[str, HarnessError]) -> OpenSystem[Any]:
+    system = job.system
+    lineage = system.lineage if isinstance(system, PlannedSystem) else ()
+    for stage in lineage:
+        if stage.digest in broken:
+            raise broken[stage.digest]
+    try:
+        return open_system(system, place=plan.place, cache=plan.cache, listener=listener)
+    except HarnessError as error:
+        if isinstance(system, PlannedSystem):
+            broken |= {stage.digest: error for stage in system.untrained(plan.cache)[:1]}
+        raise
+
+
+def _tell(listener: Listener | None, failure: Failure, failed: list[Failure]) -> None:
+    failed.append(failure)
+    if listener is not None:
+        where = f"{failure.system} · {failure.task}" if failure.task else failure.system
+        listener.note(f"{where}: failed, {failure.reason}")
+
+
 def _execute(
-    job: Job, plan: RunPlan, store: Store, listener: Listener | None, *, command: str, force: bool, strict: bool
-) -> Iterator[FailedTask]:
-    label = job.label
-    opened = open_system(job.system, place=plan.place, cache=plan.cache, listener=listener)
-    evidence = opened.evidence
+    job: Job,
+    opened: OpenSystem[Any],
+    plan: RunPlan,
+    store: Store,
+    listener: Listener | None,
+    *,
+    command: str,
+    force: bool,
+    strict: bool,
+) -> Iterator[Failure]:
+    label, evidence = job.label, opened.evidence
     run = record_run(store, evidence, suite=plan.suite.name, command=command)
     for number, task in enumerate(job.missing, start=1):
         # Another process may have measured it since the plan was made.
@@ -62,11 +107,11 @@ def _execute(
         try:
             measured = measure(opened.encoder, left)
         except HarnessError as error:
-            if strict or isinstance(error, ProofError):  # a proof is about the system, not about the task
+            if strict:
                 raise
-            if listener is not None:
-                listener.note(f"{label} · {task.name}: failed, {error}")
-            yield FailedTask(system=label, task=task.name, reason=str(error))
+            yield Failure(system=label, task=task.name, error=error)
+            if isinstance(error, ProofError):  # a proof is about the system, not about the task
+                return
             continue
         record_task(store, run, evidence, left.info, measured, again=force)
         if listener is None:

@@ -48,28 +48,42 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One system, how the store keeps it, and the tasks it still lacks. No other job of its plan has its `label`."""
+    """One system, how the store keeps it, and the tasks it still lacks. No other job of its plan has its `label`.
+
+    `named` says whether it was asked for, and not brought along.
+    """
 
     label: str
     system: AnySystem
     record: System
+    named: bool = True
     missing: tuple[Task, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class FailedTask:
-    """A task that could not be measured on a system, and the reason in a sentence."""
+class Failure:
+    """What could not be measured: a task on a system, or with `task` "" a whole system, and why."""
 
     system: str
-    task: str
-    reason: str
+    task: str = ""
+    error: HarnessError
+
+    @property
+    def reason(self) -> str:
+        """The reason in a sentence."""
+        return str(self.error)
+
+    @property
+    def what(self) -> str:
+        return f"{self.task} on {self.system}" if self.task else self.system
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunPlan:
     """Everything that a request comes down to; made before any work, so that bad input costs nothing.
 
-    `cache` is the folder of trained stages, `failed` what could not be measured when the plan was carried out.
+    `cache` is the folder of trained stages. `failed` are systems that could not be planned, and what could not be
+    measured when the plan was carried out.
     """
 
     base: Base | None  # None: nothing but reference models
@@ -77,7 +91,7 @@ class RunPlan:
     place: Placement
     cache: Path
     jobs: tuple[Job, ...]
-    failed: tuple[FailedTask, ...] = ()
+    failed: tuple[Failure, ...] = ()
 
     @property
     def idle(self) -> bool:
@@ -122,7 +136,7 @@ def plan_run(request: RunRequest, store: Store, *, place: Placement, cache: Path
     tasks = open_tasks(suite.tasks, options)
     if request.data and not request.variants:
         raise HarnessError(f"--data {request.data[0][0]}=… is for variants, and only --model was given; leave it out")
-    base, text, systems = _variants(request, suite) if request.variants else (None, None, [])
+    base, text, systems, failed = _variants(request, suite) if request.variants else (None, None, [], [])
     systems += [_reference(name, suite) for name in dict.fromkeys(request.models)]
     if not systems:
         raise HarnessError("there is nothing to measure; name a variant or a model")
@@ -139,10 +153,12 @@ def plan_run(request: RunRequest, store: Store, *, place: Placement, cache: Path
         for each, record in zip(systems, records, strict=True)
     ]
     jobs = [_with_missing(job, tasks, request, store, place) for job in jobs]
-    return RunPlan(base=base, suite=suite, place=place, cache=cache, jobs=tuple(jobs))
+    return RunPlan(base=base, suite=suite, place=place, cache=cache, jobs=tuple(jobs), failed=tuple(failed))
 
 
-def _variants(request: RunRequest, suite: Suite[Task]) -> tuple[Base, RetentionText | None, list[AnySystem]]:
+def _variants(
+    request: RunRequest, suite: Suite[Task]
+) -> tuple[Base, RetentionText | None, list[AnySystem], list[Failure]]:
     cards = load_cards()
     wanted = {get_card(name, cards).variant for name in request.variants}
     if CAUSAL_BASE in cards:
@@ -152,10 +168,22 @@ def _variants(request: RunRequest, suite: Suite[Task]) -> tuple[Base, RetentionT
     text = choose_text(suite.names, base=base.name, source=data.pop("retention", None))
     chosen = [card.with_data(data, base.name) for card in cards.values() if card.variant in wanted]
     systems: list[AnySystem] = []
+    failed: list[Failure] = []
     if suite.floor is not None:
         name, make = suite.floor
         systems.append(Floor(label=name, base=base, make=make))
-    return base, text, systems + plan_systems(base, chosen, request.seeds)
+    for card in chosen:
+        try:
+            systems += plan_systems(base, [card], request.seeds)
+        except HarnessError as error:  # the card's data or adapter is not there
+            if data or {each.variant for each in chosen} <= {
+                *(each.system for each in failed),
+                card.variant,
+                CAUSAL_BASE,
+            }:
+                raise
+            failed.append(Failure(system=card.variant, error=error))
+    return base, text, systems, failed
 
 
 def _reference(name: str, suite: Suite[Task]) -> Model:
@@ -169,7 +197,7 @@ def _with_missing(job: Job, tasks: Sequence[Task], request: RunRequest, store: S
     # --force is about what was named: the floor and the causal base that are brought along are not measured again.
     named = job.record.variant in request.variants or isinstance(job.system, Model)
     done = set() if request.force and named else _done(store, job.record, place)
-    return replace(job, missing=tuple(left for task in tasks if (left := _left(task, done)) is not None))
+    return replace(job, named=named, missing=tuple(left for task in tasks if (left := _left(task, done)) is not None))
 
 
 def lacking(task: Task, store: Store, system: System, place: Placement) -> Task | None:
