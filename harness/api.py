@@ -187,6 +187,8 @@ def run_variants(
         with nullcontext() if screen is None else screen(plan.to_measure) as listener:
             if listener is not None:
                 listener.note(plan.summary)
+                for each in plan.failed:
+                    listener.note(f"{each.what}: failed, {each.reason}")
             failed = execute(plan, store, listener, command=command, force=force, strict=strict)
             plan = replace(plan, failed=(*plan.failed, *failed))
     return plan

@@ -54,7 +54,8 @@ app.add_typer(_data, name="data")
 def main() -> None:
     """Entry point: what a user can mend is a sentence on stderr and an exit code; only a fault of ours has a traceback.
 
-    Exit codes: 0 done; 1 a verdict that was asked for; 2 bad input; 3 an internal error; 4 a proof failed.
+    Exit codes: 0 done; 1 a verdict that was asked for; 2 bad input; 3 an internal error; 4 a proof failed;
+    5 done, but some tasks or systems failed.
     """
     try:
         with safe_streams():

@@ -125,8 +125,8 @@ def run(
             print(f"failed: {each.what}: {each.reason}", file=sys.stderr)
         proof = any(isinstance(each.error, ProofError) for each in plan.failed)
         raise (ProofError if proof else TasksFailedError)(
-            f"{len(plan.failed)} of the measurements above failed, and all other results are stored; the same command "
-            "measures what is missing"
+            f"{len(plan.failed)} failed, as listed above, and all other results are stored; the same command measures "
+            "what is missing"
         )
 
 
