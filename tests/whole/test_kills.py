@@ -46,7 +46,7 @@ def test_a_kill_in_training_and_one_in_evaluation(command: Command) -> None:
     assert "training mntp" not in last.stderr
     assert "MiniWiCRight" not in last.stderr
     assert "quick (seed 0) · MiniTopicClustering" in last.stderr
-    assert "Nothing to do" in command(*RUN).stderr
+    assert "Nothing to measure" in command(*RUN).stderr
     assert "6 of 6 stored scores equal" in command("verify").stdout
 
     killed, killed_weights = scores(command), weights(command)

@@ -23,7 +23,7 @@ def ladder(tmp_path_factory: pytest.TempPathFactory) -> Command:
     first = command("run", "--variant", "bidir-supcon")
     assert "bidir-supcon is better than causal on" in first.stdout
     assert Path(command.folder, "leaderboard", "site", "index.html").is_file()
-    assert "Nothing to do" in command("run", "--variant", "bidir-supcon").stderr
+    assert "Nothing to measure" in command("run", "--variant", "bidir-supcon").stderr
     command("run", "--all")
     return command
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Literal
 
 from mteb.abstasks.abstask import AbsTask
@@ -27,11 +27,15 @@ class Generated(AbsTask):
 
     def __init__(self, name: str, subtype: str, write: Write, *, draw: Draw = "test", **settings: Any) -> None:
         """`write` makes the splits of a draw; `settings` are attributes of mteb's kind of task."""
-        self.draw, self.write = draw, write
-        self.metadata = _metadata(SUITE.task(name).drawn(draw), subtype)
+        self.called, self.subtype, self.write, self.draw = name, subtype, write, draw
         for setting, value in settings.items():
             setattr(self, setting, value)
         super().__init__()
+
+    @cached_property
+    def metadata(self) -> TaskMetadata:  # type: ignore[override]
+        """Made again when it is asked for: mteb drops what a task object holds of it together with the data."""
+        return _metadata(SUITE.task(self.called).drawn(self.draw), self.subtype)
 
     def load_data(self, **_: Any) -> None:
         """Generate the splits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.suites.mini import TASKS
+from harness.suites.mini import SUITE, TASKS
 from harness.suites.mini.baseline import BagOfWords
 
 # Upper bounds: whatever a bag of words gets is given away by the words. Chance is 1/2, 1/12 or 0.
@@ -51,3 +51,10 @@ def test_it_is_an_mteb_encoder(baseline: BagOfWords) -> None:
     assert isinstance(baseline.for_mteb(), EncoderProtocol)
     counts = baseline.encode(["The chef stirred the soup.", "The soup the chef stirred."])
     assert (counts[0] == counts[1]).mean() > 0.99
+
+
+def test_mteb_can_unload_a_task_and_load_it_again() -> None:
+    task = SUITE.task("MiniSTS").make()
+    task.load_data()
+    task.unload_data()
+    assert (task.metadata.name, task.data_loaded) == ("MiniSTS", False)

@@ -99,6 +99,6 @@ def test_a_study_is_measured_and_set_beside_its_figures(
     outcomes = store.outcomes(results=store.scores(diagnostics=True)["result"][:1])
     outcomes = outcomes.assign(predicted_score=outcomes["gold_score"])
     assert other_metrics(outcomes) == pytest.approx({"Spearman": 1.0, "MSE": 0.0, "R2": 1.0})
-    with pytest.raises(HarnessError, match="none of the paper's tasks on base elsewhere"):
+    with pytest.raises(HarnessError, match="no results of the paper's tasks on base elsewhere"):
         compare_with_paper(store, base="elsewhere", paper_base="Llama-2-7B")
     assert np.isfinite([r.ours for r in found]).all()
