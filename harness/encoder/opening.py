@@ -105,17 +105,31 @@ def open_causal(folder: Path, *, dtype: torch.dtype, name: str) -> Any:
 
 
 def most_tokens(config: Any) -> int | None:
-    """The most tokens of a text that a decoder reads at one scale; None if its config.json sets no limit.
+    """The most tokens of a text that a decoder reads at one scale; None if its config.json sets no limit."""
+    limits = [getattr(config, "max_position_embeddings", None), _scale_limit(config)]
+    return min((int(limit) for limit in limits if limit and limit > 0), default=None)
 
-    Under longrope the longest text of a pass decides at which of two scales all of its texts are read. Up to the length
-    that the decoder was first trained on it is always the same one.
+
+def _scale_limit(config: Any) -> int | None:
+    """Up to how many tokens a decoder with longrope reads a text at the first of its two scales; None without longrope.
+
+    The longest text of a pass decides at which scale all of its texts are read.
     """
     rope = getattr(config, "rope_parameters", None) or {}
-    limits = [getattr(config, "max_position_embeddings", None)]
-    for each in (rope, *(part for part in rope.values() if isinstance(part, dict))):  # one, or one for each layer type
-        if each.get("rope_type") == "longrope":
-            limits.append(each.get("original_max_position_embeddings"))
-    return min((int(limit) for limit in limits if limit and limit > 0), default=None)
+    ropes = (rope, *(part for part in rope.values() if isinstance(part, dict)))  # one, or one for each layer type
+    limits = [each.get("original_max_position_embeddings") for each in ropes if each.get("rope_type") == "longrope"]
+    return min((int(limit) for limit in limits if limit), default=None)
+
+
+def check_one_scale(folder: Path, tokens: int, *, name: str, what: str) -> None:
+    """Raise HarnessError if the decoder in `folder` reads texts of up to `tokens` tokens at more than one scale."""
+    with saying(name, "a decoder"):
+        limit = _scale_limit(AutoConfig.from_pretrained(folder, **CLOSED))
+    if limit is not None and limit < tokens:
+        raise HarnessError(
+            f"{what} reads up to {tokens} tokens, and {name} changes its scale (longrope) above {limit}; set "
+            f"max_length to {limit} or less in the card"
+        )
 
 
 def _weights(dtype: torch.dtype) -> dict[str, Any]:

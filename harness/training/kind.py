@@ -88,6 +88,9 @@ class StageKind(StageRecipe):
     def identity(self, seed: int) -> dict[str, Any]:
         """What of the stage decides its weights besides the fingerprint."""
 
+    def check(self, base: Base, seed: int) -> None:
+        """Raise HarnessError if the stage cannot be made, as far as that can be known before the one before it is."""
+
     @abstractmethod
     def make(self, job: StageJob) -> MadeAdapter:
         """Make the adapter of this stage. With several processes, all call this and the first one writes files."""

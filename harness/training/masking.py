@@ -58,18 +58,8 @@ def train_mntp(stage: MntpStage, texts: Sequence[str], *, job: StageJob, watch: 
     set_attention(model, job.recipe.attention)
     model.config.use_cache = False
     tokenizer.mask_token = mask_token(tokenizer, stage.mask_token)
-    examples = _examples(tokenizer, texts, stage)
-    if len(examples) < stage.batch_size:
-        raise HarnessError(
-            f"the text of the mntp stage gives {len(examples)} examples for batches of {stage.batch_size}; give more "
-            "text or lower batch_size in the card"
-        )
+    examples = examples_of(stage, texts, tokenizer)
     watch.unused = sum(not _predictable(example) for example in examples)
-    if watch.unused == len(examples):
-        raise HarnessError(
-            f"none of the {len(examples)} texts of the mntp stage has a token that can be predicted from one before "
-            "it; give longer texts"
-        )
     add_lora(model.base_model, stage.lora)
     shared = arguments(stage, job)
     if stage.micro_batch_size is not None:
@@ -135,6 +125,22 @@ class Masks:
         special_1T = torch.tensor([example["special_tokens_mask"]])
         masked_1T, labels_1T = self.stock.torch_mask_tokens(ids_1T, special_tokens_mask=special_1T)
         return masked_1T[0], labels_1T[0]
+
+
+def examples_of(stage: MntpStage, texts: Sequence[str], tokenizer: Any) -> list[dict[str, Any]]:
+    """The examples of `stage` as token ids. Raises HarnessError if they do not suffice to train."""
+    examples = _examples(tokenizer, texts, stage)
+    if len(examples) < stage.batch_size:
+        raise HarnessError(
+            f"the text of the mntp stage gives {len(examples)} examples for batches of {stage.batch_size}; give more "
+            "text or lower batch_size in the card"
+        )
+    if not any(map(_predictable, examples)):
+        raise HarnessError(
+            f"none of the {len(examples)} texts of the mntp stage has a token that can be predicted from one before "
+            "it; give longer texts"
+        )
+    return examples
 
 
 def _examples(tokenizer: Any, texts: Sequence[str], stage: MntpStage) -> list[dict[str, Any]]:

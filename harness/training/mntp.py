@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from harness.bases import Base
 from harness.training.kind import StageJob
 from harness.training.trained import DRAW, TrainedStage
 
@@ -33,6 +34,12 @@ class MntpStage(TrainedStage):
         from harness.mini.corpus import mntp_documents
 
         return [(text,) for text in mntp_documents(DRAW, self.examples)]
+
+    def check_rows(self, rows: list[tuple[str, ...]], base: Base, seed: int) -> None:
+        from harness.encoder.tokenizer import load_tokenizer
+        from harness.training.masking import examples_of
+
+        examples_of(self, [text for (text,) in rows], load_tokenizer(base.folder, name=base.name))
 
     def train(self, rows: list[tuple[str, ...]], job: StageJob, watch: TrainingWatch) -> Any:
         from harness.training.masking import train_mntp

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from harness.bases import Base
 from harness.training.kind import StageJob
 from harness.training.trained import DRAW, TrainedStage
 
@@ -27,6 +28,11 @@ class SimcseStage(TrainedStage):
         from harness.mini.corpus import sentences
 
         return [(text,) for text in sentences(DRAW, self.examples)]
+
+    def check_rows(self, rows: list[tuple[str, ...]], base: Base, seed: int) -> None:
+        from harness.training.contrastive import check_batches
+
+        check_batches(self, rows, seed=seed)
 
     def train(self, rows: list[tuple[str, ...]], job: StageJob, watch: TrainingWatch) -> Any:
         from harness.training.contrastive import train_contrastive

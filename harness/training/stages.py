@@ -65,10 +65,14 @@ def train_lineage(
 
     Training is on the device of `place`. `on_stage` is called as a stage starts and returns what is called after each
     step. Another process that trains the same stage is waited for. After a kill the stage in progress goes on from its
-    last checkpoint. Raises HarnessError if a stage in `cache` is not what was stored there.
+    last checkpoint. Raises HarnessError if a stage in `cache` is not what was stored there, and before any training if
+    the data of a later stage do not suffice.
     """
     processes = Processes.here()
     processes.join(place.device)
+    lacking = [planned for planned in lineage if not is_trained(planned, cache)]
+    for planned in lacking[1:]:
+        planned.stage.check(base, planned.seed)
     for planned in lineage:
         folder = stage_folder(planned, cache)
         folder.parent.mkdir(parents=True, exist_ok=True)

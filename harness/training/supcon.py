@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.bases import Base
 from harness.rows import Columns
 from harness.training.kind import StageJob
 from harness.training.trained import DRAW, TrainedStage
@@ -25,6 +26,11 @@ class SupconStage(TrainedStage):
         from harness.mini.corpus import triplets
 
         return list(triplets(DRAW, self.examples))
+
+    def check_rows(self, rows: list[tuple[str, ...]], base: Base, seed: int) -> None:
+        from harness.training.contrastive import check_batches
+
+        check_batches(self, rows, seed=seed)
 
     def train(self, rows: list[tuple[str, ...]], job: StageJob, watch: TrainingWatch) -> Any:
         from harness.training.contrastive import train_contrastive

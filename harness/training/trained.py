@@ -110,16 +110,22 @@ class TrainedStage(StageKind):
 
         return [rows[index] for index in np.random.default_rng(DRAW).permutation(len(rows))[: self.examples]]
 
+    def check(self, base: Base, seed: int) -> None:
+        self.check_rows(self._enough_rows(base), base, seed)
+
+    def check_rows(self, rows: list[tuple[str, ...]], base: Base, seed: int) -> None:
+        """Raise HarnessError if `rows` do not give the batches of the stage."""
+
     def make(self, job: StageJob) -> MadeAdapter:
         """Train in `job.scratch`, where checkpoints outlive a kill, and leave the adapter there."""
         from harness.training.manifests import ADAPTER, TEXTS, write_texts
         from harness.training.watch import TrainingWatch
 
-        rows = self.rows()
-        if len(rows) < self.batch_size and not self.in_order:
+        rows = self._enough_rows(job.base)
+        if self.fingerprint(job.base) != job.fingerprint:
             raise HarnessError(
-                f"the {self.kind} stage has {len(rows)} examples for batches of {self.batch_size}; "
-                "give more data or lower batch_size in the card"
+                f"{self.data}, the text of the {self.kind} stage, has changed since this command began; give the "
+                "command again"
             )
         watch = TrainingWatch(job.begin(), batch_size=self.batch_size)
         try:
@@ -140,6 +146,18 @@ class TrainedStage(StageKind):
             save_adapter(backbone, made.folder, base_name=job.base.name)
             write_texts(job.scratch, (text for row in rows for text in row))
         return made
+
+    def _enough_rows(self, base: Base) -> list[tuple[str, ...]]:
+        from harness.encoder.opening import check_one_scale
+
+        check_one_scale(base.folder, self.max_length, name=base.name, what=f"the {self.kind} stage")
+        rows = self.rows()
+        if len(rows) < self.batch_size and not self.in_order:
+            raise HarnessError(
+                f"the {self.kind} stage has {len(rows)} examples for batches of {self.batch_size}; "
+                "give more data or lower batch_size in the card"
+            )
+        return rows
 
     def _read(self) -> Iterator[tuple[str, ...]]:
         hub = HubData.parse(self.data)

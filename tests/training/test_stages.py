@@ -292,3 +292,45 @@ def test_a_checkpoint_without_its_marker_is_passed_over() -> None:
     mark_complete(Path("part"), 2)
     mark_complete(Path("part"), 10)
     assert last_checkpoint(Path("part")) == Path("part/checkpoint-10")
+
+
+@pytest.mark.parametrize(
+    ("later", "data", "sentence"),
+    [
+        ("supcon", '{"anchor": "a", "positive": "b", "negative": "c"}\n' * 60, "56 of the 60 examples fit into no"),
+        ("supcon", '{"anchor": "a", "positive": "b", "negative": "c"}\n{', "line 2, is not JSON"),
+        ("simcse", "one\ntwo\n", "2 examples for batches of 8"),
+        ("mntp", "the cat sat", "gives 0 examples for batches of 8"),
+    ],
+)
+def test_data_of_a_later_stage_are_checked_before_the_first_one_is_trained(
+    base: Base, later: str, data: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "_make", lambda *_: pytest.fail("a stage is trained"))
+    name = "later.jsonl" if later == "supcon" else "later.txt"
+    Path(name).write_text(data)
+    more = {"concatenate": True} if later == "mntp" else {}
+    of = parse_recipe({"attention": "causal", "stages": [stage("simcse"), stage(later, data=name, **more)]})
+    with pytest.raises(HarnessError, match=sentence):
+        train_lineage(base, plan(base, of), cache=cache_folder(), place=CPU)
+
+
+def test_text_that_changes_after_the_plan_is_not_trained_on(base: Base) -> None:
+    lineage = plan(base, recipe("simcse"))
+    Path("text.txt").write_text(Path("text.txt").read_text() + "\nthe cat")
+    with pytest.raises(HarnessError, match=r"text.txt, the text of the simcse stage, has changed since this command"):
+        train_lineage(base, lineage, cache=cache_folder(), place=CPU)
+
+
+@pytest.mark.parametrize("kind", ["mntp", "simcse"])
+def test_a_stage_reads_a_base_with_longrope_at_one_scale(tiny_base: Path, kind: str) -> None:
+    shutil.copytree(tiny_base, "long")
+    config = json.loads(Path("long/config.json").read_text())
+    rope = {"rope_type": "longrope", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 12}
+    config["rope_parameters"] = rope | {"short_factor": [1.0] * 2, "long_factor": [3.0] * 2}
+    Path("long/config.json").write_text(json.dumps(config))
+    base = resolve_base("long")
+    with pytest.raises(
+        HarnessError, match=r"reads up to 16 tokens, and long changes its scale \(longrope\) above 12; set"
+    ):
+        train_lineage(base, plan(base, recipe(kind)), cache=cache_folder(), place=CPU)
