@@ -70,6 +70,8 @@ def _proofs(
     if opened.opening is not None:
         for what, found in opened.opening.describe().items():
             yield Finding(what=what, found=found, state="ok")
+    for attention in ATTENTIONS:
+        yield from _first_token(opened if attention == "causal" else _encoder(base, attention, place))
     available = available_kernels(opened.backbone)
     for kernel in kernels if kernels is not None else available:
         if kernel not in available:
@@ -87,6 +89,18 @@ def _proofs(
             yield _finding(kernel, ", adapter merged", _with_merged_adapter(before).prove(kernels=(kernel,)))
     if kernels is None and "flex_attention" not in available:
         yield Finding(what="flex_attention", found="not run: needs CUDA or a C++ compiler", state="warning")
+
+
+def _first_token(encoder: Encoder) -> Iterator[Finding]:
+    attention = encoder.recipe.attention
+    first = encoder.first_token()
+    if first is None:
+        yield Finding(what=f"first token, {attention}", found="not measured: no state to compare", state="warning")
+        return
+    for name, ratios in first.lines:
+        yield Finding(what=f"{name}, {attention}", found=f"norm ÷ median of the others: {ratios}", state="ok")
+    if first.sentence:
+        yield Finding(what=f"attention sink, {attention}", found=first.sentence, state="warning")
 
 
 def _why_not_packed(encoder: Encoder, kernel: str) -> str:

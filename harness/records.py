@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from harness.errors import HarnessError
 
 KINDS = ("variant", "baseline", "reference")
+SINK = 10  # a first token whose state is more than so many times as long as the others' is called an attention sink
 MADE_ELSEWHERE = "outcomes that were made elsewhere"
 Kind = Literal["variant", "baseline", "reference"]
 
@@ -57,10 +58,65 @@ class StoredRecipe(Record):
 _NOT_RECIPE = frozenset({"version", "title", "card_sha256", "model", "hub_commit"})
 
 
+class FirstToken(Record):
+    """How long the states of a text's first token are: their norm over the median norm of the text's other tokens.
+
+    By layer, the first one first, medians over a fixed set of texts: `alone`, and `behind` the token `front`, whose own
+    states are `of_front`. `led`: a token that no mean has stands before every text that the system reads; `in_mean`:
+    the mean of a text has its first token.
+    """
+
+    front: str | None = None
+    alone: tuple[float, ...] = ()
+    behind: tuple[float, ...] = ()
+    of_front: tuple[float, ...] = ()
+    led: bool = False
+    in_mean: bool = False
+
+    @property
+    def rows(self) -> tuple[tuple[str, tuple[float, ...]], ...]:
+        """What was measured, named."""
+        named = (
+            ("first token", self.alone),
+            (f"first token behind {self.front}", self.behind),
+            (f"{self.front} itself", self.of_front),
+        )
+        return tuple((name, ratios) for name, ratios in named if ratios)
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Numbers of the layers that are shown: each quarter, where the first token is longest, the last two."""
+        count = len(self.alone)
+        quarters = {count // 4, count // 2, 3 * count // 4, count - 1, count}
+        return tuple(sorted((quarters | {1 + self.alone.index(max(self.alone))}) - {0})) if count else ()
+
+    @property
+    def sentence(self) -> str:
+        """What is to be known of a first token that is an attention sink; "" for one that is not."""
+        read = self.behind if self.led else self.alone
+        if not read or max(read) <= SINK:
+            return ""
+        where = "the mean of a text, and of a word that is read alone" if self.in_mean else "a word that is read alone"
+        mend = "" if self.led else "; `leading_token: true` in the card puts an unpooled token in front"
+        return (
+            f"in layer {1 + read.index(max(read))} the state of a text's first token is {max(read):.0f} times as long "
+            f"as the others' (an attention sink), so that there it dominates {where}{mend}"
+        )
+
+    @property
+    def lines(self) -> tuple[tuple[str, str], ...]:
+        """What was measured in the `layers` that are shown, named and written."""
+        return tuple(
+            (name, ", ".join(f"layer {layer}: {ratios[layer - 1]:.3g}" for layer in self.layers))
+            for name, ratios in self.rows
+        )
+
+
 class Provenance(Record):
     """What made a number: versions, commit, machine and command. A run adds the last four fields.
 
-    `opening` says what was proven of weights and tokens as they were opened, `encoding` how texts were read;
+    `opening` says what was proven of weights and tokens as they were opened, `encoding` how texts were read,
+    `first_token` what its states are;
     `weights_sha256` is of the last stage's weights, `contrasts` of what was declared before looking.
     What was not recorded is None.
     """
@@ -78,8 +134,14 @@ class Provenance(Record):
     command: str | None = None
     opening: Mapping[str, str] | None = None
     encoding: Mapping[str, str] | None = None
+    first_token: FirstToken | None = None
     weights_sha256: str | None = None
     contrasts: str | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The fields that were given, without the proof of opening, which is shown apart."""
+        return {name: value for name, value in self.plain().items() if name not in ("opening", "first_token")}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ POOLINGS = (
 )
 _POOLINGS = {each.name: each for each in POOLINGS}
 # Fields that are younger than the first recipes: a dump leaves them out while they are not used.
-_YOUNGER = ("suffix",)
+_YOUNGER = ("suffix", "leading_token")
 
 
 class TextToVector(BaseModel):
@@ -58,6 +58,9 @@ class TextToVector(BaseModel):
     suffix: str | None = Field(
         None, min_length=1, description="stands right behind every text, without a space of its own; never cut off"
     )
+    leading_token: bool = Field(
+        False, description="the base's beginning-of-sequence token, else its end token, stands first; no mean has it"
+    )
 
     @field_validator("pooling")
     @classmethod
@@ -69,7 +72,7 @@ class TextToVector(BaseModel):
     @model_serializer(mode="wrap")
     def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = dump(self)
-        return {name: value for name, value in fields.items() if value is not None or name not in _YOUNGER}
+        return {name: value for name, value in fields.items() if value or name not in _YOUNGER}
 
     @property
     def pooled(self) -> PoolingKind:

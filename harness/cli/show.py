@@ -10,7 +10,7 @@ from harness.cli import options
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.records import StageManifest, System
+    from harness.records import FirstToken, StageManifest, System
 
 
 def show(
@@ -63,9 +63,11 @@ def show(
             f"{record.finished_at:%Y-%m-%d %H:%M:%S} UTC" if record.finished_at else "no: it was stopped",
         ),
         ("mask proof", _NO_PROOF.get(system.kind, "none") if proof is None else _proof(dict(proof))),
+        *((record.provenance.opening or {}).items()),
+        *_first_token(record.provenance.first_token),
         *(
             (key, "; ".join(f"{name}: {said}" for name, said in value.items()) if isinstance(value, dict) else value)
-            for key, value in record.provenance.plain().items()
+            for key, value in record.provenance.facts.items()
             if key not in ("version", "versions")
         ),
         *((f"version of {key}", value) for key, value in record.provenance.versions.items()),
@@ -94,6 +96,13 @@ _NO_PROOF = {
     "baseline": "none (the bag of words has no attention)",
     "reference": "none (a reference model is measured as it is; no claim is made about its attention)",
 }
+
+
+def _first_token(first: FirstToken | None) -> list[tuple[str, object]]:
+    if first is None:
+        return []
+    lines = [(name, f"norm ÷ median of the others: {ratios}") for name, ratios in first.lines]
+    return [*lines, *([("attention sink", first.sentence)] if first.sentence else [])]
 
 
 def _named(system: System) -> list[tuple[str, object]]:

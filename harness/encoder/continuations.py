@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import GenerationConfig
 
-from harness.encoder.losses import start_token
+from harness.encoder.tokenizer import start_token
 
 _BATCH = 64
 

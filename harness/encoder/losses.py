@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from harness.encoder.tokenizer import start_token
 from harness.errors import HarnessError
 
 # The largest tensor of a batch holds this many float32 logits (512 MB), and a batch at most this many tokens.
@@ -69,14 +70,6 @@ def text_losses(model: Any, tokenizer: Any, texts: Sequence[str], *, limit: int)
         cut=whole.count(False),
         limit=limit,
     )
-
-
-def start_token(tokenizer: Any) -> int:
-    """What stands before the first token of a text: the beginning-of-sequence token, else the end-of-text token."""
-    token = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-    if token is None:
-        raise HarnessError("the base's tokenizer has neither a beginning nor an end token to start a text with")
-    return int(token)
 
 
 def _batches(lengths: Sequence[int], *, vocabulary: int) -> Iterator[list[int]]:

@@ -18,16 +18,18 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
+from harness.encoder.first_token import measure_first_token
 from harness.encoder.for_mteb import ForMteb
 from harness.encoder.language_model import LanguageModel, build_language_model
 from harness.encoder.opening import Opening, most_tokens, open_decoder
 from harness.encoder.placement import Placement
 from harness.encoder.reader import Pass
-from harness.encoder.tokenizer import keep_tokens
+from harness.encoder.tokenizer import keep_tokens, put_in_front
 from harness.encoder.tokens import Tokens, tokenise
 from harness.encoder.words import ModelEncoder, check_finite, text_key
 from harness.errors import HarnessError
 from harness.recipes import Recipe
+from harness.records import FirstToken
 
 MOST_SHARED_BYTES = 1 << 30
 _ENTRY_BYTES = 200  # of a key and a row beside the numbers
@@ -145,6 +147,10 @@ class Encoder(ModelEncoder):
         because = self.reader.padded_because
         return {"kernel": self.reader.kernel, "layout": f"padded: {because}" if because else "packed"}
 
+    def first_token(self) -> FirstToken | None:
+        """How long the state of a text's first token is (harness.encoder.first_token)."""
+        return measure_first_token(self.reader, self.recipe)
+
     def language_model(self) -> LanguageModel:
         """This system as a causal language model with its base's LM head; made once, weights shared."""
         if self._language_model_of is None:
@@ -210,6 +216,8 @@ def build_encoder(
     transformer, opening = open_decoder(checkpoint, dtype=getattr(torch, place.dtype), name=str(checkpoint))
     backbone, tokenizer = transformer.model, transformer.tokenizer
     place.fit_threads(sum(weight.numel() for weight in backbone.parameters()))
+    if recipe.leading_token:
+        put_in_front(tokenizer, name=str(checkpoint), pooled=recipe.pooled.own_tokens)
     set_attention(backbone, recipe.attention)
     backbone.config.use_cache = False
     transformer.max_seq_length = min(recipe.max_length, most_tokens(backbone.config) or recipe.max_length)

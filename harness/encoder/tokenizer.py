@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer
+from tokenizers.processors import Sequence, TemplateProcessing
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from harness.bases import TOKEN_FILES, TOKENIZER, read_json
@@ -79,6 +80,44 @@ def fit_tokens(tokenizer: Any, model: Any, *, name: str) -> None:
         tokenizer.pad_token = fit[0]
     if len(tokenizer) > rows:
         embedding.register_forward_pre_hook(_Rows(tokenizer, name))
+
+
+def start_token(tokenizer: Any) -> int:
+    """What may stand before the first token of a text: the beginning-of-sequence token, else the end-of-text token."""
+    token = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    if token is None:
+        raise HarnessError(
+            "the base's tokenizer has neither a beginning nor an end token to start a text with; name one as bos_token "
+            "in its tokenizer_config.json"
+        )
+    return int(token)
+
+
+def front_token(tokenizer: Any) -> int | None:
+    """The special token that `tokenizer` puts before every text, if it does."""
+    read = tokenizer("a", return_special_tokens_mask=True)
+    return int(read["input_ids"][0]) if read["special_tokens_mask"][:1] == [1] else None
+
+
+def put_in_front(tokenizer: Any, *, name: str, pooled: bool) -> None:
+    """Let `tokenizer` put its start token before every text, as its beginning-of-sequence token.
+
+    Where it does so by itself nothing changes. With `pooled`, where a mean leaves that token out, one that stands
+    elsewhere too is refused: the mean could not tell the two apart.
+    """
+    start = start_token(tokenizer)
+    in_front, added = front_token(tokenizer) == start, tokenizer("", verbose=False)["input_ids"]
+    token = tokenizer.convert_ids_to_tokens(start)
+    if pooled and added.count(start) > in_front:
+        raise HarnessError(
+            f"the tokenizer of {name} puts {token!r} behind every text, so a mean cannot leave it out in front alone; "
+            "name another bos_token in its tokenizer_config.json, or take leading_token out of the card"
+        )
+    tokenizer.bos_token = token
+    if not in_front:
+        raw = tokenizer.backend_tokenizer
+        front = TemplateProcessing(single=[token, "$A"], pair=[token, "$A", "$B"], special_tokens=[(token, start)])
+        raw.post_processor = Sequence([raw.post_processor, front] if raw.post_processor else [front])
 
 
 @dataclass(frozen=True)

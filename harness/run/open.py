@@ -120,10 +120,30 @@ def open_system(
             )
     weights = {"weights_sha256": stages[-1][0].weights_sha256} if stages else {}
     here = collect(device=place.device, dtype=place.dtype)
-    opening = {"opening": encoder.opening.describe()} if encoder.opening else {}
+    opening: dict[str, Any] = {"opening": encoder.opening.describe()} if encoder.opening else {}
+    first = encoder.first_token()
+    if first is not None:
+        opening["first_token"] = first
+    if listener is not None:
+        for said in (_leads_already(system), first.sentence if first else ""):
+            if said:
+                listener.note(f"{system.label}: {said}")
     provenance = here.model_copy(update={**opening, "encoding": encoder.describe(), **weights})
     evidence = Evidence(system=record, place=place, provenance=provenance, proof=proof, stages=stages)
     return OpenSystem(encoder=encoder, evidence=evidence)
+
+
+def _leads_already(system: PlannedSystem) -> str:
+    """That the recipe's leading token changes nothing, where the base's own tokenizer puts it before every text."""
+    from harness.encoder.tokenizer import front_token, load_tokenizer, start_token
+
+    if not system.recipe.leading_token:
+        return ""
+    tokenizer = load_tokenizer(system.base.folder, name=system.base.name)
+    start = start_token(tokenizer)
+    token = tokenizer.convert_ids_to_tokens(start)
+    added = front_token(tokenizer) == start
+    return f"the tokenizer puts {token} before every text already, so leading_token changes nothing" if added else ""
 
 
 def _reference(model: Model, place: Placement, listener: Listener | None) -> ReferenceEncoder:

@@ -51,6 +51,7 @@ def plan_lineage(base: Base, recipe: Recipe, seed: int) -> tuple[PlannedStage, .
             "attention": recipe.attention,
             "weights": recipe.weights,
             "pooling": recipe.pooling,
+            **({"leading_token": True} if recipe.leading_token else {}),
             **stage.identity(seed),
             "data": fingerprint,
         }

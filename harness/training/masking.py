@@ -19,7 +19,7 @@ from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArgum
 
 from harness.encoder.attention import set_attention
 from harness.encoder.opening import open_causal
-from harness.encoder.tokenizer import fit_tokens, load_tokenizer
+from harness.encoder.tokenizer import fit_tokens
 from harness.errors import HarnessError
 from harness.training.checkpoints import AdapterCheckpoints
 from harness.training.kind import StageJob
@@ -48,12 +48,12 @@ class _Trainer(AdapterCheckpoints, Trainer):
 
 def train_mntp(stage: MntpStage, texts: Sequence[str], *, job: StageJob, watch: TrainingWatch) -> Any:
     """Return the backbone with its trained adapters in it. The LM head is the base's and stays fixed."""
-    start = job.start("cpu").backbone.state_dict()
+    start = job.start("cpu")
     set_seed(job.seed)
-    tokenizer = load_tokenizer(job.base.folder, name=job.base.name)
+    tokenizer = start.model.tokenizer
     model = open_causal(job.base.folder, dtype=torch.float32, name=job.base.name)
     fit_tokens(tokenizer, model, name=job.base.name)
-    model.base_model.load_state_dict(start)
+    model.base_model.load_state_dict(start.backbone.state_dict())
     job.place.fit_threads(model.num_parameters())
     set_attention(model, job.recipe.attention)
     model.config.use_cache = False
