@@ -58,6 +58,7 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
         dimensions=encoder.model.get_embedding_dimension(),
         max_tokens=encoder.model.max_seq_length,
         pooled=encoder.recipe.pooled.words,
+        leading=encoder.model.tokenizer.bos_token if encoder.recipe.leading_token else "",
         prose=quote(card.prose) if card else "",
         stages=stages,
         random=system.recipe.weights == "random",
