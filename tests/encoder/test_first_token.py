@@ -32,6 +32,7 @@ from harness.store import Store
 from harness.training.lineage import plan_lineage
 from harness.training.stages import train_lineage
 from leaderboard.build import build_site
+from leaderboard.pages import _environment
 from tests.conftest import TINY_WORDS
 from tests.encoder.test_engine import TEXTS, build
 from tests.suites.small import SmallSTS, add_suite, own_task
@@ -192,13 +193,12 @@ def test_the_measure_is_that_of_the_states(plain_base: Path, attention: str) -> 
 
 
 def test_a_sink_is_said_in_a_sentence() -> None:
-    first = FirstToken(
-        front="<s>", alone=(1.2, 152.4, 1.0), behind=(1.0, 1.1, 1.0), of_front=(1.0, 87, 1.2), in_mean=True
-    )
+    ratios = {"alone": (1.2, 152.4, 1.0), "behind": (1.0, 1.1, 1.0), "of_front": (1.0, 87, 1.2)}
+    first = FirstToken(front="<s>", in_mean=True, **ratios)
     assert first.sentence == (
         "in layer 2 the state of a text's first token is 152 times as long as the others' (an attention sink), so that "
-        "there it dominates the mean of a text, and of a word that is read alone; `leading_token: true` in the card puts "
-        "an unpooled token in front"
+        "there it dominates the mean of a text, and of a word that is read alone; `leading_token: true` in the card "
+        "puts an unpooled token in front"
     )
     assert "dominates a word that is read alone;" in first.model_copy(update={"in_mean": False}).sentence
     assert not first.model_copy(update={"led": True, "in_mean": False}).sentence
@@ -212,6 +212,22 @@ def test_a_sink_is_said_in_a_sentence() -> None:
     assert Provenance.model_validate({"version": 1}).first_token is None
 
 
+def test_the_page_of_a_system_shows_how_it_was_opened() -> None:
+    macro = _environment().get_template("parts.html").module.opening  # type: ignore[attr-defined]
+    assert not macro(Provenance(version=1)).strip()
+    first = FirstToken(front="<s>", alone=(1.0, 152.4), behind=(1.0, 1.1), of_front=(1.0, 87.0), in_mean=True)
+    page = macro(Provenance(opening={"weights": "20 tensors read, none missing"}, first_token=first))
+    assert "<dd>20 tensors read, none missing</dd>" in page
+    assert '<th scope="row" class="whole">first token</th><td class="num">1</td><td class="num">152</td>' in page
+    assert "first token behind &lt;s&gt;</th>" in page
+    assert '<p class="note">In layer 2 the state of a text&#39;s first token is 152 times as long' in page
+    assert "which no mean has" not in page
+    assert "behind &lt;s&gt;, which no mean has." in macro(
+        Provenance(first_token=first.model_copy(update={"led": True}))
+    )
+
+
+@pytest.mark.slow
 def test_a_system_with_a_leading_token_is_run_shown_and_exported(
     plain_base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
