@@ -8,8 +8,8 @@ in a token of its own for the space, which in the whole string is the beginning 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,15 @@ _AT_ONCE = 10_000  # texts whose lists of Python integers are held at one time
 class Tokens:
     """Token ids of N texts, a vector each; `pooled`, of the same length, is 1 for each token that pooling gets, else 0.
 
-    `cut`: which texts were longer than the limit. `offsets`: (T, 2) characters of each token, if they were asked for.
+    `cut`: which texts were longer than the limit. `offsets`: (T, 2) characters of each token, if they were asked for;
+    `whole`: of all tokens that a cut text had, by text.
     """
 
     ids: tuple[np.ndarray, ...]
     pooled: tuple[np.ndarray, ...]
     cut: tuple[int, ...]
     offsets: tuple[np.ndarray, ...] = ()
+    whole: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -60,6 +62,9 @@ def tokenise(
         pooled=tuple(row for part in parts for row in part.pooled),
         cut=tuple(first + row for first, part in zip(firsts, parts, strict=True) for row in part.cut),
         offsets=tuple(row for part in parts for row in part.offsets),
+        whole={
+            first + row: all_ for first, part in zip(firsts, parts, strict=True) for row, all_ in part.whole.items()
+        },
     )
 
 
@@ -88,6 +93,7 @@ def _tokenise(
             if text and start >= room:
                 raise HarnessError(_no_room(prefix, suffix, limit))
     long = [row for row, text in enumerate(ids) if len(text) > limit]
+    uncut = {row: _pairs(places[row]) for row in long} if offsets else {}
     if long and not suffix:
         # By the tokenizer itself: one that ends a text with a token of its own keeps it.
         again = tokenizer([whole[row] for row in long], truncation=True, max_length=limit, **ask)
@@ -116,8 +122,13 @@ def _tokenise(
         ids=tuple(kept),
         pooled=tuple(pooled),
         cut=tuple(long),
-        offsets=tuple(np.array(place, dtype=np.int64).reshape(-1, 2) for place in places),
+        offsets=tuple(map(_pairs, places)),
+        whole=uncut,
     )
+
+
+def _pairs(place: Sequence[tuple[int, int]]) -> np.ndarray:
+    return np.array(place, dtype=np.int64).reshape(-1, 2)
 
 
 def _suffix_start(place: Sequence[tuple[int, int]], first: int) -> int:

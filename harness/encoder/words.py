@@ -164,13 +164,13 @@ def _places(
     """For each distinct text its words (index among all, tokens that are taken), and the words that are cut off."""
     places: list[list[tuple[int, np.ndarray]]] = []
     cut: list[int] = []
-    # A word's last character may have no token of its own in a whole text: a normaliser joined it to the one before.
-    cut_texts = {distinct[row] for row in tokens.cut}
-    for text, offsets_T2 in zip(distinct, tokens.offsets, strict=True):
+    for row, (text, offsets_T2) in enumerate(zip(distinct, tokens.offsets, strict=True)):
+        whole_T2 = tokens.whole.get(row, offsets_T2)
         places.append([])
         for index in wanted[text]:
             inside = np.flatnonzero(_tokens_of(offsets_T2, spans[index]))
-            if not len(inside) or (text in cut_texts and offsets_T2.max() < spans[index][1]):
+            # By the number of tokens: a normaliser may leave a word's last character without one of its own.
+            if not len(inside) or len(inside) < np.count_nonzero(_tokens_of(whole_T2, spans[index])):
                 cut.append(index)
             else:
                 places[-1].append((index, inside[_CHOSEN[taken[index]]]))

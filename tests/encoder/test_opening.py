@@ -258,6 +258,20 @@ def test_a_word_whose_last_letter_is_decomposed_is_whole() -> None:
     np.testing.assert_allclose(vectors[:, 0], vectors[:, 1], atol=1e-6)
 
 
+@pytest.mark.parametrize(("word", "whole"), [("cafe\u0301", True), ("cafe\u0301s", False), ("so🙂", False)])
+def test_a_word_at_the_limit_is_cut_off_if_a_token_of_it_is(word: str, whole: bool) -> None:
+    """The cut is after the é, or within the bytes of the emoji."""
+    folder = _checkpoint(Path("base"), _train(BYTES, normalizers.NFC()), "Qwen3ForCausalLM")
+    kept = opened(folder).model.tokenizer(f"I saw the {word.removesuffix('s')}")["input_ids"]
+    text, span = f"I saw the {word} and went on", (10, 10 + len(word))
+    encoder = opened(folder, max_length=len(kept) - word.endswith("🙂"))
+    vectors = encoder.word_vectors([text], [span], keep_cut=True)
+    assert np.isfinite(vectors).all() == whole
+    if not whole:
+        with pytest.raises(HarnessError, match="is cut off at"):
+            encoder.word_vectors([text], [span])
+
+
 def test_longrope_is_read_at_one_scale() -> None:
     rope = {"rope_type": "longrope", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64}
     folder = _checkpoint(Path("base"), _train(BYTES))
