@@ -7,6 +7,7 @@ that it does not know; both are refused here.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from harness.bases import TOKENIZER, read_json
 from harness.encoder.placement import Placement
-from harness.encoder.tokenizer import CLOSED, fit_tokens, load_tokenizer, prove_tokens, saying
+from harness.encoder.tokenizer import CLOSED, TEXTS, fit_tokens, load_tokenizer, prove_tokens, read_otherwise, saying
 from harness.errors import HarnessError
 
 _HEAD = "lm_head."
@@ -66,23 +67,46 @@ def open_decoder(folder: Path, *, dtype: torch.dtype, name: str) -> tuple[Transf
     return transformer, Opening(tensors=read.tensors, left=read.left, texts=prove_tokens(tokenizer, folder, name=name))
 
 
-def open_model(folder: Path, *, bare: bool, place: Placement, name: str) -> SentenceTransformer:
+def open_model(
+    folder: Path, *, bare: bool, place: Placement, name: str
+) -> tuple[SentenceTransformer, dict[str, str], str]:
     """The sentence-transformers model in `folder`; a `bare` transformers checkpoint is mean pooled over all its tokens.
 
-    Raises HarnessError as `open_decoder` does; heads that an encoder does not use may be in the file.
+    With it, what was seen of weights and tokens, and a warning or "". The tokens of a bare checkpoint are read as its
+    tokenizer.json says; a saved model stays as sentence-transformers opens it, and the warning says what it reads
+    otherwise. Raises HarnessError as `open_decoder` does; heads that an encoder does not use may be in the file.
     """
     options = {"model_kwargs": _weights(getattr(torch, place.dtype))}
-    with saying(name, "a sentence-transformers model"), _checked(name, None, encoder=True):
+    own = load_tokenizer(folder, name=name) if bare and (folder / TOKENIZER).is_file() else None
+    with saying(name, "a sentence-transformers model"), _checked(name, own, encoder=True) as read:
         if bare:
             one = Transformer(str(folder), config_kwargs=dict(CLOSED), processor_kwargs=dict(CLOSED), **options)
+            if limit := _scale_limit(one.model.config):
+                one.max_seq_length = min(limit, one.max_seq_length or limit)
             pooling = Pooling(int(one.model.config.hidden_size), "mean")
             model = SentenceTransformer(modules=[one, pooling], device=place.device)
         else:
             model = SentenceTransformer(str(folder), device=place.device, **CLOSED, **options)
     tokenizer = model.tokenizer
-    if getattr(tokenizer, "is_fast", False) and tokenizer.pad_token is None:
+    if own is not None or (getattr(tokenizer, "is_fast", False) and tokenizer.pad_token is None):
         fit_tokens(tokenizer, model[0].model, name=name)
-    return model
+    if own is not None and getattr(model[0].model.config, "type_vocab_size", 0) < 2:
+        own.model_input_names = [each for each in own.model_input_names if each != "token_type_ids"]
+    seen, warning = Opening(tensors=read.tensors, left=read.left, texts=len(TEXTS)).describe(), ""
+    where = folder if bare else folder / _first_module(folder)
+    if own is not None:
+        prove_tokens(own, folder, name=name)
+    elif not getattr(tokenizer, "is_fast", False) or not (where / TOKENIZER).is_file():
+        seen["tokens"] = f"as the libraries open them; there is no {TOKENIZER} to compare with"
+    elif otherwise := read_otherwise(tokenizer, where, name=name):
+        warning = f"{otherwise}; it is measured as sentence-transformers opens it"
+        seen["tokens"] = f"not as {TOKENIZER} says: {otherwise}"
+    return model, seen, warning
+
+
+def _first_module(folder: Path) -> str:
+    modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    return str(modules[0].get("path") or "") if modules else ""
 
 
 def open_causal(folder: Path, *, dtype: torch.dtype, name: str) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 
 
 class ReferenceEncoder(ModelEncoder):
-    """A model as its authors saved it, with its own modules and prompts; what mteb would measure."""
+    """A model as its authors saved it, with its own modules and prompts; what mteb would measure.
+
+    `opening` says what was seen of weights and tokens as it was opened, `warning` what a user should know of it.
+    """
+
+    opening: Mapping[str, str] = MappingProxyType({})
+    warning: str = ""
 
     def __init__(self, model: SentenceTransformer, *, name: str, revision: str, workers: int | None = None) -> None:
         super().__init__(model, name=name, revision=revision, workers=workers)
@@ -90,6 +97,8 @@ def build_reference(folder: Path, *, bare: bool, place: Placement, name: str, re
 
     Nothing is unpickled and no code of the model's is run. Raises HarnessError if it cannot be opened.
     """
-    model = open_model(folder, bare=bare, place=place, name=name)
+    model, opening, warning = open_model(folder, bare=bare, place=place, name=name)
     place.fit_threads(sum(weight.numel() for weight in model.parameters()))
-    return ReferenceEncoder(model, name=name, revision=revision, workers=place.workers)
+    encoder = ReferenceEncoder(model, name=name, revision=revision, workers=place.workers)
+    encoder.opening, encoder.warning = opening, warning
+    return encoder

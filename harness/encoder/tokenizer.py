@@ -138,6 +138,13 @@ class _Rows:
 
 def prove_tokens(tokenizer: Any, folder: Path, *, name: str) -> int:
     """How many texts `tokenizer` reads as tokenizer.json in `folder` says; ProofError if it reads one otherwise."""
+    if said := read_otherwise(tokenizer, folder, name=name):
+        raise ProofError(f"{said}; make tokenizer_config.json agree with {TOKENIZER}, or save the tokenizer again")
+    return len(TEXTS)
+
+
+def read_otherwise(tokenizer: Any, folder: Path, *, name: str) -> str:
+    """The first text that `tokenizer` reads otherwise than tokenizer.json in `folder` says; "" if there is none."""
     with saying(name, "a tokenizer"):
         raw = Tokenizer.from_file(str(folder / TOKENIZER))
         raw.no_padding()
@@ -146,11 +153,10 @@ def prove_tokens(tokenizer: Any, folder: Path, *, name: str) -> int:
         found = tokenizer(list(TEXTS), verbose=False)["input_ids"]
     for text, want, have in zip(TEXTS, wanted, found, strict=True):
         if want != have:
-            raise ProofError(
-                f"the tokenizer of {name} reads {text!r} as the tokens {have[:8]}, and its {TOKENIZER} says "
-                f"{want[:8]}; make tokenizer_config.json agree with {TOKENIZER}, or save the tokenizer again"
+            return (
+                f"the tokenizer of {name} reads {text!r} as the tokens {have[:8]}, and its {TOKENIZER} says {want[:8]}"
             )
-    return len(TEXTS)
+    return ""
 
 
 def keep_tokens(folder: Path, tokenizer: Any) -> None:

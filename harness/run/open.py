@@ -95,6 +95,8 @@ def open_system(
     if not isinstance(system, PlannedSystem):
         encoder = system.make(system.base.folder) if isinstance(system, Floor) else _reference(system, place, listener)
         provenance = collect(device=place.device, dtype=place.dtype)
+        if opening := getattr(encoder, "opening", None):
+            provenance = provenance.model_copy(update={"opening": dict(opening)})
         return OpenSystem(encoder=encoder, evidence=Evidence(system=record, place=place, provenance=provenance))
     train_stages(system, place=place, cache=cache, listener=listener)
     folders = [stage_folder(stage, cache) for stage in system.lineage]
@@ -152,6 +154,8 @@ def _reference(model: Model, place: Placement, listener: Listener | None) -> Ref
     revision = model.commit or model.sha256
     encoder = build_reference(model.folder, bare=model.bare, place=place, name=model.name, revision=revision)
     encoder.watch = listener
+    if encoder.warning and listener is not None:
+        listener.note(encoder.warning)
     return encoder
 
 

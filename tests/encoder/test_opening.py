@@ -20,7 +20,7 @@ from harness.bases import resolve_base
 from harness.encoder.language_model import load_causal
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
-from harness.encoder.reference import build_reference
+from harness.encoder.reference import ReferenceEncoder, build_reference
 from harness.encoder.tokenizer import TEXTS
 from harness.errors import HarnessError, ProofError
 from harness.models import resolve_model
@@ -309,3 +309,33 @@ def test_a_reference_model_is_held_to_its_weights_too(copy: Path) -> None:
         _without("layers.1.mlp")(folder)
         with pytest.raises(HarnessError, match=f"the weights of {folder.name} are not those .* 3 missing"):
             reference(folder)
+
+
+def _reference(folder: Path) -> ReferenceEncoder:
+    model = resolve_model(str(folder))
+    return build_reference(model.folder, bare=model.bare, place=CPU, name=model.name, revision="1")
+
+
+@pytest.mark.parametrize("declared", ["LlamaTokenizer", "NoSuchTokenizer", None])
+def test_a_bare_reference_reads_texts_as_tokenizer_json_says(declared: str | None) -> None:
+    made = _train(SPACED, normalizers.Lowercase())
+    names = None if declared is None else NAMES | {"tokenizer_class": declared}
+    encoder = _reference(_checkpoint(Path("bare"), made, names=names))
+    for text in SOME:
+        assert encoder.model.tokenizer(text)["input_ids"] == made.encode(text).ids
+    assert encoder.opening["tokens"] == f"{len(TEXTS)} texts read as tokenizer.json says"
+    assert (encoder.warning, encoder.encode(SOME).shape) == ("", (3, 16))
+    with pytest.raises(ProofError, match=r"the tokenizer of other reads .* and its tokenizer.json says"):
+        _reference(_checkpoint(Path("other"), made, names=NAMES | {"mask_token": "a"}))
+
+
+def test_a_saved_reference_says_if_it_reads_texts_otherwise(copy: Path) -> None:
+    opened(_checkpoint(Path("base"), _train(SPACED), names=NAMES)).save(Path("saved"))
+    right = _reference(Path("saved"))
+    assert (right.warning, right.opening["tokens"]) == ("", f"{len(TEXTS)} texts read as tokenizer.json says")
+    merge(Path("saved/tokenizer_config.json"), tokenizer_class="GPT2Tokenizer", processor_class=None)
+    other = _reference(Path("saved"))
+    assert other.warning.endswith("; it is measured as sentence-transformers opens it")
+    assert "not as tokenizer.json says: the tokenizer of saved reads" in other.opening["tokens"]
+    plain = SentenceTransformer("saved", device="cpu")
+    np.testing.assert_allclose(plain.encode(SOME), other.encode(SOME), atol=1e-6)
