@@ -107,6 +107,7 @@ def test_one_variant_brings_its_baseline_along(tiny_base: Path, store: Store) ->
     assert other.n_texts == len({*test["sentence1"], *test["sentence2"]})
 
 
+@pytest.mark.slow
 def test_the_same_again_does_nothing(tiny_base: Path, store: Store) -> None:
     go(request(tiny_base, "ninth"), store)
     assert plan(request(tiny_base, "ninth"), store).idle
@@ -172,6 +173,7 @@ def test_a_wrong_mask_stops_the_run_before_any_result(
     assert {system.variant for system in store.systems()} == {"causal"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [HarnessError("its data could not be had"), ValueError("one\nclass"), KeyError()])
 def test_a_failing_task_keeps_no_other_from_being_measured(
     tiny_base: Path, store: Store, error: Exception, monkeypatch: pytest.MonkeyPatch
@@ -204,6 +206,7 @@ def test_a_strict_run_stops_at_the_first_failing_task(
     assert store.runs()[0].finished_at is None
 
 
+@pytest.mark.slow
 def test_a_system_that_cannot_be_opened_keeps_no_other_from_being_measured(
     tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,6 +285,7 @@ def test_bad_names_cost_nothing(tiny_base: Path, store: Store) -> None:
     assert not store.path.exists()
 
 
+@pytest.mark.slow
 def test_texts_that_are_cut_are_told_once_a_task(tiny_base: Path, store: Store) -> None:
     write_card(Path("model_cards"), "short", "max_length: 4\n")
     ear = go(request(tiny_base, "short"), store)
@@ -293,6 +297,7 @@ def test_texts_that_are_cut_are_told_once_a_task(tiny_base: Path, store: Store) 
     assert all(run.provenance.encoding == {"kernel": "packed_sdpa", "layout": "packed"} for run in store.runs())
 
 
+@pytest.mark.slow
 def test_a_plan_and_its_measurements_can_be_sent_to_another_process(tiny_base: Path, store: Store) -> None:
     """What goes into `open_system` and `measure`, and what comes out, survives pickling."""
     wanted = plan(request(tiny_base, "ninth", suite="mini", tasks=("SmallSTS",)), store)

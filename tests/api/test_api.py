@@ -83,6 +83,7 @@ def store(tmp_path: Path) -> Store:
     return ladder_store(tmp_path / "results.duckdb")
 
 
+@pytest.mark.slow
 def test_own_outcomes_are_compared_ranked_and_shown(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,6 +163,7 @@ def test_outcomes_may_have_any_index(tmp_path: Path) -> None:
     assert harness.add_outcomes(store, frame, system="own", task="T", metric="accuracy").score == pytest.approx(2 / 3)
 
 
+@pytest.mark.slow
 def test_what_is_measured_is_returned_and_stored_only_if_asked(tiny_base: Path, tmp_path: Path) -> None:
     """`measure` gives what `run_variants` stores; a run after it finds nothing left to measure."""
     store = Store(tmp_path / "results.duckdb")

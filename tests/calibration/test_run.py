@@ -67,6 +67,7 @@ def test_exit_code_table_and_stored_report(
     assert json.loads(capsys.readouterr().out)["broken"] == code
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_last_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path / "r.duckdb")
     add_system(store, "causal", tasks=TASKS[:1])
@@ -83,6 +84,7 @@ def test_the_page_shows_the_last_report(tmp_path: Path, monkeypatch: pytest.Monk
     assert "&lt;b&gt;a design&lt;/b&gt;" in page
 
 
+@pytest.mark.slow
 def test_cells_on_the_stores_outcomes(tmp_path: Path) -> None:
     store = Store(tmp_path / "r.duckdb")
     uneven = FakeTask("MiniContext", "probe", 90)

@@ -39,8 +39,8 @@ COMMANDS = {
     "ls": "--suite --db --json",
     "show": "--db --json",
     "export": "--out --format --seed --base --db",
-    "compare": "--base --tasks --flips --exit-code --db --json",
-    "rank": "--base --suite --tasks --db --json",
+    "compare": "--base --tasks --flips --exit-code --dtype --device --db --json",
+    "rank": "--base --suite --tasks --dtype --device --db --json",
     "power": "--base --task --tasks --effect --db --json",
     "sql": "--db --json --csv",
     "noise": "--variant --base --suite --tasks --seed --device --dtype --db --json",
@@ -204,6 +204,7 @@ def test_doctor_fails_on_a_dead_switch(harness, tiny_base: Path, monkeypatch: py
     assert "sdpa, bidirectional" in err
 
 
+@pytest.mark.slow
 def test_questions_to_the_store(harness) -> None:
     """compare, rank, power and sql on one database: tables for people, JSON for programs, exit codes on request."""
     from tests.factory import TASKS, fill

@@ -56,6 +56,7 @@ def test_a_console_obeys_no_text(terminal: bool) -> None:
     assert ("\x1b[1m" in said.getvalue()) == terminal, "the heading is bold"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [["ls", "runs"], ["sql", "SELECT suite FROM run"], ["sql", "SELECT suite FROM run", "--json"]]
 )
@@ -81,6 +82,7 @@ def test_json_and_csv_hold_the_same_values(db: Path) -> None:
     assert as_json["suite"] == as_csv["suite"] == EVIL, "a program gets what is stored"
 
 
+@pytest.mark.slow
 def test_an_encoding_without_our_marks(db: Path) -> None:
     for words in (["ls", "systems"], ["ls", "variants"], ["run", "--help"]):
         done = harness(*words, *(["--db", str(db)] if "systems" in words else []), PYTHONIOENCODING="iso-8859-1")

@@ -55,6 +55,7 @@ def test_probe_units_are_target_words(store: Store) -> None:
     assert (found.tasks[0].n_examples, found.tasks[0].n_units) == (120, 60)
 
 
+@pytest.mark.slow
 def test_direction_and_self(store: Store) -> None:
     up = compare(store, base="mini", variant="bidir-supcon", against="causal", resamples=FEW)
     down = compare(store, base="mini", variant="causal", against="bidir-supcon", resamples=FEW)
@@ -66,6 +67,7 @@ def test_direction_and_self(store: Store) -> None:
         compare(store, base="mini", variant="causal", against="causal")
 
 
+@pytest.mark.slow
 def test_seedless_side_is_paired_with_every_seed(store: Store) -> None:
     found = compare(store, base="mini", variant="bidir-mntp", against="bidir", resamples=FEW)
     task = found.tasks[0]
@@ -75,6 +77,7 @@ def test_seedless_side_is_paired_with_every_seed(store: Store) -> None:
     assert task.seed_sd == pytest.approx(np.std(by_seed, ddof=1))
 
 
+@pytest.mark.slow
 def test_a_result_does_not_depend_on_what_else_is_analysed(store: Store) -> None:
     entries = current_entries(store)
     by_name = {entry.variant: entry for entry in entries}
@@ -87,6 +90,7 @@ def test_a_result_does_not_depend_on_what_else_is_analysed(store: Store) -> None
             assert (a.interval.low, a.interval.high) == pytest.approx((b.interval.low, b.interval.high))
 
 
+@pytest.mark.slow
 def test_an_analysis_made_a_moment_ago_stands_in(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The terminal and the page share one analysis: same numbers, nothing read again."""
     known = analyse_all(store)
@@ -112,6 +116,7 @@ def test_an_analysis_made_a_moment_ago_stands_in(store: Store, monkeypatch: pyte
             assert (x.interval.low, x.interval.high) == pytest.approx((y.interval.low, y.interval.high), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_an_analysis_of_other_results_stands_in_for_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path / "r.duckdb")
     for variant in ("causal", "bidir"):
@@ -149,6 +154,7 @@ def test_same_answers_are_undecided_everywhere(tmp_path: Path) -> None:
     assert all(t.interval is None and t.mde is None and t.difference == 0 for t in found.tasks)
 
 
+@pytest.mark.slow
 def test_three_seeds_equal_to_the_baseline_are_undecided(tmp_path: Path) -> None:
     """A mean over three seeds is not exactly a third plus a third plus a third."""
     store = Store(tmp_path / "r.duckdb")

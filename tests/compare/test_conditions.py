@@ -40,6 +40,7 @@ def test_nothing_is_said_where_all_were_measured_alike(store: Store) -> None:
     assert rank(store, base="mini", resamples=200).conditions == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "device"), [("bfloat16", "cpu"), ("float32", "cuda")])
 def test_two_conditions_are_said_beside_the_verdict(dtype: str, device: str) -> None:
     store = Store(Path("apart.duckdb"))
@@ -59,6 +60,7 @@ def test_two_conditions_are_said_beside_the_verdict(dtype: str, device: str) -> 
     assert dataclasses.asdict(ranks)["conditions"] == ranks.conditions
 
 
+@pytest.mark.slow
 def test_a_system_that_is_measured_again_in_another_dtype_keeps_both(store: Store) -> None:
     with one_transaction(store):
         add_system(store, "bidir-mntp", seed=0, skill=0.55, tasks=TASKS[:2])
@@ -99,6 +101,7 @@ def test_what_most_systems_share_counts_and_of_equals_the_newest(store: Store) -
     assert counted == 6
 
 
+@pytest.mark.slow
 def test_a_pair_is_compared_in_a_dtype_that_both_have(store: Store) -> None:
     with one_transaction(store):
         add_system(store, "random", seed=0, skill=0.2, tasks=TASKS[:2])

@@ -70,6 +70,7 @@ def site(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_site(store, tmp_path_factory.mktemp("out") / "site", resamples=FEW).parent
 
 
+@pytest.mark.slow
 def test_the_verdict_follows_the_metrics_direction(store: Store, together: Comparison) -> None:
     found = {task.key.task: task for task in together.tasks}
     assert {name: found[name].verdict for name, _ in RATES} == {
@@ -121,6 +122,7 @@ def test_sentences(store: Store, together: Comparison) -> None:
     )
 
 
+@pytest.mark.slow
 def test_perplexity_has_an_interval_on_the_log_scale(store: Store, site: Path) -> None:
     page = (site / "tasks" / "RetentionPerplexity.html").read_text("utf-8")
     assert "95% interval, bootstrap-t" in page

@@ -36,6 +36,7 @@ def scores(store: Store) -> dict[str, float]:
     return {entry.variant: rows[entry.systems[0].system_id] for entry in current_entries(store)}
 
 
+@pytest.mark.slow
 def test_folders_of_one_name_and_revisions_of_one_id(store: Store) -> None:
     with one_transaction(store):
         model(store, "final", "a", skill=0.3)

@@ -14,6 +14,7 @@ from harness.compare import analyse, compare, current_entries, needs, rank
 from harness.compare.contrasts import VariantContrast, declared_contrasts, parse_contrasts
 from harness.compare.families import Decision, explore, judge
 from harness.compare.flips import flips
+from harness.compare.results import TaskComparison
 from harness.compare.wording import overall, scope, sentence
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
@@ -28,6 +29,13 @@ FEW = 400
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return ladder_store(tmp_path_factory.mktemp("verdicts") / "results.duckdb")
+
+
+@pytest.fixture(scope="module")
+def topic(store: Store) -> TaskComparison:
+    names = ["MiniTopic"]
+    [task] = compare(store, base="mini", variant="bidir", against="causal", tasks=names, resamples=FEW).tasks
+    return task
 
 
 def scored(task: str, noise: object, *, n: int = 200, slope: float = 1.0, spread: float = 1.0) -> TaskResult:
@@ -103,11 +111,10 @@ def test_a_declared_pair_is_decided_in_the_declared_family(store: Store) -> None
     ],
 )
 def test_the_rule(
-    store: Store, difference: float, p: float | None, own_p: float | None, p_equivalent: float | None,
+    topic: TaskComparison, difference: float, p: float | None, own_p: float | None, p_equivalent: float | None,
     verdict: str, negligible: bool, tie: bool,
 ) -> None:  # fmt: skip
-    names = ["MiniTopic"]
-    [task] = compare(store, base="mini", variant="bidir", against="causal", tasks=names, resamples=FEW).tasks
+    task = topic
     assert task.estimate is not None
     decision = Decision(
         family="declared", estimate=replace(task.estimate, value=difference), p_adjusted=p, p_holm=None,
@@ -120,10 +127,9 @@ def test_the_rule(
     assert judge(lower, decision, alpha=0.05).verdict == other
 
 
-def test_equivalence_is_adjusted_too(store: Store) -> None:
+def test_equivalence_is_adjusted_too(topic: TaskComparison) -> None:
     """Alone 0.0002; of four, Holm takes it times four, and what has no spread is no member."""
-    names = ["MiniTopic"]
-    [task] = compare(store, base="mini", variant="bidir", against="causal", tasks=names, resamples=FEW).tasks
+    task = topic
     assert task.estimate is not None
     estimates = [
         replace(task.estimate, value=value, se=se, df=99, p=0.9)
@@ -147,6 +153,7 @@ def test_another_base_is_exploratory(tmp_path: Path) -> None:
     assert "exploratory" in sentence(found)
 
 
+@pytest.mark.slow
 def test_five_seeds_are_a_sample_and_four_are_not(tmp_path: Path) -> None:
     """A recipe that is better on these checkpoints, by seeds that scatter: only the crossed test doubts it."""
     n = 400
@@ -185,6 +192,7 @@ def test_equivalent_and_within_the_margin(tmp_path: Path) -> None:
     assert task.mcnemar.only_first + task.mcnemar.only_second == 8
 
 
+@pytest.mark.slow
 def test_below_the_noise_floor_is_a_tie(tmp_path: Path) -> None:
     n = 2000
     right = np.arange(n) < 1000
@@ -233,6 +241,7 @@ def test_means_over_tasks(tmp_path: Path) -> None:
     assert "With only 3 tasks" in overall(few)
 
 
+@pytest.mark.slow
 def test_ranks_are_sets_and_the_unranked_say_why(tmp_path: Path) -> None:
     skills = {"causal": 1.5, "bidir": 1.5, "bidir-mntp": 0.4}
     results: dict[tuple[str, int | None], list[TaskResult]] = {

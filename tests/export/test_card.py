@@ -106,6 +106,7 @@ def test_what_was_not_recorded_is_said(store: Store) -> None:
     assert "Not recorded" in sections(card_of(store, "bidir-mntp"))["Contamination"]
 
 
+@pytest.mark.slow
 def test_hostile_names_and_prose_stay_text(store: Store) -> None:
     prose = "\n# hostile\n\n---\nlicense: evil\n---\n<!-- \n```\nopen fence\n## Results\n| a | b |\n"
     card = read_card(write_card(Path("model_cards"), "hostile", prose=prose))

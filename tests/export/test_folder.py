@@ -80,6 +80,7 @@ def test_a_stranger_opens_it_and_gets_the_same_embeddings(tiny_base: Path, store
     assert ("drawn anew from the seed" in card.text) == (variant == "random")
 
 
+@pytest.mark.slow
 def test_weights_that_are_gone_or_others(tiny_base: Path, store: Store) -> None:
     measure(store, tiny_base, "ninth")
     [stage] = (cache_folder() / "stages").glob("*/stage.json")

@@ -124,6 +124,7 @@ def test_stored_examples_are_the_stores(store: Store, site: Path) -> None:
             assert value == pytest.approx(expected[variant, example], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_downloads_are_the_stores(store: Store, site: Path) -> None:
     table = pd.read_csv(site / "downloads" / "scores.csv").set_index(["variant", "task"])["score"]
     means = store.scores().groupby(["variant", "task"])["score"].mean()
@@ -134,6 +135,7 @@ def test_downloads_are_the_stores(store: Store, site: Path) -> None:
     pd.testing.assert_frame_equal(copied.scores(), store.scores())
 
 
+@pytest.mark.slow
 def test_examples_are_shown_by_their_texts(tmp_path: Path) -> None:
     store = Store(tmp_path / "r.duckdb")
     add_system(store, "causal", tasks=TASKS[:1])

@@ -151,6 +151,7 @@ def test_what_the_front_page_says(site: Path) -> None:
     assert "bidir-supcon − bidir-mntp" in task
 
 
+@pytest.mark.slow
 def test_contamination_is_marked_where_it_is_and_nowhere_else(tmp_path: Path) -> None:
     store, stage = Store(tmp_path / "r.duckdb"), "a" * 64
     add_system(store, "causal", tasks=TASKS[:2])
@@ -220,6 +221,7 @@ def test_empty_store_and_other_peoples_folders(store: Store, tmp_path: Path) -> 
     assert not (tmp_path / "site").exists()
 
 
+@pytest.mark.slow
 def test_failure_leaves_the_old_site(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = Store(tmp_path / "r.duckdb")
     add_system(small, "causal", tasks=TASKS[:1])
@@ -240,6 +242,7 @@ def test_failure_leaves_the_old_site(store: Store, tmp_path: Path, monkeypatch: 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r.duckdb", "site"]
 
 
+@pytest.mark.slow
 def test_an_analysis_taken_from_the_draft_is_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path / "r.duckdb")
     for variant in ("causal", "bidir"):
@@ -251,6 +254,7 @@ def test_an_analysis_taken_from_the_draft_is_the_pages(tmp_path: Path, monkeypat
     assert digest(draft.write().parent) == plain
 
 
+@pytest.mark.slow
 def test_a_site_is_made_again_only_when_the_store_changed(tmp_path: Path) -> None:
     store = Store(tmp_path / "r.duckdb")
     add_system(store, "causal", tasks=TASKS[:1])
@@ -273,6 +277,7 @@ def test_one_system_and_two_bases(tmp_path: Path) -> None:
     assert len(re.findall(r'<table class="board sortable"', index)) == 2
 
 
+@pytest.mark.slow
 def test_a_store_of_an_older_schema_is_shown_as_it_is_and_of_a_newer_one_refused(tmp_path: Path) -> None:
     store = Store(tmp_path / "r.duckdb")
     add_system(store, "causal", tasks=TASKS[:1])
@@ -290,6 +295,7 @@ def test_a_store_of_an_older_schema_is_shown_as_it_is_and_of_a_newer_one_refused
         build_site(Store(store.path, read_only=True), tmp_path / "other", resamples=FEW)
 
 
+@pytest.mark.slow
 def test_history_says_what_changed_and_what_moved(tmp_path: Path) -> None:
     store = Store(tmp_path / "r.duckdb")
     add_system(store, "causal", tasks=TASKS[:2], skill=0.3)

@@ -42,6 +42,7 @@ def test_published_value() -> None:
     assert found.observed[0] == pytest.approx(-29 / 165, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_bca_agrees_with_scipy() -> None:
     gold, predicted = world(120)
     found = resample_correlations(gold, predicted, kind="pearson", rng=np.random.default_rng(0))

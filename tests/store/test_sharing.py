@@ -73,6 +73,7 @@ def test_waiting_is_told_once_and_ends_well(store: Store) -> None:
     assert str(holder.pid) in said[0]
 
 
+@pytest.mark.slow
 def test_two_processes_write_at_once(tmp_path: Path) -> None:
     """Both start on a missing file; every result of both must be there."""
     code = """
@@ -120,6 +121,7 @@ def test_kill_in_a_transaction_leaves_nothing_of_it(store: Store) -> None:
     assert all(check.ok for check in store.verify())
 
 
+@pytest.mark.slow
 def test_kills_at_any_moment(tmp_path: Path) -> None:
     """A writer killed twice, each at another point: whatever was committed is whole."""
     code = """

@@ -38,6 +38,7 @@ from tests.suites.small import (
 ASKED = ["example_id", "unit", "trial", "gold_label", "gold_score"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", SMALL, ids=lambda task: task.__name__)
 def test_the_rows_give_mtebs_own_score_and_two_systems_meet_the_same_examples(task: type, tmp_path: Path) -> None:
     made = own_task(task)

@@ -64,6 +64,7 @@ def plan(base: Base, of: Recipe, seed: int = 0) -> tuple[PlannedStage, ...]:
     return plan_lineage(base, of, seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mntp", "simcse", "supcon"])
 @pytest.mark.parametrize("attention", ["causal", "bidirectional"])
 def test_a_stage_moves_the_weights_and_keeps_the_mask(base: Base, kind: str, attention: str) -> None:
@@ -126,6 +127,7 @@ def test_the_same_seed_gives_the_same_weights(base: Base, monkeypatch: pytest.Mo
     assert weights("one", 3) == weights("two", 3) != weights("three", 4)
 
 
+@pytest.mark.slow
 def test_a_stage_that_dies_leaves_nothing_that_looks_finished(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     lineage = plan(base, recipe("mntp", "supcon"))
     write = stages._write
@@ -199,6 +201,7 @@ def _negatives(*, own: int) -> None:
     Path("triplets.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("own", "unused"), [(0, 56), (10, 48)])
 def test_too_few_batches_without_a_repeated_text(
     base: Base, own: int, unused: int, monkeypatch: pytest.MonkeyPatch

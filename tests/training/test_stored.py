@@ -65,6 +65,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", [0, 1], ids=["parent", "last"])
 @pytest.mark.parametrize("damage", list(DAMAGES))
 def test_damage_is_noticed_in_any_stage_of_the_lineage(base: Base, damage: str, stage: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from functools import cache, cached_property
+from functools import cache
 from typing import Any, Literal
 
 from mteb.abstasks.abstask import AbsTask
@@ -32,10 +32,12 @@ class Generated(AbsTask):
             setattr(self, setting, value)
         super().__init__()
 
-    @cached_property
-    def metadata(self) -> TaskMetadata:  # type: ignore[override]
-        """Made again when it is asked for: mteb drops what a task object holds of it together with the data."""
-        return _metadata(SUITE.task(self.called).drawn(self.draw), self.subtype)
+    def __getattr__(self, name: str) -> Any:
+        """Make the metadata, again whenever mteb has dropped what the object holds of it together with its data."""
+        if name != "metadata":
+            raise AttributeError(name)
+        self.metadata = _metadata(SUITE.task(self.called).drawn(self.draw), self.subtype)
+        return self.metadata
 
     def load_data(self, **_: Any) -> None:
         """Generate the splits."""

@@ -58,3 +58,4 @@ def test_mteb_can_unload_a_task_and_load_it_again() -> None:
     task.load_data()
     task.unload_data()
     assert (task.metadata.name, task.data_loaded) == ("MiniSTS", False)
+    assert not hasattr(type(task), "metadata")  # else mteb takes the kind of task for a task

@@ -52,6 +52,7 @@ def test_metadata_is_whole_and_valid(name: str) -> None:
     assert len(set(_texts(name))) == listed.cost
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SENTENCE_TASKS)
 def test_draws_are_repeatable_and_different(name: str) -> None:
     known = _texts(name)

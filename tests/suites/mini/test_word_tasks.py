@@ -39,6 +39,7 @@ def _code(text: str) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=16).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WORD_TASKS)
 def test_items_are_repeatable_and_the_draws_differ(name: str) -> None:
     task = SUITE.task(name)

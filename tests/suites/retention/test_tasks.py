@@ -46,6 +46,7 @@ def run_all(system: Encoder) -> dict[str, TaskResult]:
     return {result.key.task: result for result in results}
 
 
+@pytest.mark.slow
 def test_every_measure_is_the_aggregate_of_its_documents(tiny_base: Path) -> None:
     stages = make_lineage(tiny_base, Path("lineage"))
     base, trained = (

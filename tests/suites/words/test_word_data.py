@@ -108,6 +108,7 @@ def server(probes: Path) -> str:
     return root.as_uri()
 
 
+@pytest.mark.slow
 def test_fetched_data_are_the_same_and_are_not_fetched_twice(probes: Path, server: str) -> None:
     said: list[str] = []
     fetch(Path("got"), server=server, note=said.append)

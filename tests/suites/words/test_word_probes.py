@@ -95,6 +95,7 @@ def scores(parts) -> dict[str, float]:
     return {part.subset: score_outcomes(part.metric, part.frame()) for part in parts}
 
 
+@pytest.mark.slow
 def test_words_before_the_target_know_nothing_under_a_causal_mask_and_all_without() -> None:
     for causal, low, high in ((True, 0.3, 0.7), (False, 0.99, 1.0)):
         parts, note = measure_labels(SUITE.task("SubjectAnimacyBefore"), sentences(), Fake(causal=causal))
