@@ -85,10 +85,16 @@ class FirstToken(Record):
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """Numbers of the layers that are shown: each quarter, where the first token is longest, the last two."""
+        """Numbers of the layers that are shown: each quarter, the last two, and where any ratio is the largest."""
         count = len(self.alone)
         quarters = {count // 4, count // 2, 3 * count // 4, count - 1, count}
-        return tuple(sorted((quarters | {1 + self.alone.index(max(self.alone))}) - {0})) if count else ()
+        longest = {1 + ratios.index(self.largest) for _, ratios in self.rows if self.largest in ratios}
+        return tuple(sorted((quarters | longest) - {0}))
+
+    @property
+    def largest(self) -> float:
+        """The largest ratio of all, 0 where nothing was measured."""
+        return max((max(ratios) for _, ratios in self.rows), default=0.0)
 
     @property
     def sentence(self) -> str:
