@@ -89,7 +89,7 @@ class FirstToken(Record):
         count = len(self.alone)
         quarters = {count // 4, count // 2, 3 * count // 4, count - 1, count}
         longest = {1 + ratios.index(self.largest) for _, ratios in self.rows if self.largest in ratios}
-        return tuple(sorted((quarters | longest) - {0}))
+        return tuple(sorted(layer for layer in quarters | longest if layer > 0))
 
     @property
     def largest(self) -> float:

@@ -122,15 +122,15 @@ def open_system(
             )
     weights = {"weights_sha256": stages[-1][0].weights_sha256} if stages else {}
     here = collect(device=place.device, dtype=place.dtype)
-    opening: dict[str, Any] = {"opening": encoder.opening.describe()} if encoder.opening else {}
+    found: dict[str, Any] = {"opening": encoder.opening.describe()} if encoder.opening else {}
     first = encoder.first_token()
     if first is not None:
-        opening["first_token"] = first
+        found["first_token"] = first
     if listener is not None:
         for said in (_leads_already(system), first.sentence if first else ""):
             if said:
                 listener.note(f"{system.label}: {said}")
-    provenance = here.model_copy(update={**opening, "encoding": encoder.describe(), **weights})
+    provenance = here.model_copy(update={**found, "encoding": encoder.describe(), **weights})
     evidence = Evidence(system=record, place=place, provenance=provenance, proof=proof, stages=stages)
     return OpenSystem(encoder=encoder, evidence=evidence)
 
