@@ -1,7 +1,8 @@
 """Whether a stage's folder still holds what was written into it.
 
 When a stage is written, the size, time and SHA-256 of each of its files are recorded in FILES. A use of the stage
-compares sizes and times, and reads the files only where these have changed; an export reads all of them.
+compares sizes and times, and reads the files only where these have changed; an export reads all of them. The time is that
+of the last change of any kind (ctime), which no program can set back.
 """
 
 from __future__ import annotations
@@ -92,4 +93,4 @@ def _files(folder: Path) -> list[Path]:
 
 def _stamp(path: Path) -> tuple[int, int]:
     stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns
+    return stat.st_size, stat.st_ctime_ns
