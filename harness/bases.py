@@ -195,11 +195,35 @@ def check_safetensors(path: Path) -> None:
         raise HarnessError(f"{path} is corrupt or cut short ({damage}); fetch it again")
 
 
-def _fingerprint(folder: Path) -> str:
-    digest = hashlib.sha256()
+def check_unchanged(base: Base) -> None:
+    """Raise HarnessError if the folder of `base` no longer holds what its revision was made of."""
+    of_hub = base.revision == base.folder.name
+    same = of_hub or _read.get(base.folder) == (_stamps(base.folder), base.revision)
+    if not same and _fingerprint(base.folder) != base.revision:
+        raise HarnessError(
+            f"{base.folder} has changed since this command began; give the command again, with a folder that "
+            "nothing writes into"
+        )
+
+
+_read: dict[Path, tuple[list[object], str]] = {}  # how files of a folder were when this process hashed them: the hash
+
+
+def _decisive(folder: Path) -> list[Path]:
+    """The files that decide the model."""
     beside = {path for name in ("config.json", *TOKEN_FILES) if (path := folder / name).is_file()}
-    for path in sorted({*folder.glob("*.safetensors"), *filter(Path.is_file, folder.glob("tokenizer*")), *beside}):
+    return sorted({*folder.glob("*.safetensors"), *filter(Path.is_file, folder.glob("tokenizer*")), *beside})
+
+
+def _stamps(folder: Path) -> list[object]:
+    return [(path.name, (stat := path.stat()).st_size, stat.st_ctime_ns) for path in _decisive(folder)]
+
+
+def _fingerprint(folder: Path) -> str:
+    digest, before = hashlib.sha256(), _stamps(folder)
+    for path in _decisive(folder):
         digest.update(path.name.encode() + b"\0")
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
+    _read[folder] = (before, digest.hexdigest())
     return digest.hexdigest()

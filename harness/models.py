@@ -48,6 +48,14 @@ class Model:
             folder=str(self.folder),
         )
 
+    def check_unchanged(self) -> None:
+        """Raise HarnessError if the folder no longer holds what it held when the model was found."""
+        if self.sha256 != _digest(_files(self.folder), self.folder):
+            raise HarnessError(
+                f"{self.folder} has changed since this command began; give the command again, with a folder that "
+                "nothing writes into"
+            )
+
 
 def resolve_model(name: str) -> Model:
     """Find and check a model: a folder, or a hub id with an optional @revision.
@@ -68,7 +76,7 @@ def resolve_model(name: str) -> Model:
 
 
 def _checked(name: str, folder: Path, *, commit: str) -> Model:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _aside(path, folder))
+    files = _files(folder)
     modules = folder / "modules.json"
     if not modules.is_file() and not (folder / "config.json").is_file():
         raise HarnessError(f"{folder} holds neither modules.json nor config.json; give the folder of a saved model")
@@ -95,6 +103,10 @@ def _checked(name: str, folder: Path, *, commit: str) -> Model:
     for path in weights:
         check_safetensors(path)
     return Model(name=name, folder=folder, sha256=_digest(files, folder), commit=commit, bare=not modules.is_file())
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not _aside(path, folder))
 
 
 def _aside(path: Path, folder: Path) -> bool:

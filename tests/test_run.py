@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import transformers
 
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError, ProofError
@@ -247,6 +249,35 @@ def test_a_variant_whose_data_are_missing_keeps_no_other_from_being_measured(tin
         plan(request(tiny_base, "lost"), store)
     with pytest.raises(HarnessError, match="away"):  # as typed
         plan(request(tiny_base, "ninth", "bidir", data=(("simcse", "away.txt"),)), store)
+
+
+def test_results_of_one_system_are_of_one_training(
+    tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stage that is trained again, on another machine or after its folder was removed, may give other weights."""
+    go(request(tiny_base, "ninth", tasks=("SmallSTS",)), store)
+    shutil.rmtree(cache_folder() / "stages")
+    monkeypatch.setattr("harness.training.contrastive.set_seed", lambda seed: transformers.set_seed(seed + 1))
+    with pytest.raises(HarnessError, match=r"the weights of ninth \(seed 0\) are not those whose results are stored"):
+        go(request(tiny_base, "ninth"), store)
+    assert set(store.scores()["task"]) == {"SmallSTS", "SmallClassification"}  # the second of the causal base
+    go(request(tiny_base, "ninth", force=True), store)
+    go(request(tiny_base, "ninth"), store)
+    weights = {run.run_id: run.provenance.weights_sha256 for run in store.runs()}
+    assert len({weights[run] for run in store.scores()["run_id"]} - {None}) == 1
+
+
+def test_a_base_that_changes_after_the_plan_is_not_measured(tiny_base: Path, store: Store) -> None:
+    shutil.copytree(tiny_base, "tiny")
+    wanted = plan(request(Path("tiny"), "bidir"), store)
+    weights = Path("tiny/model.safetensors")
+    weights.write_bytes(weights.read_bytes())  # written again, and the same
+    opened = open_system(wanted.jobs[0].system, place=PLACE, cache=wanted.cache)
+    assert opened.evidence.system.base_revision == wanted.base.revision
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x00")
+    with pytest.raises(HarnessError, match="tiny has changed since this command began"):
+        execute(wanted, store, None, command="test")
+    assert store.scores().empty
 
 
 def test_a_proof_that_fails_in_a_task_ends_its_system_and_no_other(

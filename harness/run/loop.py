@@ -49,6 +49,8 @@ def execute(
             continue
         try:
             system = _open(job, plan, listener, broken)
+            if not force:
+                _same_weights(job, system, store)
         except HarnessError as error:
             if strict:
                 raise
@@ -75,6 +77,19 @@ def _open(job: Job, plan: RunPlan, listener: Listener | None, broken: dict[str, 
         if isinstance(system, PlannedSystem):
             broken |= {stage.digest: error for stage in system.untrained(plan.cache)[:1]}
         raise
+
+
+def _same_weights(job: Job, opened: OpenSystem[Any], store: Store) -> None:
+    """Raise HarnessError if results that count were measured with other weights than those that were opened."""
+    here = opened.evidence.provenance.weights_sha256
+    runs = {run.run_id: run.provenance for run in store.runs(system_id=job.record.system_id)} if here else {}
+    rows = store.scores(diagnostics=True) if runs else None
+    counted = set() if rows is None else set(rows[rows["system_id"] == job.record.system_id]["run_id"])
+    if any(runs[run].weights_sha256 not in {None, here} for run in counted):
+        raise HarnessError(
+            f"the weights of {job.label} are not those whose results are stored: it was trained again, with another "
+            "result; measure all of its tasks again with --force"
+        )
 
 
 def _tell(listener: Listener | None, failure: Failure, failed: list[Failure]) -> None:

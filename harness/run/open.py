@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, overload
 
-from harness.bases import Base
+from harness.bases import Base, check_unchanged
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
 from harness.models import Model
@@ -95,9 +95,10 @@ def open_system(
     if not isinstance(system, PlannedSystem):
         encoder = system.make(system.base.folder) if isinstance(system, Floor) else _reference(system, place, listener)
         provenance = collect(device=place.device, dtype=place.dtype)
-        if opening := getattr(encoder, "opening", None):
-            provenance = provenance.model_copy(update={"opening": dict(opening)})
+        if seen := getattr(encoder, "opening", None):
+            provenance = provenance.model_copy(update={"opening": dict(seen)})
         return OpenSystem(encoder=encoder, evidence=Evidence(system=record, place=place, provenance=provenance))
+    check_unchanged(system.base)
     train_stages(system, place=place, cache=cache, listener=listener)
     folders = [stage_folder(stage, cache) for stage in system.lineage]
     encoder, proof = open_weights(
@@ -151,6 +152,8 @@ def _leads_already(system: PlannedSystem) -> str:
 def _reference(model: Model, place: Placement, listener: Listener | None) -> ReferenceEncoder:
     from harness.encoder.reference import build_reference
 
+    if not model.commit:
+        model.check_unchanged()
     revision = model.commit or model.sha256
     encoder = build_reference(model.folder, bare=model.bare, place=place, name=model.name, revision=revision)
     encoder.watch = listener

@@ -1,8 +1,8 @@
 """Whether a stage's folder still holds what was written into it.
 
 When a stage is written, the size, time and SHA-256 of each of its files are recorded in FILES. A use of the stage
-compares sizes and times, and reads the files only where these have changed; an export reads all of them. The time is that
-of the last change of any kind (ctime), which no program can set back.
+compares sizes and times, and reads the files only where these have changed; an export reads all of them. The time is
+that of the last change of any kind (ctime), which no program can set back.
 """
 
 from __future__ import annotations
