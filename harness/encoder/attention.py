@@ -2,21 +2,25 @@
 
 transformers (5.2 and later) builds the mask from `config.is_causal`; it survives `save_pretrained`, so a saved
 variant is right in plain sentence-transformers too. Because implementations have been wrong in both directions,
-nothing is believed: `prove_mask` changes one later token and looks at every state before it.
+nothing is believed: `prove_mask` changes one later token and looks at every state before it, and compares texts that
+are padded, batched or packed with the same texts alone (harness.encoder.between).
 
-Shapes: L layers, B texts, T tokens, D width.
+Shapes: L layers, B texts, T tokens, N real tokens of all texts, D width.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from harness.encoder.between import Attended, Between, attended, place
 from harness.encoder.packing import PACKED, PACKED_KERNELS, VARLEN, attending, has_varlen, packed_output
 from harness.errors import HarnessError, ProofError
 from harness.text_to_vector import Attention
@@ -24,21 +28,25 @@ from harness.text_to_vector import Attention
 Padding = Literal["none", "left", "right"]
 PADDINGS: tuple[Padding, ...] = ("none", "left", "right")
 BATCHES = (1, 8)
-# Padding changes the order of floating-point sums and nothing else; measured 3e-6 in float32 at a scale of 1.
-PADDING_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 1e-1, torch.float16: 2e-2}
 _LENGTH = 12
 _NOT_A_NUMBER = "a hidden state is NaN"
+_NOT_TOLD_APART = "a wrong padding mask cannot be told from rounding"
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaskCheck:
-    """What one forward pass showed.
+    """What one way to read the texts showed.
 
     `leak`: largest absolute change of any state before the changed token (0 if causal). `reached`: share of
-    (layer, text, earlier token) states that changed (1 if bidirectional). `padding_shift`: largest absolute
-    change of a last-layer state when the same text stands unpadded and alone, relative to the largest state. With a
-    packed kernel texts of unlike lengths stand one behind the other, and alone means alone under the model's own
-    kernel: a text that saw its neighbour shifts, and so does a kernel that differs.
+    (layer, text, earlier token) states that changed (1 if bidirectional). `shift`: how far what an attention layer
+    answers moves when the same text stands unpadded and alone, relative to its length, beside what `rounding` and a
+    `wrong` mask do there (harness.encoder.between). With a packed kernel texts of unlike lengths stand one behind the
+    other, and alone means alone under the model's own kernel: a text that saw its neighbour shifts, and so does a
+    kernel that differs.
+
+    Measured and not judged, for they are rounding and what became of it in all layers: `padding_shift`, the largest
+    absolute change of a last-layer state relative to the largest state; `cosine`, the lowest of a text's mean state
+    with that of the same text alone; `neighbours`, the share of texts that keep their nearest one (None if alone).
     """
 
     kernel: str
@@ -47,7 +55,12 @@ class MaskCheck:
     merged: bool
     leak: float
     reached: float
+    shift: float
+    rounding: float
+    wrong: float
     padding_shift: float
+    cosine: float
+    neighbours: float | None
     ok: bool
     reason: str
 
@@ -73,6 +86,8 @@ class MaskProof:
                 mend = "try another --device or the library versions that `harness doctor` names"
                 if check.reason == _NOT_A_NUMBER:
                     mend = "check the weights of the checkpoint, or take --dtype float32"
+                elif check.reason.startswith(_NOT_TOLD_APART):
+                    mend = "take --dtype float32"
                 raise ProofError(
                     f"the mask proof failed: the card says {self.attention}, but {check.reason} (kernel "
                     f"{check.kernel}, batch {check.batch}, padding {check.padding}); {mend}"
@@ -123,6 +138,7 @@ def prove_mask(
     training = model.training
     model.eval()
     checks: list[MaskCheck] = []
+    alone = cache(lambda kernel, text: _alone(model, text))
     try:
         for kernel in kernels or (in_use,):
             packed = kernel in PACKED_KERNELS
@@ -130,7 +146,15 @@ def prove_mask(
             for batch, padding in itertools.product(batches, ("none",) if packed else paddings):
                 checks.append(
                     _check(
-                        model, attention, pad_id, kernel=kernel, batch=batch, padding=padding, merged=merged, seed=seed
+                        model,
+                        attention,
+                        pad_id,
+                        kernel=kernel,
+                        batch=batch,
+                        padding=padding,
+                        merged=merged,
+                        seed=seed,
+                        alone=partial(alone, str(model.config._attn_implementation)),
                     )
                 )
     finally:
@@ -140,7 +164,16 @@ def prove_mask(
 
 
 def _check(
-    model: Any, attention: Attention, pad_id: int, *, kernel: str, batch: int, padding: Padding, merged: bool, seed: int
+    model: Any,
+    attention: Attention,
+    pad_id: int,
+    *,
+    kernel: str,
+    batch: int,
+    padding: Padding,
+    merged: bool,
+    seed: int,
+    alone: Callable[[tuple[int, ...]], tuple[Attended, Tensor]],
 ) -> MaskCheck:
     packed = kernel if kernel in PACKED_KERNELS else None
     equal = padding == "none" and not packed
@@ -155,13 +188,18 @@ def _check(
     delta_LBT = (
         (_states(model, changed_BT, mask_BT, packed) - states_LBTD).abs().amax(-1)[:, before_BT.to(states_LBTD.device)]
     )
-    alone_TD = torch.cat(
-        [_states(model, torch.tensor([text]), torch.ones(1, len(text)).long())[-1, 0] for text in texts]
-    )
-    real_TD = states_LBTD[-1][mask_BT.bool().to(states_LBTD.device)]
-    shift = float((alone_TD - real_TD).abs().max() / real_TD.abs().max().clamp_min(1e-12))
     leak, reached = float(delta_LBT.max()), float((delta_LBT > 0).float().mean())
-    reason = _reason(attention, leak, reached, shift, model)
+    by_text = [alone(tuple(text)) for text in texts]
+    joined = Attended.joined([layers for layers, _ in by_text])
+    between = _between(model, attention, ids_BT, mask_BT, packed, alone=joined)
+    lengths = [len(text) for text in texts]
+    real_ND, alone_ND = (
+        states_LBTD[-1][mask_BT.bool().to(states_LBTD.device)],
+        torch.cat([states for _, states in by_text]),
+    )
+    padding_shift = float((alone_ND - real_ND).abs().max() / real_ND.abs().max().clamp_min(1e-12))
+    cosine, neighbours = _embeddings(alone_ND.split(lengths), real_ND.split(lengths))
+    reason = _reason(attention, leak, reached, padding_shift, between)
     return MaskCheck(
         kernel=kernel,
         batch=batch,
@@ -169,22 +207,85 @@ def _check(
         merged=merged,
         leak=leak,
         reached=reached,
-        padding_shift=shift,
+        **asdict(between),
+        padding_shift=padding_shift,
+        cosine=cosine,
+        neighbours=neighbours,
         ok=not reason,
         reason=reason,
     )
 
 
-def _reason(attention: Attention, leak: float, reached: float, shift: float, model: Any) -> str:
-    tolerance = PADDING_TOLERANCE.get(model.dtype, 1e-4)
-    if not (leak == leak and shift == shift):
+@torch.inference_mode()
+def _alone(model: Any, text: Sequence[int]) -> tuple[Attended, Tensor]:
+    """What the layers answer for one text, unpadded, and its states of the last one, (T, D)."""
+    ids_BT = torch.tensor([text])
+    states: list[Tensor] = []
+    layers = attended(
+        model, lambda: states.append(_states(model, ids_BT, torch.ones_like(ids_BT))), real_BT=ids_BT >= 0
+    )
+    return layers, states[0][-1, 0]
+
+
+@torch.inference_mode()
+def _between(
+    model: Any, attention: Attention, ids_BT: Tensor, mask_BT: Tensor, packed: str | None, *, alone: Attended
+) -> Between:
+    """The shift of these texts from those `alone`, between rounding and a mask that hides the middle of each text."""
+    hidden_BT = mask_BT.clone()
+    touched: list[Tensor] = []
+    for row, real in enumerate(mask_BT):
+        places = real.nonzero().flatten()
+        middle = len(places) // 2
+        hidden_BT[row, places[middle]] = 0
+        touched.append(torch.arange(len(places) - 1) >= (middle if attention == "causal" else 0))
+    kept_N = hidden_BT[mask_BT.bool()].bool()
+
+    def look(seen_BT: Tensor, given: Attended, *, rounded: bool = False) -> Attended:
+        real_BT = torch.ones(1, int(seen_BT.sum())).bool() if packed else seen_BT.bool()
+        run = lambda: _states(model, ids_BT, seen_BT, packed)  # noqa: E731
+        return attended(model, run, real_BT=real_BT, inputs_LND=given.inputs, rounded=rounded)
+
+    there = look(mask_BT, alone)
+    kept = alone.without(kept_N)
+    return place(
+        there.moved(alone),
+        look(mask_BT, alone, rounded=True).moved(there),
+        look(hidden_BT, kept).moved(kept),
+        lengths=mask_BT.sum(-1).tolist(),
+        touched_N=torch.cat(touched),
+    )
+
+
+def _embeddings(alone: Sequence[Tensor], read: Sequence[Tensor]) -> tuple[float, float | None]:
+    """The lowest cosine of a text's mean state with that alone, and the share that keep their nearest neighbour."""
+    first_BD, second_BD = (
+        torch.nn.functional.normalize(torch.stack([text.mean(0) for text in texts]), dim=-1) for texts in (alone, read)
+    )
+    cosine = float((first_BD * second_BD).sum(-1).min())
+    if len(first_BD) == 1:
+        return cosine, None
+    nearest = [(each @ each.T).fill_diagonal_(-torch.inf).argmax(-1) for each in (first_BD, second_BD)]
+    return cosine, float((nearest[0] == nearest[1]).float().mean())
+
+
+def _reason(attention: Attention, leak: float, reached: float, padding_shift: float, between: Between) -> str:
+    if not math.isfinite(leak + padding_shift + between.shift):
         return _NOT_A_NUMBER
     if attention == "causal" and leak > 0:
         return f"a later token changed an earlier state by {leak:.2g}"
     if attention == "bidirectional" and reached < 1:
         return f"a later token reached only {reached:.0%} of the earlier states"
-    if shift > tolerance:
-        return f"padding and batching move a state by {shift:.2g} of its scale (tolerance {tolerance:g})"
+    if not between.told_apart:
+        return (
+            f"{_NOT_TOLD_APART}: hiding a token moves no layer's attention by more than {between.wrong:.2g} of its "
+            f"length where rounding moves it by {between.rounding:.2g}"
+        )
+    if not between.right:
+        return (
+            f"padding and batching move a layer's attention by {between.shift:.2g} of its length, nearer to what "
+            f"hiding a token does ({between.wrong:.2g}) than to rounding ({between.rounding:.2g})"
+        )
     return ""
 
 
