@@ -19,6 +19,7 @@ from harness.encoder.placement import Placement
 from harness.errors import HarnessError, near_names
 from harness.provenance import TESTED, versions
 from harness.recipes import Recipe
+from harness.records import proof_words
 from harness.text_to_vector import Attention
 from harness.training.lora import Lora, add_lora, merge_lora
 
@@ -132,8 +133,7 @@ def _finding(kernel: str, when: str, proof: MaskProof) -> Finding:
     if failed:
         found = f"{len(failed)} of {len(proof.checks)} checks fail: {failed[0].reason}"
     else:
-        shift = max(check.padding_shift for check in proof.checks)
-        found = f"{len(proof.checks)} checks; padding moves a state by at most {shift:.1e}"
+        found = f"{len(proof.checks)} checks; {proof_words(proof.to_dict())}"
     return Finding(what=f"{kernel}, {proof.attention}{when}", found=found, state="failed" if failed else "ok")
 
 

@@ -298,6 +298,21 @@ class Run:
         return bool(self.mask_proof) and self.mask_proof.get("passed", True) is True  # type: ignore[union-attr]
 
 
+def proof_words(proof: Mapping[str, Any]) -> str:
+    """What the checks of a mask proof measured, to be read behind "N checks"; "" for older proofs."""
+    checks = [each for each in proof.get("checks") or () if isinstance(each, Mapping) and "wrong" in each]
+    if not checks:
+        return ""
+    nearest = max(checks, key=lambda each: each["shift"] / max(each["rounding"], 1e-12))
+    cosine = min(each["cosine"] for each in checks)
+    kept = min((each["neighbours"] for each in checks if each["neighbours"] is not None), default=None)
+    stays = "" if kept is None else f", nearest neighbour kept by {kept:.0%} of the texts"
+    return (
+        f"padding moves attention by {nearest['shift']:.1e} of its length (rounding {nearest['rounding']:.1e}, a "
+        f"hidden token {nearest['wrong']:.1e}) and embeddings by rounding: cosine at least {cosine:.6f}{stays}"
+    )
+
+
 def now() -> datetime:
     """Return this moment in UTC."""
     return datetime.now(UTC)

@@ -136,6 +136,9 @@ def _training(stage: StageManifest) -> str:
 
 
 def _proof(proof: dict[str, object]) -> str:
+    from harness.records import proof_words
+
     checks = proof.get("checks")
     count = len(checks) if isinstance(checks, list) else 0
-    return f"{proof.get('attention')}: {'passed' if proof.get('passed') else 'FAILED'}, {count} checks"
+    said = f"{proof.get('attention')}: {'passed' if proof.get('passed') else 'FAILED'}, {count} checks"
+    return f"{said}; {measured}" if (measured := proof_words(proof)) else said

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import AttentionInterface, AutoModel
+from transformers import AttentionInterface, AutoModel, GPT2Config, GPT2Model, LlamaConfig, LlamaModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface, sdpa_mask
 
+from harness.encoder import packing
 from harness.encoder.attention import prove_mask, set_attention
+from harness.encoder.between import place
+from harness.encoder.packing import PACKED
 from harness.errors import ProofError
 from harness.text_to_vector import Attention
 from harness.training.lora import Lora, add_lora, merge_lora
@@ -33,6 +37,10 @@ def test_the_switch_does_what_it_says(tiny_base: Path, attention: Attention, ker
     for check in proof.checks:
         assert (check.leak == 0, check.reached) == ((True, 0.0) if attention == "causal" else (False, 1.0))
         assert check.padding_shift < 1e-5
+        assert check.shift <= 4 * check.rounding < 1e-5
+        assert check.wrong > 1e-2
+        assert check.cosine == pytest.approx(1, abs=1e-6)
+        assert check.neighbours == (None if check.batch == 1 else 1)
     assert model.config._attn_implementation == "sdpa"
 
 
@@ -85,9 +93,19 @@ def blind_to_padding(batch_size: int, **options):
     return torch.ones_like(mask)
 
 
+def blind_to_one_token(batch_size: int, **options):
+    """In batches the third token of every text is hidden from all others, as a mask that is off by one does."""
+    mask = sdpa_mask(batch_size=batch_size, **options | {"allow_is_bidirectional_skip": False})
+    if batch_size > 1:
+        seen = mask.any(-2, keepdim=True)
+        mask = mask & ~(seen & (seen.cumsum(-1) == 3)) | torch.eye(mask.shape[-1], dtype=torch.bool)
+    return mask
+
+
 @pytest.mark.parametrize(
     ("mask", "caught_in"),
     [
+        (blind_to_one_token, {(8, "none"), (8, "left"), (8, "right")}),
         (causal_for_batches_of_one, {(1, "none"), (1, "left"), (1, "right")}),
         (blind_to_padding, {(1, "left"), (1, "right"), (8, "left"), (8, "right")}),
     ],
@@ -124,3 +142,125 @@ def test_nan_is_caught(tiny_base: Path) -> None:
     assert "NaN" in proof.checks[0].reason
     with pytest.raises(ProofError, match=r"a hidden state is NaN .* check the weights of the checkpoint"):
         proof.require()
+
+
+class PositionsOf:
+    """The model reads padded texts with positions of its own making, as left padding has gone wrong before."""
+
+    def __init__(self, model, make) -> None:
+        self.inner, self.make = model.forward, make
+
+    def __call__(self, *arguments, **options):
+        mask = options.get("attention_mask")
+        if mask is not None and not mask.all():
+            options["position_ids"] = self.make(mask)
+        return self.inner(*arguments, **options)
+
+
+def of_every_second(mask):
+    return (mask.cumsum(-1) - 1).clamp_min(0) // 2
+
+
+@pytest.mark.parametrize("attention", ["causal", "bidirectional"])
+def test_left_padding_with_wrong_positions_is_caught(tiny_base: Path, attention: Attention) -> None:
+    model = load(tiny_base, attention)
+    model.forward = PositionsOf(model, lambda mask: (mask.cumsum(-1) - 1).clamp_min(0))
+    prove_mask(model, attention=attention, pad_id=PAD).require()
+    model = load(tiny_base, attention)
+    model.forward = PositionsOf(model, of_every_second)
+    proof = prove_mask(model, attention=attention, pad_id=PAD)
+    assert {check.padding for check in proof.checks if not check.ok} == {"left", "right"}
+    with pytest.raises(ProofError, match=r"nearer to what hiding a token does \(.*\) than to rounding"):
+        proof.require()
+
+
+def test_learned_positions_that_count_the_padding_are_caught() -> None:
+    """GPT-2 adds them to the embedding, below every attention layer, and counts from the left edge."""
+    config = GPT2Config(vocab_size=80, n_positions=64, n_embd=16, n_layer=2, n_head=2, initializer_range=0.3)
+    torch.manual_seed(0)
+    model = GPT2Model(config).eval()
+    proof = prove_mask(model, attention="causal", pad_id=PAD)
+    assert {check.padding for check in proof.checks if not check.ok} == {"left"}
+
+
+def test_a_model_that_hardly_looks_at_other_tokens_is_refused(tiny_base: Path) -> None:
+    """Nothing can be proven of its mask in bfloat16: no mask, right or wrong, stands out from rounding."""
+    model = load(tiny_base, "bidirectional").to(torch.bfloat16)
+    with torch.no_grad():
+        for layer in model.layers:
+            layer.self_attn.q_proj.weight.zero_()
+            layer.self_attn.v_proj.weight[:] = 0
+            layer.self_attn.o_proj.weight.zero_()
+    proof = prove_mask(model, attention="causal", pad_id=PAD)
+    with pytest.raises(ProofError, match=r"cannot be told from rounding: .*; take --dtype float32"):
+        proof.require()
+
+
+def test_a_shift_in_one_text_or_one_state_is_seen() -> None:
+    """Two texts of four tokens, one attention layer (row 1) behind its input (row 0)."""
+    rounding, wrong = torch.full((2, 8), 1e-6), torch.full((2, 6), 1e-1)
+    judge = partial(place, rounding=rounding, wrong=wrong, lengths=[4, 4], touched_N=torch.ones(6).bool())
+    right = judge(rounding)
+    assert (right.right, right.told_apart) == (True, True)
+    assert (right.shift, right.rounding, right.wrong) == pytest.approx((1e-6, 1e-6, 1e-1))
+    for layer in (0, 1):
+        for tokens in (slice(4, 8), slice(2, 3)):
+            shift = rounding.clone()
+            shift[layer, tokens] = 2e-3
+            assert not judge(shift).right
+            shift[layer, tokens] = 1e-4
+            assert judge(shift).right
+    close = place(rounding, rounding, wrong * 9e-5, lengths=[4, 4], touched_N=torch.ones(6).bool())
+    assert not close.told_apart
+    assert not close.right
+
+
+def deep(layers: int, attention: Attention, dtype: torch.dtype):
+    """A random Llama as deep as real ones; a quarter of the tokens have states 150 times as long as the others."""
+    config = LlamaConfig(
+        vocab_size=300,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=0.05,
+        attn_implementation="sdpa",
+    )
+    torch.manual_seed(0)
+    model = LlamaModel(config).eval()
+    with torch.no_grad():
+        model.embed_tokens.weight[::4] *= 150
+    set_attention(model, attention)
+    return model.to(dtype)
+
+
+def see_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = packing.lay_out
+    monkeypatch.setattr(
+        packing, "lay_out", lambda lengths, **how: (real([sum(lengths)], **how)[0], real(lengths, **how)[1])
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("attention", ["causal", "bidirectional"])
+@pytest.mark.parametrize("layers", [30, 60])
+def test_deep_models_with_long_states(
+    layers: int, attention: Attention, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The right mask passes in each dtype, every wrong one is caught, and rounding is of the size that was measured."""
+    model = deep(layers, attention, dtype)
+    judge = partial(prove_mask, model, attention=attention, pad_id=PAD)
+    for check in judge(kernels=("sdpa", "eager", PACKED)).require().checks:
+        assert check.shift <= 3 * check.rounding <= 3 * 8 * torch.finfo(dtype).eps
+    one = {"batches": (8,), "paddings": ("left",)}
+    for mask in (blind_to_padding, blind_to_one_token):
+        assert not judge(kernels=(wrong_kernel(f"wrong_{mask.__name__}", mask),), **one).passed
+    if attention == "bidirectional":
+        alone = wrong_kernel("wrong_causal_for_batches_of_one", causal_for_batches_of_one)
+        assert not judge(kernels=(alone,), **one).passed
+    see_each_other(monkeypatch)
+    assert not judge(kernels=(PACKED,), batches=(8,)).passed
+    model.forward = PositionsOf(model, of_every_second)
+    assert not judge(**one).passed
