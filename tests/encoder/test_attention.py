@@ -78,9 +78,16 @@ def wrong_kernel(name: str, mask) -> str:
     return name
 
 
+def full_mask(batch_size: int, **options):
+    """The right mask, written out where a kernel could do without one."""
+    return sdpa_mask(
+        batch_size=batch_size, **options | {"allow_is_bidirectional_skip": False, "allow_is_causal_skip": False}
+    )
+
+
 def causal_for_batches_of_one(batch_size: int, **options):
     """The mask is right in batches and causal for a single text, as a peer once shipped it."""
-    mask = sdpa_mask(batch_size=batch_size, **options | {"allow_is_bidirectional_skip": False})
+    mask = full_mask(batch_size, **options)
     if batch_size == 1:
         length = mask.shape[-1]
         mask = mask & torch.ones(length, length, dtype=torch.bool).tril()
@@ -89,13 +96,12 @@ def causal_for_batches_of_one(batch_size: int, **options):
 
 def blind_to_padding(batch_size: int, **options):
     """Pad tokens are attended to as if they were text."""
-    mask = sdpa_mask(batch_size=batch_size, **options | {"allow_is_bidirectional_skip": False})
-    return torch.ones_like(mask)
+    return full_mask(batch_size, **options | {"attention_mask": None})
 
 
 def blind_to_one_token(batch_size: int, **options):
     """In batches the third token of every text is hidden from all others, as a mask that is off by one does."""
-    mask = sdpa_mask(batch_size=batch_size, **options | {"allow_is_bidirectional_skip": False})
+    mask = full_mask(batch_size, **options)
     if batch_size > 1:
         seen = mask.any(-2, keepdim=True)
         mask = mask & ~(seen & (seen.cumsum(-1) == 3)) | torch.eye(mask.shape[-1], dtype=torch.bool)
@@ -243,7 +249,7 @@ def see_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
 @pytest.mark.parametrize("attention", ["causal", "bidirectional"])
 @pytest.mark.parametrize("layers", [30, 60])
 def test_deep_models_with_long_states(
