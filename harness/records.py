@@ -309,7 +309,7 @@ def proof_words(proof: Mapping[str, Any]) -> str:
     stays = "" if kept is None else f", nearest neighbour kept by {kept:.0%} of the texts"
     return (
         f"padding moves attention by {nearest['shift']:.1e} of its length (rounding {nearest['rounding']:.1e}, a "
-        f"hidden token {nearest['wrong']:.1e}) and embeddings by rounding: cosine at least {cosine:.6f}{stays}"
+        f"hidden token {nearest['wrong']:.1e}) and embeddings by rounding: lowest cosine {cosine:.6f}{stays}"
     )
 
 
