@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,8 @@ def test_a_sink_is_said_in_a_sentence() -> None:
 
 
 def test_the_page_of_a_system_shows_how_it_was_opened() -> None:
-    macro = _environment().get_template("parts.html").module.opening  # type: ignore[attr-defined]
+    parts = _environment().get_template("parts.html").module
+    macro = partial(parts.opening, heading="Opening proof", run="ab")  # type: ignore[attr-defined]
     assert not macro(Provenance(version=1)).strip()
     first = FirstToken(front="<s>", alone=(1.0, 152.4), behind=(1.0, 1.1), of_front=(1.0, 87.0), in_mean=True)
     page = macro(Provenance(opening={"weights": "20 tensors read, none missing"}, first_token=first))
