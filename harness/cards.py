@@ -66,6 +66,11 @@ class Card(Strict):
         known = {stage.kind for stage in self.recipe.stages} | set(replaced)
         for unknown in sorted(set(overrides) - known):
             raise ValueError(f"bases.{base_name} names {unknown}, which is not a stage of this card")
+        for key, fields in overrides.items():
+            if isinstance(fields, list) != (key in replaced):
+                raise ValueError(
+                    f"bases.{base_name}.{key} is not {'a list' if key in replaced else 'fields and values'}"
+                )
         if replaced and len(overrides) > 1:
             key = next(iter(replaced))
             raise ValueError(f"bases.{base_name} has {key} and stages; {key} replace all stages, so keep one of them")

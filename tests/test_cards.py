@@ -131,6 +131,8 @@ STAGE = "stages: [{kind: mntp, examples: 9, steps: 1, batch_size: 2, max_length:
         (STAGE % ", mask_probability: 1.5", "mask_probability"),
         ("bases: {mini: {simcse: {steps: 3}}}\n", "names simcse, which is not a stage of this card"),
         (STAGE % "" + "bases: {mini: {mntp: {stepz: 3}}}\n", "stepz"),
+        (STAGE % "" + "bases: {mini: {mntp: [{steps: 3}]}}\n", "bases.mini.mntp is not fields and values"),
+        ("bases: {big: {adapters: {source: org/adapter}}}\n", "bases.big.adapters is not a list"),
         ("pooling: max\n", "`pooling`"),
         ("a: [\n", "not YAML"),
     ],
