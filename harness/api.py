@@ -17,7 +17,7 @@ from harness.compare import compare, rank
 from harness.compare.contrasts import declared_contrasts
 from harness.compare.ranking import Ranks
 from harness.compare.results import Comparison
-from harness.compare.wording import overall, scope, sentence
+from harness.compare.wording import cautions, family_of, left_out, overall, scope, sentence
 from harness.encoder.placement import Placement
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
@@ -295,7 +295,8 @@ def describe(comparison: Comparison) -> str:
 
     Example: `print(describe(compare_variants(store, "bidir-supcon", "causal")))`.
     """
-    lines = (sentence(comparison), overall(comparison), scope(comparison), *comparison.problems)
+    said = (sentence(comparison), left_out(comparison), overall(comparison), scope(comparison), family_of(comparison))
+    lines = (*said, cautions(comparison), *comparison.problems)
     return "\n".join(line for line in lines if line)
 
 

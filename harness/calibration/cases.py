@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -17,14 +17,15 @@ from harness.calibration.population import Population, Sample, sample, shift_for
 from harness.calibration.replicates import Replicates, crossed, each_alone, over_tasks
 from harness.calibration.report import ErrorRates, Rate
 from harness.stats.contrast import make_contrast
-from harness.stats.contributions import mean_contributions
+from harness.stats.contributions import mean_contributions, task_contributions
+from harness.stats.effects import crossed_effect
 from harness.stats.equivalence import equivalence_test, non_inferiority_test
 from harness.stats.estimate import Estimate
 from harness.stats.joint import JointTask, joint_statistics
 from harness.stats.maxt import max_t
 from harness.stats.units import FloatArray
 
-FLIPS, PAIRS, CROSSED = "sign flips, bootstrap-t", "resampling of pairs, BCa", "seeds × examples"
+FLIPS, PAIRS, CROSSED = "sign flips and t", "t on influence functions", "seeds × examples"
 ALPHA = 0.05
 EFFECT = 2.8  # in standard errors
 _PILOT = 200
@@ -75,16 +76,20 @@ class TaskCase(CalibrationCase):
 
 @dataclass(frozen=True, kw_only=True)
 class MarginCase(TaskCase):
-    """Equivalence, or the gate's one-sided test of a loss, at the edge of the margin and at no difference."""
+    """Equivalence, or the gate's one-sided test of a loss, at the edge of the margin and at no difference.
+
+    The margin is the declared one if `margin` is given, else one that the data can just show.
+    """
 
     gate: bool
+    margin: float | None = None
 
     def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
         """Run the cell: type I at a difference of exactly the margin; power at 0, or for the gate at twice it."""
 
         def p_of(e: Estimate) -> float:
             if self.gate:
-                p = non_inferiority_test(replace(e, value=-e.value), margin=margin)[1]
+                p = non_inferiority_test(e.reversed(), margin=margin)[1]
             else:
                 p = equivalence_test(e, margin=margin)
             return np.nan if p is None else p
@@ -93,8 +98,11 @@ class MarginCase(TaskCase):
             run = self.run(shift, replicates=replicates, resamples=resamples, rng=rng)
             return rejections(np.array([p_of(e) for e in run.estimates]))
 
-        pilot = self.run(0.0, replicates=_PILOT, resamples=resamples, rng=rng)
-        shift = shift_for(self.population, 3.3 * half_width(pilot) / 2)
+        if self.margin is None:
+            pilot = self.run(0.0, replicates=_PILOT, resamples=resamples, rng=rng)
+            shift = shift_for(self.population, 3.3 * half_width(pilot) / 2)
+        else:
+            shift = shift_for(self.population, self.margin)
         margin = truth(self.population, shift=shift)
         at_edge = rejected(shift)
         far = shift_for(self.population, 2 * margin) if self.gate else 0.0
@@ -160,6 +168,38 @@ class HierarchicalCase(CalibrationCase):
             first, second = ((side > 0)[:, :, None].astype(np.float64) for side in latent)
             made.append(Sample(first=first, second=second, gold=None, unit=unit))
         return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanRanksCase(CalibrationCase):
+    """The ranks of systems of one mean over tasks: all pairs by max-T, no p below a pair's own, a task the unit."""
+
+    systems: int
+    tasks: int
+    seeds: int
+    seed_sd: float = 0.003
+
+    def measure(self, *, replicates: int, resamples: int, rng: np.random.Generator) -> ErrorRates:
+        """Run the cell; type I is the share of studies in which some two equal systems are told apart."""
+        sides = [{s: v * self.seeds + s for s in range(self.seeds)} for v in range(self.systems)]
+        pairs = [(a, b) for a in range(self.systems) for b in range(a)]
+        k = self.systems * self.seeds
+        contrasts = tuple(make_contrast(sides[a], sides[b], columns=k) for a, b in pairs)
+        wrong = []
+        for _ in range(replicates):
+            scores = rng.normal(0, 0.03, (self.tasks, self.systems, 1)) + rng.normal(0, 0.01, (self.tasks, 1, 1))
+            scores = scores + rng.normal(0, 0.01, (self.tasks, self.systems, self.seeds))
+            scores = scores + rng.normal(0, self.seed_sd, (1, self.systems, self.seeds))
+            table = task_contributions(scores.reshape(self.tasks, k))
+            joint = joint_statistics([JointTask(table=table, contrasts=contrasts)], rng=rng, resamples=resamples)
+            adjusted = max_t(joint.observed, joint.null)
+            wrong.append(
+                any(
+                    p is not None and max(p, crossed_effect(table, contrast).p or 0.0) <= ALPHA
+                    for p, contrast in zip(adjusted, contrasts, strict=True)
+                )
+            )
+        return ErrorRates(type_one=rate(np.array(wrong)))
 
 
 @dataclass(frozen=True, kw_only=True)

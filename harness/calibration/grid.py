@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from itertools import product
 
 from harness.calibration.cases import (
     CROSSED,
@@ -14,6 +15,7 @@ from harness.calibration.cases import (
     FamilyCase,
     HierarchicalCase,
     MarginCase,
+    MeanRanksCase,
     TaskCase,
 )
 from harness.calibration.population import Population
@@ -24,11 +26,13 @@ from harness.calibration.replicates import (
     one_seed_correlation,
     one_seed_means,
 )
+from harness.stats.across import LEAST_TASKS
 
 _UNPAIRED, _PAIRED = (partial(each_alone, partial(crossed_seeds, paired=paired)) for paired in (False, True))
 _flips = partial(TaskCase, method=FLIPS, runner=one_seed_means)
 _pairs = partial(TaskCase, method=PAIRS, runner=partial(each_alone, one_seed_correlation))
 _crossed = partial(TaskCase, method=CROSSED, runner=_PAIRED)
+SAFE = "on the safe side: p is coarse, or larger than it has to be"
 FEW_SEEDS = "fewer than 5 seeds: the variance of seeds is known too badly"
 CHECK = "a check, shown for comparison; no verdict rests on it"
 
@@ -54,12 +58,22 @@ def _one_seed(*, quick: bool) -> list[CalibrationCase]:
         population = Population(outcome="accuracy", examples=5 * units, units=units, system=0.7)
         few = "fewer than 50 units" if units < 50 else ""
         made.append(_flips(design=f"accuracy, {units} clusters of 5", population=population, why=few))
+    for units in (60,) if quick else (60, 200):
+        population = Population(outcome="accuracy", examples=8 * units, units=units, system=0.7, unequal=True)
+        made.append(_flips(design=f"accuracy, {units} clusters of very unequal size", population=population, why=SAFE))
+    for n in (300,) if quick else (300, 1_000):
+        population = Population(outcome="accuracy", examples=n, units=n, level=3.6)
+        made.append(_flips(design=f"accuracy near 100 %, {n} examples", population=population, why=SAFE, times=4))
+    for n in (50,) if quick else (50, 100, 300):
+        population = Population(outcome="score", examples=n, units=n, rare=True)
+        made.append(_flips(design=f"scores, {n} queries, rare large losses", population=population, why=SAFE))
     for n, ties in ((100, True), (300, True)) if quick else ((100, True), (100, False), (300, True), (1_000, True)):
         population = Population(outcome="spearman", examples=n, units=n, ties=ties)
         made.append(_pairs(design=f"Spearman, {n} examples{', tied gold' if ties else ''}", population=population))
-    population = Population(outcome="accuracy", examples=1_000, units=1_000, seed=0.05)
-    design = "accuracy, 1000 examples, one seed, read as a claim about the recipe"
-    made.append(_flips(design=design, population=population, why="one seed says nothing about other seeds"))
+    for seed, points in ((0.022, 0.5), (0.044, 1), (0.088, 2)):
+        population = Population(outcome="accuracy", examples=1_000, units=1_000, seed=seed)
+        design = f"accuracy, 1000 examples, one seed (sd {points:g} points), read as a claim about the recipe"
+        made.append(_flips(design=design, population=population, why="one seed says nothing about other seeds"))
     return made
 
 
@@ -91,6 +105,10 @@ def _seeds(*, quick: bool) -> list[CalibrationCase]:
     if not quick:
         large = replace(five, examples=10_000, units=10_000, system=0.5, seed=0.05)
         made.append(_crossed(design="accuracy, 10000 examples, 5 paired seeds", population=large))
+    for seeds in (5,) if quick else (5, 10):
+        design = f"accuracy, 1000 examples, {seeds} paired seeds, one in ten collapses"
+        population = Population(outcome="accuracy", examples=1_000, units=1_000, seeds=seeds, seed=0.1, collapse=True)
+        made.append(_crossed(design=design, population=population, why="seeds are not normal"))
     naive = partial(TaskCase, method="multi-bootstrap, percentile", runner=partial(each_alone, naive_multi_bootstrap))
     for name in ("same recipe, seeds × examples only", "large seed variance"):
         design = f"accuracy, 100 examples, 5 paired seeds, {name}"
@@ -119,6 +137,13 @@ def _margins() -> list[CalibrationCase]:
     return [
         tost(design="accuracy, 300 examples", runner=one_seed_means, population=one),
         tost(design="accuracy, 200 examples, 5 paired seeds", runner=_PAIRED, population=five),
+        tost(
+            design="accuracy near 100 %, 1000 examples, margin 1 point",
+            runner=one_seed_means,
+            margin=0.01,
+            why=SAFE,
+            population=Population(outcome="accuracy", examples=1_000, units=1_000, level=3.6),
+        ),
         loss(design="accuracy, 300 examples", runner=one_seed_means, population=one),
     ]
 
@@ -126,9 +151,9 @@ def _margins() -> list[CalibrationCase]:
 def _across(*, quick: bool) -> list[CalibrationCase]:
     made: list[CalibrationCase] = []
     over = partial(AcrossCase, method="mean over tasks")
-    for tasks in (7, 20) if quick else (5, 7, 13, 20, 60):
+    for tasks in (5, 7, 20) if quick else (2, 5, 7, 13, 20, 60):
         for seeds in (1, 5) if quick else (1, 3, 5, 10):
-            why = "5 tasks have 32 sign patterns: p cannot reach 5 %" if tasks < 6 and seeds == 1 else ""
+            why = "fewer than 6 tasks: the mean is not tested" if tasks < LEAST_TASKS else ""
             why = FEW_SEEDS if 1 < seeds < 5 else why
             made.append(over(design=f"{tasks} tasks{_seeded(seeds)}", tasks=tasks, seeds=seeds, why=why))
     made.append(over(design="7 tasks, heavy tails", tasks=7, seeds=1, heavy=True))
@@ -141,6 +166,10 @@ def _across(*, quick: bool) -> list[CalibrationCase]:
 def _families(*, quick: bool) -> list[CalibrationCase]:
     family = partial(FamilyCase, method="max-T", systems=3)
     made: list[CalibrationCase] = []
+    for systems, tasks, seeds in ((3, 6, 5), (5, 12, 5)) if quick else product((3, 5), (6, 8, 12, 20), (1, 5, 10)):
+        design = f"{systems} systems × {tasks} tasks{_seeded(seeds)}"
+        of_mean = partial(MeanRanksCase, systems=systems, tasks=tasks, seeds=seeds)
+        made.append(of_mean(method="ranks of the mean", design=design, why=SAFE if seeds > 1 else ""))
     for seeds in (1, 5):
         for moved in (0, 1):
             for tasks in (7,) if quick else (7, 20):

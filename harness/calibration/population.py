@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from harness.stats.midranks import mid_rank_correlation
+from harness.stats.influence import mid_rank_correlation
 from harness.stats.units import FloatArray
 
 Outcome = Literal["accuracy", "score", "spearman"]
@@ -26,7 +26,9 @@ class Population:
     """Two systems on one task; standard deviations are latent. `units` below `examples` makes clusters.
 
     `system` is the standard deviation of system × unit, `noise` that of seed × example: with one seed the two
-    are one thing. `draw` is that of system × draw, where `draws` > 1.
+    are one thing. `draw` is that of system × draw, where `draws` > 1. `unequal`: a few units are many times as large as
+    most. `rare`: of a score the first system gains a little on most examples and loses much on one in ten. `collapse`:
+    one training seed in ten lies far below the others, with the same standard deviation.
     """
 
     outcome: Outcome
@@ -40,6 +42,9 @@ class Population:
     noise: float = 1.0
     draw: float = 0.0
     ties: bool = False
+    unequal: bool = False
+    rare: bool = False
+    collapse: bool = False
     level: float = 0.8  # the systems' skill: how far the latent mean lies above 0, or the slope on gold
 
 
@@ -55,19 +60,35 @@ class Sample:
 
 def sample(population: Population, *, shift: float = 0.0, rng: np.random.Generator) -> Sample:
     """Draw one data set; `shift` is added to the first system's skill (`truth` says what that is worth)."""
-    unit = np.arange(population.examples) % population.units
+    unit = _units(population)
     gold = _gold(population, rng) if population.outcome == "spearman" else None
     shared = rng.normal(0, population.shared, population.units)[unit][:, None, None]
-    sides = []
+    sides: list[FloatArray] = []
     for extra in (shift, 0.0):
-        skill = population.level + extra + rng.normal(0, population.seed, population.seeds)[None, :, None]
+        skill = population.level + extra + _seeds(population, rng)[None, :, None]
         latent = shared + rng.normal(0, population.system, population.units)[unit][:, None, None]
         latent = latent + (skill if gold is None else skill * gold[:, None, None])
         if population.draws > 1:
             latent = latent + rng.normal(0, population.draw, population.draws)
         latent = latent + rng.normal(0, population.noise, (population.examples, population.seeds, population.draws))
+        if population.rare and not sides:
+            latent = latent + np.where(rng.random(len(unit)) < 0.1, -0.72, 0.08)[:, None, None] * 10
         sides.append((latent > 0).astype(np.float64) if population.outcome == "accuracy" else latent)
     return Sample(first=sides[0], second=sides[1], gold=gold, unit=unit)
+
+
+def _units(population: Population) -> np.ndarray:
+    if not population.unequal:
+        return np.arange(population.examples) % population.units
+    own = np.random.default_rng(0)  # the same sizes in every sample
+    size = own.geometric(0.2, population.units) * np.where(own.random(population.units) < 0.05, 8, 1)
+    return np.resize(np.repeat(np.arange(population.units), size), population.examples)
+
+
+def _seeds(population: Population, rng: np.random.Generator) -> FloatArray:
+    if population.collapse:
+        return np.asarray(population.seed * (0.1 - (rng.random(population.seeds) < 0.1)) / 0.3, dtype=np.float64)
+    return rng.normal(0, population.seed, population.seeds)
 
 
 def truth(population: Population, *, shift: float) -> float:

@@ -12,16 +12,16 @@ from harness.calibration.cases import CROSSED, EFFECT, FLIPS, PAIRS, Calibration
 from harness.calibration.population import Sample
 from harness.calibration.replicates import Replicates, each_alone, one_seed_correlation, one_seed_means, pair_of
 from harness.calibration.report import ErrorRates
+from harness.compare.wording import ENOUGH_UNITS
 from harness.errors import HarnessError
 from harness.stats.contrast import make_contrast
 from harness.stats.contributions import Contributions, correlation_contributions, mean_contributions
 from harness.stats.crossed import spread
 from harness.stats.effects import crossed_effect, layouts
-from harness.stats.midranks import mid_rank_correlation
+from harness.stats.influence import mid_rank_correlation
 from harness.stats.units import FloatArray, finite, partition
 
 # by the synthetic cells: with fewer the p values of right and wrong are too coarse for 5 %, on the safe side
-ENOUGH_UNITS = 50
 ENOUGH_MOVING = 80
 
 

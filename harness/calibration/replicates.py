@@ -17,7 +17,7 @@ from harness.calibration.population import Sample
 from harness.stats.across import across_tasks
 from harness.stats.contrast import Contrast, make_contrast
 from harness.stats.contributions import Contributions, correlation_contributions, mean_contributions
-from harness.stats.effects import correlation_effects, crossed_effect, mean_effects
+from harness.stats.effects import crossed_effect, mean_effects, smooth_effects
 from harness.stats.estimate import Estimate
 from harness.stats.units import FloatArray
 
@@ -59,7 +59,7 @@ def each_alone(
 def one_seed_means(
     draw: Callable[[np.random.Generator], Sample], *, replicates: int, resamples: int, rng: np.random.Generator
 ) -> Replicates:
-    """Sign flips and bootstrap-t (`mean_effects`), the units of the sample as clusters."""
+    """Sign flips and skewness-corrected t (`mean_effects`), the units of the sample as clusters."""
     found: list[Estimate] = []
     while len(found) < replicates:
         samples = [draw(rng) for _ in range(min(_BATCH, replicates - len(found)))]
@@ -71,11 +71,11 @@ def one_seed_means(
 
 
 def one_seed_correlation(s: Sample, *, resamples: int, rng: np.random.Generator) -> Estimate:
-    """Resampling of pairs with BCa (`correlation_effects`)."""
+    """Student's t on influence functions (`smooth_effects`)."""
     both = np.concatenate([s.first[:, :, 0], s.second[:, :, 0]], axis=1)
     assert s.gold is not None
-    pair = make_contrast({None: 0}, {None: 1}, columns=2)
-    [found] = correlation_effects(s.gold, both, [pair], kind="spearman", units=s.unit, rng=rng, resamples=resamples)
+    table = correlation_contributions(s.gold, both, kind="spearman", units=s.unit)
+    [found] = smooth_effects(table, [make_contrast({None: 0}, {None: 1}, columns=2)])
     return found
 
 

@@ -12,7 +12,7 @@ from harness.api import describe
 from harness.cli.screen import out, pivot, table
 from harness.compare.entries import Entry
 from harness.compare.results import Comparison, TaskComparison
-from harness.compare.wording import overall, scope, sentence, task_label
+from harness.compare.wording import cautions, left_out, overall, scope, sentence, task_label
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
 
@@ -25,12 +25,14 @@ def print_comparison(comparison: Comparison) -> None:
 
 def _details(comparison: Comparison) -> Table:
     names = (_who(comparison.against), _who(comparison.variant))
-    headers = ("task", "examples", "seeds", *names, "difference", "95 % interval", "p (adj.)", "MDE", "verdict")
+    sizes = ("examples", "units", "seeds")
+    headers = ("task", *sizes, *names, "difference", "95 % interval", "p (adj.)", "MDE", "verdict")
     labels = _labels([comparison])
     rows = [
         (
             labels[task.key.part],
             task.n_examples,
+            task.n_units,
             task.n_seeds if any(seed is not None for seed in (*task.seeds, *task.seeds_against)) else None,
             _score(task, task.score_against),
             _score(task, task.score),
@@ -42,7 +44,7 @@ def _details(comparison: Comparison) -> Table:
         )
         for task in comparison.tasks
     ]
-    return table(headers, rows, right=range(1, 9))
+    return table(headers, rows, right=range(1, 10))
 
 
 def overview(comparisons: Sequence[Comparison]) -> Table:
@@ -101,6 +103,8 @@ def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
         "sentence": sentence(comparison),
         "overall": overall(comparison),
         "scope": scope(comparison),
+        "left_out": left_out(comparison),
+        "cautions": cautions(comparison),
         "tasks": [asdict(task) for task in comparison.tasks],
         "across_tasks": None if comparison.across is None else asdict(comparison.across),
         "replicability": None if comparison.replicability is None else asdict(comparison.replicability),

@@ -53,6 +53,8 @@ def rank(
         out.print(table(("task", *headers), rows))
     print()
     print("Each cell: score, possible ranks, letters. Variants with a common letter were not shown to differ.")
+    if found.few:
+        print(found.few)
     if found.conditions:
         print(found.conditions)
     for variant, why in found.unranked.items():

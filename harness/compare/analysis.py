@@ -298,7 +298,7 @@ def _comparison(
         against=pair[1],
         alpha=contrasts.alpha,
         tasks=tuple(tasks),
-        missing=tuple(name for name, task in found.items() if names in task.missing),
+        missing={name: task.missing[names][1] for name, task in found.items() if names in task.missing},
         problems=(*(problem.sentence for problem in problems if problem.pair == names), *filter(None, [notes[names]])),
         family=family,
         across=mean_over_tasks(shared, names, seed=seed, resamples=resamples),

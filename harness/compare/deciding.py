@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.compare.estimates import SEEDS_FOR_A_RECIPE
 from harness.compare.results import Comparison, TaskComparison
@@ -49,8 +49,12 @@ def _of(task: TaskComparison, effect: float | None, alpha: float) -> Needs:
         power, units, seeds = None, None, None
     else:
         power = power_of(size, parts, n_units=task.n_units, n_seeds=task.n_seeds, alpha=alpha)
-        units = examples_needed(size, parts, n_seeds=task.n_seeds, alpha=alpha)
-        seeds = seeds_needed(size, parts, n_units=task.n_units, alpha=alpha)
+        # the pilot may have seen too few units that differ: half of a unit that did not is counted too
+        likely = parts
+        if parts.moving is not None:
+            likely = replace(parts, moving=parts.moving + 0.5 * (1 - parts.moving) / task.n_units)
+        units = examples_needed(size, likely, n_seeds=task.n_seeds, alpha=alpha)
+        seeds = seeds_needed(size, parts, n_units=task.n_units, pilot=task.n_seeds, alpha=alpha)
         seeds = None if seeds is None else max(seeds, SEEDS_FOR_A_RECIPE)
     return Needs(
         task=task.key.part, metric=task.key.metric, effect=size, n_units=task.n_units, n_seeds=task.n_seeds,

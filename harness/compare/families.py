@@ -41,6 +41,7 @@ class Decision:
     p_equivalent: float | None
     margin: float | None
     floor: float | None = None
+    size: int = 0  # of the family
 
     @property
     def tie(self) -> bool:
@@ -63,7 +64,7 @@ class Decision:
 
     def reversed(self) -> Decision:
         """Return the same decision about second minus first."""
-        return replace(self, estimate=replace(self.estimate, value=-self.estimate.value))
+        return replace(self, estimate=self.estimate.reversed())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,13 +163,15 @@ def _spread(panel: Panel, numbers: Mapping[tuple[Name, int | None], int]) -> Con
     table = panel.table
     value = np.zeros((len(numbers), table.n_draws))
     part = np.zeros((table.n_units, len(numbers), table.n_draws))
+    apart = np.zeros(len(numbers))
     for name, columns in panel.columns.items():
         for seed, column in columns.items():
             place = numbers.get((name, seed))
             if place is not None:  # else of another base, or a baseline: no member of these families
                 value[place] = table.value_kd[column]
                 part[:, place] = table.part_ukd[:, column]
-    return replace(table, value_kd=value, part_ukd=part)
+                apart[place] = table.apart_k[column]
+    return replace(table, value_kd=value, part_ukd=part, apart_k=apart)
 
 
 def _decide(
@@ -192,7 +195,7 @@ def _decide(
     return [
         Decision(
             family=family, estimate=estimate, p_adjusted=larger(p, estimate.p), p_holm=check,
-            p_equivalent=p_equivalent, margin=margin, floor=floors.get(key),
+            p_equivalent=p_equivalent, margin=margin, size=sum(p is not None for p in adjusted), floor=floors.get(key),
         )
         for key, estimate, p, check, p_equivalent, margin in zip(
             keys, estimates, adjusted, checks, within, margins, strict=True
@@ -223,6 +226,7 @@ def judge(task: TaskComparison, decision: Decision, *, alpha: float) -> TaskComp
     return replace(
         task,
         family=decision.family,
+        family_size=decision.size,
         p_adjusted=p,
         p_holm=decision.p_holm,
         p_equivalent=decision.p_equivalent,

@@ -17,7 +17,7 @@ from harness.outcomes import TaskKey, TaskPart
 from harness.stats.contrast import make_contrast
 from harness.stats.contributions import Contributions
 from harness.stats.effects import crossed_effect
-from harness.stats.welch import welch_test
+from harness.stats.welch import outlying, welch_test
 
 Name = tuple[str, str]  # base, variant
 NamePair = tuple[Name, Name]
@@ -51,16 +51,8 @@ class OneTask:
     scores: dict[Name, TaskScore] = field(default_factory=dict)
     comparisons: dict[NamePair, TaskComparison] = field(default_factory=dict)
     panels: list[Panel] = field(default_factory=list)
-    missing: list[NamePair] = field(default_factory=list)
+    missing: dict[NamePair, Name] = field(default_factory=dict)  # with the one that was measured
     problems: list[Problem] = field(default_factory=list)
-
-
-def pair_seeds(first: SeedColumns, second: SeedColumns) -> tuple[SeedColumns, SeedColumns]:
-    """Keep the seeds both have; where one has no randomness, or they share none, keep all of each."""
-    shared = set(first) & set(second) - {None}
-    if None in first or None in second or not shared:
-        return first, second
-    return {s: c for s, c in first.items() if s in shared}, {s: c for s, c in second.items() if s in shared}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +95,7 @@ def analyse_task(
     for pair in pairs:
         present = [entry for entry in pair if entry in place]
         if len(present) == 1:
-            task.missing.append(pair)
+            task.missing[pair] = present[0]
         elif present and place[pair[0]][0] is place[pair[1]][0]:
             comparable.append(pair)
         elif present:
@@ -170,9 +162,9 @@ def _estimate(
 ) -> None:
     """Add the scores and comparisons of one group to `task`."""
     data, metric = group.data, get_metric(group.key.metric)
-    paired = [pair_seeds(members[a], members[b]) for a, b in pairs]
+    sides = [(members[a], members[b]) for a, b in pairs]
     scores, differences = estimate_task(
-        data, table, metric=metric, entries=list(members.values()), pairs=paired,
+        data, table, metric=metric, entries=list(members.values()), pairs=sides,
         rng=np.random.default_rng(rng_seed), resamples=resamples,
     )  # fmt: skip
     for (entry, columns), found in zip(members.items(), scores, strict=True):
@@ -190,7 +182,7 @@ def _estimate(
             n_units=data.n_units,
             n_trials=data.n_trials,
         )
-    for pair, (of_first, of_second), found in zip(pairs, paired, differences, strict=True):
+    for pair, (of_first, of_second), found in zip(pairs, sides, differences, strict=True):
         first, second = _stored(cells, pair[0], of_first), _stored(cells, pair[1], of_second)
         contrast = make_contrast(of_first, of_second, columns=data.answer_nk.shape[1])
         crossed = crossed_effect(table, contrast) if table is not None and contrast.seeds_vary else None
@@ -209,7 +201,7 @@ def _estimate(
             difference=found.value,
             interval=found.interval,
             spread=found.spread,
-            seed_sd=_sd(_by_seed(first, second)),
+            seed_sd=_sd_of_difference(first, second),
             p=found.p,
             mde=found.mde,
             method=found.method,
@@ -219,6 +211,7 @@ def _estimate(
             welch=welch_test(list(first.values()), list(second.values())) if seeded else None,
             mcnemar=metric.mcnemar and metric.mcnemar(data, tuple(of_first.values()), tuple(of_second.values())),
             verdict="undecided" if metric.tested else "descriptive",
+            outlying=tuple((n[1], s) for n, side in zip(pair, (first, second), strict=True) for s in outlying(side)),
         )
 
 
@@ -226,11 +219,16 @@ def _stored(cells: Cells, entry: Name, columns: SeedColumns) -> dict[int | None,
     return {seed: float(cells[entry][seed]["score"]) for seed in columns}
 
 
-def _by_seed(first: Mapping[int | None, float], second: Mapping[int | None, float]) -> list[float]:
-    """Return the differences of paired seeds; a side without randomness is paired with every seed."""
-    if set(first) == {None} or set(second) == {None}:
-        return [a - b for a in first.values() for b in second.values()]
-    return [first[seed] - second[seed] for seed in first if seed in second]
+def _sd_of_difference(first: Mapping[int | None, float], second: Mapping[int | None, float]) -> float | None:
+    """Return the standard deviation of a difference over seeds; a side without randomness is paired with every seed."""
+    if set(first) == {None}:
+        first = dict.fromkeys(second, first[None])
+    elif set(second) == {None}:
+        second = dict.fromkeys(first, second[None])
+    if set(first) == set(second):
+        return _sd([score - second[seed] for seed, score in first.items()])
+    a, b = (_sd(list(side.values())) for side in (first, second))
+    return None if a is None or b is None else float(np.hypot(a, b))
 
 
 def _sd(values: Sequence[float]) -> float | None:

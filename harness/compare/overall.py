@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,11 +12,13 @@ from harness.compare.estimates import SeedColumns, claimed
 from harness.compare.one_task import NamePair, Panel
 from harness.compare.results import TaskComparison
 from harness.metrics import get_metric
-from harness.stats.across import AcrossTasks, across_tasks
+from harness.stats.across import LEAST_TASKS, AcrossTasks, across_tasks
 from harness.stats.conjunction import Replicability, one_sided, replicability
 from harness.stats.contrast import make_contrast
-from harness.stats.effects import crossed_effect
+from harness.stats.effects import example_sd
+from harness.stats.estimate import Estimate
 from harness.suites.retention import TASK_TYPE as RETENTION
+from harness.suites.task import data_of
 
 MEAN_METRIC = "accuracy"  # a mean over tasks is written as this metric: in points, higher is better
 
@@ -29,8 +32,8 @@ def counts_across(panel: Panel) -> bool:
 def mean_over_tasks(panels: Sequence[Panel], pair: NamePair, *, seed: int, resamples: int) -> AcrossTasks | None:
     """Estimate the mean difference of `pair` over the panels in which both are, on the seeds they have in all.
 
-    The standardised effect divides each task by the standard deviation of an example's difference. None without a
-    task, or where no seed of a system was measured on all of them.
+    The standardised effect divides each task by the standard deviation of an example's difference between two
+    checkpoints. None without a task, or where no seed of a system was measured on all of them.
     """
     shared = [p for p in panels if counts_across(p) and all(name in p.columns for name in pair)]
     sides = [_everywhere([p.columns[name] for p in shared]) for name in pair]
@@ -44,23 +47,35 @@ def mean_over_tasks(panels: Sequence[Panel], pair: NamePair, *, seed: int, resam
         columns = [panel.columns[name][s] for name, side in zip(pair, sides, strict=True) for s in side]
         rows.append(panel.table.value_kd[columns].mean(axis=1))
         a, b = ({s: panel.columns[name][s] for s in side} for name, side in zip(pair, sides, strict=True))
-        local = claimed(make_contrast(a, b, columns=len(panel.table.value_kd)))
-        parts = crossed_effect(panel.table, local).components
-        scales.append(np.sqrt(parts.example) if parts is not None else 0.0)
+        scales.append(example_sd(panel.table, make_contrast(a, b, columns=len(panel.table.value_kd))))
     rng = np.random.default_rng([seed, zlib.crc32(repr(pair).encode())])
-    return across_tasks(np.array(rows), contrast, scale_t=scales, rng=rng, resamples=resamples)
+    units = [data_of(panel.key.task) for panel in shared]
+    found = across_tasks(np.array(rows), contrast, scale_t=scales, units=units, rng=rng, resamples=resamples)
+    if found.n_units >= LEAST_TASKS:
+        return found
+    apart = found.standardised
+    return replace(found, raw=_untested(found.raw), standardised=apart and _untested(apart))
 
 
 def better_on(tasks: Sequence[TaskComparison], *, alpha: float) -> Replicability | None:
     """Return on at least how many of the encoder's tested tasks the variant is better, by partial conjunction.
 
-    Bonferroni's combination: tasks share checkpoints, so they are not independent. None where nothing was tested.
+    Bonferroni's combination: tasks share checkpoints, so they are not independent. A difference within the noise floor
+    counts for nothing. None where nothing was tested.
     """
     tested = [t for t in tasks if not t.is_retention and t.p is not None]
     if not tested:
         return None
-    sided = [one_sided(t.p, get_metric(t.key.metric).gain(t.difference)) for t in tested]
+    sided = [1.0 if _tie(t) else one_sided(t.p, get_metric(t.key.metric).gain(t.difference)) for t in tested]
     return replicability(sided, alpha=alpha)
+
+
+def _untested(estimate: Estimate) -> Estimate:
+    return replace(estimate, p=None, interval=None, test="")
+
+
+def _tie(task: TaskComparison) -> bool:
+    return task.floor is not None and abs(task.difference) <= task.floor
 
 
 def _everywhere(columns: Sequence[SeedColumns]) -> list[int | None]:

@@ -21,9 +21,11 @@ from harness.compare.estimates import claimed
 from harness.compare.families import larger
 from harness.compare.one_task import Name, NamePair, Panel
 from harness.compare.overall import counts_across
+from harness.compare.wording import few_tasks
 from harness.errors import HarnessError, near_names
 from harness.metrics import Metric, get_metric
 from harness.outcomes import TaskPart
+from harness.stats.across import LEAST_TASKS
 from harness.stats.contrast import make_contrast
 from harness.stats.contributions import task_contributions
 from harness.stats.effects import crossed_effect
@@ -32,6 +34,7 @@ from harness.stats.letters import compact_letters
 from harness.stats.maxt import max_t
 from harness.stats.ranks import RankSet, rank_sets
 from harness.store import Store
+from harness.suites.task import data_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,8 @@ class Ranks:
     """All rankings of one base on some tasks; `unranked` says why a variant has no rank, `references` who is none.
 
     Ranks of tasks come from the family of all pairs × tasks, ranks of the mean (`overall`) from all pairs on the
-    mean over the tested tasks, the task being the random effect. `conditions` says where dtype or device differ.
+    mean over the tested tasks, the task being the random effect; `few` says where those are too few. `conditions` says
+    where dtype or device differ.
     """
 
     base: str
@@ -69,6 +73,7 @@ class Ranks:
     n_tasks: int
     references: tuple[str, ...] = ()
     conditions: str = ""
+    few: str = ""
 
 
 def rank(
@@ -177,6 +182,7 @@ def make_ranks(
         found.append(Ranking(task=task, metric=panel.key.metric, places=places))
     entry_of = {system.system_id: entry.name for entry in variants for system in entry.systems}
     means = [panel for panel in panels.values() if counts_across(panel)]
+    n_units = len({data_of(panel.key.task) for panel in means})
     return Ranks(
         base=base,
         alpha=alpha,
@@ -185,6 +191,7 @@ def make_ranks(
         unranked=unranked,
         n_tasks=len(means),
         references=tuple(entry.variant for entry in variants if entry.is_reference),
+        few=few_tasks(n_units) if ranked and 0 < n_units < LEAST_TASKS else "",
         conditions=mixed(ranked, conditions_of(scores, entry_of)),
     )
 
@@ -247,8 +254,8 @@ def _overall(
     sides = {name: {s: place[name, s] for s in columns[name]} for name in ranked}
     contrasts = [claimed(make_contrast(sides[a], sides[b], columns=len(place))) for a, b in pairs]
     shown: set[NamePair] = set()
-    if pairs and len(panels) > 1:
-        table = task_contributions(values)
+    table = task_contributions(values, units=[data_of(panel.key.task) for panel in panels])
+    if pairs and table.n_units >= LEAST_TASKS:
         joint = joint_statistics(
             [JointTask(table=table, contrasts=tuple(contrasts))],
             rng=np.random.default_rng([0, zlib.crc32(b"mean over tasks")]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,15 +47,17 @@ class TaskComparison:
     """`variant` against `against` on one task: `difference` = score - score_against, in the metric's unit.
 
     `verdict` knows the metric's direction, `difference` does not. `p` is two-sided and of this test alone;
-    `p_adjusted` is what the verdict rests on: by max-T over `family`, by Benjamini and Hochberg where that is
-    "exploratory". `p_holm` is the check beside it: Holm over the family's t tests. `p_equivalent` is Holm-adjusted
+    `p_adjusted` is what the verdict rests on: by max-T over the `family_size` tests of `family`, by Benjamini and
+    Hochberg where that is "exploratory", and never below `p`. `p_holm` is the check beside it: Holm over the family's t
+    tests. `p_equivalent` is Holm-adjusted
     and belongs to `margin`; `negligible` marks a difference that is established and yet lies within it. `mde` is
     the minimum detectable effect of the unadjusted test at 80 % power. `tie` says that the difference lies within
     the noise `floor` of two identical runs, and is therefore not judged. None: not estimable.
 
     `over` is "seeds" where the claim covers other training seeds (five or more of them), "checkpoints" otherwise.
     `crossed` is the estimate with seeds × examples as samples, shown from two seeds on; below five it claims
-    nothing. `seed_sd` is the standard deviation of the difference over paired seeds. A clustering task has a
+    nothing. `seed_sd` is the standard deviation of the difference over seeds, `outlying` names the seeds of a side that
+    lie far from its others, with the variant. A clustering task has a
     `spread` over draws and no test. `welch` and `mcnemar` are checks.
     """
 
@@ -81,7 +84,9 @@ class TaskComparison:
     welch: Welch | None
     mcnemar: McNemar | None
     verdict: Verdict
+    outlying: tuple[tuple[str, int], ...] = ()
     family: Family = "exploratory"
+    family_size: int = 0
     p_adjusted: float | None = None
     p_holm: float | None = None
     p_equivalent: float | None = None
@@ -109,7 +114,7 @@ class Comparison:
     against: Entry
     alpha: float
     tasks: tuple[TaskComparison, ...]
-    missing: tuple[TaskPart, ...]  # measured for one of the two only
+    missing: Mapping[TaskPart, str]  # measured for this one of the two only
     problems: tuple[str, ...]
     family: Family
     across: AcrossTasks | None

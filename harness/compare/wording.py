@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from harness.compare.estimates import SEEDS_FOR_A_RECIPE
 from harness.compare.results import Comparison, Family, Seeds
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
+from harness.stats.across import LEAST_TASKS
 from harness.stats.estimate import Estimate
+
+ENOUGH_UNITS = 50  # with fewer the tests are not calibrated
 
 _LEVEL: dict[Family, str] = {
     "declared": "family-wise p ≤ {alpha}",
@@ -61,23 +66,62 @@ def overall(comparison: Comparison) -> str:
     """
     parts = []
     across, shown = comparison.across, comparison.replicability
+    tested = across is not None and across.n_units >= LEAST_TASKS
     if across is not None and across.n_tasks > 1:
         text = f"Mean over {across.n_tasks} tasks: {100 * across.raw.value:+.1f} points{_ends(across.raw, 100, 1)}"
         apart = across.standardised
         if apart is not None:
             text += f", standardised effect {apart.value:+.2f}{_ends(apart, 1, 2)}"
-        parts.append(f"{text}.")
+        parts.append(f"{text}." if tested else f"{text}. {few_tasks(across.n_units)}")
     if shown is not None and shown.n_tasks > 1:
         confidence = f"{1 - shown.alpha:.0%}".replace("%", " %") + " confidence"
         better = f"the true number of tasks where it is better is at least {shown.at_least} of {shown.n_tasks}"
         parts.append(
-            f"Counting all tasks together, {better} ({confidence})."
+            f"Counting all tasks together, {better} ({confidence}); this does not say which ones."
             if shown.at_least
             else f"No task can be said to be better with {confidence}."
         )
-    if parts and across is not None and across.few:
+    if parts and across is not None and across.few and tested:
         parts.append(f"With only {across.n_tasks} tasks, do not generalise to other tasks.")
     return " ".join(parts)
+
+
+def few_tasks(n_units: int) -> str:
+    """Say that so few tasks show nothing of their mean, and what would."""
+    return (
+        f"The mean is not tested: {n_units} tasks with data of their own cannot show a difference, measure at least "
+        f"{LEAST_TASKS}."
+    )
+
+
+def left_out(comparison: Comparison) -> str:
+    """Name the tasks that only one of the two was measured on, as a sentence; empty if there is none."""
+    variant, against = comparison.variant.variant, comparison.against.variant
+    parts = []
+    for who, other in ((variant, against), (against, variant)):
+        tasks = [task.task for task, measured in comparison.missing.items() if measured == who]
+        if tasks:
+            names = ", ".join(dict.fromkeys(tasks))
+            parts.append(f"{names} ({_count(len(tasks), 'task')}): measured for {who} only, missing for {other}")
+    return f"Left out: {'; '.join(parts)}." if parts else ""
+
+
+def family_of(comparison: Comparison) -> str:
+    """Say how many tests a family has, whose p values are adjusted; empty where nothing is tested."""
+    sizes = {t.is_retention: t.family_size for t in comparison.tasks if t.p_adjusted is not None}
+    said = [f"{_count(sizes[r], 'test')} of {'the language model' if r else 'the encoder'}" for r in sorted(sizes)]
+    what = "false discovery rate over" if comparison.family == "exploratory" else f"family of {comparison.family}:"
+    return f"p is adjusted for all tests together ({what} {', '.join(said)})." if said else ""
+
+
+def cautions(comparison: Comparison) -> str:
+    """Name what lies outside the designs in which `harness calibrate` finds the error rates kept; may be empty."""
+    tested = [task for task in comparison.tasks if task.p_adjusted is not None]
+    few = [f"{task.key.task} ({task.n_units})" for task in tested if task.n_units < ENOUGH_UNITS]
+    said = [f"fewer than {ENOUGH_UNITS} units: {', '.join(few)}"] if few else []
+    far = Counter(each for task in tested for each in task.outlying)
+    said += [f"seed {s} of {who} lies far from its other seeds on {_count(n, 'task')}" for (who, s), n in far.items()]
+    return f"Outside what is calibrated: {'; '.join(said)}." if said else ""
 
 
 def _ends(estimate: Estimate, scale: float, digits: int) -> str:
@@ -136,7 +180,14 @@ def scope(comparison: Comparison) -> str:
         return f"{' and '.join(references)} {are}, trained elsewhere: the result holds for these checkpoints."
     tasks = [task for task in comparison.tasks if task.estimate is not None] or list(comparison.tasks)
     seeded = any(seed is not None for task in tasks for seed in (*task.seeds, *task.seeds_against))
-    return _scope(min(task.n_seeds for task in tasks) if seeded else 0)
+    said = _scope(min(task.n_seeds for task in tasks) if seeded else 0)
+    pairs = [(t.seeds, t.seeds_against) for t in tasks if set(t.seeds) != set(t.seeds_against)]
+    unlike = [pair for pair in pairs if (None,) not in pair]
+    if not unlike:
+        return said
+    sides = zip((comparison.variant.variant, comparison.against.variant), unlike[0], strict=True)
+    seeds = " against ".join(f"{', '.join(map(str, own))} of {name}" for name, own in sides)
+    return f"{said} The two have other seeds ({seeds}): all are used, and none are paired."
 
 
 def scope_of(seeds: Seeds) -> str:

@@ -75,7 +75,7 @@ def judge(pairs: Sequence[Remeasured], gate: Gate, *, seed: int = 0) -> Judgemen
 
     The estimate is the one that a comparison makes of this metric. Where no answer changed there is nothing to test.
     A difference has no p value and counts as it stands where nothing of the metric is tested, or where it has no
-    spread (every unit changed alike, or there are fewer units than a bootstrap needs). Raises HarnessError for unequal
+    spread (every unit changed alike, or there is only one). Raises HarnessError for unequal
     examples, and for a metric without a margin or without a better direction.
     """
     made = [_compare(pair, gate.margin(pair.key.metric), seed=seed) for pair in pairs]
@@ -129,6 +129,6 @@ def _compare(pair: Remeasured, margin: float, *, seed: int) -> tuple[Judged, flo
     judged = replace(judged, interval=found.interval)
     if found.estimate is None:
         return judged, None
-    gained = replace(found.estimate, value=metric.gain(found.estimate.value))
+    gained = found.estimate if metric.improves(1.0) else found.estimate.reversed()
     not_worse, loss = non_inferiority_test(gained, margin=margin)
     return replace(judged, p=loss), not_worse

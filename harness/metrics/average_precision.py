@@ -10,8 +10,8 @@ from functools import partial
 
 import pandas as pd
 
-from harness.metrics.correlation import split_smooth
-from harness.metrics.metric import Asked, Found, Metric, scores_of, tested
+from harness.metrics.correlation import estimate_smooth, split_smooth
+from harness.metrics.metric import Metric, scores_of
 
 
 def _of(rows: pd.DataFrame) -> float:
@@ -21,16 +21,9 @@ def _of(rows: pd.DataFrame) -> float:
     return float(average_precision_score(gold, predicted)) if 0 < gold.sum() < len(gold) else math.nan
 
 
-def _estimate(asked: Asked) -> list[Found]:
-    from harness.stats.effects import smooth_effects
-
-    assert asked.table is not None, "a score that is tested is split over units"
-    return [tested(each) for each in smooth_effects(asked.table, asked.contrasts)]
-
-
 METRICS = (
     Metric(
         name="average_precision", answers="score", of=_of, split=partial(split_smooth, kind="average_precision"),
-        estimate=_estimate,
+        estimate=estimate_smooth,
     ),
 )  # fmt: skip

@@ -44,21 +44,18 @@ def split_smooth(data: Aligned, *, kind: Smooth) -> Contributions:
     return correlation_contributions(data.gold, data.answer_nk, kind=kind, units=data.unit, blocks=data.trial)
 
 
-def _estimate(asked: Asked, *, kind: Correlation) -> list[Found]:
-    from harness.stats.effects import correlation_effects
+def estimate_smooth(asked: Asked) -> list[Found]:
+    """Estimate and test differences of scores that are sums over units to first order."""
+    from harness.stats.effects import smooth_effects
 
-    data = asked.data
-    found = correlation_effects(
-        data.gold, data.answer_nk, asked.contrasts, kind=kind, rng=asked.rng, units=data.unit, blocks=data.trial,
-        resamples=asked.resamples,
-    )  # fmt: skip
-    return [tested(each) for each in found]
+    assert asked.table is not None, "a score that is tested is split over units"
+    return [tested(each) for each in smooth_effects(asked.table, asked.contrasts)]
 
 
 def _metric(kind: Correlation, of: Callable[[pd.DataFrame], float]) -> Metric:
     return Metric(
         name=kind, answers="score", of=of, split=partial(split_smooth, kind=kind),
-        estimate=partial(_estimate, kind=kind), undefined_if_constant=True,
+        estimate=estimate_smooth, undefined_if_constant=True,
     )  # fmt: skip
 
 

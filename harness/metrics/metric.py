@@ -150,7 +150,7 @@ def tested(estimate: Estimate) -> Found:
         value=estimate.value,
         interval=estimate.interval,
         p=estimate.p,
-        mde=minimum_detectable_effect(estimate.se, df=estimate.df),
+        mde=minimum_detectable_effect(estimate),
         method=f"{estimate.test}; {words}" if estimate.test else words,
         estimate=estimate,
     )

@@ -21,7 +21,7 @@ def _of(rows: pd.DataFrame) -> float:
 
 def _describe(asked: Asked) -> list[Found]:
     """Scores have intervals, made on the log scale; differences have none."""
-    from harness.stats.means import mean_estimates
+    from harness.stats.effects import mean_estimates
 
     rate_nk, weight = rates(asked.data)
     weights = asked.weights
@@ -29,7 +29,7 @@ def _describe(asked: Asked) -> list[Found]:
     found = [Found(value=float(values @ contrast)) for contrast in weights]
     scores = np.flatnonzero(weights.sum(axis=1) > 0.5)  # the weights of a difference sum to 0
     columns = rate_nk @ weights[scores].T
-    logs = mean_estimates(columns, units=asked.data.unit, weights=weight, rng=asked.rng, resamples=asked.resamples)
+    logs = mean_estimates(columns, units=asked.data.unit, weights=weight)
     for place, estimate in zip(scores, logs, strict=True):
         if (ends := estimate.interval) is not None:
             low, high = float(np.exp(ends.low)), float(np.exp(ends.high))

@@ -43,11 +43,11 @@ def _split(data: Aligned) -> Contributions:
 
 def _describe(asked: Asked) -> list[Found]:
     """Each contrast with its interval, and no test."""
-    from harness.stats.means import mean_estimates
+    from harness.stats.effects import mean_estimates
 
     rate_nk, weight = rates(asked.data)
     columns = rate_nk @ asked.weights.T
-    found = mean_estimates(columns, units=asked.data.unit, weights=weight, rng=asked.rng, resamples=asked.resamples)
+    found = mean_estimates(columns, units=asked.data.unit, weights=weight)
     return [Found(value=e.value, interval=e.interval, method=interval_words(e.interval)) for e in found]
 
 

@@ -4,7 +4,7 @@ One method a file. Wherever examples come in clusters (a document, a target word
 resampled, flipped and counted for the degrees of freedom. What cannot be estimated is None, never 0.
 
 The way through: answers ─▶ `mean_contributions` / `correlation_contributions` (what each unit adds) and
-`make_contrast` (which columns, which seeds) ─▶ `mean_effects`, `correlation_effects` (one task) ─▶
+`make_contrast` (which columns, which seeds) ─▶ `mean_effects`, `smooth_effects` (one task) ─▶
 `joint_statistics`, `max_t` (a family) ─▶ `rank_sets`, `compact_letters`. Over tasks:
 `across_tasks`, `replicability`. Does it hold: `harness.calibration`.
 """

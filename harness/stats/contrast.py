@@ -47,6 +47,14 @@ class Contrast:
         """Whether every group has at least two seeds: only then can the seeds' variance be estimated."""
         return self.n_seeds > 1
 
+    @property
+    def pairs_sk(self) -> FloatArray:
+        """Every pair of checkpoints that is set against each other (pairs, k), one of each side."""
+        rows, *rest = (group.weight_sk for group in self.groups)
+        for other in rest:
+            rows = (rows[:, None] + other[None]).reshape(-1, rows.shape[1])
+        return rows
+
     def fixed(self) -> Contrast:
         """Return the same contrast of these checkpoints as they are: no claim about other seeds."""
         return Contrast(groups=(Group(seeds=(None,), weight_sk=self.weight_k[None, :]),))
@@ -56,9 +64,8 @@ def make_contrast(first: Mapping[Seed, int], second: Mapping[Seed, int] | None =
     """Return the contrast "first minus second"; without `second`, the mean of `first`.
 
     Each maps training seeds to columns of a table of `columns`; None is the seed of a system without
-    training. Seeds that both have are paired and the others left out; with a side that has no randomness
-    every seed is set against it; where no seed is shared the sides are unpaired. Raises HarnessError for no
-    seed on a side.
+    training. Sides with the same seeds are paired; with a side that has no randomness every seed is set against it;
+    else the sides are unpaired, and each has all of its seeds. Raises HarnessError for no seed on a side.
     """
     if not first or (second is not None and not second):
         raise HarnessError("a comparison needs at least one seed on each side; one side has none")
@@ -69,9 +76,9 @@ def make_contrast(first: Mapping[Seed, int], second: Mapping[Seed, int] | None =
     if set(a) == {None} or set(b) == {None}:
         seeds = [seed for seed in (*a, *b) if seed is not None] or [None]
         pairs = {s: (a[s] if s in a else a[None], b[s] if s in b else b[None]) for s in seeds}
+    elif set(a) == set(b):
+        pairs = {s: (a[s], b[s]) for s in a}
     else:
-        pairs = {s: (a[s], b[s]) for s in a if s in b and s is not None}
-    if not pairs:
         return Contrast(groups=(_group(a, columns, sign=1.0), _group(b, columns, sign=-1.0)))
     weight = np.zeros((len(pairs), columns))
     for row, (plus, minus) in zip(weight, pairs.values(), strict=True):

@@ -10,7 +10,7 @@ Shapes: n examples, u units, k columns (system × seed), d draws.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,13 +25,20 @@ class Contributions:
     """`value_kd` (k, draws) are the scores; `part_ukd` (units, k, draws) sums to them over units.
 
     `share_ud` (units, draws) is the weight of each unit, summing to 1: under the null hypothesis that a score
-    is 0 a part is centred on 0, and `centred` is centred on the data's own score.
+    is 0 a part is centred on 0, and `centred` is centred on the data's own score. `example_kk` (k, k) is the
+    covariance of one example's contributions to two scores, however examples are grouped. `skewed`: units may be
+    skewed, as rare errors are. `smooth`: a score is a sum over units to first order only. `apart_k` (k,) counts the
+    examples that are not in a column's largest group of ties, where the score is one of ranks.
     """
 
     value_kd: FloatArray
     part_ukd: FloatArray
     share_ud: FloatArray
     n_examples: int
+    example_kk: FloatArray
+    apart_k: FloatArray
+    skewed: bool = True
+    smooth: bool = False
 
     @property
     def n_units(self) -> int:
@@ -71,16 +78,22 @@ def mean_contributions(
     draw = partition(n, np.zeros(n) if draws is None else draws)
     part = np.zeros((parts.count, k, draw.count))
     share = np.zeros((parts.count, draw.count))
+    example = np.zeros((k, k))
     for d in range(draw.count):
         rows = draw.code == d
         here = weight[rows] / weight[rows].sum()
+        rest = values[rows] - here @ values[rows]
+        example += (rest * here[:, None]).T @ rest / draw.count
         of_unit = parts.code[rows]
         share[:, d] = np.bincount(of_unit, weights=here, minlength=parts.count)
         for j in range(k):
             part[:, j, d] = np.bincount(of_unit, weights=here * values[rows, j], minlength=parts.count)
     if draw.count > 1 and (share <= 0).any():
         raise HarnessError("some examples are missing from a draw; treat the trials as folds, without `draws`")
-    return Contributions(value_kd=part.sum(axis=0), part_ukd=part, share_ud=share, n_examples=n // draw.count)
+    return Contributions(
+        value_kd=part.sum(axis=0), part_ukd=part, share_ud=share, n_examples=n // draw.count, example_kk=example,
+        apart_k=np.full(k, np.inf),
+    )  # fmt: skip
 
 
 def correlation_contributions(
@@ -106,20 +119,28 @@ def correlation_contributions(
     parts = partition(n, units)
     fold = partition(n, np.zeros(n) if blocks is None else blocks)
     per_row = np.zeros((n, k))
-    share_n = np.zeros(n)
+    share_n, example, apart = np.zeros(n), np.zeros((k, k)), np.zeros(k)
     for f in range(fold.count):
         rows = fold.code == f
         size = int(rows.sum())
         share_n[rows] = 1 / (size * fold.count)
         value_k, influence_nk = influence(truth[rows], predicted[rows], kind=kind)
         per_row[rows] = (influence_nk + value_k) / (size * fold.count)
+        example += influence_nk.T @ influence_nk / (size * fold.count)
+        apart += [min(_apart(truth[rows]), _apart(column)) for column in predicted[rows].T]
     part = parts.total(per_row)[:, :, None]
-    return Contributions(value_kd=part.sum(axis=0), part_ukd=part, share_ud=parts.total(share_n)[:, None], n_examples=n)
+    return Contributions(
+        value_kd=part.sum(axis=0), part_ukd=part, share_ud=parts.total(share_n)[:, None], n_examples=n,
+        example_kk=example, apart_k=apart if kind == "spearman" else np.full(k, np.inf), skewed=False, smooth=True,
+    )  # fmt: skip
 
 
-def task_contributions(values_tk: ArrayLike) -> Contributions:
-    """Split the mean over tasks of `values_tk` (tasks, k): a task is the unit where tasks are the random effect."""
-    return mean_contributions(values_tk)
+def task_contributions(values_tk: ArrayLike, *, units: ArrayLike | None = None) -> Contributions:
+    """Split the mean over tasks of `values_tk` (tasks, k): a task is the unit where tasks are the random effect.
+
+    Tasks that share data are one unit: `units` (tasks,) as in `partition`.
+    """
+    return replace(mean_contributions(values_tk, units=units), skewed=False)
 
 
 def fully_crossed(units: ArrayLike | None, draws: ArrayLike) -> bool:
@@ -128,6 +149,11 @@ def fully_crossed(units: ArrayLike | None, draws: ArrayLike) -> bool:
     parts = partition(len(draw), np.arange(len(draw)) if units is None else units)
     trial = partition(len(draw), draw)
     return trial.count > 1 and len(np.unique(parts.code * trial.count + trial.code)) == parts.count * trial.count
+
+
+def _apart(values: FloatArray) -> int:
+    """Count the values that are not in the largest group of ties."""
+    return len(values) - int(np.unique(values, return_counts=True)[1].max())
 
 
 def _weights(n: int, weights: ArrayLike | None) -> FloatArray:

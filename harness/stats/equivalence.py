@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from scipy import stats
-
 from harness.errors import HarnessError
 from harness.stats.estimate import Estimate
+from harness.stats.skewed import SkewedT
 
 
 def equivalence_test(estimate: Estimate, *, margin: float) -> float | None:
     """Return p against "the difference is `margin` or more, either way": the larger p of two one-sided t tests.
 
-    Schuirmann 1987, J. Pharmacokin. Biopharm. 15. None where the difference does not vary over examples or seeds:
-    without spread nothing is known about the next example. Raises HarnessError for a margin that is not positive.
+    Schuirmann 1987, J. Pharmacokin. Biopharm. 15. Where no unit differs at all, p is the chance of that if a share of
+    `margin` differed. None where the difference does not vary for another reason: then nothing is known about the next
+    example. Raises HarnessError for a margin that is not positive.
     """
     low, high = _tails(estimate, margin)
-    return None if low is None or high is None else max(low, high)
+    if low is None or high is None:
+        parts = estimate.components
+        unmoved = parts is not None and parts.moving == 0
+        return max(0.0, 1 - margin) ** estimate.n_units if unmoved else None
+    return max(low, high)
 
 
 def non_inferiority_test(estimate: Estimate, *, margin: float) -> tuple[float | None, float | None]:
@@ -32,13 +36,7 @@ def _tails(estimate: Estimate, margin: float) -> tuple[float | None, float | Non
     """Return p against "at most - margin" and p against "at least margin"."""
     if not margin > 0:
         raise HarnessError(f"a margin has to be above 0, got {margin:g}")
-    if estimate.se is None:
+    if estimate.se is None or estimate.df is None:
         return None, None
-    return (
-        _upper((estimate.value + margin) / estimate.se, estimate.df),
-        _upper((margin - estimate.value) / estimate.se, estimate.df),
-    )
-
-
-def _upper(t: float, df: float | None) -> float:
-    return float(stats.norm.sf(t) if df is None else stats.t.sf(t, df))
+    shape = estimate.shape or SkewedT(centre=estimate.value, se=estimate.se, df=estimate.df)
+    return shape.above(-margin), shape.below(margin)

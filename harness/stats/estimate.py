@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from harness.stats.units import finite
+
+if TYPE_CHECKING:
+    from harness.stats.skewed import SkewedT
 
 Over = Literal["checkpoints", "seeds"]
 LEVEL = 0.95  # of every interval
@@ -30,13 +33,16 @@ class Components:
 
     With N units and S seeds the variance of the contrast is example / N + seed / S + seed_example / (N S) +
     draw, where `draw` is what the draws at hand add, already divided by their number. `seed` and
-    `seed_example` are None where the seeds are not a sample (one seed, or checkpoints as they are).
+    `seed_example` are None where the seeds are not a sample (one seed, or checkpoints as they are). `moving` is the
+    share of units that differ at all, by `size` each (root mean square); None where signs of units are not tested.
     """
 
     example: float
     seed: float | None = None
     seed_example: float | None = None
     draw: float = 0.0
+    moving: float | None = None
+    size: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +50,8 @@ class Estimate:
     """A value with its uncertainty: over examples, and over training seeds too where `over` is "seeds".
 
     `se`, `interval`, `p` (two-sided, against 0) are None where they cannot be estimated or were not asked
-    for. `df` are the degrees of freedom of `se`: units - 1, Satterthwaite's where several factors vary, None
-    for a bootstrap standard error. `n_seeds` is the number of seeds a side (the smaller one if they differ).
+    for. `df` are the degrees of freedom of `se`: units - 1, or Satterthwaite's where several factors vary. `shape` says
+    how a skewed mean is spread. `n_seeds` is the number of seeds a side (the smaller one if they differ).
     """
 
     value: float
@@ -60,6 +66,12 @@ class Estimate:
     over: Over = "checkpoints"
     test: str = ""
     components: Components | None = None
+    shape: SkewedT | None = None
+
+    def reversed(self) -> Estimate:
+        """Return the same estimate of second minus first."""
+        ends = self.interval and replace(self.interval, low=-self.interval.high, high=-self.interval.low)
+        return replace(self, value=-self.value, interval=ends, shape=self.shape and self.shape.reversed())
 
 
 @dataclass(frozen=True, kw_only=True)

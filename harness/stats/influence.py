@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from scipy.stats import rankdata
 
 from harness.errors import HarnessError
 from harness.stats.units import FloatArray
@@ -43,6 +44,14 @@ def influence(gold: FloatArray, predicted_nk: FloatArray, *, kind: Smooth) -> tu
         pull = joint / scale - 0.5 * values[k] * (own.own_pull / own.square + other.own_pull / other.square)
         pulls[:, k] = pull - pull.mean()
     return values, pulls
+
+
+def mid_rank_correlation(first: FloatArray, second: FloatArray) -> float:
+    """Return Spearman's correlation, Pearson's of mid-ranks; NaN if a side is constant."""
+    a, b = (rankdata(x) for x in (first, second))
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])
 
 
 def _average_precision(gold: FloatArray, predicted: FloatArray) -> tuple[float, FloatArray]:

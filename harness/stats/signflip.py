@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from harness.stats.units import FloatArray
 
@@ -33,18 +34,20 @@ class SignFlip:
 def sign_flip_tests(part_um: FloatArray, *, rng: np.random.Generator, resamples: int = 10_000) -> list[SignFlip]:
     """Test whether each column's sum over units is 0, `part_um` (units, m), flipping the signs of whole units.
 
-    Exact where at most 16 units differ from 0; else p = (b + 1) / (B + 1) with B = `resamples`, on flips that all
-    columns share.
+    Exact where at most 16 units differ from 0, or all by one amount; else p = (b + 1) / (B + 1) with B = `resamples`,
+    on flips that all columns share.
     """
     count = part_um.shape[0]
     # A unit without a difference has no sign to flip. Rounding makes such sums tiny rather than 0.
     size = np.abs(part_um).max(axis=0, initial=0.0)
     moving_um = (np.abs(part_um) > 1e-12 * size) & (size > 0)
     found: dict[int, SignFlip] = {}
-    few = moving_um.sum(axis=0) <= _EXACT_UNITS
     for j in range(part_um.shape[1]):
-        if few[j]:
-            found[j] = _exact(part_um[moving_um[:, j], j], count)
+        moving = part_um[moving_um[:, j], j]
+        if len(moving) <= _EXACT_UNITS:
+            found[j] = _exact(moving, count)
+        elif np.ptp(np.abs(moving)) < 1e-9 * size[j]:
+            found[j] = _of_signs(moving, count)
     sampled = [j for j in range(part_um.shape[1]) if j not in found]
     if sampled:
         sums = np.where(moving_um, part_um, 0.0)[:, sampled]
@@ -78,6 +81,13 @@ def _exact(moving: FloatArray, count: int) -> SignFlip:
     bits = (np.arange(patterns)[:, None] >> np.arange(len(moving))) & 1
     extreme = int(np.count_nonzero(np.abs(flipped(bits, moving[:, None])[:, 0]) >= _almost(moving.sum())))
     return SignFlip(p=extreme / patterns, exact=True, permutations=patterns, n_units=count)
+
+
+def _of_signs(moving: FloatArray, count: int) -> SignFlip:
+    """Where units differ by one amount the number of positive signs is binomial: McNemar's exact test."""
+    fewer = min(np.count_nonzero(moving > 0), np.count_nonzero(moving < 0))
+    p = min(1.0, 2 * float(special.bdtr(fewer, len(moving), 0.5)))
+    return SignFlip(p=p, exact=True, permutations=2 ** len(moving), n_units=count)
 
 
 def _almost(total: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Which examples belong together, and bootstrap samples of them: the one place that partitions units."""
+"""Which examples belong together: the one place that partitions units."""
 
 from __future__ import annotations
 
@@ -51,6 +51,16 @@ def bootstrap_counts(count: int, *, resamples: int, rng: np.random.Generator) ->
         drawn += np.arange(size)
         counts = np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size)
         yield slice(start, start + size), counts.astype(np.float64)
+
+
+def degrees_of_freedom(share_u: FloatArray) -> float:
+    """Return the degrees of freedom of a variance over units: their number less 1 where all have one share (units,).
+
+    Bell and McCaffrey 2002, Survey Methodology 28(2): where a few large units make most of the mean, less is known of
+    its variance than their number says.
+    """
+    count, square = len(share_u), share_u**2
+    return float(square.sum() ** 2 / (square**2).sum() * (count - 1) / count)
 
 
 def finite(values: ArrayLike, *, what: str) -> FloatArray:

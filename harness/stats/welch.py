@@ -6,6 +6,7 @@ Blind to the examples: it says how the scores of seeds differ on these very exam
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,3 +44,21 @@ def welch_test(first: ArrayLike, second: ArrayLike) -> Welch:
         found = stats.ttest_ind(a, b, equal_var=False)
     se, t, df, p = (float(x) for x in (np.sqrt(variance), found.statistic, found.df, found.pvalue))
     return Welch(difference=difference, se=se, t=t, df=df, p=p)
+
+
+def outlying(scores: Mapping[int | None, float], *, alpha: float = 0.001) -> list[int]:
+    """Return the training seeds that lie far from the others: outside the prediction interval that those give.
+
+    The tests take seeds as normal, and one that collapsed is not. Of fewer than five nothing can be said.
+
+    >>> outlying({0: 0.70, 1: 0.71, 2: 0.69, 3: 0.70, 4: 0.40}), outlying({0: 0.70, 1: 0.71, 2: 0.69, 3: 0.70, 4: 0.66})
+    ([4], [])
+    """
+    found = []
+    for seed, score in scores.items() if len(scores) >= 5 else ():
+        others = np.array([other for s, other in scores.items() if s != seed])
+        spread = float(others.std(ddof=1)) * np.sqrt(1 + 1 / len(others))
+        far = abs(score - others.mean()) > stats.t.ppf(1 - alpha / 2, len(others) - 1) * spread
+        if seed is not None and spread > 0 and far:
+            found.append(seed)
+    return found

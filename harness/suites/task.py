@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from harness.suites.retention.text import RetentionText
 
 
+_SIDES = ("Before", "At", "After", "Left", "Right")
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskInfo:
     """A task as `harness ls tasks` shows it; cheap, no data loaded.
@@ -45,6 +48,15 @@ class TaskOptions:
     choice: Choice | None = None
     data_dir: Path | None = None
     cache: Path | None = None
+
+
+def data_of(task: str) -> str:
+    """Return what the data of a task are called: tasks that read one side of the same texts each share them.
+
+    >>> [data_of(name) for name in ("AnimacyBefore", "AnimacyAt", "MiniWiCLeft", "RG65")]
+    ['Animacy', 'Animacy', 'MiniWiC', 'RG65']
+    """
+    return next((task.removesuffix(side) for side in _SIDES if task.removesuffix(side) not in ("", task)), task)
 
 
 class Task(ABC):

@@ -13,7 +13,7 @@ from harness.calibration.replicates import one_seed_means
 from harness.calibration.report import CalibrationReport
 from harness.calibration.run import calibrate
 from harness.errors import HarnessError
-from harness.stats.midranks import mid_rank_correlation
+from harness.stats.influence import mid_rank_correlation
 
 
 def case(population: Population, *, why: str = "") -> TaskCase:

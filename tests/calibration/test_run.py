@@ -96,8 +96,8 @@ def test_cells_on_the_stores_outcomes(tmp_path: Path) -> None:
     designs = [(case.method, case.design.removeprefix("outcomes of ")) for case in found]
     # Pearson is not simulated; context probes have units of unequal size here
     assert designs == [
-        ("resampling of pairs, BCa", "MiniSTS, bidir and causal, one seed"),
-        ("sign flips, bootstrap-t", "MiniTopic, bidir and causal, one seed"),
+        ("t on influence functions", "MiniSTS, bidir and causal, one seed"),
+        ("sign flips and t", "MiniTopic, bidir and causal, one seed"),
     ]
     measured = found[1].measure(replicates=40, resamples=99, rng=np.random.default_rng(0))
     assert measured.type_one is not None

@@ -151,7 +151,7 @@ def test_same_answers_are_undecided_everywhere(tmp_path: Path) -> None:
                 store.add_result(run_id, result_of(task, skill=0.6, seed="same"))
     found = compare(store, base="mini", variant="bidir", against="causal", resamples=FEW)
     assert {t.verdict for t in found.tasks} == {"undecided", "descriptive"}
-    assert all(t.interval is None and t.mde is None and t.difference == 0 for t in found.tasks)
+    assert all(t.interval is None and t.p_adjusted is None and t.difference == 0 for t in found.tasks)
 
 
 @pytest.mark.slow

@@ -315,7 +315,8 @@ def test_what_cannot_be_estimated_is_undecided(tmp_path: Path, what: str) -> Non
     store = store_of(tmp_path, {("causal", None): [labelled("T", right)], ("bidir", None): [labelled("T", other)]})
     found = compare(store, base="mini", variant="bidir", against="causal", resamples=FEW)
     [task] = found.tasks
-    assert (task.verdict, task.p_adjusted, task.interval, task.mde) == ("undecided", None, None, None)
+    assert (task.verdict, task.p_adjusted, task.interval) == ("undecided", None, None)
+    assert task.mde is None or task.mde > 6 / 40  # of 40 examples the exact test needs six that differ
     assert task.p in (None, 1.0)
     assert needs(found)[0].power is None
     assert overall(found) == ""

@@ -53,8 +53,16 @@ def test_sampled_p_is_near_the_exact_one() -> None:
 
 
 def test_p_is_never_zero() -> None:
-    found = flip(np.ones(200), rng=np.random.default_rng(0))
+    found = flip(np.arange(1, 201), rng=np.random.default_rng(0))
     assert found.p == 1 / 10_000
+
+
+def test_units_that_differ_by_one_amount_are_mcnemars_test() -> None:
+    """40 discordant examples, 27 one way: no sampling, and the p of the binomial distribution."""
+    found = flip(np.repeat([0.1, -0.1, 0.0], [27, 13, 60]), rng=np.random.default_rng(0))
+    assert found.exact
+    assert found.p == pytest.approx(stats.binomtest(27, 40).pvalue, rel=1e-12)
+    assert flip(np.ones(200), rng=np.random.default_rng(0)).p == pytest.approx(2.0**-199)
 
 
 def test_no_difference_at_all() -> None:

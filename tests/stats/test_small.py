@@ -1,5 +1,7 @@
 """Holm, power, draws and units."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -7,7 +9,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from harness.errors import HarnessError
-from harness.stats.estimate import draw_spread
+from harness.stats.estimate import Estimate, draw_spread
 from harness.stats.families import holm
 from harness.stats.power import minimum_detectable_effect
 from harness.stats.units import bootstrap_counts, partition
@@ -25,9 +27,11 @@ def test_holm_leaves_out_what_was_not_tested() -> None:
 
 def test_detectable_effect_has_its_power() -> None:
     """statsmodels' power of a one-sample t test at that effect: 80 %, but for the approximation."""
-    found = minimum_detectable_effect(1 / np.sqrt(40), df=39)
+    one = Estimate(value=0.0, se=1 / np.sqrt(40), df=39, interval=None, p=None, n_examples=40, n_units=40)
+    found = minimum_detectable_effect(one)
+    assert found is not None
     assert TTestPower().power(found, nobs=40, alpha=0.05) == pytest.approx(0.80, abs=0.006)
-    assert minimum_detectable_effect(None) is None
+    assert minimum_detectable_effect(replace(one, se=None)) is None
 
 
 def test_draws_are_described() -> None:
