@@ -110,8 +110,10 @@ def family_of(comparison: Comparison) -> str:
     """Say how many tests a family has, whose p values are adjusted; empty where nothing is tested."""
     sizes = {t.is_retention: t.family_size for t in comparison.tasks if t.p_adjusted is not None}
     said = [f"{_count(sizes[r], 'test')} of {'the language model' if r else 'the encoder'}" for r in sorted(sizes)]
-    what = "false discovery rate over" if comparison.family == "exploratory" else f"family of {comparison.family}:"
-    return f"p is adjusted for all tests together ({what} {', '.join(said)})." if said else ""
+    what = {"exploratory": "false discovery rate", "declared": "the declared family"}.get(
+        comparison.family, f"the family of {comparison.family}"
+    )
+    return f"The p values are adjusted for several tests ({what}: {', '.join(said)})." if said else ""
 
 
 def cautions(comparison: Comparison) -> str:

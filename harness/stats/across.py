@@ -1,6 +1,6 @@
 """Across tasks: the task is a random effect, so a task is the unit (Barr et al. 2013, J. Memory and Language 68).
 
-With one seed: sign flips over tasks, and Student's t interval. With several, seeds are crossed with tasks,
+With one seed: sign flips over tasks and Student's t, the larger p. With several, seeds are crossed with tasks,
 for one checkpoint answers all of them. Tasks that share data are one unit. Examples need no term of their own: a
 task's score varies by its examples, so the spread over tasks holds that already.
 """
@@ -82,4 +82,5 @@ def _estimate(table: Contributions, contrast: Contrast, *, rng: np.random.Genera
         ends = replace(few.interval, method="Student's t, Satterthwaite df")
         return replace(estimate, df=df, p=few.p, interval=ends)
     [test] = sign_flip_tests(contrast_parts(table, contrast)[:, None], rng=rng, resamples=resamples)
-    return replace(estimate, p=test.p, test="sign-flip permutation over tasks")
+    p = max(test.p, estimate.p or 0.0)  # so that p and the interval do not contradict each other
+    return replace(estimate, p=p, test="sign-flip permutation over tasks and t")

@@ -23,6 +23,7 @@ from harness.stats.skewed import SkewedT
 from harness.stats.units import FloatArray, degrees_of_freedom
 
 _NOTHING = 1e-10  # a difference below this share of a unit's weight is rounding
+_MANY_MOVING = 30  # units that differ: with fewer the exact test is coarse, whatever their sizes
 _LEAST_APART = 20  # examples outside the largest group of ties, or half of all: with fewer the t test of ranks errs
 
 
@@ -94,7 +95,9 @@ def _of_checkpoints(none: Estimate, table: Contributions, contrast: Contrast) ->
     """Estimate a contrast of one draw with its checkpoints as they are."""
     count, part, share = table.n_units, contrast_parts(table, contrast), table.share_ud[:, 0]
     variance = float(((part - none.value * share) ** 2).sum()) * count / (count - 1)
-    moving = part[part != 0] if table.skewed else None
+    moving = np.abs(part[part != 0]) if table.skewed else None
+    if moving is not None and len(moving) >= _MANY_MOVING and np.ptp(moving) > 1e-9 * moving.max():
+        moving = None  # so many, and of many sizes, are not counted but summed
     parts = Components(
         example=variance * count,
         moving=None if moving is None else len(moving) / count,

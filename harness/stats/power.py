@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 from harness.errors import HarnessError
 from harness.stats.estimate import Components, Estimate
@@ -22,17 +22,30 @@ _PILOTS = (np.arange(10) + 0.5) / 10
 def minimum_detectable_effect(estimate: Estimate) -> float | None:
     """Return the true difference that a two-sided test at 5 % finds with probability POWER; None if it cannot be said.
 
-    The sum of the two t quantiles times the standard error, 2.80 of them for many units (Bloom 1995, Evaluation Review
-    19(5), 547-556). Where few units differ it is no less than what the exact test of their signs can find.
+    2.80 standard errors for many units (Bloom 1995, Evaluation Review 19(5), 547-556), more of them for few degrees of
+    freedom. Where few units differ it is no less than what the exact test of their signs can find.
     """
     parts, by_t = estimate.components, None
     if estimate.se is not None and estimate.df is not None:
-        by_t = float((special.stdtrit(estimate.df, 0.975) + special.stdtrit(estimate.df, POWER)) * estimate.se)
+        by_t = _standard_errors(round(min(estimate.df, 1e4), 2)) * estimate.se
     moving = None if parts is None or parts.moving is None else round(parts.moving * estimate.n_units)
     if parts is None or moving is None or moving >= _FEW_MOVING:
         return by_t
     exact = _least_found(estimate.n_units, moving)
     return None if exact is None else max(by_t or 0.0, exact * parts.size)
+
+
+@cache
+def _standard_errors(df: float) -> float:
+    """Return how many estimated standard errors a t test with `df` finds with POWER.
+
+    The noncentrality that has this power, by what the estimate falls short of the true standard error in the median.
+    """
+    critical = float(special.stdtrit(df, 0.975))
+    if df > 500:
+        return critical + float(special.stdtrit(df, POWER))
+    shift = float(optimize.brentq(lambda d: stats.nct.sf(critical, df, d) - POWER, 0.5, critical + 30))
+    return shift * float(np.sqrt(df / stats.chi2.median(df)))
 
 
 @cache

@@ -30,7 +30,7 @@ def test_detectable_effect_has_its_power() -> None:
     one = Estimate(value=0.0, se=1 / np.sqrt(40), df=39, interval=None, p=None, n_examples=40, n_units=40)
     found = minimum_detectable_effect(one)
     assert found is not None
-    assert TTestPower().power(found, nobs=40, alpha=0.05) == pytest.approx(0.80, abs=0.006)
+    assert TTestPower().power(found, nobs=40, alpha=0.05) == pytest.approx(0.80, abs=0.01)
     assert minimum_detectable_effect(replace(one, se=None)) is None
 
 
