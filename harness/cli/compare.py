@@ -33,7 +33,8 @@ def compare(
     """Compare two variants task by task: A minus B, with 95 % intervals, adjusted p values and verdicts.
 
     The p values are adjusted for all tasks and pairs of the declared family. --tasks selects rows of the table and does
-    not change a verdict; the mean over tasks is made from those rows. For --base, give the name of the base in the database (`harness ls systems`).
+    not change a verdict; the mean over tasks is made from those rows. For --base, give the name of the base in the
+    database (`harness ls systems`).
 
     Results in one dtype and on one device are compared: those that both variants have, and most systems of the base.
     Where there are none, a sentence says so.
