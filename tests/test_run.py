@@ -139,6 +139,7 @@ def test_force_measures_again_what_was_named(tiny_base: Path, store: Store) -> N
     assert len(store.scores()) == 4
 
 
+@pytest.mark.slow
 def test_another_precision_is_another_measurement(tiny_base: Path, store: Store) -> None:
     go(request(tiny_base, "causal"), store)
     assert not plan(request(tiny_base, "causal"), store, dataclasses.replace(PLACE, dtype="bfloat16")).idle
@@ -251,6 +252,7 @@ def test_a_variant_whose_data_are_missing_keeps_no_other_from_being_measured(tin
         plan(request(tiny_base, "ninth", "bidir", data=(("simcse", "away.txt"),)), store)
 
 
+@pytest.mark.slow
 def test_results_of_one_system_are_of_one_training(
     tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ def test_other_seeds_are_all_used(tmp_path: Path) -> None:
     assert "0, 1, 2 of bidir against 0, 5, 6, 7 of causal" in describe(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("names", "tested"), [("ABCDE", False), ("ABCDEF", True)])
 def test_five_tasks_show_nothing_of_their_mean(tmp_path: Path, names: str, tested: bool) -> None:
     sides = {"bidir": 1.2, "causal": 0.2}

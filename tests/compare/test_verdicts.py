@@ -294,6 +294,7 @@ def test_flips_name_the_examples(tmp_path: Path) -> None:
     assert sizes == sorted(sizes, reverse=True)
 
 
+@pytest.mark.slow
 def test_power_counts_examples_and_seeds(store: Store) -> None:
     found = compare(store, base="mini", variant="bidir-mntp", against="bidir", resamples=FEW)
     small, large = needs(found, effect=1.0), needs(found, effect=20.0)

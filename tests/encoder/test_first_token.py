@@ -270,6 +270,7 @@ def opened(base: Path, variant: str) -> Any:
     return open_system(planned, place=CPU, cache=cache_folder()).encoder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sink", [False, True])
 def test_doctor_measures_both_ways_under_both_masks(
     plain_base: Path, sink: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -104,6 +104,7 @@ def test_a_loss_that_hits_every_example_alike_has_no_p_and_counts() -> None:
     assert back.verdict == "held"
 
 
+@pytest.mark.slow
 def test_the_family_is_all_rows_and_tasks() -> None:
     """A loss that is just significant alone is not among many true nulls."""
     task = FakeTask("MiniTopic", "accuracy", 200)

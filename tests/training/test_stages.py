@@ -216,6 +216,7 @@ def test_too_few_batches_without_a_repeated_text(
     assert not list(cache_folder().glob("stages/*/stage.json"))
 
 
+@pytest.mark.slow
 def test_a_stage_says_how_many_examples_it_cannot_use(base: Base) -> None:
     _negatives(own=40)
     folder = train_lineage(base, plan(base, recipe("supcon", steps=14)), cache=cache_folder(), place=CPU)
@@ -256,9 +257,8 @@ def test_texts_too_short_to_predict_anything(base: Base) -> None:
         train_lineage(base, plan(base, recipe("mntp")), cache=cache_folder(), place=CPU)
 
 
-@pytest.mark.parametrize(
-    "kind", ["mntp", pytest.param("simcse", marks=pytest.mark.slow), pytest.param("supcon", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["mntp", "simcse", "supcon"])
 def test_a_stage_cut_off_goes_on_to_the_same_weights(base: Base, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dropout, masking, batch order, optimiser and loss curve are what they would have been."""
     (planned,) = plan(base, recipe(kind, steps=20))

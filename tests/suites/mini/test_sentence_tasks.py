@@ -97,6 +97,7 @@ def _content(text: str) -> set[str]:
     return set(_words(text)) & topical
 
 
+@pytest.mark.slow
 def test_paraphrases_and_near_misses_share_equally_many_words() -> None:
     pairs = list(islice(paraphrase_pairs(LEXICON, random.Random(0)), 3000))
     shared = {label: [len(_content(a) & _content(b)) for a, b, score in pairs if score == label] for label in (0, 1)}

@@ -49,6 +49,7 @@ def test_items_are_repeatable_and_the_draws_differ(name: str) -> None:
     assert len({text for item in items for text in item.texts}) == task.cost
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WORD_TASKS)
 def test_run_returns_checked_outcomes(name: str) -> None:
     task = SUITE.task(name)

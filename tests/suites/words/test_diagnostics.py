@@ -92,6 +92,7 @@ class Bag:
         return np.stack(made)
 
 
+@pytest.mark.slow
 def test_a_bag_of_words_is_pulled_by_its_share_of_tokens_only() -> None:
     entry = SUITE.task("RepeatedPassage")
     for louder, expected in ((0.0, 0.0), (1.0, None)):
