@@ -46,7 +46,7 @@ def types(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """The default tests: offline, about 90 seconds on two cores. Those of the documents are in the next session."""
-    run(session, "pytest", "-n", "2", "--dist", "loadfile", "--ignore=tests/docs", *session.posargs)
+    run(session, "pytest", "-n", "2", "--dist", "worksteal", "--ignore=tests/docs", *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -196,6 +196,7 @@ def test_a_failing_task_keeps_no_other_from_being_measured(
     assert [[task.name for task in job.missing] for job in left.jobs] == [["SmallSTS"], ["SmallSTS"]]
 
 
+@pytest.mark.slow
 def test_a_strict_run_stops_at_the_first_failing_task(
     tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,6 +283,7 @@ def test_a_base_that_changes_after_the_plan_is_not_measured(tiny_base: Path, sto
     assert store.scores().empty
 
 
+@pytest.mark.slow
 def test_a_proof_that_fails_in_a_task_ends_its_system_and_no_other(
     tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,7 @@ def test_own_outcomes_are_compared_ranked_and_shown(
     assert "own-model" in page.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_own_outcomes_of_a_variant_have_seeds_and_no_rank(store: Store) -> None:
     for seed in (0, 1):
         own("own-variant", 0.9, store, base="mini", seed=seed)
@@ -116,6 +117,7 @@ def test_own_outcomes_of_a_variant_have_seeds_and_no_rank(store: Store) -> None:
     assert "mask proof" in harness.rank_variants(store, tasks=FAST.name).unranked["own-variant"]
 
 
+@pytest.mark.slow
 def test_the_newest_version_of_an_own_system_counts(tmp_path: Path) -> None:
     store = Store(tmp_path / "results.duckdb")
     scores = [own("own", skill, store, version=version) for version, skill in (("1", 0.4), ("1", 0.6), ("2", 0.9))]

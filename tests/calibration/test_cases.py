@@ -20,6 +20,7 @@ def case(population: Population, *, why: str = "") -> TaskCase:
     return TaskCase(method="m", design="d", runner=one_seed_means, population=population, why=why)
 
 
+@pytest.mark.slow
 def test_a_wrong_claim_is_found() -> None:
     """One seed read as the recipe: seed noise makes far more than 5 % errors; without it the test holds."""
     good = Population(outcome="score", examples=60, units=60)

@@ -196,6 +196,7 @@ def test_doctor_finds_a_sound_installation(harness, tiny_base: Path) -> None:
     assert not [row for row in findings.values() if row["state"] == "failed"]
 
 
+@pytest.mark.slow
 def test_doctor_fails_on_a_dead_switch(harness, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.encoder.model.set_attention", lambda model, attention: None)
     code, out, err = harness("doctor", "--base", str(tiny_base), "--kernels", "sdpa")

@@ -176,6 +176,7 @@ def test_a_variant_that_exists_but_was_not_measured(tmp_path: Path) -> None:
         compare(store, base="mini", variant="bidir", against="causal")
 
 
+@pytest.mark.slow
 def test_refusals(store: Store, tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="did you mean bidir-supcon"):
         compare(store, base="mini", variant="bidir-supcom", against="causal")

@@ -61,6 +61,7 @@ def test_five_tasks_show_nothing_of_their_mean(tmp_path: Path, names: str, teste
     assert bool(ranks.few) == (not tested)
 
 
+@pytest.mark.slow
 def test_tasks_that_share_data_count_once(tmp_path: Path) -> None:
     names = ["AnimacyBefore", "AnimacyAt", "AnimacyAfter", "DomainBefore", "DomainAfter", "WiCLeft", "WiCRight", "X"]
     sides = {"bidir": 1.2, "causal": 0.2}

@@ -146,6 +146,7 @@ def test_the_page_has_a_column_of_its_own(store: Store, site: Path) -> None:
     assert "As a language model it is better on none of 1 measure" in charts
 
 
+@pytest.mark.slow
 def test_a_store_of_retention_alone(tmp_path: Path) -> None:
     store = Store(tmp_path / "r.duckdb")
     for place, variant in enumerate(("causal", "bidir")):

@@ -71,6 +71,7 @@ def test_a_reference_that_is_called_as_a_variant_does_not_take_its_row(store: St
     assert found.tasks[0].score_against == places["causal"]
 
 
+@pytest.mark.slow
 def test_two_bases_of_one_name_are_not_mixed(store: Store) -> None:
     first, second = "a" * 64, "a" * 9 + "b" * 55
     with one_transaction(store):

@@ -331,6 +331,7 @@ def test_a_constant_score_and_a_nan_never_reach_the_store(tmp_path: Path) -> Non
         result("T", "spearman", {"gold_score": gold, "predicted_score": np.where(gold == 3, np.nan, gold)}, 10)
 
 
+@pytest.mark.slow
 def test_empty_and_unknown(store: Store, tmp_path: Path) -> None:
     empty = Store(tmp_path / "r.duckdb")
     empty.ready()

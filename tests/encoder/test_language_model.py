@@ -143,6 +143,7 @@ def test_a_weight_that_moved_is_noticed(tiny_base: Path) -> None:
         encoder.language_model().without_adapters(TEXTS)
 
 
+@pytest.mark.slow
 def test_adapters_of_another_training_are_noticed(tiny_base: Path, lineage: list[Path]) -> None:
     first, second = (stage / "adapter" for stage in lineage)
     for adapters in ((first,), (second,), (first, first)):

@@ -209,6 +209,7 @@ def test_a_folder_that_makes_other_tokens_fails_the_proof(copy: Path) -> None:
         opened(folder)
 
 
+@pytest.mark.slow
 def test_a_token_without_an_embedding_is_refused_when_a_text_has_it() -> None:
     made = _train(BYTES)
     rows = made.get_vocab_size()

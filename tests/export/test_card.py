@@ -47,6 +47,7 @@ def sections(text: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+@pytest.mark.slow
 def test_the_model_index_is_the_stores_scores(store: Store, tmp_path: Path) -> None:
     add_system(store, "bidir", skill=0.6, tasks=TASKS[:3])
     add_system(store, "causal", skill=0.3, tasks=TASKS[:3])

@@ -206,6 +206,7 @@ def test_slugs_never_meet() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,90}", slug) for slug in found.values()), found
 
 
+@pytest.mark.slow
 def test_empty_store_and_other_peoples_folders(store: Store, tmp_path: Path) -> None:
     empty = Store(tmp_path / "r.duckdb")
     empty.add_system(System(base="mini", base_revision="1", variant="causal"))
@@ -267,6 +268,7 @@ def test_a_site_is_made_again_only_when_the_store_changed(tmp_path: Path) -> Non
     assert "bidir" in index.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_one_system_and_two_bases(tmp_path: Path) -> None:
     store = Store(tmp_path / "r.duckdb")
     add_system(store, "causal", tasks=TASKS[:2])

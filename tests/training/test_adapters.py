@@ -74,6 +74,7 @@ def test_adapters_are_merged_in_order(base: Base, tiny_base: Path) -> None:
     assert manifest["name"] == "adapter second"
 
 
+@pytest.mark.slow
 def test_a_trained_stage_keeps_its_adapter_apart(base: Base, tiny_base: Path) -> None:
     Path("text.txt").write_text("the old man saw her\n" * 20 + "a cat sat on the mat\n" * 20)
     stage = {"kind": "mntp", "data": "text.txt", "examples": 40, "steps": 3, "batch_size": 4, "max_length": 16}

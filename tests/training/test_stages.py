@@ -86,6 +86,7 @@ def test_a_stage_moves_the_weights_and_keeps_the_mask(base: Base, kind: str, att
     assert backbone(folder).config.attention_dropout == 0
 
 
+@pytest.mark.slow
 def test_variants_share_a_stage_and_nothing_is_trained_twice(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[str] = []
 

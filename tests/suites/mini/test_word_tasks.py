@@ -160,6 +160,7 @@ def test_ratings_are_the_thing_and_its_modifier() -> None:
         assert item.gold == pytest.approx(1 + 8 * min(max(heavy[item.word] + shift, 0), 1))
 
 
+@pytest.mark.slow
 def test_an_encoder_that_sees_everything_is_above_chance() -> None:
     """The labels can be learnt: the cue words themselves are enough."""
     (result,) = SUITE.task("MiniAnimacyBefore").run(OracleEncoder())

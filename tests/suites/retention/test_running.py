@@ -66,6 +66,7 @@ def test_a_text_is_asked_for_and_never_ignored(tiny_base: Path, store: Store) ->
     assert (mixed.suite.name, mixed.suite.names) == ("tasks", ("RetentionBits", "MiniSTS"))
 
 
+@pytest.mark.slow
 def test_a_base_that_is_not_given_back_is_a_failed_proof(
     tiny_base: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
