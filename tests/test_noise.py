@@ -25,6 +25,7 @@ from tests.suites.small import SmallSTS, add_suite
 PLACE = Placement(device="cpu", dtype="float32")
 
 
+@pytest.mark.slow
 def test_two_measurements_and_no_result(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second one is really computed otherwise, everything is put back, and no score comes of it."""
     seen: list[tuple[str, int | None]] = []

@@ -90,6 +90,7 @@ def test_an_encoding_without_our_marks(db: Path) -> None:
         done.stdout.decode("iso-8859-1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redirect", "code", "words"),
     [(">&-", 0, b""), (">/dev/full", 2, b"cannot write to standard output (No space left"), ("2>&- >&-", 0, b"")],

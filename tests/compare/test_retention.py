@@ -131,6 +131,7 @@ def test_perplexity_has_an_interval_on_the_log_scale(store: Store, site: Path) -
     assert np.log(score) == pytest.approx(1.6, abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_page_has_a_column_of_its_own(store: Store, site: Path) -> None:
     index = (site / "index.html").read_text("utf-8")
     table = index[index.index('<table class="board') : index.index("</table>")]

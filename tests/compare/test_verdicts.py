@@ -68,6 +68,7 @@ def store_of(path: Path, results: dict[tuple[str, int | None], list[TaskResult]]
     return store
 
 
+@pytest.mark.slow
 def test_a_declared_pair_is_decided_in_the_declared_family(store: Store) -> None:
     """Fewer hypotheses, so never less than among all pairs; and what is shown does not move it."""
     entries = current_entries(store)

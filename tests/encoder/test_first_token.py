@@ -66,6 +66,7 @@ def states(encoder: Any, ids: list[int]) -> np.ndarray:
     return torch.cat(found[1:]).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", ["causal", "bidirectional"])
 @pytest.mark.parametrize(("named", "start"), [({}, BOS), ({"bos_token": None}, EOS)])
 def test_a_leading_token_is_read_and_neither_pooled_nor_cut(
@@ -108,6 +109,7 @@ def test_what_stands_around_a_text_stands_behind_the_leading_token(plain_base: P
     assert read.cut == (0,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mntp", "simcse"])
 def test_training_reads_texts_behind_the_leading_token(
     plain_base: Path, kind: str, monkeypatch: pytest.MonkeyPatch

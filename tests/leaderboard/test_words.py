@@ -17,6 +17,8 @@ from leaderboard import text
 from leaderboard.build import build_site
 from tests.factory import TASKS, add_system, outcomes_of, result_of
 
+pytestmark = pytest.mark.slow
+
 PROBE = TASKS[4]
 STUDY = feng2025.TASKS[0]
 
@@ -45,7 +47,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path]:
     return store, build_site(store, folder / "site", resamples=200).parent
 
 
-@pytest.mark.slow
 def test_the_sides_of_a_question_share_a_chart(page: tuple[Store, Path]) -> None:
     words = (page[1] / "words.html").read_text("utf-8")
     assert "<h4>Animacy</h4>" in words

@@ -92,6 +92,7 @@ def test_a_touched_file_is_refused(references: list[Reference], tmp_path: Path) 
     assert (tmp_path / "notes.txt").exists()
 
 
+@pytest.mark.slow
 def test_a_store_made_of_references_holds_them(references: list[Reference], store: Store, tmp_path: Path) -> None:
     questions = {task.name: outcomes_of(task, skill=0.1, seed="bag of words") for task in TASKS}
     made = Store(tmp_path / "made.duckdb")

@@ -47,6 +47,7 @@ def test_a_gold_standard_that_is_not_0_and_1_is_refused() -> None:
             correlation_contributions(gold, np.ones((3, 1)), kind="average_precision")
 
 
+@pytest.mark.slow
 def test_two_equal_systems_are_told_apart_one_time_in_twenty() -> None:
     """Pairs in units of three, as pairs that share a text are: counted singly they err four times as often."""
     contrast, rejected, worlds = make_contrast({None: 0}, {None: 1}, columns=2), 0, 400

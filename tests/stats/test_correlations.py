@@ -81,6 +81,7 @@ def test_predictions_that_are_nearly_constant_are_not_tested() -> None:
         correlation_contributions(np.arange(9.0), np.ones((9, 1)), kind="spearman")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heavy", [False, True])
 def test_error_with_sixty_pairs(heavy: bool) -> None:
     """No difference by symmetry: found in about 5 % of 500 tasks. A resampled BCa interval left out 0 in 8 %."""

@@ -72,6 +72,7 @@ def test_interval_of_normal_values_is_near_students() -> None:
     assert estimate.interval.high == pytest.approx(values.mean() + half, abs=0.006)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "share", "effect"), [(200, 0.1, 0.01), (200, 0.1, 0.03), (60, 0.3, 0.1), (300, 0.01, 0.01)]
 )

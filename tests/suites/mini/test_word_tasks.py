@@ -63,6 +63,7 @@ def test_run_returns_checked_outcomes(name: str) -> None:
     assert len(result.outcomes) == len(task.make().items) * positions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "chance"),
     [("MiniWiCRight", 1 / 2), ("MiniAnimacyBefore", 1 / 2), ("MiniDomainBefore", 1 / 12)],
@@ -103,6 +104,7 @@ def test_no_target_word_is_in_two_folds(question: str) -> None:
     assert all(len(of_word) == 1 for of_word in folds.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_cues_stand_on_one_side_of_the_homonym(side: str) -> None:
     topical = {

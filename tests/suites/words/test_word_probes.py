@@ -124,6 +124,7 @@ def test_controls_stand_beside_the_score() -> None:
     assert not frames["default"].duplicated(["example_id", "trial", "position"]).any()
 
 
+@pytest.mark.slow
 def test_selectivity_is_low_where_a_probe_memorises_words() -> None:
     """Where a vector is the word and nothing else, random labels of words are learnt as well as the real ones."""
     memory, _ = measure_labels(SUITE.task("SubjectAnimacyAt"), sentences(), Fake(causal=False, knows=False))
