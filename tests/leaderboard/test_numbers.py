@@ -64,10 +64,7 @@ def claims(store: Store, site: Path) -> Iterator[Claim]:
         return float(of[variant, task].mean())
 
     def difference(first: str, second: str, task: str) -> float:
-        a, b = of[first, task], of[second, task]
-        shared = [seed for seed in a.index if seed in b.index and not pd.isna(seed)]
-        alone = a.index.isna().any() or b.index.isna().any()
-        return float(a.mean() - b.mean()) if alone or not shared else float(a[shared].mean() - b[shared].mean())
+        return mean(first, task) - mean(second, task)
 
     for path in sorted(site.glob("compare/*.html")):
         first, second = re.match(r"mini--(.*)--vs--(.*)\.html", path.name).groups()  # type: ignore[union-attr]
