@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, near_names
+from harness.fingerprint import check_unchanged, fingerprint
 from harness.hub import is_hub_id, snapshot
 
 # Architectures whose attention reads config.is_causal and that the mask proof has been run on (tests/test_families.py),
@@ -59,11 +59,11 @@ def resolve_base(name: str) -> Base:
         from harness.mini import checkpoint_folder
 
         folder = checkpoint_folder()
-        return Base(name=name, folder=folder, revision=_fingerprint(_checked(folder)))
+        return Base(name=name, folder=folder, revision=fingerprint(_checked(folder), _decisive(folder)))
     path = Path(name).expanduser()
     if path.is_dir():
         folder = _checked(path.resolve())
-        return Base(name=folder.name, folder=folder, revision=_fingerprint(folder))
+        return Base(name=folder.name, folder=folder, revision=fingerprint(folder, _decisive(folder)))
     if is_hub_id(name):
         return _from_hub(name)
     known = embedded_bases()
@@ -195,35 +195,13 @@ def check_safetensors(path: Path) -> None:
         raise HarnessError(f"{path} is corrupt or cut short ({damage}); fetch it again")
 
 
-def check_unchanged(base: Base) -> None:
+def check_base(base: Base) -> None:
     """Raise HarnessError if the folder of `base` no longer holds what its revision was made of."""
-    of_hub = base.revision == base.folder.name
-    same = of_hub or _read.get(base.folder) == (_stamps(base.folder), base.revision)
-    if not same and _fingerprint(base.folder) != base.revision:
-        raise HarnessError(
-            f"{base.folder} has changed since this command began; give the command again, with a folder that "
-            "nothing writes into"
-        )
-
-
-_read: dict[Path, tuple[list[object], str]] = {}  # how files of a folder were when this process hashed them: the hash
+    if base.revision != base.folder.name:  # a folder of the hub's cache is called by its commit
+        check_unchanged(base.folder, _decisive(base.folder), base.revision)
 
 
 def _decisive(folder: Path) -> list[Path]:
     """The files that decide the model."""
     beside = {path for name in ("config.json", *TOKEN_FILES) if (path := folder / name).is_file()}
     return sorted({*folder.glob("*.safetensors"), *filter(Path.is_file, folder.glob("tokenizer*")), *beside})
-
-
-def _stamps(folder: Path) -> list[object]:
-    return [(path.name, (stat := path.stat()).st_size, stat.st_ctime_ns) for path in _decisive(folder)]
-
-
-def _fingerprint(folder: Path) -> str:
-    digest, before = hashlib.sha256(), _stamps(folder)
-    for path in _decisive(folder):
-        digest.update(path.name.encode() + b"\0")
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    _read[folder] = (before, digest.hexdigest())
-    return digest.hexdigest()

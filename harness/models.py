@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.bases import ADAPTER, check_configs, check_safetensors, check_shards
 from harness.errors import HarnessError
+from harness.fingerprint import check_unchanged, fingerprint
 from harness.hub import is_hub_id, snapshot
 from harness.records import StoredRecipe, System
 
@@ -48,13 +48,10 @@ class Model:
             folder=str(self.folder),
         )
 
-    def check_unchanged(self) -> None:
+    def check(self) -> None:
         """Raise HarnessError if the folder no longer holds what it held when the model was found."""
-        if self.sha256 != _digest(_files(self.folder), self.folder):
-            raise HarnessError(
-                f"{self.folder} has changed since this command began; give the command again, with a folder that "
-                "nothing writes into"
-            )
+        if not self.commit:  # a folder of the hub's cache is called by its commit
+            check_unchanged(self.folder, _decisive(_files(self.folder)), self.sha256)
 
 
 def resolve_model(name: str) -> Model:
@@ -102,7 +99,8 @@ def _checked(name: str, folder: Path, *, commit: str) -> Model:
             check_shards(inside)
     for path in weights:
         check_safetensors(path)
-    return Model(name=name, folder=folder, sha256=_digest(files, folder), commit=commit, bare=not modules.is_file())
+    sha256 = fingerprint(folder, _decisive(files))
+    return Model(name=name, folder=folder, sha256=sha256, commit=commit, bare=not modules.is_file())
 
 
 def _files(folder: Path) -> list[Path]:
@@ -123,11 +121,6 @@ def _module_types(path: Path) -> list[str]:
         raise HarnessError(f"{path} is not a list of modules; fetch the model again") from None
 
 
-def _digest(files: list[Path], folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        if path.suffix in {".safetensors", ".json", ".txt", ".model"}:
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+def _decisive(files: list[Path]) -> list[Path]:
+    """Of a model's files those that decide an embedding."""
+    return [path for path in files if path.suffix in {".safetensors", ".json", ".txt", ".model"}]

@@ -10,6 +10,7 @@ import copy
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -216,8 +217,9 @@ def build_encoder(
     transformer, opening = open_decoder(checkpoint, dtype=getattr(torch, place.dtype), name=str(checkpoint))
     backbone, tokenizer = transformer.model, transformer.tokenizer
     place.fit_threads(sum(weight.numel() for weight in backbone.parameters()))
-    if recipe.leading_token:
-        put_in_front(tokenizer, name=str(checkpoint), pooled=recipe.pooled.own_tokens)
+    if recipe.leading_token and not put_in_front(tokenizer, name=str(checkpoint), pooled=recipe.pooled.own_tokens):
+        note = f"the tokenizer puts {tokenizer.bos_token} before every text already, so leading_token changes nothing"
+        opening = replace(opening, note=note)
     set_attention(backbone, recipe.attention)
     backbone.config.use_cache = False
     transformer.max_seq_length = min(recipe.max_length, most_tokens(backbone.config) or recipe.max_length)

@@ -36,12 +36,13 @@ class Opening:
     """What was proven as a decoder was opened; the rest was refused.
 
     `tensors` of the decoder were read from the file, which holds the tensors `left` besides. `texts` were read by the
-    tokenizer as tokenizer.json says.
+    tokenizer as tokenizer.json says. `note` is what a user should know of it.
     """
 
     tensors: int
     left: tuple[str, ...]
     texts: int
+    note: str = ""
 
     def describe(self) -> dict[str, str]:
         """For the provenance of a run, in words."""

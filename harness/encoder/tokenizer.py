@@ -99,11 +99,11 @@ def front_token(tokenizer: Any) -> int | None:
     return int(read["input_ids"][0]) if read["special_tokens_mask"][:1] == [1] else None
 
 
-def put_in_front(tokenizer: Any, *, name: str, pooled: bool) -> None:
+def put_in_front(tokenizer: Any, *, name: str, pooled: bool) -> bool:
     """Let `tokenizer` put its start token before every text, as its beginning-of-sequence token.
 
-    Where it does so by itself nothing changes. With `pooled`, where a mean leaves that token out, one that stands
-    elsewhere too is refused: the mean could not tell the two apart.
+    Where it does so by itself nothing changes, and the answer is False. With `pooled`, where a mean leaves that token
+    out, one that stands elsewhere too is refused: the mean could not tell the two apart.
     """
     start = start_token(tokenizer)
     in_front, added = front_token(tokenizer) == start, tokenizer("", verbose=False)["input_ids"]
@@ -118,6 +118,7 @@ def put_in_front(tokenizer: Any, *, name: str, pooled: bool) -> None:
         raw = tokenizer.backend_tokenizer
         front = TemplateProcessing(single=[token, "$A"], pair=[token, "$A", "$B"], special_tokens=[(token, start)])
         raw.post_processor = Sequence([raw.post_processor, front] if raw.post_processor else [front])
+    return not in_front
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, overload
 
-from harness.bases import Base, check_unchanged
+from harness.bases import Base, check_base
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
 from harness.models import Model
@@ -98,7 +98,7 @@ def open_system(
         if seen := getattr(encoder, "opening", None):
             provenance = provenance.model_copy(update={"opening": dict(seen)})
         return OpenSystem(encoder=encoder, evidence=Evidence(system=record, place=place, provenance=provenance))
-    check_unchanged(system.base)
+    check_base(system.base)
     train_stages(system, place=place, cache=cache, listener=listener)
     folders = [stage_folder(stage, cache) for stage in system.lineage]
     encoder, proof = open_weights(
@@ -128,7 +128,7 @@ def open_system(
     if first is not None:
         found["first_token"] = first
     if listener is not None:
-        for said in (_leads_already(system), first.sentence if first else ""):
+        for said in (encoder.opening.note if encoder.opening else "", first.sentence if first else ""):
             if said:
                 listener.note(f"{system.label}: {said}")
     provenance = here.model_copy(update={**found, "encoding": encoder.describe(), **weights})
@@ -136,24 +136,10 @@ def open_system(
     return OpenSystem(encoder=encoder, evidence=evidence)
 
 
-def _leads_already(system: PlannedSystem) -> str:
-    """That the recipe's leading token changes nothing, where the base's own tokenizer puts it before every text."""
-    from harness.encoder.tokenizer import front_token, load_tokenizer, start_token
-
-    if not system.recipe.leading_token:
-        return ""
-    tokenizer = load_tokenizer(system.base.folder, name=system.base.name)
-    start = start_token(tokenizer)
-    token = tokenizer.convert_ids_to_tokens(start)
-    added = front_token(tokenizer) == start
-    return f"the tokenizer puts {token} before every text already, so leading_token changes nothing" if added else ""
-
-
 def _reference(model: Model, place: Placement, listener: Listener | None) -> ReferenceEncoder:
     from harness.encoder.reference import build_reference
 
-    if not model.commit:
-        model.check_unchanged()
+    model.check()
     revision = model.commit or model.sha256
     encoder = build_reference(model.folder, bare=model.bare, place=place, name=model.name, revision=revision)
     encoder.watch = listener

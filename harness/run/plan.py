@@ -176,13 +176,9 @@ def _variants(
         try:
             systems += plan_systems(base, [card], request.seeds)
         except HarnessError as error:  # the card's data or adapter is not there
-            if data or {each.variant for each in chosen} <= {
-                *(each.system for each in failed),
-                card.variant,
-                CAUSAL_BASE,
-            }:
-                raise
             failed.append(Failure(system=card.variant, error=error))
+            if data or {each.variant for each in chosen} - {CAUSAL_BASE} <= {each.system for each in failed}:
+                raise
     return base, text, systems, failed
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessError
+from harness.fingerprint import stamp
 from harness.training.manifests import MANIFEST, read_stage
 
 FILES = "files.json"
@@ -39,7 +40,7 @@ def check_stage(folder: Path, digest: str, *, whole: bool = False) -> None:
         name = min(recorded.keys() ^ here.keys())
         what = "no longer has its file" if name in recorded else "has a file that does not belong to it,"
         raise HarnessError(f"the stage in {folder} {what} {name}; {_AGAIN}")
-    same = recorded is not None and all(_stamp(here[name]) == row[:2] for name, row in recorded.items())
+    same = recorded is not None and all(stamp(here[name]) == row[:2] for name, row in recorded.items())
     if same and not whole:
         return
     found = record_of(folder)
@@ -58,7 +59,7 @@ def record_of(folder: Path) -> _Record:
     rows: _Record = {}
     for path in _files(folder):
         with path.open("rb") as file:
-            rows[str(path.relative_to(folder))] = (*_stamp(path), hashlib.file_digest(file, "sha256").hexdigest())
+            rows[str(path.relative_to(folder))] = (*stamp(path), hashlib.file_digest(file, "sha256").hexdigest())
     return rows
 
 
@@ -89,8 +90,3 @@ def _recorded(folder: Path) -> _Record | None:
 def _files(folder: Path) -> list[Path]:
     own = {folder / MANIFEST, folder / FILES}
     return sorted(p for p in folder.rglob("*") if p.is_file() and p not in own and not p.name.startswith("."))
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    stat = path.stat()
-    return stat.st_size, stat.st_ctime_ns

@@ -11,7 +11,7 @@ from harness.compare.results import Comparison
 from harness.outcomes import TaskResult
 from harness.store import Store
 from harness.suites.task import data_of
-from tests.compare.test_verdicts import FEW, labelled, store_of
+from tests.compare.kit import FEW, labelled, store_of
 
 
 def skilled(name: str, skill: float, *, seed: int, n: int = 300) -> TaskResult:

@@ -36,9 +36,9 @@ from leaderboard.build import build_site
 from leaderboard.pages import _environment
 from tests.conftest import TINY_WORDS
 from tests.encoder.test_engine import TEXTS, build
+from tests.run.kit import Ear as Listening
 from tests.suites.small import SmallSTS, add_suite, own_task
 from tests.test_cards import write_card
-from tests.test_run import Ear as Listening
 from tests.training.test_stages import CPU, recipe
 
 BOS, EOS = 1, 2

@@ -93,7 +93,7 @@ def test_files_are_read_only_after_a_change_and_for_an_export(base: Base, monkey
     with pytest.raises(HarnessError, match=r"model\.safetensors is not as it was"):
         stored.check_stage(folder, planned.digest)  # although the time of the last writing is what it was
     stamps = {path: row[:2] for path, row in (stored._recorded(folder) or {}).items()}
-    monkeypatch.setattr(stored, "_stamp", lambda path: stamps[str(path.relative_to(folder))])
+    monkeypatch.setattr(stored, "stamp", lambda path: stamps[str(path.relative_to(folder))])
     stored.check_stage(folder, planned.digest)  # a bad disk changes no time: that is what the export is careful about
     with pytest.raises(HarnessError, match=r"model\.safetensors is not as it was"):
         stored.check_stage(folder, planned.digest, whole=True)

@@ -13,8 +13,8 @@ from harness.run.loop import execute
 from harness.run.plan import RunRequest, plan_run
 from harness.store import Store
 from harness.suites.retention import SUITE
+from tests.run.kit import Ear
 from tests.suites.retention.test_tasks import DOCUMENTS
-from tests.test_run import Ear
 
 PLACE = Placement(device="cpu", dtype="float32")
 

@@ -22,7 +22,7 @@ from harness.suites.words import paper
 from harness.suites.words.feng2025 import SUITE, TASKS
 from harness.suites.words.figures import STEPS, figure, figures, paper_base
 from harness.suites.words.paper import training_part
-from tests.test_run import Ear
+from tests.run.kit import Ear
 
 
 def test_every_published_figure_is_there_once() -> None:

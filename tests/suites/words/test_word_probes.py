@@ -23,7 +23,7 @@ from harness.suites.words.data.examples import WordExample, blank_spans
 from harness.suites.words.labels import measure_labels
 from harness.suites.words.official import measure_official
 from harness.suites.words.scores import measure_norms, measure_similarity
-from tests.test_run import Ear
+from tests.run.kit import Ear
 
 NOUNS = [f"n{i}" for i in range(24)]
 OTHER_SUBSETS = {

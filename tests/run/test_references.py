@@ -24,7 +24,7 @@ from harness.store import Store
 from leaderboard.build import build_site
 from tests.encoder.test_engine import Ear
 from tests.factory import TASKS, add_system
-from tests.test_run import _small_tasks, go, request  # noqa: F401  (the fixture makes small tasks)
+from tests.run.kit import go, request
 
 PLACE = Placement(device="cpu", dtype="float32")
 
