@@ -62,7 +62,7 @@ class FirstToken(Record):
     """How long the states of a text's first token are: their norm over the median norm of the text's other tokens.
 
     By layer, the first one first, medians over a fixed set of texts: `alone`, and `behind` the token `front`, whose own
-    states are `of_front`. `led`: a token that no mean has stands before every text that the system reads; `in_mean`:
+    states are `of_front`. `led`: the system puts a token before every text and leaves it out of a mean; `in_mean`:
     the mean of a text has its first token.
     """
 
@@ -102,11 +102,11 @@ class FirstToken(Record):
         read = self.behind if self.led else self.alone
         if not read or max(read) <= SINK:
             return ""
-        where = "the mean of a text, and of a word that is read alone" if self.in_mean else "a word that is read alone"
+        where = ("the mean of a text, and " if self.in_mean else "") + "the vector of a word that is read alone"
         mend = "" if self.led else "; `leading_token: true` in the card puts an unpooled token in front"
         return (
             f"in layer {1 + read.index(max(read))} the state of a text's first token is {max(read):.0f} times as long "
-            f"as the others' (an attention sink), so that there it dominates {where}{mend}"
+            f"as the others' (an attention sink); in that layer it dominates {where}{mend}"
         )
 
     @property

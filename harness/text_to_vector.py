@@ -59,7 +59,8 @@ class TextToVector(BaseModel):
         None, min_length=1, description="stands right behind every text, without a space of its own; never cut off"
     )
     leading_token: bool = Field(
-        False, description="the base's beginning-of-sequence token, else its end token, stands first; no mean has it"
+        False,
+        description="the base's beginning-of-sequence token, else its end token, stands first; a mean leaves it out",
     )
 
     @field_validator("pooling")

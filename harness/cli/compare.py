@@ -36,8 +36,8 @@ def compare(
     not change a verdict; the mean over tasks is made from those rows. For --base, give the name of the base in the
     database (`harness ls systems`).
 
-    Results in one dtype and on one device are compared: those that both variants have, and most systems of the base.
-    Where there are none, a sentence says so.
+    Both variants are compared in one dtype and on one device: the one that both have and that most systems of the base
+    share. If they have none in common, a sentence says so.
 
     The exit code is 0 for every verdict unless you give --exit-code. It is 2 for bad input.
     """

@@ -20,11 +20,11 @@ Dtype = Annotated[
 ]
 MeasuredDtype = Annotated[
     str | None,
-    typer.Option("--dtype", help="Of systems that were measured in several dtypes, the results in this one."),
+    typer.Option("--dtype", help="Use the results in this dtype, where a system was measured in several."),
 ]
 MeasuredDevice = Annotated[
     str | None,
-    typer.Option("--device", help="Of systems that were measured on several devices, the results on this one."),
+    typer.Option("--device", help="Use the results on this device, where a system was measured on several."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress. Results go to stdout, errors to stderr.")]
 Tasks = Annotated[str | None, typer.Option("--tasks", help="Only these tasks, comma-separated.")]

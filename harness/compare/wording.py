@@ -89,8 +89,8 @@ def overall(comparison: Comparison) -> str:
 def few_tasks(n_units: int) -> str:
     """Say that so few tasks show nothing of their mean, and what would."""
     return (
-        f"The mean is not tested: {n_units} tasks with data of their own cannot show a difference, measure at least "
-        f"{LEAST_TASKS}."
+        f"The mean is not tested: {n_units} tasks with data of their own are too few to show a difference. "
+        f"Measure at least {LEAST_TASKS}."
     )
 
 
@@ -189,7 +189,7 @@ def scope(comparison: Comparison) -> str:
         return said
     sides = zip((comparison.variant.variant, comparison.against.variant), unlike[0], strict=True)
     seeds = " against ".join(f"{', '.join(map(str, own))} of {name}" for name, own in sides)
-    return f"{said} The two have other seeds ({seeds}): all are used, and none are paired."
+    return f"{said} The two have different seeds ({seeds}). All seeds are used, and none are paired."
 
 
 def scope_of(seeds: Seeds) -> str:

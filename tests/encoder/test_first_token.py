@@ -199,11 +199,11 @@ def test_a_sink_is_said_in_a_sentence() -> None:
     ratios = {"alone": (1.2, 152.4, 1.0), "behind": (1.0, 1.1, 1.0), "of_front": (1.0, 87, 1.2)}
     first = FirstToken(front="<s>", in_mean=True, **ratios)
     assert first.sentence == (
-        "in layer 2 the state of a text's first token is 152 times as long as the others' (an attention sink), so that "
-        "there it dominates the mean of a text, and of a word that is read alone; `leading_token: true` in the card "
-        "puts an unpooled token in front"
+        "in layer 2 the state of a text's first token is 152 times as long as the others' (an attention sink); in that "
+        "layer it dominates the mean of a text, and the vector of a word that is read alone; `leading_token: true` in "
+        "the card puts an unpooled token in front"
     )
-    assert "dominates a word that is read alone;" in first.model_copy(update={"in_mean": False}).sentence
+    assert "dominates the vector of a word that is read alone;" in first.model_copy(update={"in_mean": False}).sentence
     assert not first.model_copy(update={"led": True, "in_mean": False}).sentence
     assert not FirstToken(alone=(float(records.SINK),)).sentence
     assert first.lines[0] == ("first token", "layer 1: 1.2, layer 2: 152, layer 3: 1")
@@ -225,8 +225,8 @@ def test_the_page_of_a_system_shows_how_it_was_opened() -> None:
     assert '<th scope="row" class="whole">first token</th><td class="num">1</td><td class="num">152</td>' in page
     assert "first token behind &lt;s&gt;</th>" in page
     assert '<p class="note">In layer 2 the state of a text&#39;s first token is 152 times as long' in page
-    assert "which no mean has" not in page
-    assert "behind &lt;s&gt;, which no mean has." in macro(
+    assert "leaves it out of the mean" not in page
+    assert "puts &lt;s&gt; before every text and leaves it out of the mean." in macro(
         Provenance(first_token=first.model_copy(update={"led": True}))
     )
 
@@ -263,7 +263,7 @@ def test_a_system_with_a_leading_token_is_run_shown_and_exported(
     text = page.read_text("utf-8")
     assert text.count("<h3>Opening proof</h3>") == 1
     assert "20 tensors read, none missing" in text
-    assert "The system reads every text behind &lt;s&gt;, which no mean has." in text
+    assert "The system puts &lt;s&gt; before every text and leaves it out of the mean." in text
     assert "first_token" not in text
 
 
