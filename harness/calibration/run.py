@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 
 from harness.calibration.cases import CalibrationCase
 from harness.calibration.grid import synthetic_grid
@@ -29,7 +30,7 @@ def run_calibration(
     """Calibrate every method on the synthetic grid and on the outcomes in `store`, and store the report there."""
     store.ready()
     cases = [*synthetic_grid(quick=quick), *store_cases(store, quick=quick)]
-    report = calibrate(cases, rng=np.random.default_rng(0), progress=progress)
+    report = calibrate(cases, rng=np.random.default_rng(0), jobs=-1, progress=progress)
     store.add_calibration(report.to_json())
     return report
 
@@ -40,29 +41,37 @@ def calibrate(
     rng: np.random.Generator,
     replicates: int = REPLICATES,
     resamples: int = RESAMPLES,
+    jobs: int = 1,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> CalibrationReport:
     """Run `cases` with `replicates` data sets each, without an effect and with one.
 
-    `resamples` are those within a replicate. Each case has a random stream of its own, so a cell does not
-    change with the cells before it. `progress` is called with how many are done, of how many, and what is next.
+    `resamples` are those within a replicate. Each case has a random stream of its own, so a cell changes neither with
+    the cells before it nor with `jobs`, the number of processes (-1: as many as there are cores). `progress` is called
+    with how many are done, of how many, and which one is finished.
     """
     began = time.perf_counter()
-    cells = []
-    for i, (case, own) in enumerate(zip(cases, rng.spawn(len(cases)), strict=True)):
+    cells: list[CalibrationCell] = []
+    streams = zip(cases, rng.spawn(len(cases)), strict=True)
+    measured = Parallel(n_jobs=jobs, return_as="generator")(
+        delayed(_cell)(case, own, replicates=replicates, resamples=resamples) for case, own in streams
+    )
+    for cell in measured:
+        cells.append(cell)
         if progress is not None:
-            progress(i, len(cases), f"{case.method}: {case.design}")
-        start = time.perf_counter()
-        found = case.measure(replicates=replicates, resamples=resamples, rng=own)
-        cells.append(
-            CalibrationCell(
-                **vars(found), method=case.method, design=case.design, claimed=case.claimed, why=case.why,
-                seconds=time.perf_counter() - start,
-            )
-        )  # fmt: skip
+            progress(len(cells), len(cases), f"{cell.method}: {cell.design}")
     return CalibrationReport(
         cells=tuple(cells), replicates=replicates, resamples=resamples, seconds=time.perf_counter() - began
     )
+
+
+def _cell(case: CalibrationCase, rng: np.random.Generator, *, replicates: int, resamples: int) -> CalibrationCell:
+    start = time.perf_counter()
+    found = case.measure(replicates=replicates, resamples=resamples, rng=rng)
+    return CalibrationCell(
+        **vars(found), method=case.method, design=case.design, claimed=case.claimed, why=case.why,
+        seconds=time.perf_counter() - start,
+    )  # fmt: skip
 
 
 def store_cases(store: Store, *, quick: bool) -> list[CalibrationCase]:

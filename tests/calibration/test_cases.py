@@ -1,6 +1,7 @@
 """The calibration itself: does it find what is wrong, and is a population what it says?"""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,3 +108,16 @@ def test_every_cell_of_the_quick_grid_runs() -> None:
             assert cell.type_one.value <= 0.065 + 4 * 0.02, cell
         if cell.claimed and cell.coverage is not None:
             assert cell.coverage.value >= 0.93 - 4 * 0.02, cell
+
+
+@pytest.mark.slow
+def test_a_cell_does_not_change_with_the_number_of_processes() -> None:
+    """Two processes give what one gives, in the same order, and each finished cell is announced."""
+    cases = synthetic_grid(quick=True)[:4]
+    seen: list[tuple[int, str]] = []
+    one, two = (
+        calibrate(cases, rng=np.random.default_rng(0), replicates=20, resamples=99, jobs=jobs, progress=progress)
+        for jobs, progress in ((1, None), (2, lambda done, _, name: seen.append((done, name))))
+    )
+    assert [replace(cell, seconds=0.0) for cell in one.cells] == [replace(cell, seconds=0.0) for cell in two.cells]
+    assert seen == [(i + 1, f"{case.method}: {case.design}") for i, case in enumerate(cases)]
