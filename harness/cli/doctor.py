@@ -30,10 +30,11 @@ def doctor(
     and after merging an adapter. Compiling flex attention takes about a minute on a CPU.
     """
     from harness.cli.screen import err, out, prepare, print_json, table
-    from harness.doctor import examine
     from harness.paths import cache_folder
 
     prepare()
+    from harness.doctor import examine
+
     chosen = tuple(name.strip() for name in kernels.split(",") if name.strip()) if kernels is not None else None
     findings = examine(
         base,

@@ -30,11 +30,12 @@ def noise(
     from harness.cli.screen import err, out, prepare, print_json, table
     from harness.encoder.placement import Placement
     from harness.metrics import get_metric
-    from harness.noise import measure_noise
     from harness.paths import cache_folder
     from harness.store import Store
 
     prepare()
+    from harness.noise import measure_noise
+
     store = Store(db, on_wait=lambda message: err.print(message))
     found = measure_noise(
         store,

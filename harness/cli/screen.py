@@ -52,7 +52,7 @@ err = _Console(stderr=True, soft_wrap=True)
 
 
 def prepare() -> None:
-    """Before the libraries are imported: their threads, and no bars or chatter of their own; errors still show."""
+    """Set the libraries' threads and silence their bars; errors still show. Call it before anything imports torch."""
     from harness.encoder.placement import start_with_one_thread
 
     start_with_one_thread()

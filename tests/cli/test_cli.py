@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import cli
 from harness.cli import main
 
 
@@ -94,6 +96,18 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_nothing_heavy_is_imported_before_the_libraries_are_silenced() -> None:
+    """What a command imports before `prepare()` imports neither torch nor tqdm: both read their settings once."""
+    modules = set()
+    for source in Path(cli.__file__).parent.glob("*.py"):
+        before, called, _ = source.read_text().partition("\n    prepare()")
+        modules |= set(re.findall(r"^    from (harness[\w.]+) import", before if called else "", re.MULTILINE))
+    assert "harness.paths" in modules
+    code = f"import sys, {', '.join(modules)}; print(*{{'torch', 'tqdm', 'transformers'}} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == []
 
 
 def test_variants_as_json(harness) -> None:
