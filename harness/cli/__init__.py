@@ -65,7 +65,8 @@ def main() -> None:
     except SystemExit as end:
         if end.code == _INTERRUPTED:
             _end(
-                "\nharness: stopped; finished results are stored, and the same command continues from there",
+                "\nharness: stopped; finished results and stages are kept, and the same command goes on from there (a "
+                "stage in training from its last checkpoint, one each tenth of its steps)",
                 _INTERRUPTED,
             )
         raise

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from harness.training.lineage import PlannedStage
     from harness.training.watch import OnStep, Step
 
+_TIMED_STEPS = 3  # of a training, before it is said how long the rest takes
+_LONG_S = 120.0  # a training that is to take longer is announced
+
 
 class _Console(Console):
     """A console to which text is text: it has no markup and no emoji, and its control characters are shown."""
@@ -144,8 +147,11 @@ class RunScreen(_Bars):
                 visible=step.done < step.total,
                 description=f"{what} · {pace}",
             )
-            if not self._live and step.total >= 100 and step.done < step.total and step.done % (step.total // 5) == 0:
-                self.note(f"{what}: {step.done} of {step.total} steps, {pace}, about {step.left_s:.0f} s left")
+            at = f"{step.done} of {step.total} steps, {pace}, about {_duration(step.left_s)} left"
+            if step.done - step.first == _TIMED_STEPS and step.left_s > _LONG_S:
+                self.note(f"{what}: {at}; lower steps, batch_size or max_length in the card if that is too long")
+            elif not self._live and step.total >= 100 and step.done < step.total and not step.done % (step.total // 5):
+                self.note(f"{what}: {at}")
 
         return on_step
 
@@ -185,6 +191,13 @@ class RunScreen(_Bars):
     def _clock(self) -> str:
         seconds = int(time.monotonic() - self._started)
         return f"{seconds // 60:3d}:{seconds % 60:02d}"
+
+
+def _duration(seconds: float) -> str:
+    """About how long, in the largest unit of which there are two."""
+    units = [(3600, "h"), (60, "min"), (1, "s")]
+    size, unit = next(((size, unit) for size, unit in units if seconds >= 2 * size), units[-1])
+    return f"{seconds / size:.0f} {unit}"
 
 
 class CountScreen(_Bars):

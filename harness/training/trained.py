@@ -74,7 +74,10 @@ class TrainedStage(StageKind):
 
     @property
     def doing(self) -> str:
-        return f"training {self.kind}: {self.steps} steps of {self.batch_size} examples"
+        texts = self.steps * self.batch_size * len(self.columns)
+        most = texts * self.max_length
+        tokens = f"{most / 1e6:,.1f} million" if most >= 100_000 else f"{most:,}"
+        return f"training {self.kind}: {self.steps} steps of {self.batch_size} examples, at most {tokens} tokens"
 
     @property
     def total_steps(self) -> int:

@@ -264,4 +264,5 @@ def test_ctrl_c_says_what_became_of_the_work(harness, monkeypatch: pytest.Monkey
     monkeypatch.setattr("harness.suites.catalog.suites", pressed)
     code, _, error = harness("ls", "suites")
     assert code == 130
-    assert error == "\nharness: stopped; finished results are stored, and the same command continues from there\n"
+    assert error.startswith("\nharness: stopped; finished results and stages are kept, and the same command")
+    assert "a stage in training from its last checkpoint" in error

@@ -7,8 +7,12 @@ import io
 import pytest
 from rich.console import Console
 
+from harness.bases import resolve_base
+from harness.cards import load_cards
 from harness.cli import screen
 from harness.encoder.reader import EncodingProgress
+from harness.training.lineage import plan_lineage
+from harness.training.watch import Step
 
 READINGS = [
     EncodingProgress(texts=10, all_texts=100, tokens=600, all_tokens=2_000, seconds=2.0),
@@ -46,6 +50,30 @@ def test_without_a_terminal_there_are_notes_and_no_bars(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("terminal", [True, False])
 def test_quiet_says_nothing(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
     assert shown(monkeypatch, terminal=terminal, quiet=True).strip() == ""
+
+
+@pytest.mark.parametrize(("terminal", "left_s"), [(True, 9_000.0), (False, 9_000.0), (False, 60.0)])
+def test_a_long_training_says_after_three_steps_how_long_it_takes(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, left_s: float
+) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr(screen, "err", Console(file=file, force_terminal=terminal, width=250, highlight=False))
+    [planned] = plan_lineage(resolve_base("mini"), load_cards(packaged=True)["bidir-mntp"].recipe_on("mini"), 0)
+    with screen.RunScreen(2) as listener:
+        on_step = listener.stage("bidir-mntp", planned)
+        for done in range(1, 6):
+            on_step(Step(done=done, total=1000, first=0, loss=None, examples_per_s=3.5, left_s=left_s))
+    said = file.getvalue()
+    assert "training mntp: 200 steps of 32 examples, at most 0.8 million tokens" in said
+    announced = "mntp: 3 of 1000 steps, 4 examples/s, about 2 h left; lower steps, batch_size or max_length in the card"
+    assert said.count(announced) == (left_s > 120)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "120 min"), (9_000, "2 h")]
+)
+def test_a_duration_has_the_largest_unit_of_which_there_are_two(seconds: float, said: str) -> None:
+    assert screen._duration(seconds) == said
 
 
 def test_a_pivot_has_a_row_for_each_label_and_a_gap_where_nothing_was_measured() -> None:
