@@ -219,7 +219,8 @@ class StageManifest(Record):
     """One trained (or merged) step of a lineage, as its stage.json has it. `digest` is its address.
 
     `losses` are pairs of step and mean loss, `seconds` the time that the stage took, `parent` the digest of the stage
-    before. Version 2 names what a stage was trained on in `data.sources`.
+    before. `parent_weights_sha256` is of a stage that is stored as its adapter alone: the weights that it stands on.
+    Version 2 names what a stage was trained on in `data.sources`.
     """
 
     digest: str
@@ -235,6 +236,7 @@ class StageManifest(Record):
     device: str | None = None
     seconds: float | None = None
     weights_sha256: str | None = None
+    parent_weights_sha256: str | None = None
     provenance: Provenance | None = None
 
     @property

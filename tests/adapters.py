@@ -1,4 +1,4 @@
-"""Stage folders as training leaves them: a merged backbone, and beside it the adapters in PEFT's own format."""
+"""Published adapters, and stage folders as training leaves them: merged weights with the adapters beside them."""
 
 from __future__ import annotations
 
@@ -29,3 +29,16 @@ def make_lineage(base: Path, folder: Path, *, stages: int = 2, seed: int = 0, si
         AutoTokenizer.from_pretrained(base).save_pretrained(stage)
         made.append(stage)
     return made
+
+
+def publish(tiny_base: Path, name: str, *, seed: int = 0, model=AutoModel, base_name: str = "org/tiny", **more) -> Path:
+    """An adapter as PEFT writes it, with weights that do something."""
+    torch.manual_seed(seed)
+    config = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "down_proj"], **more)
+    adapted = get_peft_model(model.from_pretrained(tiny_base, dtype=torch.float32), config)
+    for weight_name, weight in adapted.named_parameters():
+        if "lora_B" in weight_name:
+            torch.nn.init.normal_(weight, std=0.1)
+    adapted.peft_config["default"].base_model_name_or_path = base_name
+    adapted.save_pretrained(name)
+    return Path(name).absolute()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -207,12 +207,14 @@ def build_encoder(
     revision: str,
     language_model: Path | None = None,
     adapters: Sequence[Path] = (),
+    merge: Callable[[Any], None] | None = None,
 ) -> Encoder:
     """Assemble the encoder of `recipe` from a Hugging Face folder of weights (a base, or a stage's backbone).
 
     With `recipe.weights == "random"` the weights are drawn anew from `seed`. `language_model` is the base's folder
     (it has the LM head) and `adapters` the PEFT folders of the lineage, first stage first: both only for
-    `Encoder.language_model`. Raises HarnessError and ProofError as harness.encoder.opening.open_decoder.
+    `Encoder.language_model`. `merge` puts into the decoder what was trained, where `checkpoint` lacks it. Raises
+    HarnessError and ProofError as harness.encoder.opening.open_decoder.
     """
     transformer, opening = open_decoder(checkpoint, dtype=getattr(torch, place.dtype), name=str(checkpoint))
     backbone, tokenizer = transformer.model, transformer.tokenizer
@@ -225,6 +227,8 @@ def build_encoder(
     transformer.max_seq_length = min(recipe.max_length, most_tokens(backbone.config) or recipe.max_length)
     if recipe.weights == "random":
         _redraw(backbone, 0 if seed is None else seed)
+    if merge is not None:
+        merge(backbone)
     modules = [transformer, *recipe.modules(tokenizer, backbone.config.hidden_size)]
     return Encoder(
         SentenceTransformer(modules=modules, device=place.device),

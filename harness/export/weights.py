@@ -17,7 +17,8 @@ from harness.recipes import Recipe
 from harness.records import Run, System
 from harness.run.open import open_weights
 from harness.training import parse_recipe
-from harness.training.manifests import MANIFEST, read_stage
+from harness.training.manifests import MANIFEST, read_stage, stage_at
+from harness.training.merging import WeightChain, is_whole
 from harness.training.stored import check_stage
 from harness.training.trained import TrainedStage
 
@@ -37,7 +38,7 @@ def open_stored(system: System, runs: Sequence[Run], *, base: str | None, cache:
     last = _stage(system, runs, recipe, cache) if system.stage_digests else None
     encoder, _ = open_weights(
         recipe,
-        base=None if last else _base(system, base).folder,
+        base=None if WeightChain.ending(last).root else _base(system, runs, base).folder,
         last=last,
         seed=system.seed,
         place=Placement.choose("cpu", "float32"),
@@ -72,13 +73,19 @@ def _stage(system: System, runs: Sequence[Run], recipe: Recipe, cache: Path) -> 
             f"the weights of {label_of(system)} in {folder} are not those that were measured (the stage was trained "
             "again with another result); measure them with `harness run --force`"
         )
-    digest = next((each for each in system.stage_digests if each.startswith(stored.name)), stored.name)
-    check_stage(folder, digest, whole=True)
+    digest: str | None = next((each for each in system.stage_digests if each.startswith(stored.name)), stored.name)
+    each = folder
+    while digest is not None:  # the stages under one that holds its adapter alone
+        if not (each / MANIFEST).is_file():
+            raise HarnessError(f"{each}, a stage of {label_of(system)}, is no longer there; `{again}` trains it again")
+        check_stage(each, digest, whole=True)
+        digest = None if is_whole(each) else read_stage(each).parent
+        each = stage_at(folder.parent, digest or "")
     return folder
 
 
-def _base(system: System, given: str | None) -> Base:
-    name = given or _where(system)
+def _base(system: System, runs: Sequence[Run], given: str | None) -> Base:
+    name = given or _where(system, runs)
     base = resolve_base(name)
     if base.revision != system.base_revision:
         raise HarnessError(
@@ -88,25 +95,32 @@ def _base(system: System, given: str | None) -> Base:
     return base
 
 
-def _where(system: System) -> str:
+def _where(system: System, runs: Sequence[Run]) -> str:
+    """What names the base of `system` to `resolve_base`: the folder of a trained one is that of its last stage."""
     if system.base == EMBEDDED:
         return EMBEDDED
     if len(system.base_revision) == _COMMIT_DIGITS:
         return f"{system.base}@{system.base_revision}"
-    if system.folder and Path(system.folder).is_dir():
-        return system.folder
-    raise HarnessError(
-        f"the base of {label_of(system)} is no longer at {system.folder}; give its new folder with --base"
-    )
+    folder = _named_base(runs) if system.stage_digests else system.folder
+    if folder and ("/" not in folder or Path(folder).expanduser().exists()):
+        return folder
+    raise HarnessError(f"the base of {label_of(system)} is no longer at {folder}; give its new folder with --base")
+
+
+def _named_base(runs: Sequence[Run]) -> str | None:
+    """The base as the newest command named it."""
+    for run in reversed(runs):
+        words = shlex.split(run.provenance.command or "")
+        if "--base" in words[:-1]:
+            return words[words.index("--base") + 1]
+    return None
 
 
 def _train_command(system: System, runs: Sequence[Run], recipe: Recipe) -> str:
     """The command that fills the cache with the system's stages again."""
     base = f"{system.base}@{system.base_revision}" if len(system.base_revision) == _COMMIT_DIGITS else system.base
-    for run in runs:
-        words = shlex.split(run.provenance.command or "")
-        if "--base" in words[:-1] and not base.endswith(system.base_revision):
-            base = words[words.index("--base") + 1]
+    if not base.endswith(system.base_revision):
+        base = _named_base(runs) or base
     words = ["harness", "train", "--variant", system.variant, "--base", base]
     words += [] if system.seed is None else ["--seed", str(system.seed)]
     for kind, source in stage_data(recipe):

@@ -22,7 +22,7 @@ from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_system
 from harness.training.lineage import PlannedStage
 from harness.training.manifests import ADAPTER, read_stage, read_texts
 from harness.training.processes import Processes
-from harness.training.stages import latest_weights, stage_folder, train_lineage
+from harness.training.stages import open_latest, stage_folder, train_lineage
 
 if TYPE_CHECKING:
     from harness.contamination.texts import Hashes
@@ -176,17 +176,15 @@ def open_weights(
     name: str,
     revision: str,
 ) -> tuple[Encoder, MaskProof]:
-    """The encoder of `recipe` with the weights in the folder of the `last` stage, else of `base`, and its mask proof.
+    """The encoder of `recipe` with the weights of the stage in the folder `last`, else of `base`, and its mask proof.
 
     `base` and the `adapters` of the lineage make its language model; without `base` it has none. Raises ProofError if
     the mask is not what the recipe says.
     """
-    from harness.encoder.model import build_encoder
-
-    checkpoint, recipe = latest_weights(recipe, last=last, base=base)
-    encoder = build_encoder(
-        checkpoint,
+    encoder = open_latest(
         recipe,
+        last=last,
+        base=base,
         seed=seed,
         place=place,
         name=name,
@@ -200,7 +198,7 @@ def open_weights(
 def train_variant(
     variant: str, base: Base, *, seed: int, place: Placement, cache: Path, listener: Listener, data: dict[str, str]
 ) -> Path:
-    """Train `variant` on `base` and return its last stage's folder, which plain `SentenceTransformer(folder)` opens."""
+    """Train `variant` on `base` and return its last stage's folder."""
     planned = plan_system(variant, base, seed=seed, data=data)
     if not planned.lineage:
         raise HarnessError(

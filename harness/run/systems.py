@@ -13,7 +13,7 @@ from harness.models import Model
 from harness.recipes import Recipe
 from harness.records import StoredRecipe, System
 from harness.training.lineage import PlannedStage, plan_lineage
-from harness.training.stages import is_trained, latest_weights, stage_folder
+from harness.training.stages import is_trained, stage_folder
 
 if TYPE_CHECKING:
     from harness.encoder.protocol import TextEncoder
@@ -56,7 +56,7 @@ class PlannedSystem:
             ),
             lineage={planned.name: planned.digest for planned in self.lineage},
             data={planned.name: planned.fingerprint for planned in self.lineage},
-            folder=str(latest_weights(self.recipe, last=self.last(cache), base=self.base.folder)[0]),
+            folder=str(self.last(cache) or self.base.folder),
         )
 
 

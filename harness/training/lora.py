@@ -5,14 +5,19 @@ On disk an adapter is a folder in PEFT format: adapter_config.json and adapter_m
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from harness.errors import HarnessError
 from harness.recipes import Strict
+
+if TYPE_CHECKING:
+    import torch
 
 # Every linear layer of a Llama block, as LLM2Vec adapts them.
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -70,26 +75,55 @@ def save_adapter(model: Any, folder: Path, *, base_name: str) -> None:
 
 
 def merge_adapter(model: Any, folder: Path) -> None:
-    """Merge the adapter in `folder` into the transformers decoder `model`, in the precision of its weights.
+    """Merge the adapter in `folder` into the transformers decoder `model`; the sum is rounded once to its precision.
+
+    Raises HarnessError as `read_updates`.
+    """
+    import torch
+
+    modules = dict(model.named_modules())
+    with torch.no_grad():
+        for name, update in read_updates(model, folder).items():
+            weight = modules[name].weight
+            weight.copy_(update.added_to(weight.float()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowRankUpdate:
+    """What an adapter adds to the weight of one layer: `scale` · B A, as PEFT computes it, to the last bit."""
+
+    A_RI: torch.Tensor
+    B_OR: torch.Tensor
+    scale: float
+
+    def added_to(self, weight_OI: torch.Tensor) -> torch.Tensor:
+        """A float32 weight with this added, on the weight's device."""
+        here = weight_OI.device
+        return weight_OI + (self.B_OR.to(here) @ self.A_RI.to(here)) * self.scale
+
+
+def read_updates(model: Any, folder: Path) -> dict[str, LowRankUpdate]:
+    """What the adapter in `folder` adds to the layers of the transformers decoder `model`, by the layers' names.
 
     Raises HarnessError if it is no LoRA adapter in safetensors, or does not fit every layer it names.
     """
-    from peft import LoraConfig, PeftConfig, inject_adapter_in_model
+    from peft import LoraConfig, PeftConfig
     from safetensors.torch import load_file
 
     check_adapter(folder)
     config = PeftConfig.from_pretrained(str(folder))
-    if not isinstance(config, LoraConfig) or config.modules_to_save:
+    if not isinstance(config, LoraConfig) or not _plain(config):
         raise HarnessError(
             f"{folder} is not a plain LoRA adapter ({config.peft_type}); merge it yourself and give the "
             "result as a base"
         )
     tensors = load_file(folder / WEIGHTS)
-    factors = {_place(key, folder): tensor for key, tensor in tensors.items()}
+    factors = {_place(key, folder): tensor.float() for key, tensor in tensors.items()}
     full = {match["module"]: match["full"] for match in map(_KEY.match, tensors) if match}
-    config.rank_pattern = _by_module(config.rank_pattern, full, "rank_pattern", folder)
-    config.alpha_pattern = _by_module(config.alpha_pattern, full, "alpha_pattern", folder)
+    ranks = _by_module(config.rank_pattern, full, "rank_pattern", folder)
+    alphas = _by_module(config.alpha_pattern, full, "alpha_pattern", folder)
     modules = dict(model.named_modules())
+    found: dict[str, LowRankUpdate] = {}
     for (module, part), factor in factors.items():
         layer = modules.get(module)
         if layer is None or not hasattr(layer, "in_features"):
@@ -105,22 +139,35 @@ def merge_adapter(model: Any, folder: Path) -> None:
         other = "B" if part == "A" else "A"
         if (module, other) not in factors:
             raise HarnessError(f"{folder} has lora_{part} of {module} without lora_{other}; fetch the adapter again")
-        rank, stated = factor.shape[0 if part == "A" else 1], config.rank_pattern.get(re.escape(module), config.r)
+        rank, stated = factor.shape[0 if part == "A" else 1], ranks.get(module, config.r)
         if rank != stated:
             raise HarnessError(
                 f"the weights of {module} in {folder} have rank {rank}, and {CONFIG} says {stated}; correct {CONFIG}"
             )
-    config.target_modules = {module for module, _ in factors}
-    config.layers_to_transform = config.layers_pattern = None
-    inject_adapter_in_model(config, model)
-    for (module, part), factor in factors.items():
-        weight = getattr(model.get_submodule(module), f"lora_{part}")["default"].weight
-        weight.data.copy_(factor.to(weight))
-    merge_lora(model)
+        found[module] = LowRankUpdate(
+            A_RI=factors[module, "A"],
+            B_OR=factors[module, "B"],
+            scale=alphas.get(module, config.lora_alpha) / (math.sqrt(rank) if config.use_rslora else rank),
+        )
+    return found
+
+
+# Fields of PEFT's config that make more of an adapter than a sum of low rank.
+_MORE = (
+    *("modules_to_save", "trainable_token_indices", "target_parameters", "layer_replication", "use_dora", "lora_bias"),
+    *("alora_invocation_tokens", "use_qalora", "use_bdlora", "loftq_config", "corda_config", "lora_ga_config"),
+    *("arrow_config", "kasa_config", "monteclora_config", "velora_config"),
+)
+_BESIDE = ("pissa", "olora", "corda", "loftq", "lora_ga")  # ways to begin that change the base's weights too
+
+
+def _plain(config: Any) -> bool:
+    more = any(getattr(config, name, None) for name in _MORE)
+    return not more and not str(config.init_lora_weights).startswith(_BESIDE)
 
 
 def _by_module(pattern: dict[str, int], full: dict[str, str], name: str, folder: Path) -> dict[str, int]:
-    """The values of a `pattern` of PEFT by the modules of the backbone, with the keys of one module each.
+    """The values of a `pattern` of PEFT by the modules of the backbone.
 
     `full` gives each adapted module the name it had in the model that was trained, where its layers may stand under
     `model.`; PEFT reads a key as a regular expression for the end of that name, and takes the first that fits. Raises
@@ -135,7 +182,7 @@ def _by_module(pattern: dict[str, int], full: dict[str, str], name: str, folder:
         if not fitting:
             raise HarnessError(f"{folder}: the key {key!r} of {name} fits no layer that is adapted; correct {CONFIG}")
         for module in fitting:
-            found.setdefault(re.escape(module), value)
+            found.setdefault(module, value)
     return found
 
 

@@ -17,6 +17,11 @@ TEXTS = "texts.npy"
 ADAPTER = "adapter"
 
 
+def stage_at(stages: Path, digest: str) -> Path:
+    """The folder in `stages` of the stage with the address `digest`."""
+    return stages / digest[:32]
+
+
 def read_stage(folder: Path) -> StageManifest:
     """The manifest of the stage in `folder`. Raises HarnessError if there is none."""
     path = folder / MANIFEST

@@ -1,7 +1,8 @@
 """A planned stage ─▶ its folder, made once. A folder with a manifest is complete; the manifest is written last.
 
-A stage's folder is a finished encoder: `SentenceTransformer(folder)` opens it. `adapter/` in it holds what the stage
-trained (or the published adapter), in PEFT format; the weights next to it have that adapter merged.
+`adapter/` in a stage's folder holds what the stage trained (or the published adapter), in PEFT format. The folder of a
+small one is a finished encoder besides, which `SentenceTransformer(folder)` opens: its weights have the adapter merged.
+Those of a larger one are merged when it is opened (harness.training.merging).
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -25,7 +27,8 @@ from harness.records import StageFields, StageManifest
 from harness.training.kind import MadeAdapter, StageJob
 from harness.training.lineage import PlannedStage
 from harness.training.lora import CONFIG, WEIGHTS, merge_adapter
-from harness.training.manifests import ADAPTER, MANIFEST, TEXTS
+from harness.training.manifests import ADAPTER, MANIFEST, TEXTS, read_stage, stage_at
+from harness.training.merging import WeightChain, fits_whole, merged_sha256
 from harness.training.processes import Processes
 from harness.training.stored import check_stage, record_of, weights_sha256, write_record
 
@@ -40,22 +43,28 @@ _PATIENCE_S = 6 * 3600
 
 def stage_folder(planned: PlannedStage, cache: Path) -> Path:
     """Where the stage lies in the folder `cache`, trained or not."""
-    return cache / "stages" / planned.digest[:32]
+    return stage_at(cache / "stages", planned.digest)
 
 
 def is_trained(planned: PlannedStage, cache: Path) -> bool:
     return (stage_folder(planned, cache) / MANIFEST).is_file()
 
 
-def latest_weights(recipe: Recipe, *, last: Path | None, base: Path | None) -> tuple[Path, Recipe]:
-    """The folder that holds a system's weights, and the recipe that opens it.
+def open_latest(recipe: Recipe, *, last: Path | None, base: Path | None, **options: Any) -> Encoder:
+    """The encoder of `recipe` with the weights of the stage in the folder `last`; without stages with those of `base`.
 
-    It is the folder `last` of the last stage, whose weights are never drawn anew; without stages it is `base`.
+    A stage's weights are never drawn anew. `base` may be None where that stage or one before it holds all weights.
+    `options` as in build_encoder. Raises HarnessError if merged weights are not those that were trained.
     """
+    from harness.encoder.model import build_encoder
+
+    chain = WeightChain.ending(last)
+    root = chain.root or base
+    assert root is not None
     if last is not None:
-        return last, recipe.model_copy(update={"weights": "pretrained"})
-    assert base is not None
-    return base, recipe
+        recipe = recipe.model_copy(update={"weights": "pretrained"})
+    merge = partial(chain.merge, root=root) if chain.folders else None
+    return build_encoder(root, recipe, merge=merge, **options)
 
 
 def train_lineage(
@@ -118,21 +127,33 @@ def _scratch(planned: PlannedStage, cache: Path) -> Path:
 
 def _start(base: Base, planned: PlannedStage, cache: Path, place: Placement) -> Encoder:
     """The encoder a stage starts from, in float32: its parent, or the base as the recipe wants it."""
-    from harness.encoder.model import build_encoder
-
-    last = stage_folder(planned.parent, cache) if planned.parent else None
-    checkpoint, recipe = latest_weights(planned.recipe, last=last, base=base.folder)
-    place = replace(place, dtype="float32")
-    return build_encoder(checkpoint, recipe, seed=planned.seed, place=place, name=base.name, revision=planned.digest)
+    return open_latest(
+        planned.recipe,
+        last=stage_folder(planned.parent, cache) if planned.parent else None,
+        base=base.folder,
+        seed=planned.seed,
+        place=replace(place, dtype="float32"),
+        name=base.name,
+        revision=planned.digest,
+    )
 
 
 def _write(planned: PlannedStage, made: MadeAdapter, job: StageJob, folder: Path, started: float) -> None:
-    """Merge the adapter into the weights that the stage starts from, and write the stage's folder whole."""
+    """Merge the adapter into the weights that the stage starts from, and write the stage's folder whole.
+
+    What was drawn at random has no file that it could be merged into again, so such a stage always holds all weights.
+    """
     seconds = round(time.monotonic() - started, 1)
     encoder = job.start("cpu")
     merge_adapter(encoder.backbone, made.folder)
+    whole = fits_whole(encoder.backbone) or planned.recipe.weights == "random"
+    alone: dict[str, Any] = {}
+    if not whole and planned.parent is not None:
+        parent = read_stage(stage_at(folder.parent, planned.parent.digest))
+        alone["parent_weights_sha256"] = parent.weights_sha256
     with whole_folder(folder) as building:
-        encoder.save(building)
+        if whole:
+            encoder.save(building)
         (building / ADAPTER).mkdir()
         for name in (CONFIG, WEIGHTS):
             shutil.copyfile(made.folder / name, building / ADAPTER / name)
@@ -154,7 +175,8 @@ def _write(planned: PlannedStage, made: MadeAdapter, job: StageJob, folder: Path
             data=made.data,
             device=made.device,
             seconds=seconds,
-            weights_sha256=weights_sha256(record),
+            weights_sha256=weights_sha256(record) if whole else merged_sha256(encoder.backbone),
+            **alone,
             provenance=collect(device=made.device, dtype="float32"),
         )
         (building / MANIFEST).write_text(json.dumps(manifest.plain(), indent=1), encoding="utf-8")

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.errors import HarnessError
 from harness.fingerprint import stamp
 from harness.training.manifests import MANIFEST, read_stage
+from harness.training.merging import is_whole
 
 FILES = "files.json"
 _Record = dict[str, tuple[int, int, str]]  # path in the folder: size, time in ns, SHA-256
@@ -45,7 +46,7 @@ def check_stage(folder: Path, digest: str, *, whole: bool = False) -> None:
         return
     found = record_of(folder)
     changed = {name for name, row in (recorded or {}).items() if found[name][2] != row[2]}
-    if manifest.weights_sha256 not in {None, weights_sha256(found)}:
+    if is_whole(folder) and manifest.weights_sha256 not in {None, weights_sha256(found)}:
         changed.add(next((name for name in sorted(found) if _is_weights(name)), "model.safetensors"))
     if changed:
         raise HarnessError(f"{folder / min(changed)} is not as it was when the stage was stored; {_AGAIN}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForCausalLM
 
@@ -21,6 +21,7 @@ from harness.training import parse_recipe
 from harness.training.lineage import plan_lineage
 from harness.training.lora import merge_adapter
 from harness.training.stages import stage_folder, train_lineage
+from tests.adapters import publish
 
 CPU = Placement(device="cpu", dtype="float32")
 
@@ -30,19 +31,6 @@ IDS = torch.tensor([[5, 6, 7, 8]])
 @pytest.fixture
 def base(tiny_base: Path) -> Base:
     return resolve_base(str(tiny_base))
-
-
-def publish(tiny_base: Path, name: str, *, seed: int = 0, model=AutoModel, base_name: str = "org/tiny", **more) -> Path:
-    """An adapter as PEFT writes it, with weights that do something."""
-    torch.manual_seed(seed)
-    config = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "down_proj"], **more)
-    adapted = get_peft_model(model.from_pretrained(tiny_base, dtype=torch.float32), config)
-    for weight_name, weight in adapted.named_parameters():
-        if "lora_B" in weight_name:
-            torch.nn.init.normal_(weight, std=0.1)
-    adapted.peft_config["default"].base_model_name_or_path = base_name
-    adapted.save_pretrained(name)
-    return Path(name).absolute()
 
 
 def states(folder: Path) -> torch.Tensor:
