@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import typer
 
+from harness.cli import cache
 from harness.cli.data import fetch
 from harness.cli.streams import safe_streams, visible
 from harness.errors import HarnessError
@@ -49,6 +50,10 @@ for _name in COMMANDS:
 _data = typer.Typer(help="Fetch data sets that do not come from the hub.", no_args_is_help=True)
 _data.command(help=_help(fetch))(fetch)
 app.add_typer(_data, name="data")
+_cache = typer.Typer(help="See what lies in the cache, and remove what nothing needs.", no_args_is_help=True)
+for _command in (cache.ls, cache.prune):
+    _cache.command(help=_help(_command))(_command)
+app.add_typer(_cache, name="cache")
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ def train(
     device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a variant without measuring it, and print the folder of the encoder.
+    """Train a variant without measuring it, and print the folder of its last stage.
 
     The folder is in the cache. To get an encoder with a model card, measure the variant and use `harness export`.
     """

@@ -35,20 +35,23 @@ _IN_A_LAYER = re.compile(r"(^|\.)(layers?|h|blocks?)\.\d+\.")
 class Opening:
     """What was proven as a decoder was opened; the rest was refused.
 
-    `tensors` of the decoder were read from the file, which holds the tensors `left` besides. `texts` were read by the
-    tokenizer as tokenizer.json says. `note` is what a user should know of it.
+    `tensors` of the decoder were read from the file, which holds the tensors `left` besides; the adapters of `merged`
+    stages were added to them. `texts` were read by the tokenizer as tokenizer.json says. `note` is what a user should
+    know of it.
     """
 
     tensors: int
     left: tuple[str, ...]
     texts: int
     note: str = ""
+    merged: int = 0
 
     def describe(self) -> dict[str, str]:
         """For the provenance of a run, in words."""
         beside = f"; {', '.join(self.left)} left out" if self.left else ""
+        added = f"; {self.merged} adapters merged into them, the sums as they were trained" if self.merged else ""
         return {
-            "weights": f"{self.tensors} tensors read, none missing{beside}",
+            "weights": f"{self.tensors} tensors read, none missing{beside}{added}",
             "tokens": f"{self.texts} texts read as {TOKENIZER} says",
         }
 

@@ -145,7 +145,7 @@ def merged_sha256(model: Any) -> str:
 
 @contextmanager
 def _exact(model: Any, root: Path) -> Iterator[Any]:
-    """Inside, a function (name, weight of `model`) ─▶ that weight in float32 on the CPU, as the files of `root` have it.
+    """Inside, a function (name, weight of `model`) ─▶ that weight in float32, as the files of `root` have it.
 
     A model in float32 has it already; one in another precision may have rounded it, and it is read once more.
     """

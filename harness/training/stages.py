@@ -64,7 +64,10 @@ def open_latest(recipe: Recipe, *, last: Path | None, base: Path | None, **optio
     if last is not None:
         recipe = recipe.model_copy(update={"weights": "pretrained"})
     merge = partial(chain.merge, root=root) if chain.folders else None
-    return build_encoder(root, recipe, merge=merge, **options)
+    encoder = build_encoder(root, recipe, merge=merge, **options)
+    if encoder.opening is not None:
+        encoder.opening = replace(encoder.opening, merged=len(chain.folders))
+    return encoder
 
 
 def train_lineage(

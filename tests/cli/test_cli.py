@@ -54,6 +54,8 @@ COMMANDS = {
     "data fetch": "--out --from",
     "reproduce": "--base --variant --tasks --beside --data --data-dir --device --dtype --db --json",
     "words": "--base --tasks --variant --show --db --json",
+    "cache ls": "--db --json",
+    "cache prune": "--yes --older-than --db --json",
 }
 
 

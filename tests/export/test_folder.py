@@ -22,8 +22,10 @@ from harness.records import Provenance, Run
 from harness.run.open import open_system
 from harness.run.systems import plan_systems
 from harness.store import Store
+from harness.training import merging
 from harness.training.manifests import read_stage
 from harness.training.stages import stage_folder
+from harness.training.stored import record_of, weights_sha256
 from tests.conftest import TINY_WORDS
 from tests.factory import PROOF, FakeTask, result_of
 from tests.test_cards import write_card
@@ -92,6 +94,30 @@ def test_weights_that_are_gone_or_others(tiny_base: Path, store: Store) -> None:
     command = f"`harness train --variant ninth --base {tiny_base} --seed 0 --data simcse=seen.txt` trains them again"
     assert command in str(caught.value)
     assert not Path("out").exists()
+
+
+@pytest.mark.slow
+def test_a_stage_that_holds_its_adapter_alone_is_written_merged(
+    tiny_base: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "WHOLE_BYTES", 0)
+    moving = Path(shutil.copytree(tiny_base, tmp_path / "here" / "tiny"))
+    ours = measure(store, moving, "ninth")
+    [stage] = (cache_folder() / "stages").glob("*/stage.json")
+    assert not merging.is_whole(stage.parent)
+    out = export_system(store, "ninth", out=Path("out"), cache=cache_folder())
+    theirs = SentenceTransformer(str(out), device="cpu").encode(TEXTS, show_progress_bar=False)
+    assert np.abs(theirs - ours).max() <= 1e-6
+    assert weights_sha256(record_of(out)) == read_stage(stage.parent).weights_sha256
+    moved = str(shutil.move(moving, tmp_path / "there"))
+    with pytest.raises(HarnessError, match=f"the base of tiny/ninth.* is no longer at {moving}; give its new folder"):
+        export_system(store, "ninth", out=Path("again"), cache=cache_folder())
+    export_system(store, "ninth", out=Path("again"), cache=cache_folder(), base=moved)
+    weights = stage.parent / "adapter" / "adapter_model.safetensors"
+    kept = weights.read_bytes()
+    weights.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+    with pytest.raises(HarnessError, match=r"adapter_model\.safetensors is not as it was"):
+        export_system(store, "ninth", out=Path("third"), cache=cache_folder(), base=moved)
 
 
 @pytest.mark.slow
