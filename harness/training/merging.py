@@ -93,7 +93,7 @@ def _parent(folder: Path) -> Path | None:
             f"{parent}, the stage under that in {folder}, is no longer in the cache; train the variant again: only "
             "what is missing is trained"
         )
-    if read_stage(parent).weights_sha256 != manifest.parent_weights_sha256:
+    if manifest.parent_weights_sha256 not in {None, read_stage(parent).weights_sha256}:
         raise HarnessError(
             f"the stage in {folder} stands on the one in {parent}, which was trained again since with another result; "
             f"remove {folder} and run again: the stage is then trained again"
