@@ -7,7 +7,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -165,11 +165,9 @@ def _children(folder: Path) -> list[Path]:
 def _size(path: Path) -> tuple[int, float]:
     """Bytes of all files in `path`, and when the newest of them changed; a file may go meanwhile."""
     total, newest = 0, 0.0
-    for folder, _, names in os.walk(path) if path.is_dir() else [(path.parent, [], [path.name])]:
-        for name in names:
-            try:
-                stat = Path(folder, name).lstat()
-            except FileNotFoundError:
-                continue
+    files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names] if path.is_dir() else [path]
+    for file in files:
+        with suppress(FileNotFoundError):
+            stat = file.lstat()
             total, newest = total + stat.st_size, max(newest, stat.st_mtime)
     return total, newest

@@ -129,7 +129,7 @@ class WeightsHash:
 
     def add(self, weight: torch.Tensor) -> None:
         """The next tensor, in the order of the names."""
-        self._digest.update(memoryview(weight.float().contiguous().cpu().numpy()).cast("B"))
+        self._digest.update(weight.float().contiguous().cpu().numpy().data.cast("B"))
 
     def sha256(self) -> str:
         return hashlib.sha256(self._digest.digest()).hexdigest()
