@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -24,6 +25,7 @@ from harness.training.lora import merge_adapter
 from harness.training.manifests import read_stage
 from harness.training.stages import open_latest, train_lineage
 from tests.adapters import publish
+from tests.conftest import TINY_WORDS
 from tests.test_families import SMALL
 
 CPU = Placement(device="cpu", dtype="float32")
@@ -210,7 +212,8 @@ def test_weights_that_were_drawn_are_kept_whole(base: Base, tiny_base: Path, alo
 def test_a_trained_stage_resumed_is_the_whole_one_of_an_undisturbed_training(
     base: Base, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path("text.txt").write_text("the old man saw her\n" * 20 + "a cat sat on the mat\n" * 20)
+    draw = np.random.default_rng(0)
+    Path("text.txt").write_text("\n".join(" ".join(draw.choice(TINY_WORDS, 8)) for _ in range(40)))
     common = {"data": "text.txt", "examples": 40, "steps": 10, "batch_size": 4, "max_length": 16, "learning_rate": 1e-2}
     of = parse_recipe({"attention": "bidirectional", "stages": [{"kind": each, **common} for each in ("mntp", kind)]})
     whole = train(base, of, Path("whole"))
