@@ -13,7 +13,17 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.compare.analysis import AnalysisProgress
-from harness.compare.wording import cautions, family_of, left_out, overall, scope, scope_of, sentence, untested_tasks
+from harness.compare.wording import (
+    cautions,
+    family_of,
+    leave_one_out,
+    left_out,
+    overall,
+    scope,
+    scope_of,
+    sentence,
+    untested_tasks,
+)
 from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text
@@ -181,6 +191,7 @@ def _environment() -> Environment:
         "signed": text.signed,
         "sentence": sentence,
         "overall": overall,
+        "leave_one_out": leave_one_out,
         "left_out": left_out,
         "family_of": family_of,
         "cautions": cautions,

@@ -13,6 +13,7 @@ import pandas as pd
 from harness.compare.cells import Places
 from harness.compare.results import TaskComparison, TaskScore
 from harness.outcomes import TaskKey
+from harness.stats.leave_out import Without
 from harness.store import Store
 from leaderboard.model import BaseSection, ComparedPair, Site, TaskColumn
 
@@ -122,6 +123,11 @@ def _ends(name: str, interval: Any) -> dict[str, Any]:
     return {f"{name}_low": getattr(interval, "low", None), f"{name}_high": getattr(interval, "high", None)}
 
 
+def _range(name: str, means: Iterable[Without]) -> dict[str, float | None]:
+    values = [each.value for each in means]
+    return {f"{name}_low": min(values, default=None), f"{name}_high": max(values, default=None)}
+
+
 def _pairs(site: Site) -> Iterable[Mapping[str, Any]]:
     for base in site.bases:
         for pair in base.pairs:
@@ -136,7 +142,7 @@ def _names(base: BaseSection, pair: ComparedPair) -> dict[str, Any]:
 def _means(site: Site) -> Iterable[Mapping[str, Any]]:
     for base in site.bases:
         for pair in base.pairs:
-            across, better = pair.comparison.across, pair.comparison.replicability
+            across, better, without = pair.comparison.across, pair.comparison.replicability, pair.comparison.without
             if across is not None:
                 yield {
                     **_names(base, pair),
@@ -145,6 +151,8 @@ def _means(site: Site) -> Iterable[Mapping[str, Any]]:
                     "difference": across.raw.value,
                     **_ends("interval", across.raw.interval),
                     "p": across.raw.p,
+                    **_range("without_one_task", without.by_task if without else ()),
+                    **_range("without_one_seed", without.by_seed if without else ()),
                     "better_on_at_least": better.at_least if better else None,
                     **dict(pair.tally),
                 }

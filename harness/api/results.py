@@ -12,7 +12,7 @@ from harness.compare.conditions import NOT_RECORDED
 from harness.compare.contrasts import declared_contrasts
 from harness.compare.ranking import Ranks
 from harness.compare.results import Comparison
-from harness.compare.wording import cautions, family_of, left_out, overall, scope, sentence
+from harness.compare.wording import cautions, family_of, leave_one_out, left_out, overall, scope, sentence
 from harness.errors import HarnessError
 from harness.metrics import get_metric, score_outcomes
 from harness.outcomes import TaskKey, TaskResult, read_outcomes
@@ -129,8 +129,8 @@ def describe(comparison: Comparison) -> str:
 
     Example: `print(describe(compare_variants(store, "bidir-supcon", "causal")))`.
     """
-    said = (sentence(comparison), left_out(comparison), overall(comparison), scope(comparison), family_of(comparison))
-    lines = (*said, cautions(comparison), *comparison.problems)
+    said = (each(comparison) for each in (sentence, left_out, overall, leave_one_out, scope, family_of, cautions))
+    lines = (*said, *comparison.problems)
     return "\n".join(line for line in lines if line)
 
 

@@ -12,7 +12,7 @@ from harness.api import describe
 from harness.cli.screen import out, pivot, table
 from harness.compare.entries import Entry
 from harness.compare.results import Comparison, TaskComparison
-from harness.compare.wording import cautions, left_out, overall, scope, sentence, task_label
+from harness.compare.wording import cautions, leave_one_out, left_out, overall, scope, sentence, task_label
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
 
@@ -102,11 +102,13 @@ def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
         "contrasts_sha256": comparison.declaration,
         "sentence": sentence(comparison),
         "overall": overall(comparison),
+        "leave_one_out": leave_one_out(comparison),
         "scope": scope(comparison),
         "left_out": left_out(comparison),
         "cautions": cautions(comparison),
         "tasks": [asdict(task) for task in comparison.tasks],
         "across_tasks": None if comparison.across is None else asdict(comparison.across),
+        "without": None if comparison.without is None else asdict(comparison.without),
         "replicability": None if comparison.replicability is None else asdict(comparison.replicability),
         "problems": list(comparison.problems),
     }

@@ -293,6 +293,7 @@ def _comparison(
     else:
         tasks = explore(tasks, contrasts=contrasts, floors=floors.get(pair[0].systems[0].base_revision, {}))
     shared = [panel for name, each in found.items() if names in each.comparisons for panel in each.panels]
+    across, without = mean_over_tasks(shared, names, seed=seed, resamples=resamples)
     return Comparison(
         variant=pair[0],
         against=pair[1],
@@ -301,7 +302,8 @@ def _comparison(
         missing={name: task.missing[names][1] for name, task in found.items() if names in task.missing},
         problems=(*(problem.sentence for problem in problems if problem.pair == names), *filter(None, [notes[names]])),
         family=family,
-        across=mean_over_tasks(shared, names, seed=seed, resamples=resamples),
+        across=across,
+        without=without,
         replicability=better_on(tasks, alpha=contrasts.alpha),
         declaration=contrasts.sha256,
     )

@@ -9,14 +9,16 @@ from dataclasses import replace
 import numpy as np
 
 from harness.compare.estimates import SeedColumns, claimed
+from harness.compare.families import established
 from harness.compare.one_task import NamePair, Panel
-from harness.compare.results import TaskComparison
+from harness.compare.results import TaskComparison, Verdict
 from harness.metrics import get_metric
 from harness.stats.across import LEAST_TASKS, AcrossTasks, across_tasks
 from harness.stats.conjunction import Replicability, one_sided, replicability
 from harness.stats.contrast import make_contrast
 from harness.stats.effects import example_sd
 from harness.stats.estimate import Estimate
+from harness.stats.leave_out import LeaveOneOut, leave_one_out
 from harness.suites.retention import TASK_TYPE as RETENTION
 from harness.suites.task import data_of
 
@@ -29,20 +31,31 @@ def counts_across(panel: Panel) -> bool:
     return panel.task_type != RETENTION and metric.better == "higher" and metric.scale == 100.0
 
 
-def mean_over_tasks(panels: Sequence[Panel], pair: NamePair, *, seed: int, resamples: int) -> AcrossTasks | None:
+def mean_verdict(value: float, p: float | None, *, alpha: float) -> Verdict:
+    """Return what may be said of a mean over tasks: better or worse if its p is at most `alpha`."""
+    if not established(value, p, alpha=alpha):
+        return "undecided"
+    return "better" if value > 0 else "worse"
+
+
+def mean_over_tasks(
+    panels: Sequence[Panel], pair: NamePair, *, seed: int, resamples: int
+) -> tuple[AcrossTasks | None, LeaveOneOut | None]:
     """Estimate the mean difference of `pair` over the panels in which both are, on the seeds they have in all.
 
-    The standardised effect divides each task by the standard deviation of an example's difference between two
-    checkpoints. None without a task, or where no seed of a system was measured on all of them.
+    And the same with one task, or one seed, left out each time. The standardised effect divides each task by the
+    standard deviation of an example's difference between two checkpoints. None without a task, or where no seed of a
+    system was measured on all of them.
     """
     shared = [p for p in panels if counts_across(p) and all(name in p.columns for name in pair)]
     sides = [_everywhere([p.columns[name] for p in shared]) for name in pair]
     if not shared or not all(sides):
-        return None
+        return None, None
     rows, scales = [], []
     first = {s: i for i, s in enumerate(sides[0])}
     second = {s: i for i, s in enumerate(sides[1], len(first))}
-    contrast = claimed(make_contrast(first, second, columns=len(first) + len(second)))
+    whole = make_contrast(first, second, columns=len(first) + len(second))
+    contrast = claimed(whole)
     for panel in shared:
         columns = [panel.columns[name][s] for name, side in zip(pair, sides, strict=True) for s in side]
         rows.append(panel.table.value_kd[columns].mean(axis=1))
@@ -51,10 +64,14 @@ def mean_over_tasks(panels: Sequence[Panel], pair: NamePair, *, seed: int, resam
     rng = np.random.default_rng([seed, zlib.crc32(repr(pair).encode())])
     units = [data_of(panel.key.task) for panel in shared]
     found = across_tasks(np.array(rows), contrast, scale_t=scales, units=units, rng=rng, resamples=resamples)
+    without = leave_one_out(
+        rows, whole, tasks=[panel.key.task for panel in shared], units=units, sample=contrast.seeds_vary,
+        rng=rng.spawn(1)[0], resamples=resamples,
+    )  # fmt: skip
     if found.n_units >= LEAST_TASKS:
-        return found
+        return found, without
     apart = found.standardised
-    return replace(found, raw=_untested(found.raw), standardised=apart and _untested(apart))
+    return replace(found, raw=_untested(found.raw), standardised=apart and _untested(apart)), without
 
 
 def better_on(tasks: Sequence[TaskComparison], *, alpha: float) -> Replicability | None:

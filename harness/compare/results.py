@@ -11,6 +11,7 @@ from harness.outcomes import TaskKey, TaskPart
 from harness.stats.across import AcrossTasks
 from harness.stats.conjunction import Replicability
 from harness.stats.estimate import DrawSpread, Estimate, Interval, Over
+from harness.stats.leave_out import LeaveOneOut
 from harness.stats.mcnemar import McNemar
 from harness.stats.welch import Welch
 from harness.suites.retention import TASK_TYPE as RETENTION
@@ -106,8 +107,9 @@ class Comparison:
     """Two entries over the tasks both have. `problems` names what could not be compared and why, and
     whether the two were measured in another dtype or on another device.
 
-    `across` is the mean over the encoder's tested tasks, `replicability` on at least how many of them the variant
-    is better; None where no task was tested. `declaration` is the SHA-256 of contrasts.yaml.
+    `across` is the mean over the encoder's tested tasks, `without` the same with one task or one seed left out each
+    time, `replicability` on at least how many of them the variant is better; None where no task was tested.
+    `declaration` is the SHA-256 of contrasts.yaml.
     """
 
     variant: Entry
@@ -118,6 +120,7 @@ class Comparison:
     problems: tuple[str, ...]
     family: Family
     across: AcrossTasks | None
+    without: LeaveOneOut | None
     replicability: Replicability | None
     declaration: str
 
