@@ -10,9 +10,10 @@ from harness.api.arguments import as_names
 from harness.compare import compare, rank
 from harness.compare.conditions import NOT_RECORDED
 from harness.compare.contrasts import declared_contrasts
+from harness.compare.looks import at_look
 from harness.compare.ranking import Ranks
 from harness.compare.results import Comparison
-from harness.compare.wording import cautions, family_of, leave_one_out, left_out, overall, scope, sentence
+from harness.compare.wording import cautions, family_of, leave_one_out, left_out, look_of, overall, scope, sentence
 from harness.errors import HarnessError
 from harness.metrics import get_metric, score_outcomes
 from harness.outcomes import TaskKey, TaskResult, read_outcomes
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.compare.analysis import AnalysisProgress
+
+_SAID = (sentence, left_out, look_of, overall, leave_one_out, scope, family_of, cautions)
 
 
 def add_outcomes(
@@ -107,6 +110,7 @@ def compare_variants(
     tasks: str | Sequence[str] | None = None,
     dtype: str | None = None,
     device: str | None = None,
+    looks: Sequence[int] = (),
 ) -> Comparison:
     """Compare two measured variants, or reference models, on the tasks that both have: `variant` minus `against`.
 
@@ -115,13 +119,18 @@ def compare_variants(
     an argument selects rows and does not change a verdict. `dtype` and `device` choose among the results of systems
     that were measured in several (None: those that most systems of the base share).
 
-    Raises HarnessError for a name without results, and where the two were not asked the same.
+    `looks` are the numbers of training seeds at which the comparison is made, all declared before the first. The
+    verdicts are then those of the look that the measured seeds make, with the alpha that is spent on it.
+
+    Raises HarnessError for a name without results, where the two were not asked the same, and for seeds that are no
+    declared look.
 
     Example: `pd.DataFrame(compare_variants(store, "bidir-supcon", "causal").tasks)` is the table.
     """
-    return compare(
+    found = compare(
         store, base=base, variant=variant, against=against, tasks=as_names(tasks), dtype=dtype, device=device
     )
+    return at_look(found, looks) if looks else found
 
 
 def describe(comparison: Comparison) -> str:
@@ -129,7 +138,7 @@ def describe(comparison: Comparison) -> str:
 
     Example: `print(describe(compare_variants(store, "bidir-supcon", "causal")))`.
     """
-    said = (each(comparison) for each in (sentence, left_out, overall, leave_one_out, scope, family_of, cautions))
+    said = (each(comparison) for each in _SAID)
     lines = (*said, *comparison.problems)
     return "\n".join(line for line in lines if line)
 

@@ -18,6 +18,7 @@ from harness.calibration.cases import (
     MeanRanksCase,
     TaskCase,
 )
+from harness.calibration.looks import LooksCase
 from harness.calibration.population import Population
 from harness.calibration.replicates import (
     crossed_seeds,
@@ -40,7 +41,7 @@ CHECK = "a check, shown for comparison; no verdict rests on it"
 def synthetic_grid(*, quick: bool) -> list[CalibrationCase]:
     """Return the cells, a representative part of them if `quick`."""
     cases = [*_one_seed(quick=quick), *_seeds(quick=quick), *_draws(quick=quick)]
-    cases += [*_margins(), *_across(quick=quick), *_families(quick=quick)]
+    cases += [*_margins(), *_looks(quick=quick), *_across(quick=quick), *_families(quick=quick)]
     return cases
 
 
@@ -146,6 +147,22 @@ def _margins() -> list[CalibrationCase]:
         ),
         loss(design="accuracy, 300 examples", runner=one_seed_means, population=one),
     ]
+
+
+def _looks(*, quick: bool) -> list[CalibrationCase]:
+    made: list[CalibrationCase] = []
+    for looks in ((5, 7, 10),) if quick else ((5, 10), (5, 7, 10), (6, 8, 10, 12)):
+        for spread, name in ((0.15, "large seed variance"), (0.0, "seeds × examples only")):
+            population = Population(
+                outcome="accuracy", examples=200, units=200, seeds=looks[-1], system=0.3, seed=spread, noise=0.7
+            )
+            shown = ", ".join(map(str, looks))
+            case = partial(LooksCase, population=population, looks=looks)
+            made.append(case(method="sequential looks", design=f"at {shown} paired seeds, {name}", why=SAFE))
+            if spread:
+                plain = case(method="looks without a rule", design=f"at {shown} paired seeds, {name}", spend=False)
+                made.append(replace(plain, why="each look tests at 5 %: what the rule is for"))
+    return made
 
 
 def _across(*, quick: bool) -> list[CalibrationCase]:

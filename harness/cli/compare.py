@@ -25,6 +25,10 @@ def compare(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if A is worse than B on at least one task, else with 0.")
     ] = False,
+    looks: Annotated[
+        str | None,
+        typer.Option("--looks", help="The declared numbers of training seeds, such as 5,7,10, if seeds are added."),
+    ] = None,
     dtype: options.MeasuredDtype = None,
     device: options.MeasuredDevice = None,
     db: options.Db = options.DB,
@@ -39,6 +43,9 @@ def compare(
     Both variants are compared in one dtype and on one device: the one that both have and that most systems of the base
     share. If they have none in common, a sentence says so.
 
+    If you add training seeds until something is decided, declare at which numbers of seeds you look, and give all of
+    them each time: --looks 5,7,10. Each look has its own limit for p, so that all together err in at most 5 %.
+
     The exit code is 0 for every verdict unless you give --exit-code. It is 2 for bad input.
     """
     from harness.api import compare_variants
@@ -49,7 +56,9 @@ def compare(
 
     store = Store(db, read_only=True)
     named = options.names(tasks)
-    comparison = compare_variants(store, variant, against, base=base, tasks=named, dtype=dtype, device=device)
+    comparison = compare_variants(
+        store, variant, against, base=base, tasks=named, dtype=dtype, device=device, looks=options.numbers(looks)
+    )
     flipped: list[Flips] = []
     if flips:
         names = [task.key.part for task in comparison.tasks]

@@ -12,7 +12,7 @@ from harness.api import describe
 from harness.cli.screen import out, pivot, table
 from harness.compare.entries import Entry
 from harness.compare.results import Comparison, TaskComparison
-from harness.compare.wording import cautions, leave_one_out, left_out, overall, scope, sentence, task_label
+from harness.compare.wording import cautions, leave_one_out, left_out, look_of, overall, scope, sentence, task_label
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
 
@@ -98,6 +98,7 @@ def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
         "against": comparison.against.variant,
         "references": [e.variant for e in (comparison.variant, comparison.against) if e.is_reference],
         "alpha": comparison.alpha,
+        "look": None if comparison.look is None else asdict(comparison.look) | {"sentence": look_of(comparison)},
         "family": comparison.family,
         "contrasts_sha256": comparison.declaration,
         "sentence": sentence(comparison),

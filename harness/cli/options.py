@@ -65,3 +65,11 @@ def stage_data(values: list[str] | None) -> dict[str, str]:
 def names(values: str | None) -> tuple[str, ...] | None:
     """`--tasks A,B` ─▶ ("A", "B"); None where the option was not given."""
     return None if values is None else tuple(name.strip() for name in values.split(",") if name.strip())
+
+
+def numbers(values: str | None) -> tuple[int, ...]:
+    """`--looks 5,7,10` ─▶ (5, 7, 10)."""
+    words = names(values) or ()
+    if values is not None and not (words and all(word.isdecimal() for word in words)):
+        raise HarnessError(f"--looks {values!r} is no list of numbers; write for example --looks 5,7,10")
+    return tuple(int(word) for word in words)

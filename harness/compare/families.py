@@ -238,6 +238,17 @@ def judge(task: TaskComparison, decision: Decision, *, alpha: float) -> TaskComp
     )
 
 
+def judge_again(task: TaskComparison, *, alpha: float) -> TaskComparison:
+    """Return a task that was judged with the verdict that its p values have at another `alpha`."""
+    if task.estimate is None:
+        return task
+    same = Decision(
+        family=task.family, estimate=task.estimate, p_adjusted=task.p_adjusted, p_holm=task.p_holm,
+        p_equivalent=task.p_equivalent, margin=task.margin, floor=task.floor, size=task.family_size,
+    )  # fmt: skip
+    return judge(task, same, alpha=alpha)
+
+
 def larger(p_family: float | None, p_own: float | None) -> float | None:
     """Return the p value that a claim rests on: nothing is shown without a test of its own beside the family's."""
     return None if p_family is None or p_own is None else max(p_family, p_own)

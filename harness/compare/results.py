@@ -12,6 +12,7 @@ from harness.stats.across import AcrossTasks
 from harness.stats.conjunction import Replicability
 from harness.stats.estimate import DrawSpread, Estimate, Interval, Over
 from harness.stats.leave_out import LeaveOneOut
+from harness.stats.looks import Look
 from harness.stats.mcnemar import McNemar
 from harness.stats.welch import Welch
 from harness.suites.retention import TASK_TYPE as RETENTION
@@ -109,7 +110,8 @@ class Comparison:
 
     `across` is the mean over the encoder's tested tasks, `without` the same with one task or one seed left out each
     time, `replicability` on at least how many of them the variant is better; None where no task was tested.
-    `declaration` is the SHA-256 of contrasts.yaml.
+    `declaration` is the SHA-256 of contrasts.yaml. `look` says which declared look this is, and then `alpha` is what
+    is left for it; None for a single test.
     """
 
     variant: Entry
@@ -123,6 +125,7 @@ class Comparison:
     without: LeaveOneOut | None
     replicability: Replicability | None
     declaration: str
+    look: Look | None = None
 
     def count(self, verdict: Verdict, *, retention: bool = False) -> int:
         """Return how many of the encoder's tasks have this verdict; with `retention`, of the language model's."""

@@ -77,7 +77,7 @@ def overall(comparison: Comparison) -> str:
             text += f", standardised effect {apart.value:+.2f}{_ends(apart, 1, 2)}"
         parts.append(f"{text}." if tested else f"{text}. {few_tasks(across.n_units)}")
     if shown is not None and shown.n_tasks > 1:
-        confidence = f"{1 - shown.alpha:.0%}".replace("%", " %") + " confidence"
+        confidence = f"{100 * (1 - shown.alpha):g} % confidence"
         better = f"the true number of tasks where it is better is at least {shown.at_least} of {shown.n_tasks}"
         parts.append(
             f"Counting all tasks together, {better} ({confidence}); this does not say which ones."
@@ -228,6 +228,23 @@ class _Counts:
         parts += [f"undecided on {self.undecided}{within}"] if self.undecided else []
         text = ", ".join(parts)
         return f"{text}; {self.aside(noun)}" if self.described and untested else text
+
+
+def look_of(comparison: Comparison) -> str:
+    """Say which declared look this is and what it asks for; empty for a single test.
+
+    "Look 2 of 3 (at 5, 7 and 10 seeds): p must be at most .0135. Add 3 seeds, or stop. The intervals are those of a
+    single test."
+    """
+    look = comparison.look
+    if look is None:
+        return ""
+    *first, last = map(str, look.seeds)
+    then = f"Add {_count(look.more, 'seed')}, or stop." if look.more else "This is the last look."
+    return (
+        f"Look {look.number} of {len(look.seeds)} (at {', '.join(first)} and {last} seeds): p must be at most "
+        f"{_short(look.alpha)}. {then} The intervals are those of a single test."
+    )
 
 
 def scope(comparison: Comparison) -> str:
