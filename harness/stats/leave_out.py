@@ -61,7 +61,7 @@ def leave_one_out(
     `contrast` as a sample, else these checkpoints as they are.
     """
     values, data = finite(values_tk, what="scores of tasks"), np.asarray(units)
-    of_unit = {str(name): np.flatnonzero(data == name) for name in np.unique(data)}
+    of_unit = {str(name): np.flatnonzero(data == name).tolist() for name in np.unique(data)}
     whole = contrast if sample else contrast.fixed()
     left: list[Without] = []
     made: list[tuple[Contributions, Contrast]] = []
