@@ -9,6 +9,8 @@ from typing import Any
 
 from harness.errors import HarnessError, near_names
 from harness.fingerprint import check_unchanged, fingerprint
+from harness.gguf.convert import convert, read_converted
+from harness.gguf.sources import NAMED, SUFFIX, GgufSource, at_hub, at_path, is_at_hub
 from harness.hub import is_hub_id, snapshot
 
 # Architectures whose attention reads config.is_causal and that the mask proof has been run on (tests/test_families.py),
@@ -35,41 +37,65 @@ _POINTER = b"version https://git-lfs.github.com/spec/"
 class Base:
     """A pretrained causal language model on disk.
 
-    `name` is what the user typed for the hub or `mini`, the folder's own name for a folder; `revision` is the hub
-    commit, or sha256 of the files that decide the model (config, weights, tokenizer) for a folder.
+    `name` is what the user typed for the hub or a named base, the folder's or GGUF file's own name otherwise;
+    `revision` is the hub commit, or sha256 of the files that decide the model (config, weights, tokenizer) for a
+    folder, or of the GGUF file and the version of its conversion. `origin` says how the weights of a GGUF file were
+    stored.
     """
 
     name: str
     folder: Path
     revision: str
+    origin: str = ""
 
 
-def embedded_bases() -> dict[str, str]:
-    """Names of the bases that come with the package, with a line about each."""
-    return {EMBEDDED: "the embedded default: a small Llama trained by this project on its own generated English"}
+def named_bases() -> dict[str, str]:
+    """The bases that have a name of their own, with a line about each."""
+    embedded = "the embedded default: a small Llama trained by this project on its own generated English"
+    return {EMBEDDED: embedded, **{name: named.about for name, named in NAMED.items()}}
 
 
 def resolve_base(name: str) -> Base:
-    """Find and check a base: `mini`, a folder, or a hub id with an optional @revision.
+    """Find and check a base: by name, a folder, a GGUF file, or a hub id (ORG/NAME, or ORG/NAME:FILE.gguf).
 
-    Hub ids are read through huggingface_hub, so HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE hold. Raises
-    HarnessError for anything missing, corrupt, pickled or of another architecture.
+    Hub ids may have a @revision. They are read through huggingface_hub, so HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE
+    hold. A GGUF file is converted into the cache as it is first opened. Raises HarnessError for anything missing,
+    corrupt, pickled or of another architecture.
     """
     if name == EMBEDDED:
         from harness.mini import checkpoint_folder
 
         folder = checkpoint_folder()
         return Base(name=name, folder=folder, revision=fingerprint(_checked(folder), _decisive(folder)))
+    if name in NAMED:
+        return _from_gguf(NAMED[name].source())
     path = Path(name).expanduser()
     if path.is_dir():
-        folder = _checked(path.resolve())
-        return Base(name=folder.name, folder=folder, revision=fingerprint(folder, _decisive(folder)))
-    if is_hub_id(name):
+        return _from_folder(path.resolve())
+    if path.is_file() and path.suffix == SUFFIX:
+        return _from_gguf(at_path(path))
+    if is_at_hub(name):
+        return _from_gguf(at_hub(name))
+    if is_hub_id(name) and not name.endswith(SUFFIX):
         return _from_hub(name)
-    known = embedded_bases()
     raise HarnessError(
-        f"no base {name!r}: there is no such folder, and it is not a hub id (ORG/NAME); {near_names(name, known)}"
+        f"no base {name!r}: there is no such folder or GGUF file, and it is not a hub id (ORG/NAME, or "
+        f"ORG/NAME:FILE.gguf); {near_names(name, named_bases())}"
     )
+
+
+def _from_folder(folder: Path) -> Base:
+    made = read_converted(folder)
+    if made is not None:
+        return Base(name=made.base, folder=_checked(folder), revision=made.revision, origin=made.origin)
+    if any(folder.glob(f"*{SUFFIX}")) and not any(folder.glob("*.safetensors")):
+        return _from_gguf(at_path(folder))
+    return Base(name=folder.name, folder=_checked(folder), revision=fingerprint(folder, _decisive(folder)))
+
+
+def _from_gguf(source: GgufSource) -> Base:
+    folder, made = convert(source)
+    return Base(name=source.base, folder=_checked(folder), revision=made.revision, origin=made.origin)
 
 
 def _from_hub(name: str) -> Base:

@@ -67,6 +67,8 @@ def _disk(folder: Path) -> Finding:
 def _proofs(
     base: Base, place: Placement, kernels: Sequence[str] | None, note: Callable[[str], None]
 ) -> Iterator[Finding]:
+    if base.origin:
+        yield Finding(what="base", found=base.origin, state="ok")
     opened = _encoder(base, "causal", place)
     if opened.opening is not None:
         for what, found in opened.opening.describe().items():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
 
 _Stamp = tuple[int, int]
-_known: dict[tuple[Path, ...], tuple[list[_Stamp], str]] = {}  # files: their stamps before they were read, the hash
+_Read = tuple[str, tuple[Path, ...]]
+_known: dict[_Read, tuple[list[_Stamp], str]] = {}  # how, which files: their stamps before they were read, the hash
 
 
 def stamp(path: Path) -> _Stamp:
@@ -20,16 +21,39 @@ def stamp(path: Path) -> _Stamp:
 
 def fingerprint(folder: Path, files: Sequence[Path]) -> str:
     """The hash of the names in `folder` and the contents of `files`."""
+
+    def names_and_contents() -> str:
+        digest = hashlib.sha256()
+        for path in files:
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+    return _remembered("folder", files, names_and_contents)
+
+
+def contents_sha256(files: Sequence[Path]) -> str:
+    """The hash of the contents of `files`, one after another, as of one file."""
+
+    def contents() -> str:
+        digest = hashlib.sha256()
+        for path in files:
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+
+    return _remembered("contents", files, contents)
+
+
+def _remembered(how: str, files: Sequence[Path], make: Callable[[], str]) -> str:
     before = [stamp(path) for path in files]
-    if (known := _known.get(tuple(files))) and known[0] == before:
+    if (known := _known.get((how, tuple(files)))) and known[0] == before:
         return known[1]
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    _known[tuple(files)] = (before, digest.hexdigest())
-    return digest.hexdigest()
+    made = make()
+    _known[how, tuple(files)] = (before, made)
+    return made
 
 
 def check_unchanged(folder: Path, files: Sequence[Path], found: str) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 
-_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-_DATA = re.compile(rf"hub:(?P<repo>{_ID.pattern})@(?P<revision>[0-9a-f]{{40}})/(?P<path>[\w./*-]+)")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_DATA = re.compile(rf"hub:(?P<repo>{HUB_ID.pattern})@(?P<revision>[0-9a-f]{{40}})/(?P<path>[\w./*-]+)")
 
 
 def is_hub_id(name: str) -> bool:
     """Whether `name` reads organisation/name, with or without @revision."""
     repo, sign, revision = name.partition("@")
-    return bool(_ID.fullmatch(repo)) and (not sign or bool(re.fullmatch(r"[\w.-]+", revision)))
+    return bool(HUB_ID.fullmatch(repo)) and (not sign or bool(re.fullmatch(r"[\w.-]+", revision)))
 
 
 def snapshot(

@@ -47,12 +47,20 @@ def _variants() -> Listing:
 
 
 def _bases() -> Listing:
-    from harness.bases import embedded_bases
+    from harness.bases import named_bases
+    from harness.gguf.sources import NAMED
 
-    rows: list[tuple[object, ...]] = list(embedded_bases().items())
-    rows.append(("FOLDER", "a folder with a Hugging Face checkpoint in safetensors (Llama, Mistral, Qwen or Gemma)"))
-    rows.append(("ORG/NAME", "a hub id; ORG/NAME@REVISION selects a commit"))
-    return ("base", "what it is"), rows
+    rows: list[tuple[object, ...]] = [
+        (name, about, NAMED[name].found() if name in NAMED else "in this package")
+        for name, about in named_bases().items()
+    ]
+    kinds = "(Llama, Mistral, Qwen or Gemma)"
+    rows.append(
+        ("FOLDER", f"a folder with a Hugging Face checkpoint in safetensors {kinds}, or with one GGUF file", "")
+    )
+    rows.append(("FILE.gguf", "a GGUF file of a Llama, Qwen 2, Qwen 3, Gemma 2 or Gemma 3", ""))
+    rows.append(("ORG/NAME", "a hub id; ORG/NAME@REVISION selects a commit, ORG/NAME:FILE.gguf a GGUF file", ""))
+    return ("base", "what it is", "where"), rows
 
 
 def _suites() -> Listing:

@@ -11,7 +11,12 @@ from harness.errors import HarnessError
 
 Db = Annotated[Path, typer.Option("--db", help="The results database.", envvar="HARNESS_DB")]
 BaseName = Annotated[
-    str, typer.Option("--base", help="The base model: mini, a folder, or a hub id (ORG/NAME or ORG/NAME@REVISION).")
+    str,
+    typer.Option(
+        "--base",
+        help="The base model: a name (harness ls bases), a folder, a GGUF file, or a hub id (ORG/NAME, "
+        "ORG/NAME@REVISION or ORG/NAME:FILE.gguf).",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]

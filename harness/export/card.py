@@ -22,6 +22,7 @@ from harness.export.choose import label_of
 from harness.export.facts import ResultFacts, StageFacts, lineage, proof_sentence, results
 from harness.export.markdown import Plain, code, escape, quote
 from harness.export.weights import stage_data
+from harness.gguf.sources import NAMED
 from harness.records import Run, System
 from harness.store import Store
 from harness.suites.catalog import get_suite, get_task
@@ -98,7 +99,8 @@ def _front_matter(
     system: System, card: Card | None, stages: Sequence[StageFacts], found: Sequence[ResultFacts], recipe_license: str
 ) -> ModelCardData:
     own = system.base == EMBEDDED
-    hub_base = system.base if "/" in system.base else None
+    named = NAMED[system.base].hub if system.base in NAMED else system.base
+    hub_base = named.partition(":")[0] if "/" in named else None
     datasets = dict.fromkeys(name for stage in stages for name in stage.hub_ids)
     scored = [
         EvalResult(

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.bases import EMBEDDED, Base, resolve_base
+from harness.bases import EMBEDDED, Base, named_bases, resolve_base
 from harness.encoder.model import Encoder
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.export.choose import label_of
+from harness.gguf.sources import is_at_hub
 from harness.recipes import Recipe
 from harness.records import Run, System
 from harness.run.open import open_weights
@@ -97,8 +98,8 @@ def _base(system: System, runs: Sequence[Run], given: str | None) -> Base:
 
 def _where(system: System, runs: Sequence[Run]) -> str:
     """What names the base of `system` to `resolve_base`: the folder of a trained one is that of its last stage."""
-    if system.base == EMBEDDED:
-        return EMBEDDED
+    if system.base in named_bases() or is_at_hub(system.base):
+        return system.base
     if len(system.base_revision) == _COMMIT_DIGITS:
         return f"{system.base}@{system.base_revision}"
     folder = _named_base(runs) if system.stage_digests else system.folder

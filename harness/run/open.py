@@ -123,7 +123,8 @@ def open_system(
             )
     weights = {"weights_sha256": stages[-1][0].weights_sha256} if stages else {}
     here = collect(device=place.device, dtype=place.dtype)
-    found: dict[str, Any] = {"opening": encoder.opening.describe()} if encoder.opening else {}
+    base = {"base": system.base.origin} if system.base.origin else {}
+    found: dict[str, Any] = {"opening": base | encoder.opening.describe()} if encoder.opening else {}
     first = encoder.first_token()
     if first is not None:
         found["first_token"] = first

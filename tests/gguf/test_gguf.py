@@ -1,0 +1,303 @@
+"""A base in GGUF is the model that it was made of, weight for weight and token for token; anything else is refused."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
+from transformers import AutoModelForCausalLM
+
+from harness.bases import resolve_base
+from harness.encoder.tokenizer import TEXTS, load_tokenizer, prove_tokens
+from harness.errors import HarnessError
+from harness.gguf.convert import MANIFEST
+from harness.paths import cache_folder
+from tests.gguf.files import (
+    ENGLISH,
+    NAMES,
+    SMOLLM,
+    byte_level,
+    metadata,
+    small_model,
+    tokens_of,
+    weights_of,
+    write_gguf,
+)
+
+IDS = torch.arange(20).reshape(1, 20) * 7 % 300
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return byte_level(SMOLLM)
+
+
+def written(tokenizer: Tokenizer, name: str = "llama", quantised: str | None = None, **more: Any) -> Path:
+    """A small GGUF file in the working directory; `more` changes the model."""
+    model = small_model(name, **more)
+    fields = metadata(name, model.config) | tokens_of(tokenizer, "smollm")
+    return write_gguf(Path("tiny.gguf"), name, fields, weights_of(name, model), quantised)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "own head"])
+def test_every_architecture_computes_what_its_original_does(tokenizer: Tokenizer, name: str, tied: bool) -> None:
+    tied |= name == "gemma2"  # llama.cpp has no head for it
+    original = small_model(name, tie_word_embeddings=tied)
+    base = resolve_base(str(written(tokenizer, name, tie_word_embeddings=tied)))
+    assert (base.name, base.origin[:24]) == ("tiny", "weights as stored in F32")
+    opened = AutoModelForCausalLM.from_pretrained(base.folder).eval()
+    for key, weight in original.state_dict().items():
+        torch.testing.assert_close(opened.state_dict()[key], weight, rtol=0, atol=2e-7)
+    with torch.inference_mode():
+        torch.testing.assert_close(opened(IDS).logits, original(IDS).logits, rtol=1e-5, atol=1e-5)
+
+
+def test_q_and_k_in_another_order_are_another_model(tokenizer: Tokenizer) -> None:
+    model = small_model("llama")
+    fields = metadata("llama", model.config) | tokens_of(tokenizer, "smollm")
+    path = write_gguf(Path("turned.gguf"), "llama", fields, weights_of("llama", model, turned=False))
+    opened = AutoModelForCausalLM.from_pretrained(resolve_base(str(path)).folder).eval()
+    with torch.inference_mode():
+        assert (opened(IDS).logits - model(IDS).logits).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("kind", ["Q8_0", "Q4_1", "F16", "BF16"])
+def test_weights_are_those_of_the_library_and_kept_exactly(tokenizer: Tokenizer, kind: str) -> None:
+    path = written(tokenizer, quantised=kind, hidden_size=32, head_dim=8)
+    base = resolve_base(str(path))
+    said = "weights as stored in" if "F" in kind else f"weights dequantised from {kind} ("
+    assert base.origin.startswith(said)
+    assert f"{kind} (" in base.origin
+    opened = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32)
+    theirs = AutoModelForCausalLM.from_pretrained(".", gguf_file=str(path), dtype=torch.float32)
+    for key, weight in theirs.state_dict().items():
+        assert torch.equal(opened.state_dict()[key], weight), key
+
+
+def split(numbers: str) -> Any:
+    """The rules of Llama 3, with its own for numbers, as they stand in its tokenizer.json."""
+    rules = (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|" + numbers,
+        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    )
+    return pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex("".join(rules)), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("pre", "cuts"),
+    [
+        ("smollm", SMOLLM),
+        ("gpt-2", pre_tokenizers.ByteLevel(add_prefix_space=False)),
+        ("llama-bpe", split(r"\p{N}{1,3}")),
+        ("qwen2", split(r"\p{N}")),
+    ],
+    ids=["smollm", "gpt-2", "llama-bpe", "qwen2"],
+)
+def test_texts_are_cut_as_by_the_original(pre: str, cuts: Any) -> None:
+    original, model = byte_level(cuts), small_model("llama")
+    original.normalizer = normalizers.NFC() if pre == "qwen2" else None
+    fields = metadata("llama", model.config) | tokens_of(original, pre)
+    path = write_gguf(Path("tiny.gguf"), "llama", fields, weights_of("llama", model))
+    base = resolve_base(str(path))
+    rebuilt = load_tokenizer(base.folder, name="tiny")
+    assert prove_tokens(rebuilt, base.folder, name="tiny") == len(TEXTS)
+    for text in [*TEXTS, *ENGLISH, "<|end|> and\n\n1."]:
+        wanted = original.encode(text)
+        assert rebuilt(text)["input_ids"] == wanted.ids
+        assert rebuilt.decode(wanted.ids, skip_special_tokens=False) == original.decode(
+            wanted.ids, skip_special_tokens=False
+        )
+    assert (rebuilt.bos_token, rebuilt.eos_token, rebuilt.pad_token) == ("<|end|>", "<|end|>", "<|pad|>")
+
+
+def test_digits_are_cut_only_where_the_file_says_so(tokenizer: Tokenizer) -> None:
+    model = small_model("llama")
+    read = {}
+    for pre in ("smollm", "gpt-2"):
+        fields = metadata("llama", model.config) | tokens_of(tokenizer, pre)
+        path = write_gguf(Path(f"{pre}.gguf"), "llama", fields, weights_of("llama", model))
+        read[pre] = load_tokenizer(resolve_base(str(path)).folder, name=pre).tokenize("\n\n1.")
+    assert read["smollm"][-2:] == ["1", "."]
+    assert read["smollm"] != read["gpt-2"] or len(read["gpt-2"]) == len(read["smollm"])
+
+
+def test_a_token_is_put_in_front_where_the_file_says_so(tokenizer: Tokenizer) -> None:
+    model = small_model("llama")
+    fields = metadata("llama", model.config) | tokens_of(tokenizer, "smollm")
+    fields |= {"tokenizer.ggml.add_bos_token": True, "tokenizer.ggml.add_eos_token": True}
+    path = write_gguf(Path("tiny.gguf"), "llama", fields, weights_of("llama", model))
+    ids = load_tokenizer(resolve_base(str(path)).folder, name="tiny")("a cat")["input_ids"]
+    assert (ids[0], ids[-1], ids[1:-1]) == (0, 0, tokenizer.encode("a cat").ids)
+
+
+def test_it_is_converted_once_and_again_if_the_copy_is_damaged(tokenizer: Tokenizer) -> None:
+    base = resolve_base(str(written(tokenizer)))
+    assert base.folder.parent == cache_folder() / "bases"
+    assert (base.folder / MANIFEST).is_file()
+    before = (base.folder / "model.safetensors").stat().st_mtime_ns
+    assert resolve_base("tiny.gguf") == base
+    assert resolve_base(str(base.folder)) == base
+    assert (base.folder / "model.safetensors").stat().st_mtime_ns == before
+    config = json.loads((base.folder / "config.json").read_text())
+    (base.folder / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 0.1}))
+    assert resolve_base("tiny.gguf") == base
+    assert json.loads((base.folder / "config.json").read_text()) == config
+    Path("alone").mkdir()
+    shutil.copy("tiny.gguf", "alone/other.gguf")
+    found = resolve_base("alone")
+    assert (found.name, found.revision, found.folder) == ("other", base.revision, base.folder)
+
+
+def test_the_original_shape_of_llama_3_positions_is_found_again(tokenizer: Tokenizer) -> None:
+    rope = {
+        "rope_type": "llama3",
+        "rope_theta": 500000.0,
+        "factor": 32.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192,
+    }
+    model = small_model("llama", rope_parameters=rope, head_dim=32)
+    plain = small_model("llama", rope_parameters={"rope_type": "default", "rope_theta": 500000.0}, head_dim=32)
+    factors = plain.model.rotary_emb.inv_freq / model.model.rotary_emb.inv_freq
+    assert factors.max() == 32
+    fields = metadata("llama", model.config) | tokens_of(tokenizer, "smollm")
+    weights = weights_of("llama", model)
+    path = write_gguf(Path("tiny.gguf"), "llama", fields, weights | {"rope_freqs.weight": factors.numpy()})
+    opened = AutoModelForCausalLM.from_pretrained(resolve_base(str(path)).folder)
+    torch.testing.assert_close(opened.model.rotary_emb.inv_freq, model.model.rotary_emb.inv_freq)
+    path = write_gguf(Path("odd.gguf"), "llama", fields, weights | {"rope_freqs.weight": factors.numpy()[::-1]})
+    with pytest.raises(HarnessError, match="not that of Llama 3"):
+        resolve_base(str(path))
+
+
+def _change(**changes: Any) -> Callable[[dict[str, Any], dict[str, np.ndarray]], None]:
+    def harm(fields: dict[str, Any], weights: dict[str, np.ndarray]) -> None:
+        for key, value in changes.items():
+            if value is None:
+                fields.pop(key)
+            else:
+                fields[key] = value
+
+    return harm
+
+
+def _weight(name: str) -> Callable[[dict[str, Any], dict[str, np.ndarray]], None]:
+    def harm(fields: dict[str, Any], weights: dict[str, np.ndarray]) -> None:
+        weights[name] = np.zeros((4, 4), np.float32)
+
+    return harm
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (
+            _change(**{"tokenizer.ggml.pre": "tekken"}),
+            "by the rules 'tekken' .*; known: gpt-2, llama-bpe, qwen2, smollm",
+        ),
+        (_change(**{"tokenizer.ggml.pre": None}), "by the rules 'none'"),
+        (_change(**{"tokenizer.ggml.model": "bert"}), "tokenizer of the model 'bert', which cannot be rebuilt"),
+        (_change(**{"tokenizer.ggml.merges": ["a qq"]}), "merge 'a qq' that is not of its tokens"),
+        (_change(**{"tokenizer.ggml.bos_token_id": 300}), "names the token 300 as its bos_token"),
+        (
+            _change(**{"tokenizer.ggml.bos_token_id": None, "tokenizer.ggml.add_bos_token": True}),
+            "names no special one",
+        ),
+        (_change(**{"llama.expert_count": 8}), "states llama.expert_count, which the conversion does not know"),
+        (_change(**{"llama.rope.scaling.type": "yarn"}), "llama.rope.scaling.type = yarn"),
+        (_change(**{"llama.pooling_type": 1}), "an embedding model"),
+        (_change(**{"llama.attention.causal": False}), "an embedding model"),
+        (_change(**{"llama.rope.dimension_count": 4}), "rope.dimension_count = 4 where its heads are 8 wide"),
+        (_change(**{"llama.block_count": None}), "no llama.block_count that is one whole number"),
+        (_change(**{"split.count": 3}), "one of 3 parts"),
+        (_weight("blk.0.attn_q_norm.weight"), "a weight blk.0.attn_q_norm.weight, which a LlamaForCausalLM does not"),
+        (_weight("blk.0.attn_q.bias"), "a weight blk.0.attn_q.bias"),
+    ],
+    ids=[
+        *("pre", "no pre", "tokenizer", "merge", "role", "bos", "experts", "scaling", "pooling", "not causal"),
+        *("part rotated", "no layers", "split", "norms", "bias"),
+    ],
+)
+def test_what_would_be_another_model_is_refused_by_name(
+    tokenizer: Tokenizer, harm: Callable[..., None], sentence: str
+) -> None:
+    model = small_model("llama")
+    fields, weights = metadata("llama", model.config) | tokens_of(tokenizer, "smollm"), weights_of("llama", model)
+    harm(fields, weights)
+    _refused(write_gguf(Path("tiny.gguf"), "llama", fields, weights), sentence)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "sentence"),
+    [
+        ("clip", "'clip', the image part of a vision model"),
+        ("bert", "'bert', an embedding model"),
+        ("nomic-bert", "'nomic-bert', an embedding model"),
+        (
+            "mamba",
+            "'mamba', an architecture that is not supported; supported GGUF architectures: gemma2, gemma3, llama",
+        ),
+    ],
+)
+def test_other_architectures_are_refused_by_name(architecture: str, sentence: str) -> None:
+    _refused(write_gguf(Path("tiny.gguf"), architecture, {}, {"a": np.zeros((4, 4), np.float32)}), sentence)
+
+
+def test_a_file_that_is_not_whole_or_not_gguf_is_refused(tokenizer: Tokenizer) -> None:
+    path = written(tokenizer)
+    whole = path.read_bytes()
+    for length in (6, 30, 500, len(whole) // 2, len(whole) - 40):
+        path.write_bytes(whole[:length])
+        _refused(path, "tiny.gguf is cut short or damaged")
+    for content, sentence in {
+        b"": "no GGUF file",
+        b"lmgg and more": "no GGUF file",
+        b"version https://git-lfs.github.com/spec/v1": "git lfs pull",
+        whole[:4] + b"\x01\0\0\0" + whole[8:]: "version 1 of GGUF",
+    }.items():
+        path.write_bytes(content)
+        _refused(path, sentence)
+
+
+def test_a_folder_with_two_files_is_refused(tokenizer: Tokenizer) -> None:
+    Path("two").mkdir()
+    for name in ("a.gguf", "b.gguf"):
+        shutil.copy(written(tokenizer), Path("two", name))
+    _refused(Path("two"), r"holds 2 GGUF files \(a.gguf, b.gguf\); give one of them")
+
+
+def test_a_full_disk_is_seen_before_anything_is_written(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tokenizer)
+    monkeypatch.setattr("shutil.disk_usage", lambda place: shutil._ntuple_diskusage(10**9, 10**9, 1000))
+    _refused(path, r"needs 0.1 GB at .*, where 0.0 GB are free")
+
+
+def test_without_the_library_a_sentence_says_how_to_get_it(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tokenizer)
+    find = importlib.util.find_spec
+    monkeypatch.setattr("harness.gguf.reading.find_spec", lambda name: None if name == "gguf" else find(name))
+    _refused(path, r"`pip install 'gguf>=0.17'` gets it")
+
+
+def _refused(path: Path, sentence: str) -> None:
+    with pytest.raises(HarnessError, match=sentence) as caught:
+        resolve_base(str(path))
+    assert "\n" not in str(caught.value)
+    assert not [each for each in cache_folder().rglob("*") if each.suffix in (".safetensors", ".json")]
