@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 from harness.gguf.reading import GgufFile
 
 EMBED, OUTPUT, ROPE_FACTORS = "token_embd.weight", "output.weight", "rope_freqs.weight"
+_NORM = "output_norm.weight"
 _LAYER = re.compile(r"blk\.(?P<layer>[0-9]+)\.(?P<part>[a-z_]+)\.(?P<kind>weight|bias)")
 _LINEAR = {
     "attn_q": "self_attn.q_proj",
@@ -36,7 +37,7 @@ _FOUR_NORMS = {
     "post_ffw_norm": "post_feedforward_layernorm",
 }
 _QK_NORMS = {"attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm"}
-_TOP = {EMBED: "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight", OUTPUT: "lm_head.weight"}
+_TOP = {EMBED: "model.embed_tokens.weight", _NORM: "model.norm.weight", OUTPUT: "lm_head.weight"}
 # What every architecture may state; each is read below, or says nothing that the shapes do not.
 _KNOWN = frozenset(
     {
@@ -136,14 +137,20 @@ def weight_name(file: GgufFile, tensor: str, known: GgufArchitecture) -> str | N
             f"{file.name} has a weight {tensor}, which a {known.architecture} does not have; give the original "
             "checkpoint in safetensors"
         )
+    if int(match["layer"]) >= (layers := file.number(f"{file.text('general.architecture')}.block_count")):
+        raise HarnessError(f"{file.name} has a layer {match['layer']} and says that it has {layers}; fetch it again")
     return f"model.layers.{match['layer']}.{known.parts[match['part']]}.{match['kind']}"
 
 
 def config_of(file: GgufFile, known: GgufArchitecture) -> dict[str, Any]:
     """The fields of config.json. Raises HarnessError where the file states what a transformers config cannot."""
     name = file.text("general.architecture")
-    if EMBED not in file.tensors:
-        raise HarnessError(f"{file.name} has no weight {EMBED}; fetch another GGUF file of the model")
+    layers = range(file.number(f"{name}.block_count"))
+    wanted = [EMBED, _NORM, *(f"blk.{layer}.{part}.weight" for layer in layers for part in known.parts)]
+    if missing := [tensor for tensor in wanted if tensor not in file.tensors]:
+        raise HarnessError(
+            f"{file.name} lacks the weight {missing[0]} ({len(missing)} are missing); fetch another GGUF file of the model"
+        )
     width, heads = file.number(f"{name}.embedding_length"), file.number(f"{name}.attention.head_count")
     head = file.number(f"{name}.attention.key_length", width // heads)
     for key in ("attention.value_length", "rope.dimension_count"):
@@ -159,7 +166,7 @@ def config_of(file: GgufFile, known: GgufArchitecture) -> dict[str, Any]:
         "vocab_size": file.tensors[EMBED].shape[0],
         "hidden_size": width,
         "intermediate_size": file.number(f"{name}.feed_forward_length"),
-        "num_hidden_layers": file.number(f"{name}.block_count"),
+        "num_hidden_layers": len(layers),
         "num_attention_heads": heads,
         "num_key_value_heads": file.number(f"{name}.attention.head_count_kv", heads),
         "head_dim": head,

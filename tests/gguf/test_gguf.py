@@ -227,10 +227,12 @@ def _weight(name: str) -> Callable[[dict[str, Any], dict[str, np.ndarray]], None
         (_change(**{"split.count": 3}), "one of 3 parts"),
         (_weight("blk.0.attn_q_norm.weight"), "a weight blk.0.attn_q_norm.weight, which a LlamaForCausalLM does not"),
         (_weight("blk.0.attn_q.bias"), "a weight blk.0.attn_q.bias"),
+        (_change(**{"llama.block_count": 3}), r"lacks the weight blk.2.attn_q.weight \(9 are missing\)"),
+        (_weight("blk.2.attn_q.weight"), "a layer 2"),
     ],
     ids=[
         *("pre", "no pre", "tokenizer", "merge", "role", "bos", "experts", "scaling", "pooling", "not causal"),
-        *("part rotated", "no layers", "split", "norms", "bias"),
+        *("part rotated", "no layers", "split", "norms", "bias", "layer", "layers"),
     ],
 )
 def test_what_would_be_another_model_is_refused_by_name(
