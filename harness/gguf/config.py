@@ -149,7 +149,8 @@ def config_of(file: GgufFile, known: GgufArchitecture) -> dict[str, Any]:
     wanted = [EMBED, _NORM, *(f"blk.{layer}.{part}.weight" for layer in layers for part in known.parts)]
     if missing := [tensor for tensor in wanted if tensor not in file.tensors]:
         raise HarnessError(
-            f"{file.name} lacks the weight {missing[0]} ({len(missing)} are missing); fetch another GGUF file of the model"
+            f"{file.name} lacks the weight {missing[0]} ({len(missing)} are missing); fetch another GGUF file of the "
+            "model"
         )
     width, heads = file.number(f"{name}.embedding_length"), file.number(f"{name}.attention.head_count")
     head = file.number(f"{name}.attention.key_length", width // heads)

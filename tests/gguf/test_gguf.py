@@ -16,10 +16,13 @@ from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 from transformers import AutoModelForCausalLM
 
 from harness.bases import resolve_base
+from harness.encoder.placement import Placement
 from harness.encoder.tokenizer import TEXTS, load_tokenizer, prove_tokens
 from harness.errors import HarnessError
 from harness.gguf.convert import MANIFEST
 from harness.paths import cache_folder
+from harness.run.open import open_system
+from harness.run.systems import plan_system
 from tests.gguf.files import (
     ENGLISH,
     NAMES,
@@ -160,6 +163,16 @@ def test_it_is_converted_once_and_again_if_the_copy_is_damaged(tokenizer: Tokeni
     shutil.copy("tiny.gguf", "alone/other.gguf")
     found = resolve_base("alone")
     assert (found.name, found.revision, found.folder) == ("other", base.revision, base.folder)
+
+
+def test_a_run_keeps_how_the_weights_were_stored(tokenizer: Tokenizer) -> None:
+    base = resolve_base(str(written(tokenizer, quantised="Q4_1", hidden_size=32)))
+    place = Placement(device="cpu", dtype="float32")
+    opened = open_system(plan_system("bidir", base), place=place, cache=cache_folder())
+    seen = opened.evidence.provenance.opening
+    assert seen is not None
+    assert seen["base"].startswith("weights dequantised from Q4_1 (15)")
+    assert seen["weights"] == "20 tensors read, none missing"
 
 
 def test_the_original_shape_of_llama_3_positions_is_found_again(tokenizer: Tokenizer) -> None:
