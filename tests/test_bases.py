@@ -159,5 +159,5 @@ def test_a_broken_folder_is_refused_in_one_sentence(copy: Path, harm, sentence: 
 def test_a_missing_folder_is_no_hub_id() -> None:
     with pytest.raises(HarnessError, match="no such folder"):
         resolve_base("./absent/folder")
-    with pytest.raises(HarnessError, match="known: mini"):
+    with pytest.raises(HarnessError, match="known: gemma3-270m, mini, smollm2-135m"):
         resolve_base("absent")

@@ -116,7 +116,7 @@ class _Header:
 
     def __init__(self, content: np.ndarray, name: str) -> None:
         self.content, self.name, self.at = content, name, len(_MAGIC)
-        self.bytes = memoryview(content)
+        self.bytes = memoryview(content.data)
 
     def read(self) -> GgufFile:
         from gguf import GGML_QUANT_SIZES, GGMLQuantizationType

@@ -98,7 +98,8 @@ class NamedGguf:
             licences += [path for path in files if _LICENCE.match(path.name) or "TERMS" in path.name]
         if not parts or not all(part.is_file() for part in parts):
             return None
-        return GgufSource(base=self.name, file=Path(self.hub).name, parts=tuple(parts), licences=tuple(licences))
+        file = Path(self.hub.rpartition(":")[2]).name
+        return GgufSource(base=self.name, file=file, parts=tuple(parts), licences=tuple(licences))
 
     def found(self) -> str:
         """Where the file is, or how to get it, in words. The network is not asked."""

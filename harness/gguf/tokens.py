@@ -96,11 +96,12 @@ def _byte_level(file: GgufFile, tokens: Sequence[str], pre: str) -> Tokenizer:
             f"{file.name} cuts texts by the rules {pre!r} (tokenizer.ggml.pre), which cannot be rebuilt to the letter; "
             f"known: {', '.join(sorted(_CUTS))}; give the original checkpoint in safetensors"
         )
-    merges = [tuple(str(merge).split(" ")) for merge in file.items(f"{_PREFIX}merges")]
+    merges = [str(merge).split(" ") for merge in file.items(f"{_PREFIX}merges")]
     ids = {token: number for number, token in enumerate(tokens)}
     if odd := [merge for merge in merges if len(merge) != 2 or not {*merge, "".join(merge)} <= ids.keys()]:
         raise HarnessError(f"{file.name} has a merge {' '.join(odd[0])!r} that is not of its tokens; fetch it again")
-    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges, ignore_merges=pre in _WHOLE_WORDS_FIRST))
+    pairs = [(left, right) for left, right in merges]
+    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=pairs, ignore_merges=pre in _WHOLE_WORDS_FIRST))
     if pre in _COMPOSED:
         tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = _CUTS[pre]
@@ -118,9 +119,10 @@ def _sentencepiece(file: GgufFile, tokens: Sequence[str], kinds: Sequence[int], 
             "give the original checkpoint in safetensors"
         )
     scores = [float(score) for score in file.items(f"{_PREFIX}scores")]
+    if len(scores) != len(tokens):
+        raise HarnessError(f"{file.name} has {len(scores)} scores for {len(tokens)} tokens; fetch another GGUF file")
     unknown = [token for token, kind in zip(tokens, kinds, strict=True) if kind == _Kind.UNKNOWN]
-    number = file.metadata.get(f"{_PREFIX}unknown_token_id")
-    unk = tokens[number] if isinstance(number, int) and number < len(tokens) else (unknown or [None])[0]
+    unk = _roles(file, tokens, kinds).get("unk_token", next(iter(unknown), None))
     ids = {token: index for index, token in enumerate(tokens)}
     cut = {token for token, kind in zip(tokens, kinds, strict=True) if kind in (_Kind.NORMAL, _Kind.USER_DEFINED)}
     first = [math.inf if kind == _Kind.USER_DEFINED else score for kind, score in zip(kinds, scores, strict=True)]

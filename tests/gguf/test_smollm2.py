@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,15 @@ from harness.gguf.sources import NAMED
 from tests.conftest import IN_CI
 
 pytestmark = pytest.mark.slow
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-ENGLISH = " ".join(README[README.index("[LLM2Vec]") : README.index("![")].split())
+ENGLISH = (
+    "A river begins as a small stream in the mountains, where rain and melting snow run down the slopes. As it flows "
+    "towards the sea, other streams join it, and it becomes wider and slower. In the valley the river carries sand and "
+    "clay, which it leaves on the fields when it floods. For this reason the first farmers settled near rivers. They "
+    "built canals to bring water to their crops, and boats to carry grain to the towns. Later, people built mills on "
+    "the banks, because the moving water could turn a wheel. Today many rivers have dams, which store water for the "
+    "dry months and produce electricity. A dam also changes the river: fish can no longer swim to the places where "
+    "they lay their eggs, and less sand reaches the coast."
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +79,8 @@ def test_it_predicts_english_and_does_not_with_q_and_k_in_another_order(model: A
         for part in (layer.self_attn.q_proj, layer.self_attn.k_proj):
             rows = part.weight.data
             part.weight.data = rows.reshape(-1, 2, 32, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
-    assert right < 40
-    assert perplexity(model, tokenizer) > 5 * right
+    assert right < 25
+    assert perplexity(model, tokenizer) > 100
 
 
 def test_it_goes_on_with_a_sentence(model: Any, tokenizer: Any) -> None:
