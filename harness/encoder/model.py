@@ -24,6 +24,7 @@ from harness.encoder.for_mteb import ForMteb
 from harness.encoder.language_model import LanguageModel, build_language_model
 from harness.encoder.opening import Opening, most_tokens, open_decoder
 from harness.encoder.placement import Placement
+from harness.encoder.protocol import MOST_SHARED_BYTES
 from harness.encoder.reader import Pass
 from harness.encoder.tokenizer import keep_tokens, put_in_front
 from harness.encoder.tokens import Tokens, tokenise
@@ -32,7 +33,6 @@ from harness.errors import HarnessError
 from harness.recipes import Recipe
 from harness.records import FirstToken
 
-MOST_SHARED_BYTES = 1 << 30
 _ENTRY_BYTES = 200  # of a key and a row beside the numbers
 
 

@@ -12,6 +12,18 @@ if TYPE_CHECKING:
 
 Take = Literal["mean", "first", "last"]
 TAKES: tuple[Take, ...] = ("mean", "first", "last")
+# What of one system's vectors is kept in memory for later tasks: embeddings of texts, word vectors of a data set.
+MOST_SHARED_BYTES = 2 << 30
+
+
+class WordSink(Protocol):
+    """Takes word vectors as they are read: those of all layers and words together may not fit into memory."""
+
+    def open(self, layers: int, width: int) -> None:
+        """Before the first vectors: how many layers there are, the embedding among them, and dimensions."""
+
+    def add(self, layer: int, words: Sequence[int], vectors_WD: np.ndarray) -> None:
+        """The vectors at one layer, float32, of `words` (indices into what is read)."""
 
 
 class TextEncoder(Protocol):
@@ -43,6 +55,17 @@ class TextEncoder(Protocol):
         Raises HarnessError for a state that is not finite, and for a span that covers no token: it lies outside its
         text, is empty, or is cut off at `max_tokens`. With `keep_cut` a word that is cut off gets NaN instead.
         """
+
+    def read_words(
+        self,
+        texts: Sequence[str],
+        spans: Sequence[tuple[int, int]],
+        sink: WordSink,
+        *,
+        take: Take | Sequence[Take] = "mean",
+        keep_cut: bool = False,
+    ) -> None:
+        """As `word_vectors`, handed to `sink` as they are read; with `keep_cut` it gets no word that is cut off."""
 
     def language_model(self) -> LanguageModel:
         """The causal language model inside. Raises HarnessError where there is none."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from harness.encoder.protocol import Take
+from harness.encoder.protocol import Take, WordSink
 from harness.encoder.reader import EncodingWatch, Pass, Reader
 from harness.encoder.tokens import Tokens, count_tokens, tokenise
 from harness.errors import HarnessError
@@ -79,6 +79,21 @@ class ModelEncoder:
         batch_size: int | None = None,
     ) -> np.ndarray:
         """As TextEncoder.word_vectors; `batch_size` as in Reader.read. Each distinct text is read once."""
+        whole = _InMemory(len(texts))
+        self.read_words(texts, spans, whole, take=take, keep_cut=keep_cut, batch_size=batch_size)
+        return whole.vectors
+
+    def read_words(
+        self,
+        texts: Sequence[str],
+        spans: Sequence[tuple[int, int]],
+        sink: WordSink,
+        *,
+        take: Take | Sequence[Take] = "mean",
+        keep_cut: bool = False,
+        batch_size: int | None = None,
+    ) -> None:
+        """As TextEncoder.read_words; see `word_vectors`."""
         reader, batch_size = self.reader, self._batch_size or batch_size
         if len(texts) != len(spans):
             raise HarnessError(f"{len(texts)} texts but {len(spans)} spans; give one span for each text")
@@ -103,25 +118,39 @@ class ModelEncoder:
             raise HarnessError(
                 f"the word {text[start:end]!r} is cut off at {reader.limit} tokens; shorten the text {text[:60]!r}"
             )
-        result: list[np.ndarray] = []
+        opened = False
 
         def mean(done: Pass) -> None:
-            if not result:
-                width = done.states[0].shape[-1]
-                result.append(np.full((len(done.states), len(texts), width), np.nan, dtype=np.float32))
+            nonlocal opened
+            if not opened:
+                sink.open(len(done.states), done.states[0].shape[-1])
+                opened = True
             here = [(start, places[row]) for row, start in zip(done.rows, done.starts, strict=True)]
             words = [index for _, of_text in here for index, _ in of_text]
             if not words:
                 return
-            result[0][:, words] = _means(done, [start + token for start, of_text in here for _, token in of_text])
+            of_word = [start + token for start, of_text in here for _, token in of_text]
+            for layer, vectors_WD in enumerate(_means(done, of_word)):
+                if not np.isfinite(vectors_WD).all():
+                    raise HarnessError(
+                        "a state of a word is not finite; check the checkpoint's weights, or use --dtype float32"
+                    )
+                sink.add(layer, words, vectors_WD)
 
         reader.read(tokens.ids, mean, layers=True, batch_size=batch_size, watch=self.watch)
-        (vectors,) = result
-        if not np.isfinite(np.delete(vectors, cut, axis=1)).all():
-            raise HarnessError(
-                "a state of a word is not finite; check the checkpoint's weights, or use --dtype float32"
-            )
-        return vectors
+
+
+class _InMemory:
+    """All layers of all words, (L+1, N, D); NaN for a word that did not come."""
+
+    def __init__(self, words: int) -> None:
+        self._words = words
+
+    def open(self, layers: int, width: int) -> None:
+        self.vectors = np.full((layers, self._words, width), np.nan, dtype=np.float32)
+
+    def add(self, layer: int, words: Sequence[int], vectors_WD: np.ndarray) -> None:
+        self.vectors[layer, words] = vectors_WD
 
 
 def text_key(text: str, instruction: str) -> bytes:
@@ -140,18 +169,15 @@ def check_finite(found: Any, texts: Sequence[str], *, name: str) -> None:
         )
 
 
-@torch.inference_mode()
-def _means(done: Pass, tokens: Sequence[np.ndarray]) -> np.ndarray:
-    """(L+1, W, D): for each word, the mean of its rows `tokens` of the pass's states, at every layer."""
+def _means(done: Pass, tokens: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """(W, D) for each layer: for each word, the mean of its rows `tokens` of the pass's states."""
     device = done.states[0].device
     counts = torch.tensor([len(rows) for rows in tokens], device=device)
     word_of_token = torch.repeat_interleave(torch.arange(len(tokens), device=device), counts)
     rows = torch.from_numpy(np.concatenate(tokens)).to(device)
-    means = [
-        torch.zeros(len(tokens), layer.shape[-1], device=device).index_add_(0, word_of_token, layer[rows].float())
-        for layer in done.states
-    ]
-    return (torch.stack(means) / counts[:, None]).cpu().numpy()
+    for layer in done.states:
+        sums = torch.zeros(len(tokens), layer.shape[-1], device=device)
+        yield (sums.index_add_(0, word_of_token, layer[rows].float()) / counts[:, None]).cpu().numpy()
 
 
 def _places(

@@ -48,15 +48,21 @@ def _draw(
     return folds
 
 
-def check_rows(features_GND: NDArray[np.floating], train_FN: NDArray[np.bool_], answers: int) -> None:
-    """Raise HarnessError if the arrays disagree, a feature is not finite, or a fit has no row to train or test on."""
-    n = features_GND.shape[1]
-    if not n == train_FN.shape[1] == answers:
-        raise HarnessError(f"a probe needs equally many rows: {n}, {answers}, {train_FN.shape[1]}")
-    if not np.isfinite(features_GND).all():
-        raise HarnessError("the encoder gave a vector that is not finite; check its weights and its precision")
+def check_fits(train_FN: NDArray[np.bool_], answers: int) -> None:
+    """Raise HarnessError if there are not so many answers as rows, or a fit has no row to train on."""
+    if train_FN.shape[1] != answers:
+        raise HarnessError(f"a probe needs equally many rows: {answers}, {train_FN.shape[1]}")
     if not train_FN.any(axis=1).all():
         raise HarnessError("a probe has no training example; give each fit at least one")
+
+
+def check_rows(features: NDArray[np.floating], train_FN: NDArray[np.bool_], answers: int) -> None:
+    """Of features (…, N, D): as `check_fits`, and HarnessError for other rows or a feature that is not finite."""
+    check_fits(train_FN, answers)
+    if features.shape[-2] != answers:
+        raise HarnessError(f"a probe needs equally many rows: {features.shape[-2]}, {answers}")
+    if not np.isfinite(features).all():
+        raise HarnessError("the encoder gave a vector that is not finite; check its weights and its precision")
 
 
 def _ranges(scores: NDArray[np.float64]) -> NDArray[np.intp]:

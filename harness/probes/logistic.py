@@ -8,6 +8,7 @@ scikit-learn's: sum of losses + |w|² / (2 C), the intercept free.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.probes.batches import centred, device, grams, scaling
-from harness.probes.folds import check_rows
+from harness.probes.folds import check_fits, check_rows
 from harness.probes.linear import INVERSE_PENALTY
 
 TOLERANCE = 3e-5  # of the objective: how far above its minimum a fit may stop
@@ -44,7 +45,7 @@ class LogisticGrid:
 
 
 def fit_logistic(
-    features_GND: NDArray[np.floating],
+    features_GND: Iterable[NDArray[np.floating]],
     labels_TN: NDArray[np.integer],
     train_FN: NDArray[np.bool_],
     *,
@@ -56,21 +57,21 @@ def fit_logistic(
     Features are standardised by each fit's training rows. Raises HarnessError for arrays that disagree, a feature that
     is not finite, and a label column with one class only among a fit's training rows.
     """
-    check_rows(features_GND, train_FN, labels_TN.shape[1])
+    check_fits(train_FN, labels_TN.shape[1])
     _check_labels(labels_TN, train_FN, classes)
     place = device()
     columns = 1 if classes == 2 else classes
     one_hot = np.eye(classes)[labels_TN][:, :, 1:] if classes == 2 else np.eye(classes)[labels_TN]
     answers_NTC = torch.as_tensor(one_hot, dtype=torch.float32, device=place).permute(1, 0, 2).contiguous()
     train = torch.as_tensor(train_FN, dtype=torch.float32, device=place)
-    shape = (len(features_GND), len(train_FN), len(labels_TN))
-    probability = np.empty((*shape, labels_TN.shape[1], classes), dtype=np.float32)
-    objective, gap = np.empty(shape), np.empty(shape)
-    for g, features_ND in enumerate(features_GND):
+    fits = []
+    for features_ND in features_GND:
+        check_rows(features_ND, train_FN, labels_TN.shape[1])
         x = centred(torch.as_tensor(features_ND, dtype=torch.float32, device=place))
         solver = _Solver(x, answers_NTC, train, penalty=1 / inverse_penalty, columns=columns)
-        objective[g], gap[g] = solver.solve()
-        probability[g] = solver.probabilities().cpu().numpy()
+        objective_FT, gap_FT = solver.solve()
+        fits.append((solver.probabilities().cpu().numpy(), objective_FT, gap_FT))
+    probability, objective, gap = map(np.stack, zip(*fits, strict=True))
     return LogisticGrid(probability=probability, objective=objective, gap=gap)
 
 

@@ -6,16 +6,18 @@ Of XᵀX, or of XXᵀ where a fit has fewer rows than features. The minimum is s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from harness.probes.batches import Scaling, centred, device, grams, scaling
-from harness.probes.folds import check_rows
+from harness.probes.folds import check_fits, check_rows
 
 
 def fit_ridge(
-    features_GND: NDArray[np.floating],
+    features_GND: Iterable[NDArray[np.floating]],
     targets_TN: NDArray[np.floating],
     train_FN: NDArray[np.bool_],
     *,
@@ -25,13 +27,14 @@ def fit_ridge(
 
     Raises HarnessError for arrays that disagree in length and a feature that is not finite.
     """
-    check_rows(features_GND, train_FN, targets_TN.shape[1])
+    check_fits(train_FN, targets_TN.shape[1])
     place = device()
     targets_NT = torch.as_tensor(targets_TN.T, dtype=torch.float64, device=place)
     train = torch.as_tensor(train_FN, dtype=torch.float64, device=place)
     mean_FT = train @ targets_NT / train.sum(dim=1, keepdim=True)
-    made = np.empty((len(features_GND), len(train_FN), len(penalties), *targets_TN.shape))
-    for g, features_ND in enumerate(features_GND):
+    made: list[NDArray[np.float64]] = []
+    for features_ND in features_GND:
+        check_rows(features_ND, train_FN, targets_TN.shape[1])
         x_ND = centred(torch.as_tensor(features_ND, dtype=torch.float64, device=place))
         scaled = scaling(x_ND, train)
         weight_FPDT = _coefficients(x_ND, targets_NT, mean_FT, train, scaled, penalties)
@@ -40,8 +43,8 @@ def fit_ridge(
         offset_FPT = torch.einsum("fd,fpdt->fpt", scaled.mean, weight_FPDT)
         flat = x_ND @ weight_FPDT.permute(2, 0, 1, 3).flatten(1)
         told_NFPT = flat.unflatten(1, weight_FPDT.shape[:2] + weight_FPDT.shape[3:]) - offset_FPT + mean_FT[:, None]
-        made[g] = told_NFPT.permute(1, 2, 3, 0).cpu().numpy()
-    return made
+        made.append(told_NFPT.permute(1, 2, 3, 0).cpu().numpy())
+    return np.stack(made)
 
 
 def _coefficients(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.encoder.for_mteb import ForMteb
+from harness.encoder.protocol import WordSink
 from harness.errors import HarnessError
 from harness.mini import checkpoint_folder
 
@@ -47,6 +48,12 @@ class BagOfWords:
         """(1, N, V) float32: the mean of the one-hot vectors of each word's own tokens."""
         counts_NV = self.encode([text[slice(*span)] for text, span in zip(texts, spans, strict=True)])
         return (counts_NV / np.maximum(counts_NV.sum(axis=1, keepdims=True), 1.0))[None]
+
+    def read_words(self, texts: Sequence[str], spans: Sequence[tuple[int, int]], sink: WordSink, **_: Any) -> None:
+        """The same, handed over at once."""
+        (vectors_ND,) = self.word_vectors(texts, spans)
+        sink.open(1, vectors_ND.shape[1])
+        sink.add(0, range(len(texts)), vectors_ND)
 
     def language_model(self) -> Any:
         """Raises HarnessError: there is none."""

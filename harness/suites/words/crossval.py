@@ -10,27 +10,30 @@ from numpy.typing import NDArray
 
 from harness.probes.logistic import fit_logistic
 from harness.probes.ridge import fit_ridge
+from harness.suites.words.reading import WordLayers
 
 N_FOLDS = 5
 PENALTIES = (1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 
 
 def predict_labels(
-    vectors_LPND: NDArray[np.float32], labels_N: NDArray[np.intp], folds_RN: NDArray[np.intp], *, classes: int
+    vectors_LPND: WordLayers | NDArray[np.float32],
+    labels_N: NDArray[np.intp],
+    folds_RN: NDArray[np.intp],
+    *,
+    classes: int,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Classes by logistic probes of every layer (L, P, R, N), and of the layer chosen for each fold (P, R, N).
 
     That is the one whose probe, fitted without the fold and the next, is most accurate on the next: the fold that is
     predicted has no say in it.
     """
-    layers, positions, n, d = vectors_LPND.shape
-    inner = layers > 1
+    inner = len(vectors_LPND) > 1
     train_FN, held = _fits(folds_RN, inner=inner)
-    found = fit_logistic(
-        vectors_LPND.reshape(layers * positions, n, d), labels_N[None], train_FN, classes=classes
-    ).predicted[:, :, 0]
-    predicted_LPFN = found.reshape(layers, positions, len(train_FN), n)
-    by_layer = np.empty((layers, positions, *folds_RN.shape), dtype=np.intp)
+    features = (of_position_ND for of_layer_PND in vectors_LPND for of_position_ND in of_layer_PND)
+    found = fit_logistic(features, labels_N[None], train_FN, classes=classes).predicted[:, :, 0]
+    predicted_LPFN = found.reshape(len(vectors_LPND), -1, *train_FN.shape)
+    by_layer = np.empty((*predicted_LPFN.shape[:2], *folds_RN.shape), dtype=np.intp)
     best = np.empty(by_layer.shape[1:], dtype=np.intp)
     for fit, (repeat, test, following) in enumerate(held):
         by_layer[:, :, repeat, test] = predicted_LPFN[:, :, fit, test]
@@ -43,7 +46,7 @@ def predict_labels(
 
 
 def predict_scores(
-    vectors_LND: NDArray[np.float32], targets_TN: NDArray[np.float64], folds_RN: NDArray[np.intp]
+    vectors_LND: WordLayers | NDArray[np.float32], targets_TN: NDArray[np.float64], folds_RN: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scores by ridge probes of every layer (L, T, R, N), and of the layer chosen for each fold (T, R, N).
 

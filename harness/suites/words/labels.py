@@ -15,7 +15,7 @@ The score is that of the last layer. Beside it stand, as subsets:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -30,7 +30,7 @@ from harness.suites.words import all_positions
 from harness.suites.words.crossval import N_FOLDS, predict_labels
 from harness.suites.words.data.examples import WordExample
 from harness.suites.words.probe import WordProbe
-from harness.suites.words.reading import Readable, WordVectors, read_set
+from harness.suites.words.reading import Readable, WordLayers, WordVectors, read_set
 from harness.suites.words.results import SCORE, SubsetOutcomes
 
 # Sets of fewer examples are split anew five times; with thousands the draw of the folds moves little.
@@ -64,7 +64,7 @@ class _Asked:
         folds = group_folds(labels, [e.word for e in examples], n_folds=N_FOLDS, repeats=repeats)
         return cls(examples=examples, names=names, labels=labels, folds=folds, positions=positions)
 
-    def predict(self, vectors_LPND: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def predict(self, vectors_LPND: WordLayers) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         return predict_labels(vectors_LPND, self.labels, self.folds, classes=len(self.names))
 
     def part(self, subset: str, predicted_PRN: NDArray[np.intp], layer: int | None) -> SubsetOutcomes:
@@ -98,7 +98,7 @@ def measure_labels(
     return list(_parts(found.vectors, asked, read)), found.note
 
 
-def _parts(vectors_LPND: NDArray[np.float32], asked: _Asked, read: Read) -> Iterator[SubsetOutcomes]:
+def _parts(vectors_LPND: WordLayers, asked: _Asked, read: Read) -> Iterator[SubsetOutcomes]:
     last = len(vectors_LPND) - 1
     by_layer, best = asked.predict(vectors_LPND)
     yield asked.part(SCORE, by_layer[-1], last)
@@ -115,7 +115,7 @@ def _parts(vectors_LPND: NDArray[np.float32], asked: _Asked, read: Read) -> Iter
         codelength.add(layer=last, position=position, gold_score=1.0, predicted_score=bits_N)
     yield codelength
     for subset, take, alone in CONDITIONS:
-        yield asked.part(subset, asked.predict(read(take=take, alone=alone).vectors[-1:])[0][0], last)
+        yield asked.part(subset, asked.predict(read(take=take, alone=alone).vectors)[0][0], last)
     majority_RN = np.empty_like(asked.folds)
     for fold_N, told_N in zip(asked.folds, majority_RN, strict=True):
         for fold in range(N_FOLDS):
@@ -156,23 +156,21 @@ def _read(task: WordProbe, reading: WordVectors, *, take: Take = "mean", alone: 
     found = reading.at(task.positions, take=take, alone=alone)
     if task.task_type != "WiC":
         return found
-    return Readable(examples=found.examples, vectors=pair_features(found.vectors, task.features), lost=found.lost)
+    return replace(found, vectors=found.vectors.each(partial(pair_features, features=task.features)))
 
 
-def pair_features(vectors_L2ND: NDArray[np.float32], features: str) -> NDArray[np.float32]:
-    """(L, 1, N, 1 or D or 2 D): what a probe sees of two uses: `cosine`, absolute `difference`, or `concatenation`."""
-    first_LND, second_LND = vectors_L2ND[:, 0], vectors_L2ND[:, 1]
+def pair_features(vectors_2ND: NDArray[np.float32], features: str) -> NDArray[np.float32]:
+    """(1, N, 1 or D or 2 D): what a probe sees of two uses: `cosine`, absolute `difference`, or `concatenation`."""
+    first_ND, second_ND = vectors_2ND
     if features == "difference":
-        return np.abs(first_LND - second_LND)[:, None]
+        return np.abs(first_ND - second_ND)[None]
     if features == "concatenation":
-        return np.concatenate([first_LND, second_LND], axis=-1)[:, None]
-    return cosines(first_LND, second_LND)[:, None, :, None]
+        return np.concatenate([first_ND, second_ND], axis=-1)[None]
+    return cosines(first_ND, second_ND)[None, :, None]
 
 
-def cosines(first_LND: NDArray[np.float32], second_LND: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(L, N) cosines, 0 for a vector of zeros; rounded, because equal pairs must not differ by the order of a sum."""
-    product = np.einsum("lnd,lnd->ln", first_LND, second_LND, dtype=np.float64)
-    norms = np.linalg.norm(first_LND.astype(np.float64), axis=-1) * np.linalg.norm(
-        second_LND.astype(np.float64), axis=-1
-    )
+def cosines(first_ND: NDArray[np.float32], second_ND: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,) cosines, 0 for a vector of zeros; rounded, because equal pairs must not differ by the order of a sum."""
+    product = np.einsum("nd,nd->n", first_ND, second_ND, dtype=np.float64)
+    norms = np.linalg.norm(first_ND.astype(np.float64), axis=-1) * np.linalg.norm(second_ND.astype(np.float64), axis=-1)
     return np.round(product / np.maximum(norms, 1e-12), 6).astype(np.float32)

@@ -24,7 +24,7 @@ def measure_official(
 ) -> tuple[list[SubsetOutcomes], str]:
     """The score and its controls, and what could not be read. All are of the test set alone."""
     found = read_set(encoder, examples, task.positions).at(task.positions)
-    cosine_LN = cosines(found.vectors[:, 0], found.vectors[:, 1])
+    cosine_LN = [cosines(*of_layer_2ND) for of_layer_2ND in found.vectors]
     same_N = np.array([example.label == LABELS["T"] for example in found.examples])
     part_N = np.array([example.part for example in found.examples])
     train, test = part_N == "train", part_N == "test"

@@ -45,12 +45,12 @@ def measure(task: PaperTask, encoder: TextEncoder) -> list[TaskResult]:
     words = task.data.words(task.place)
     reading = read_set(encoder, words.examples, task.positions)
     found = reading.at(task.positions)
-    vectors = found.vectors[-1:]
+    vectors_PND = found.vectors[-1]
     if task.features:
-        vectors = pair_features(vectors, task.features)
+        vectors_PND = pair_features(vectors_PND, task.features)
     train_N = training_part(found.examples)
     answer = _scores if found.examples[0].scores else _labels
-    blocks = answer(task, found.examples, vectors[0], train_N)
+    blocks = answer(task, found.examples, vectors_PND, train_N)
     parts = []
     for probe, of_probe in blocks.items():
         parts.append(SubsetOutcomes(probe, task.metric, found.examples))

@@ -33,7 +33,7 @@ def measure_norms(
 
 def _norms(reading: WordVectors) -> Iterator[SubsetOutcomes]:
     found = reading.at((0,))
-    examples, vectors_LND = found.examples, found.vectors[:, 0]
+    examples, vectors_LND = found.examples, found.vectors.each(lambda of_layer_PND: of_layer_PND[0])
     targets_TN = np.array([example.scores for example in examples]).T
     words = [example.word for example in examples]
     folds_RN = group_folds(targets_TN.mean(axis=0), words, n_folds=N_FOLDS, repeats=REPEATS)
@@ -48,11 +48,11 @@ def _norms(reading: WordVectors) -> Iterator[SubsetOutcomes]:
             layers.add(layer=layer, trial=trial, gold_score=targets_TN[target], predicted_score=predicted_RN[0])
     yield layers
     drawn_TN = random_scores(targets_TN, words)
-    drawn, _ = predict_scores(vectors_LND[-1:], drawn_TN, folds_RN)
+    drawn, _ = predict_scores(vectors_LND.last, drawn_TN, folds_RN)
     yield _part("random scores", examples, drawn_TN, drawn[0], layer=last)
     for subset, take, alone in CONDITIONS:
-        vectors_LND = reading.at((0,), take=take, alone=alone).vectors[:, 0]
-        told, _ = predict_scores(vectors_LND[-1:], targets_TN, folds_RN)
+        (vectors_PND,) = reading.at((0,), take=take, alone=alone).vectors
+        told, _ = predict_scores(vectors_PND[:1], targets_TN, folds_RN)
         yield _part(subset, examples, targets_TN, told[0], layer=last)
 
 
@@ -91,12 +91,12 @@ def measure_similarity(
 def _similarity(reading: WordVectors) -> Iterator[SubsetOutcomes]:
     found = reading.at((0,))
     examples, gold_N = found.examples, np.array([example.scores[0] for example in found.examples])
-    cosine_LN = cosines(found.vectors[:, 0], found.vectors[:, 1])
+    cosine_LN = [cosines(*of_layer_2ND) for of_layer_2ND in found.vectors]
     last = len(cosine_LN) - 1
     rows = {SCORE: cosine_LN[-1]}
     for subset, take, _ in CONDITIONS[1:]:
-        vectors = reading.at((0,), take=take).vectors[-1:]
-        rows[subset] = cosines(vectors[:, 0], vectors[:, 1])[0]
+        (vectors_2ND,) = reading.at((0,), take=take).vectors
+        rows[subset] = cosines(*vectors_2ND)
     for subset, predicted_N in rows.items():
         made = SubsetOutcomes(subset, "spearman", examples)
         made.add(layer=last, gold_score=gold_N, predicted_score=predicted_N)

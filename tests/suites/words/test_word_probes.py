@@ -24,6 +24,7 @@ from harness.suites.words.labels import measure_labels
 from harness.suites.words.official import measure_official
 from harness.suites.words.scores import measure_norms, measure_similarity
 from tests.run.kit import Ear
+from tests.suites.words.kit import AtOnce
 
 NOUNS = [f"n{i}" for i in range(24)]
 OTHER_SUBSETS = {
@@ -51,7 +52,7 @@ def code(text: str) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=12)
 
 
-class Fake:
+class Fake(AtOnce):
     """Layer 0 knows the word alone; layer 1 what stands before it, or in the whole text, and if that is odd (n3)."""
 
     def __init__(self, *, causal: bool, knows: bool = True, limit: int | None = None) -> None:
