@@ -201,7 +201,7 @@ def _duration(seconds: float) -> str:
 
 
 class CountScreen(_Bars):
-    """So many of so many, and what comes next: a bar on a terminal, a line every so often where there is none."""
+    """So many of so many, and which one: a bar on a terminal, a line every so often where there is none."""
 
     def __init__(self, *, every_s: float = 30.0) -> None:
         super().__init__(description_first=False)
@@ -209,8 +209,8 @@ class CountScreen(_Bars):
         self._every_s, self._said = every_s, time.monotonic()
 
     def count(self, done: int, total: int, what: str) -> None:
-        """`done` of `total` are done, `what` is next."""
+        """`done` of `total` are done; `what` is the one that is worked on or was finished last."""
         self._progress.update(self._bar, completed=done, total=total, description=what)
         if not self._live and time.monotonic() - self._said > self._every_s:
             self._said = time.monotonic()
-            err.print(f"{done} of {total}, next: {what}")
+            err.print(f"{done} of {total} done ({what})")
