@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.table import Table
-
 from harness.api import describe
-from harness.cli.screen import out, pivot, table
+from harness.cli.screen import PlainTable, out, pivot, table
 from harness.compare.entries import Entry
 from harness.compare.results import Comparison, TaskComparison
 from harness.compare.wording import cautions, leave_one_out, left_out, look_of, overall, scope, sentence, task_label
@@ -23,7 +21,7 @@ def print_comparison(comparison: Comparison) -> None:
     print(describe(comparison))
 
 
-def _details(comparison: Comparison) -> Table:
+def _details(comparison: Comparison) -> PlainTable:
     names = (_who(comparison.against), _who(comparison.variant))
     sizes = ("examples", "units", "seeds")
     headers = ("task", *sizes, *names, "difference", "95 % interval", "p (adj.)", "MDE", "verdict")
@@ -47,7 +45,7 @@ def _details(comparison: Comparison) -> Table:
     return table(headers, rows, right=range(1, 10))
 
 
-def overview(comparisons: Sequence[Comparison]) -> Table:
+def overview(comparisons: Sequence[Comparison]) -> PlainTable:
     """One row a task, one column a variant: the difference from the causal base, a mark where the test is sure."""
     marks = {"better": " ▲", "worse": " ▼", "equivalent": " ="}
     labels = _labels(comparisons)

@@ -91,7 +91,7 @@ def _print(found: list[PaperFigure], paper: str) -> None:
         of = next(filter(None, line))
         shown = "" if of.position is None else f"{of.position:+d}" if of.position else "0"
         rows.append((of.task, of.probe, of.metric, shown, *map(_write, line)))
-    out.print(table(("task", "probe", "metric", "word", *figures.variants), rows))
+    out.print(table(("task", "probe", "metric", "word", *figures.variants), rows, keys=4))
     print()
     print(f"Each cell: our result (95 % interval over target words) | the paper's result for {paper}.")
     print("The paper has no row for the mask alone (bidir); its figures carry no interval.")

@@ -247,4 +247,4 @@ def _report_references(
         for part, row in found
     )
     headers = ("task", "metric", *(f"{name} (reference)" for name in names))
-    out.print(table(headers, pivot(names, cells), right=range(2, len(headers))))
+    out.print(table(headers, pivot(names, cells), right=range(2, len(headers)), keys=2))

@@ -8,9 +8,10 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Collection, Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from harness.training.lineage import PlannedStage
     from harness.training.watch import OnStep, Step
 
+_GAP = 2  # blanks between columns
+_SHORT = 32  # the width of a cell that is not broken
 _TIMED_STEPS = 3  # of a training, before it is said how long the rest takes
 _LONG_S = 120.0  # a training that is to take longer is announced
 
@@ -73,14 +76,53 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, default=str, allow_nan=False))
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Collection[int] = ()) -> Table:
-    """A plain table; columns in `right` are aligned to the right."""
-    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for index, header in enumerate(headers):
-        grid.add_column(header, justify="right" if index in right else "left", overflow="fold")
-    for row in rows:
-        grid.add_row(*("–" if cell is None else visible(str(cell)) for cell in row))
-    return grid
+class PlainTable:
+    """A table without lines. If it is wider than the terminal, columns that do not fit follow in further tables.
+
+    The first `keys` columns stand in front of each of them. Only a long text is broken, between its words.
+    """
+
+    def __init__(self, headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int], keys: int):
+        self._headers, self._rows, self._right = headers, rows, right
+        self._keys = min(keys, len(headers))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        for number, columns in enumerate(self._blocks(options.max_width)):
+            if number:
+                yield ""
+            grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
+            for column in columns:
+                justify: Literal["left", "right"] = "right" if column in self._right else "left"
+                grid.add_column(self._headers[column], justify=justify, overflow="fold", min_width=self._least(column))
+            for row in self._rows:
+                grid.add_row(*(row[column] for column in columns))
+            yield grid
+
+    def _blocks(self, width: int) -> list[list[int]]:
+        """The columns of each table, from left to right."""
+        keys = list(range(self._keys))
+        blocks = [list(keys)]
+        for column in range(self._keys, len(self._headers)):
+            if len(blocks[-1]) > len(keys) and sum(self._least(c) + _GAP for c in [*blocks[-1], column]) - _GAP > width:
+                blocks.append(list(keys))
+            blocks[-1].append(column)
+        return blocks
+
+    def _least(self, column: int) -> int:
+        """The width below which a column is not pressed: all of it, or the longest word where it holds long texts."""
+        cells = [self._headers[column], *(row[column] for row in self._rows)]
+        whole = max(map(cell_len, cells))
+        if whole <= _SHORT:
+            return whole
+        return min(_SHORT, max(cell_len(word) for cell in cells for word in cell.split()))
+
+
+def table(
+    headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Collection[int] = (), keys: int = 1
+) -> PlainTable:
+    """A plain table; columns in `right` are aligned to the right, the first `keys` columns name a row."""
+    said = [["–" if cell is None else visible(str(cell)) for cell in row] for row in rows]
+    return PlainTable(headers, said, right=right, keys=keys)
 
 
 def pivot(

@@ -80,7 +80,8 @@ def words(
             return (cell.task, *([what(cell)] if several else []), *([where] if view.by else []))
 
         rows = pivot(order, ((labels(cell), cell.variant, write(cell)) for cell in found))
-    out.print(table(headers, rows))
+    shown = columns if show == "controls" else order
+    out.print(table(headers, rows, keys=len(headers) - len(shown)))
     print()
     if show == "context":
         print("Accuracy before or after the target word, divided by the accuracy at it.")
