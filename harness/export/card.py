@@ -55,6 +55,7 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
         name=_name(system),
         system=system,
         title=card.title if card else system.recipe.title or system.variant,
+        stored=next((said["base"] for run in runs if "base" in (said := run.provenance.opening or {})), ""),
         attention=encoder.recipe.attention,
         dimensions=encoder.model.get_embedding_dimension(),
         max_tokens=encoder.model.max_seq_length,

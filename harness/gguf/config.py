@@ -153,7 +153,7 @@ def config_of(file: GgufFile, known: GgufArchitecture) -> dict[str, Any]:
             "model"
         )
     width, heads = file.number(f"{name}.embedding_length"), file.number(f"{name}.attention.head_count")
-    head = file.number(f"{name}.attention.key_length", width // heads)
+    head = file.number(f"{name}.attention.key_length", width // max(heads, 1))
     for key in ("attention.value_length", "rope.dimension_count"):
         if (found := file.number(f"{name}.{key}", head)) != head:
             raise HarnessError(

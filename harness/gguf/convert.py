@@ -58,11 +58,16 @@ def revision_of(source: GgufSource) -> str:
 
 def read_converted(folder: Path) -> Converted | None:
     """The manifest of a converted folder, if it is one and its files are those that were written."""
+    found = read_manifest(folder)
+    return found if found and found.files == fingerprint(folder, _written(folder)) else None
+
+
+def read_manifest(folder: Path) -> Converted | None:
+    """The manifest of a converted folder, if it is one."""
     try:
-        found = Converted(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+        return Converted(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    return found if found.files == fingerprint(folder, _written(folder)) else None
 
 
 def convert(source: GgufSource) -> tuple[Path, Converted]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
+from harness.gguf.convert import read_manifest
 from harness.records import StageManifest, System
 from harness.training.checkpoints import last_checkpoint
 from harness.training.manifests import read_stage, stage_at
@@ -61,7 +62,7 @@ def look(cache: Path, systems: Sequence[System], *, days: float = 0) -> list[Cac
     ]
     for folder in _children(cache):
         if folder.name in _KNOWN:
-            found += [_other(path, folder.name) for path in _children(folder)]
+            found += [_other(path, folder.name) for path in _children(folder) if path.suffix != ".lock"]
         elif folder.name != "stages":
             found.append(_other(folder, "other"))
     return sorted(found, key=lambda entry: (-entry.bytes, entry.path))
@@ -155,7 +156,9 @@ def _stage_of(path: Path) -> Path:
 
 def _other(path: Path, kind: str) -> CacheEntry:
     size, changed = _size(path)
-    return CacheEntry(kind=kind, path=path, bytes=size, changed=changed, kept="not a stage")
+    base = read_manifest(path) if kind == "bases" else None
+    holds = f"{base.base}, from {base.file}" if base else ""
+    return CacheEntry(kind=kind, path=path, bytes=size, changed=changed, holds=holds, kept="not a stage")
 
 
 def _children(folder: Path) -> list[Path]:

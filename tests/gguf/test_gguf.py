@@ -165,6 +165,22 @@ def test_it_is_converted_once_and_again_if_the_copy_is_damaged(tokenizer: Tokeni
     assert (found.name, found.revision, found.folder) == ("other", base.revision, base.folder)
 
 
+def test_many_weights_are_written_in_several_files(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.gguf.convert._SHARD_BYTES", 8000)
+    base = resolve_base(str(written(tokenizer)))
+    assert len(list(base.folder.glob("model-0000*-of-0000*.safetensors"))) > 2
+    opened = AutoModelForCausalLM.from_pretrained(base.folder)
+    for key, weight in small_model("llama").state_dict().items():
+        assert torch.equal(opened.state_dict()[key], weight), key
+
+
+def test_a_type_that_the_library_does_not_read_is_refused(tokenizer: Tokenizer) -> None:
+    model = small_model("llama")
+    fields, weights = metadata("llama", model.config) | tokens_of(tokenizer, "smollm"), weights_of("llama", model)
+    weights["blk.1.ffn_up.weight"] = weights["blk.1.ffn_up.weight"].astype(np.int8)
+    _refused(write_gguf(Path("tiny.gguf"), "llama", fields, weights), "has weights in I8, which the library")
+
+
 def test_a_run_keeps_how_the_weights_were_stored(tokenizer: Tokenizer) -> None:
     base = resolve_base(str(written(tokenizer, quantised="Q4_1", hidden_size=32)))
     place = Placement(device="cpu", dtype="float32")
