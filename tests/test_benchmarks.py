@@ -49,3 +49,22 @@ def test_probes_benchmark_prints_its_table() -> None:
         "ridge",
         "ridge, scikit-learn's targets together",
     ]
+
+
+@pytest.mark.slow
+def test_looks_benchmark_prints_its_table() -> None:
+    """What is added up errs in at most 5 % whatever the family; the joint limits err more with 100 tests."""
+    rows = {tuple(r.split(" | ")[:2]): r.split(" | ") for r in rows_of("looks.py", "--small", begin="| 5")}
+    assert len(rows) == 6
+    errors = {key: [float(x) for x in row[3:6]] for key, row in rows.items()}
+    assert max(max(each) for (_, way), each in errors.items() if way == "added") < 5.0 + 3 * 0.9
+    assert errors["| 5, 6, 7, 8, 9, 10", "added"][0] < errors["| 5, 6, 7, 8, 9, 10", "joint"][0]
+
+
+@pytest.mark.slow
+def test_ranks_of_the_hierarchical_model_are_uniform() -> None:
+    """Simulation-based calibration with few data sets; docs/statistics.md has the table with many."""
+    rows = rows_of("sbc.py", "--small", begin="| ")[2:]
+    assert len(rows) == 6 + 4 + 7 + 6
+    assert all(float(row.split("|")[5]) > 0.001 for row in rows)
+    assert all(float(row.split("|")[6]) >= 70 for row in rows)

@@ -29,6 +29,10 @@ def compare(
         str | None,
         typer.Option("--looks", help="The declared numbers of training seeds, such as 5,7,10, if seeds are added."),
     ] = None,
+    bayes: Annotated[
+        bool,
+        typer.Option("--bayes", help="Also fit a hierarchical model over tasks, seeds and examples (needs numpyro)."),
+    ] = False,
     dtype: options.MeasuredDtype = None,
     device: options.MeasuredDevice = None,
     db: options.Db = options.DB,
@@ -46,12 +50,16 @@ def compare(
     If you add training seeds until something is decided, declare at which numbers of seeds you look, and give all of
     them each time: --looks 5,7,10. Each look has its own limit for p, so that all together err in at most 5 %.
 
+    With --bayes a table follows: the posterior of the mean over tasks and of each task, by a hierarchical model. It
+    changes no verdict.
+
     The exit code is 0 for every verdict unless you give --exit-code. It is 2 for bad input.
     """
     from harness.api import compare_variants
-    from harness.cli.comparison import comparison_as_json, print_comparison
+    from harness.cli.comparison import comparison_as_json, print_comparison, print_posterior
     from harness.cli.screen import print_json
     from harness.compare.flips import flips as find_flips
+    from harness.compare.posterior import posterior_of
     from harness.store import Store
 
     store = Store(db, read_only=True)
@@ -65,10 +73,15 @@ def compare(
         flipped = find_flips(
             store, base=base, variant=variant, against=against, tasks=names, most=flips, dtype=dtype, device=device
         )
+    posterior = posterior_of(comparison) if bayes else None
     if as_json:
-        print_json(comparison_as_json(comparison) | ({"flips": [asdict(each) for each in flipped]} if flips else {}))
+        more: dict[str, object] = {"flips": [asdict(each) for each in flipped]} if flips else {}
+        more |= {"posterior": asdict(posterior)} if posterior else {}
+        print_json(comparison_as_json(comparison) | more)
     else:
         print_comparison(comparison)
+        if posterior:
+            print_posterior(posterior, [task.key.part for task in comparison.tasks])
         for each in flipped:
             _print_flips(each, variant, against)
     if exit_code and any(task.verdict == "worse" for task in comparison.tasks):

@@ -9,16 +9,49 @@ from typing import Any
 from harness.api import describe
 from harness.cli.screen import PlainTable, out, pivot, table
 from harness.compare.entries import Entry
+from harness.compare.posterior import ComparisonPosterior
 from harness.compare.results import Comparison, TaskComparison
 from harness.compare.wording import cautions, leave_one_out, left_out, look_of, overall, scope, sentence, task_label
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
+from harness.stats.hierarchical import Posterior
 
 
 def print_comparison(comparison: Comparison) -> None:
     out.print(_details(comparison))
     out.print()
     print(describe(comparison))
+
+
+def print_posterior(found: ComparisonPosterior, labels: Sequence[TaskPart]) -> None:
+    """The hierarchical model, after the tests: a table with the mean and a row a task, and what it rests on."""
+    near = f"P(within ±{found.margin:g})"
+    rows = [("mean over tasks", None, *_effect(found.mean))]
+    rows += [
+        (task_label(each.task, tuple(labels)), f"{each.observed:+.1f}", *_effect(each.effect)) for each in found.tasks
+    ]
+    headers = ("hierarchical model", "observed", "posterior median", "95 % interval", "P(> 0)", near)
+    out.print()
+    out.print(table(headers, rows, right=range(1, 6)))
+    names = {"task": "tasks", "data": "data that tasks share", "seed": "training seeds", "rest": "seeds within a task"}
+    spreads = ", ".join(f"{names[name]} {value:.1f}" for name, value in found.spreads.items())
+    seeds = f"{found.n_seeds} training seed{'s' * (found.n_seeds != 1)}"
+    print(f"\nIn points. Standard deviations over {spreads}; {seeds if found.n_seeds else 'nothing was trained'}.")
+    if found.n_seeds == 1:
+        print("With one training seed only the prior says how much seeds differ.")
+    if found.left_out:
+        print(f"Left out, because the variance is not known: {', '.join(found.left_out)}.")
+    print("A task's posterior leans on the other tasks. The verdicts above rest on the tests, and not on this model.")
+
+
+def _effect(effect: Posterior) -> tuple[str, ...]:
+    span = f"{effect.low:+.1f} … {effect.high:+.1f}"
+    return (f"{effect.median:+.1f}", span, _percent(effect.above), _percent(effect.negligible))
+
+
+def _percent(share: float) -> str:
+    """A share of 4,000 draws: never more certain than they are."""
+    return "> 99.9 %" if share > 0.999 else "< 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"
 
 
 def _details(comparison: Comparison) -> PlainTable:

@@ -211,6 +211,7 @@ def _estimate(
             welch=welch_test(list(first.values()), list(second.values())) if seeded else None,
             mcnemar=metric.mcnemar and metric.mcnemar(data, tuple(of_first.values()), tuple(of_second.values())),
             verdict="undecided" if metric.tested else "descriptive",
+            by_seed=_paired(first, second),
             outlying=tuple((n[1], s) for n, side in zip(pair, (first, second), strict=True) for s in outlying(side)),
         )
 
@@ -219,14 +220,19 @@ def _stored(cells: Cells, entry: Name, columns: SeedColumns) -> dict[int | None,
     return {seed: float(cells[entry][seed]["score"]) for seed in columns}
 
 
-def _sd_of_difference(first: Mapping[int | None, float], second: Mapping[int | None, float]) -> float | None:
-    """Return the standard deviation of a difference over seeds; a side without randomness is paired with every seed."""
+def _paired(first: Mapping[int | None, float], second: Mapping[int | None, float]) -> tuple[float, ...]:
+    """Return the difference of each seed, () if the two have others; a side without randomness has every seed."""
     if set(first) == {None}:
         first = dict.fromkeys(second, first[None])
     elif set(second) == {None}:
         second = dict.fromkeys(first, second[None])
-    if set(first) == set(second):
-        return _sd([score - second[seed] for seed, score in first.items()])
+    return tuple(score - second[seed] for seed, score in first.items()) if set(first) == set(second) else ()
+
+
+def _sd_of_difference(first: Mapping[int | None, float], second: Mapping[int | None, float]) -> float | None:
+    """Return the standard deviation of a difference over seeds."""
+    if differences := _paired(first, second):
+        return _sd(differences)
     a, b = (_sd(list(side.values())) for side in (first, second))
     return None if a is None or b is None else float(np.hypot(a, b))
 

@@ -25,10 +25,10 @@ from harness.suites.task import data_of
 MEAN_METRIC = "accuracy"  # a mean over tasks is written as this metric: in points, higher is better
 
 
-def counts_across(panel: Panel) -> bool:
+def counts_across(task: Panel | TaskComparison) -> bool:
     """Whether a task is part of means over tasks: one of the encoder's, tested, in points, higher is better."""
-    metric = get_metric(panel.key.metric)
-    return panel.task_type != RETENTION and metric.better == "higher" and metric.scale == 100.0
+    metric = get_metric(task.key.metric)
+    return task.task_type != RETENTION and metric.better == "higher" and metric.scale == 100.0
 
 
 def mean_verdict(value: float, p: float | None, *, alpha: float) -> Verdict:

@@ -58,7 +58,8 @@ class TaskComparison:
 
     `over` is "seeds" where the claim covers other training seeds (five or more of them), "checkpoints" otherwise.
     `crossed` is the estimate with seeds × examples as samples, shown from two seeds on; below five it claims
-    nothing. `seed_sd` is the standard deviation of the difference over seeds, `outlying` names the seeds of a side that
+    nothing. `by_seed` are the differences of the seeds that both sides have, in order, empty where they have others.
+    `seed_sd` is the standard deviation of the difference over seeds, `outlying` names the seeds of a side that
     lie far from its others, with the variant. A clustering task has a
     `spread` over draws and no test. `welch` and `mcnemar` are checks.
     """
@@ -86,6 +87,7 @@ class TaskComparison:
     welch: Welch | None
     mcnemar: McNemar | None
     verdict: Verdict
+    by_seed: tuple[float, ...] = ()
     outlying: tuple[tuple[str, int], ...] = ()
     family: Family = "exploratory"
     family_size: int = 0

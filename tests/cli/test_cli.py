@@ -41,7 +41,7 @@ COMMANDS = {
     "ls": "--suite --db --json",
     "show": "--db --json",
     "export": "--out --format --seed --base --db",
-    "compare": "--base --tasks --flips --exit-code --looks --dtype --device --db --json",
+    "compare": "--base --tasks --flips --exit-code --looks --bayes --dtype --device --db --json",
     "rank": "--base --suite --tasks --dtype --device --db --json",
     "power": "--base --task --tasks --effect --db --json",
     "sql": "--db --json --csv",
