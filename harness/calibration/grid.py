@@ -41,7 +41,7 @@ CHECK = "a check, shown for comparison; no verdict rests on it"
 def synthetic_grid(*, quick: bool) -> list[CalibrationCase]:
     """Return the cells, a representative part of them if `quick`."""
     cases = [*_one_seed(quick=quick), *_seeds(quick=quick), *_draws(quick=quick)]
-    cases += [*_margins(), *_looks(quick=quick), *_across(quick=quick), *_families(quick=quick)]
+    cases += [*_margins(), *_across(quick=quick), *_families(quick=quick), *_looks(quick=quick)]
     return cases
 
 
