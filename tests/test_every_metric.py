@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +23,12 @@ from tests.factory import rng_for
 
 N, DRAWS = 200, 12
 ORDERED = {"pearson", "spearman", "average_precision"}  # scores of an order; the others grow with each answer
+
+
+def some(metrics: Iterable[str]) -> list[Any]:
+    """The metrics as parameters. Of those that differ in their cut-off alone only `_at_10` is in the default set."""
+    cut = re.compile(r"_at_(?!10$)\d+$")
+    return [pytest.param(name, marks=[pytest.mark.slow] if cut.search(name) else []) for name in metrics]
 
 
 def outcomes(metric: str, *, more: bool, system: str = "") -> pd.DataFrame:
@@ -48,7 +57,7 @@ def judged(metric: str, now: pd.DataFrame, before: pd.DataFrame, *, margin: floa
     return judge([pair], gate).tasks[0]
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", some(METRICS))
 def test_a_loss_is_in_the_direction_that_is_worse(metric: str) -> None:
     more, less = (outcomes(metric, more=more) for more in (True, False))
     apart = score_outcomes(metric, more) - score_outcomes(metric, less)
@@ -69,7 +78,7 @@ def test_a_loss_is_in_the_direction_that_is_worse(metric: str) -> None:
         assert loss.p is None
 
 
-@pytest.mark.parametrize("metric", [name for name, metric in METRICS.items() if metric.tested])
+@pytest.mark.parametrize("metric", some(name for name, metric in METRICS.items() if metric.tested))
 def test_the_gate_estimates_what_a_comparison_does(metric: str) -> None:
     rows = [outcomes(metric, more=more).assign(result=number) for number, more in enumerate((True, False))]
     (data,) = align(pd.concat(rows, ignore_index=True), metric=metric)
@@ -97,7 +106,7 @@ def test_half_a_bit_lost_is_a_loss_at_the_declared_margin() -> None:
     assert judged("bits_per_byte", low, high, margin=margin).verdict == "held"
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", some(METRICS))
 def test_answers_are_kept_and_come_back(metric: str) -> None:
     rows = outcomes(metric, more=True)
     again = unpack(pack(rows, metric=metric), outcomes(metric, more=False, system="another"), metric=metric)

@@ -42,6 +42,7 @@ def test_a_wrong_claim_is_found() -> None:
     assert CalibrationReport.from_json(json.loads(json.dumps(report.to_json()))) == report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "population",
     [

@@ -40,6 +40,7 @@ def call(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cases", "code", "said"),
     [

@@ -67,6 +67,7 @@ def test_no_command_prints_an_escape(db: Path, words: list[str]) -> None:
     assert b"u001b" in done.stdout
 
 
+@pytest.mark.slow
 def test_json_and_csv_hold_the_same_values(db: Path) -> None:
     query = (
         "SELECT 1e-15::DOUBLE AS tiny, 0.1::DOUBLE + 0.2::DOUBLE AS sum, 9007199254740993 AS large, "

@@ -50,6 +50,7 @@ def test_numbers_are_the_stores(store: Store) -> None:
             assert task.p_holm is not None
 
 
+@pytest.mark.slow
 def test_probe_units_are_target_words(store: Store) -> None:
     found = compare(store, base="mini", variant="bidir", against="causal", tasks=["MiniContext"], resamples=FEW)
     assert (found.tasks[0].n_examples, found.tasks[0].n_units) == (120, 60)
@@ -141,6 +142,7 @@ def analyse_all(store: Store) -> Analysis:
     )
 
 
+@pytest.mark.slow
 def test_same_answers_are_undecided_everywhere(tmp_path: Path) -> None:
     """Identical systems: no difference, never a verdict, and no interval of width 0 is claimed."""
     store = Store(tmp_path / "r.duckdb")

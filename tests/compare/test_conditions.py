@@ -83,6 +83,7 @@ def test_a_system_that_is_measured_again_in_another_dtype_keeps_both(store: Stor
     assert "In other dtypes" not in (site / "systems" / "mini--causal.html").read_text()
 
 
+@pytest.mark.slow
 def test_what_most_systems_share_counts_and_of_equals_the_newest(store: Store) -> None:
     again(store, "causal", dtype="bfloat16")
     assert set(store.scores()["dtype"]) == {"float32"}

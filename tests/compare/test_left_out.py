@@ -36,6 +36,7 @@ def test_a_task_of_one_side_is_named(tmp_path: Path) -> None:
     assert "2 tests of the encoder" in describe(found)
 
 
+@pytest.mark.slow
 def test_other_seeds_are_all_used(tmp_path: Path) -> None:
     systems = {("bidir", s): [skilled("A", 0.9, seed=s)] for s in (0, 1, 2)}
     systems |= {("causal", s): [skilled("A", 0.5, seed=s + 9)] for s in (0, 5, 6, 7)}

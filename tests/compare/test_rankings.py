@@ -55,6 +55,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return store
 
 
+@pytest.mark.slow
 def test_each_metric_of_rankings_has_its_test(store: Store) -> None:
     found = compare(store, base="mini", variant="bidir", against="causal", resamples=2000)
     by_metric = {task.key.metric: task for task in found.tasks}

@@ -183,6 +183,7 @@ def test_greedy_is_the_most_likely_token_again_and_again(trained: LanguageModel)
             ids.append(token)
 
 
+@pytest.mark.slow
 def test_samples_follow_the_seed_and_leave_the_generator_alone(tiny_base: Path) -> None:
     models = [build(tiny_base, tiny_base).language_model() for _ in range(2)]
     state = torch.get_rng_state()

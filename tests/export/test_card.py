@@ -77,6 +77,7 @@ def test_a_base_of_the_hub_is_named_and_its_licence_kept(store: Store) -> None:
     assert (data.base_model, data.license) == ("org/model", "other")
 
 
+@pytest.mark.slow
 def test_lineage_data_curves_and_contamination(store: Store) -> None:
     hub = "hub:org/texts@" + "0" * 40 + "/train.parquet"
     add_system(store, "bidir-supcon", seed=1, tasks=TASKS[:2], lineage={"mntp": "b" * 64, "supcon": "a" * 64})

@@ -36,6 +36,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return store
 
 
+@pytest.mark.slow
 def test_mteb_reads_its_own_format_back(store: Store) -> None:
     folder = write_mteb(store, choose(store), out=Path("for-mteb"))
     results = mteb.ResultCache(cache_path=folder).load_results(include_remote=False)

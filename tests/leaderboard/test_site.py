@@ -71,6 +71,7 @@ def test_same_store_same_bytes(store: Store, site: Path) -> None:
     assert len([name for name in before if name.startswith("systems/")]) == len(SKILL) + 2
 
 
+@pytest.mark.slow
 def test_pages_are_whole_linked_and_local(site: Path) -> None:
     pages = {path.resolve(): Page(path) for path in site.rglob("*.html")}
     for path, page in pages.items():
@@ -175,6 +176,7 @@ def test_contamination_is_marked_where_it_is_and_nowhere_else(tmp_path: Path) ->
     assert "Nothing was trained" in said("causal")
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     store = Store(tmp_path / "r.duckdb")
     long = "n" * 10_000

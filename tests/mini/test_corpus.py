@@ -44,6 +44,7 @@ def test_the_version_is_raised_when_the_texts_change() -> None:
     assert (grammar.GENERATOR_VERSION, digest.hexdigest()[:16]) == GOLDEN
 
 
+@pytest.mark.slow
 def test_triplets_use_training_topics_and_words_only() -> None:
     lexicon = load_lexicon()
     held_out = {

@@ -62,6 +62,7 @@ def test_the_hash_is_of_the_questions_not_of_the_answers() -> None:
             unpack(pack(rows, metric="accuracy"), other, metric="accuracy")
 
 
+@pytest.mark.slow
 def test_files_come_back(references: list[Reference], tmp_path: Path) -> None:
     write_references(tmp_path / "reference", references)
     assert sorted(path.name for path in (tmp_path / "reference").iterdir()) == [
@@ -149,6 +150,7 @@ def test_without_a_mask_proof_nothing_becomes_a_reference(tmp_path: Path) -> Non
         take_references(store, base="mini", variants=["causal"], tasks=[TASKS[0].name])
 
 
+@pytest.mark.slow
 def test_the_change_is_told(references: list[Reference], store: Store, tmp_path: Path) -> None:
     assert change(references, references) == []
     assert describe(references, references).endswith("not an answer changed")

@@ -134,6 +134,7 @@ def test_a_plan_and_its_measurements_can_be_sent_to_another_process(tiny_base: P
     assert plan(request(tiny_base, "ninth", suite="mini", tasks=("SmallSTS",)), store).jobs[-1].missing == ()
 
 
+@pytest.mark.slow
 def test_recording_twice_changes_nothing(tiny_base: Path, store: Store) -> None:
     wanted = plan(request(tiny_base, "causal", tasks=("SmallSTS",)), store)
     [job] = wanted.jobs
@@ -145,6 +146,7 @@ def test_recording_twice_changes_nothing(tiny_base: Path, store: Store) -> None:
     assert list(store.scores(current=False)["run_id"]) == [run.run_id]
 
 
+@pytest.mark.slow
 def test_planning_imports_no_torch() -> None:
     program = """
 import sys

@@ -37,6 +37,7 @@ def test_published_value() -> None:
     assert correlation_contributions(iq, hours, kind="spearman").value_kd[0, 0] == pytest.approx(-29 / 165, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "oracle"), [("spearman", stats.spearmanr), ("pearson", stats.pearsonr)], ids=["spearman", "pearson"]
 )

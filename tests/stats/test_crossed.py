@@ -136,6 +136,7 @@ def test_influence_is_the_derivative(kind: str) -> None:
         assert (more - value) * (n + 1) == pytest.approx(pull[i, 0], abs=0.01)
 
 
+@pytest.mark.slow
 def test_influence_has_the_bootstraps_covariance() -> None:
     """Two seeds of two systems on 400 pairs: the same covariance as 600 resamples with exact mid-ranks."""
     rng = np.random.default_rng(7)

@@ -85,6 +85,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path, clean: bytes, secret: str, 
     assert not (tmp_path / "site").exists()
 
 
+@pytest.mark.slow
 def test_views_of_a_database_show_nothing_else(tmp_path: Path, clean: bytes, secret: str) -> None:
     """The view `result` is ours whatever the file calls so, and a view that is asked for reads no file."""
     path = made_evil(
@@ -174,6 +175,7 @@ def test_an_object_that_is_none_is_a_sentence(tmp_path: Path, clean: bytes) -> N
         Store(path).systems()
 
 
+@pytest.mark.slow
 def test_a_damaged_byte_is_a_sentence(tmp_path: Path, clean: bytes) -> None:
     for place in (8, 13, 64, 4104, 8200, 12300, len(clean) // 2):
         kept = bytearray(clean)

@@ -95,6 +95,7 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["results.duckdb"]
 
 
+@pytest.mark.slow
 def test_kill_in_a_transaction_leaves_nothing_of_it(store: Store) -> None:
     code = """
         import sys, time

@@ -119,6 +119,7 @@ def test_done_is_what_needs_no_second_run(store: Store) -> None:
         assert not store.done(system.system_id, **{"dtype": "float32", "evaluation": "1", **other})
 
 
+@pytest.mark.slow
 def test_several_runs_of_one_system_leave_one_result(store: Store) -> None:
     result = result_of(TASKS[0], skill=0.5)
     first, second = new_run(store), new_run(store)
@@ -145,6 +146,7 @@ def test_verify_names_the_tampered_result(store: Store) -> None:
     assert "stored 0.99" in str(bad["MiniContext"].problem)
 
 
+@pytest.mark.slow
 def test_store_imports_no_torch() -> None:
     rooms = "harness.store, harness.compare, leaderboard.build"
     code = f"import sys, {rooms}; print([m for m in ('torch', 'mteb') if m in sys.modules])"

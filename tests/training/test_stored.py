@@ -77,6 +77,7 @@ def test_damage_is_noticed_in_any_stage_of_the_lineage(base: Base, damage: str, 
         train_lineage(base, lineage, cache=cache_folder(), place=CPU)
 
 
+@pytest.mark.slow
 def test_files_are_read_only_after_a_change_and_for_an_export(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     planned = plan(base.folder)[0]
     folder = stage_folder(planned, cache_folder())

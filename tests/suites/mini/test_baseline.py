@@ -53,6 +53,7 @@ def test_it_is_an_mteb_encoder(baseline: BagOfWords) -> None:
     assert (counts[0] == counts[1]).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_mteb_can_unload_a_task_and_load_it_again() -> None:
     task = SUITE.task("MiniSTS").make()
     task.load_data()

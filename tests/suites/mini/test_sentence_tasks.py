@@ -61,6 +61,7 @@ def test_draws_are_repeatable_and_different(name: str) -> None:
     assert _texts(name) != _texts(name, "dev")
 
 
+@pytest.mark.slow
 def test_no_text_of_the_suite_is_a_training_text() -> None:
     """The reservation rule makes this true for every seed; here it is looked at for one."""
     suite = set(chain.from_iterable(map(_texts, SENTENCE_TASKS)))

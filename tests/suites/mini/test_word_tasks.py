@@ -123,6 +123,7 @@ def test_cues_stand_on_one_side_of_the_homonym(side: str) -> None:
             assert not set(other.replace(".", "").split()) & topical
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_wic_labels_are_true_and_balanced(side: str) -> None:
     topic_of = {

@@ -22,6 +22,7 @@ def sentences(document: str) -> list[str]:
     return [sentence.strip() for sentence in SENTENCE.findall(document)]
 
 
+@pytest.mark.slow
 def test_no_passage_of_the_held_out_documents_was_trained_on() -> None:
     documents = held_out_documents(1, 400)
     assert documents == held_out_documents(1, 400)
