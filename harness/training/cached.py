@@ -20,8 +20,8 @@ from harness.training.checkpoints import last_checkpoint
 from harness.training.manifests import read_stage, stage_at
 from harness.training.merging import is_whole
 
-_NAME = r"[0-9a-f]{32}"
-_STAGE = re.compile(rf"{_NAME}(?P<part>\.part)?|\.(?P<of>{_NAME})\.[0-9]+\.(?:new|old)")
+_STAGE = re.compile(r"[0-9a-f]{32}(\.part)?")
+_LEFTOVER = re.compile(r"\.(?P<of>.+)\.[0-9]+\.(?:new|old)")  # see harness.paths.whole_folder
 _DAY_S = 24 * 3600
 _KNOWN = ("bases", "data")  # folders of the cache beside that of the stages: converted bases, fetched data
 
@@ -51,8 +51,11 @@ def look(cache: Path, systems: Sequence[System], *, days: float = 0) -> list[Cac
     A stage may go if none of them stands on it, nor a stage that is kept; while a stage is being trained, none may.
     What changed in the last `days` is kept.
     """
-    found = [_entry(path, systems) for path in _children(cache / "stages") if _STAGE.fullmatch(path.name)]
-    training = {entry.path for entry in found if entry.kind != "stage" and _is_locked(entry.path)}
+    places = [cache / name for name in ("stages", *_KNOWN)]
+    here = [path for place in places for path in _children(place)]
+    mine = [path for path in here if _LEFTOVER.fullmatch(path.name) or _is_stage(path)]
+    found = [_entry(path, systems) for path in mine]
+    training = {path.with_suffix("") for path in here if path.suffix == ".lock" and _is_locked(path)}
     now = time.time()
     found = [replace(entry, kept=_kept(entry, training, days=days, now=now)) for entry in found]
     under = {folder for entry in found if entry.kept for folder in _under(entry)}
@@ -60,11 +63,9 @@ def look(cache: Path, systems: Sequence[System], *, days: float = 0) -> list[Cac
         replace(entry, kept="under a stage that is kept") if not entry.kept and entry.path in under else entry
         for entry in found
     ]
-    for folder in _children(cache):
-        if folder.name in _KNOWN:
-            found += [_other(path, folder.name) for path in _children(folder) if path.suffix != ".lock"]
-        elif folder.name != "stages":
-            found.append(_other(folder, "other"))
+    rest = [path for path in here if path.parent.name in _KNOWN and path.suffix != ".lock" and path not in mine]
+    found += [_other(path, path.parent.name) for path in rest]
+    found += [_other(path, "other") for path in _children(cache) if path not in places]
     return sorted(found, key=lambda entry: (-entry.bytes, entry.path))
 
 
@@ -91,12 +92,10 @@ def remove(entry: CacheEntry) -> bool:
 
 
 def _entry(path: Path, systems: Iterable[System]) -> CacheEntry:
-    match = _STAGE.fullmatch(path.name)
-    assert match is not None
     size, changed = _size(path)
-    if match["of"]:
+    if _LEFTOVER.fullmatch(path.name):
         return CacheEntry(kind="leftover", path=path, bytes=size, changed=changed)
-    if match["part"]:
+    if path.suffix == ".part":
         last = last_checkpoint(path)
         holds = f"{last.name.replace('-', ' of step ')}" if last else "no checkpoint"
         return CacheEntry(kind="unfinished", path=path, bytes=size, changed=changed, holds=holds)
@@ -117,7 +116,7 @@ def _manifest(folder: Path) -> StageManifest | None:
 def _kept(entry: CacheEntry, training: set[Path], *, days: float, now: float) -> str:
     if entry.users:
         return "needed"
-    if entry.path in training:
+    if _stage_of(entry.path) in training:
         return "in training"
     if entry.kind == "stage" and training:
         return "a stage is in training"
@@ -134,11 +133,8 @@ def _under(entry: CacheEntry) -> list[Path]:
     return found
 
 
-def _is_locked(path: Path) -> bool:
-    """Whether a process works on the stage; nothing is made to find out."""
-    lock = Path(f"{_stage_of(path)}.lock")
-    if not lock.is_file():
-        return False
+def _is_locked(lock: Path) -> bool:
+    """Whether a process works on a stage, which may have no folder yet."""
     try:
         with FileLock(str(lock), timeout=0):
             return False
@@ -148,10 +144,14 @@ def _is_locked(path: Path) -> bool:
         return False
 
 
+def _is_stage(path: Path) -> bool:
+    return path.parent.name == "stages" and _STAGE.fullmatch(path.name) is not None
+
+
 def _stage_of(path: Path) -> Path:
-    match = _STAGE.fullmatch(path.name)
-    assert match is not None
-    return path.with_name(match["of"] or path.name.removesuffix(".part"))
+    """The folder whose lock is held while something works on `path`."""
+    left = _LEFTOVER.fullmatch(path.name)
+    return path.with_name(left["of"] if left else path.name.removesuffix(".part"))
 
 
 def _other(path: Path, kind: str) -> CacheEntry:
@@ -167,7 +167,7 @@ def _children(folder: Path) -> list[Path]:
 
 def _size(path: Path) -> tuple[int, float]:
     """Bytes of all files in `path`, and when the newest of them changed; a file may go meanwhile."""
-    total, newest = 0, 0.0
+    total, newest = 0, path.lstat().st_mtime
     files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names] if path.is_dir() else [path]
     for file in files:
         with suppress(FileNotFoundError):

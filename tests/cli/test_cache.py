@@ -62,6 +62,8 @@ def cache() -> Path:
         (stages / name / "checkpoint-5" / "complete").touch()
         age(stages / name, 3)
     (stages / "mine.txt").write_text("no stage")
+    (cache_folder() / "bases" / ".0.123.new").mkdir(parents=True)
+    age(cache_folder() / "bases", 3)
     (cache_folder() / "data" / "words").mkdir(parents=True)
     (cache_folder() / "data" / "words" / "file").write_bytes(bytes(10))
     store = Store(Path("results.duckdb"))
@@ -95,7 +97,7 @@ def test_ls_shows_sizes_and_what_needs_them(harness: Run, cache: Path) -> None:
 
 def test_ls_without_a_database_says_that_it_knows_of_no_need(harness: Run, cache: Path) -> None:
     code, out, err = harness("cache", "ls", "--db", "other.duckdb")
-    assert (code, len(out.splitlines())) == (0, 9)
+    assert (code, len(out.splitlines())) == (0, 10)
     assert "there is no database at other.duckdb" in err
     assert {row["needed_by"] for row in json.loads(harness("cache", "ls", "--db", "other.duckdb", "--json")[1])} == {
         None
@@ -107,7 +109,7 @@ def test_prune_removes_only_what_nothing_needs_and_only_when_told(harness: Run, 
     before = names(cache)
     code, out, _ = harness("cache", "prune")
     assert code == 0
-    assert "4 to remove, 0.0 MB; nothing was removed: give --yes" in out
+    assert "5 to remove, 0.0 MB; nothing was removed: give --yes" in out
     assert names(cache) == before
     removed = json.loads(harness("cache", "prune", "--yes", "--json")[1])
     assert all(row["removed"] for row in removed)
@@ -125,9 +127,11 @@ def test_prune_keeps_what_changed_of_late(harness: Run, cache: Path) -> None:
 
 
 def test_prune_waits_for_no_training_and_disturbs_none(harness: Run, cache: Path) -> None:
+    with FileLock(str(cache / ("9" * 32)) + ".lock"):  # it has not written anything yet
+        assert {row["kind"] for row in json.loads(harness("cache", "prune", "--json")[1])} == {"unfinished", "leftover"}
     with FileLock(str(cache / ("e" * 32)) + ".lock"):
         _, out, _ = harness("cache", "prune", "--yes")
-        assert "removed 1 of 1" in out
+        assert "removed 2 of 2" in out
         assert names(cache) == {"a", "b", "c", "d", "e", "m"}  # a stage in training stands on some other
     harness("cache", "prune", "--yes")
     assert names(cache) == {"a", "b", "m"}
