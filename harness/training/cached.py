@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from stat import S_ISDIR
 
 from filelock import FileLock, Timeout
 
@@ -167,10 +168,10 @@ def _children(folder: Path) -> list[Path]:
 
 def _size(path: Path) -> tuple[int, float]:
     """Bytes of all files in `path`, and when the newest of them changed; a file may go meanwhile."""
-    total, newest = 0, path.lstat().st_mtime
-    files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names] if path.is_dir() else [path]
-    for file in files:
+    total, newest = 0, 0.0
+    for each in (path, *(Path(folder, name) for folder, _, names in os.walk(path) for name in names)):
         with suppress(FileNotFoundError):
-            stat = file.lstat()
-            total, newest = total + stat.st_size, max(newest, stat.st_mtime)
+            stat = each.lstat()
+            total += 0 if S_ISDIR(stat.st_mode) else stat.st_size
+            newest = max(newest, stat.st_mtime)
     return total, newest
