@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,12 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # Real checkpoints and data sets, where the machine has them: a folder with hub/, models/, train/, probes/.
 SHARED_DATA = Path(os.environ.get("HARNESS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 IN_CI = os.environ.get("CI") == "true"
+
+
+def library(name: str) -> Any:
+    """The module `name` of the test group, or a skip that says so; in CI its absence is a failure."""
+    reason = f"pip install {name} (it is in the test group)"
+    return importlib.import_module(name) if IN_CI else pytest.importorskip(name, reason=reason)
 
 
 @pytest.fixture(autouse=True)

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from tests.conftest import library
 from tests.test_families import SMALL
 
-gguf = pytest.importorskip("gguf", reason="pip install 'gguf>=0.17' (it is in the test group)")
+gguf = library("gguf")
 
 ENGLISH = [
     "The old man saw 42 birds in 1987, and they'd flown over the town.\n\n1. A cat sat on the mat.",

@@ -11,9 +11,10 @@ import pytest
 from harness.bases import resolve_base
 from harness.encoder.tokenizer import TEXTS, load_tokenizer, prove_tokens
 from harness.errors import HarnessError
+from tests.conftest import library
 from tests.gguf.files import ENGLISH, metadata, small_model, weights_of, write_gguf
 
-sentencepiece = pytest.importorskip("sentencepiece", reason="pip install sentencepiece (it is in the test group)")
+sentencepiece = library("sentencepiece")
 SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
 MORE = [*TEXTS, *ENGLISH, "a  b   c    d", "  two in front", "one\n\ntwo\n\n\nthree\tfour", "an 🙂 and ½", "   "]
 

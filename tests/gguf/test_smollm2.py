@@ -14,7 +14,7 @@ from harness.bases import Base, resolve_base
 from harness.encoder.opening import open_causal
 from harness.encoder.tokenizer import TEXTS, load_tokenizer, prove_tokens
 from harness.gguf.sources import NAMED
-from tests.conftest import IN_CI
+from tests.conftest import IN_CI, library
 
 pytestmark = pytest.mark.slow
 ENGLISH = (
@@ -30,7 +30,7 @@ ENGLISH = (
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
-    pytest.importorskip("gguf")
+    library("gguf")
     if NAMED["smollm2-135m"].installed() is None:
         message = NAMED["smollm2-135m"].install
         pytest.fail(message) if IN_CI else pytest.skip(message)
