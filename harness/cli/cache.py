@@ -69,7 +69,8 @@ def prune(
         out.print(table(_HEADERS, [_cells(_row(entry, results), cache_folder()) for entry in going], right=(5, 7)))
     size = _size(sum(entry.bytes for entry in (gone if yes else going)))
     if not going:
-        print(f"nothing to remove: {db} needs all stages in {cache_folder()}, or they changed of late (--older-than)")
+        print(f"nothing to remove in {cache_folder()}; `harness cache ls` says what each entry is kept for")
+        print(f"what changed in the last {older_than:g} days is kept too (--older-than)")
     elif yes:
         print(f"removed {len(gone)} of {len(going)}, {size}")
     else:
@@ -86,8 +87,9 @@ def _needs(db: Path) -> tuple[Sequence[Any], dict[str, int]]:
 
 
 def _row(entry: CacheEntry, results: dict[str, int] | None) -> dict[str, Any]:
-    """What is known of an entry; without a database (`results` None) not what needs it."""
+    """What is known of an entry; of a stage also what needs it, if there is a database (`results`)."""
     made = entry.manifest
+    results = results if entry.kind == "stage" else None
     return {
         "kind": entry.kind,
         "what": None if made is None else made.name or made.kind,
