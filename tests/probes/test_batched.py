@@ -10,7 +10,7 @@ from harness.errors import HarnessError
 from harness.probes.codelength import online_bits
 from harness.probes.control import control_labels
 from harness.probes.folds import group_folds, mixed_folds
-from harness.probes.logistic import fit_logistic
+from harness.probes.logistic import TOLERANCE, fit_logistic
 from harness.probes.mlp import MlpRecipe, fit_mlps
 from harness.probes.ridge import fit_ridge
 
@@ -52,6 +52,44 @@ def test_logistic_probes_are_scikit_learns(classes: int) -> None:
         accuracies = [(answers[t] == said).mean() for said in (chance.argmax(axis=1), found.predicted[g, f, t])]
         assert accuracies[0] == pytest.approx(accuracies[1], abs=0.005)
         np.testing.assert_allclose(found.probability[g, f, t], chance, atol=0.03)
+
+
+def peer(x: np.ndarray, answers: np.ndarray, train: np.ndarray, inverse_penalty: float) -> tuple[np.ndarray, float]:
+    """Predicted classes and objective of scikit-learn's tightly converged fit."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    scaled = StandardScaler().fit(x[train].astype(float)).transform(x.astype(float))
+    how = {"solver": "newton-cholesky", "tol": 1e-10}
+    found = LogisticRegression(C=inverse_penalty, **how).fit(scaled[train], answers[train])
+    chance = found.predict_proba(scaled)
+    loss = -np.log(chance[train][np.arange(train.sum()), answers[train]]).sum()
+    return chance.argmax(axis=1), loss + (found.coef_**2).sum() / (2 * inverse_penalty)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_the_gap_is_a_bound_where_probes_are_confident(classes: int) -> None:
+    """Features tell the label nearly without error: the Hessian at the start says little of that at the end."""
+    x = FEATURES[0, :, :8]
+    answers = ((x - 3.0) @ RNG.normal(size=(8, classes)) * 100).argmax(axis=1)
+    found = fit_logistic(x[None], answers[None], TRAIN, classes=classes, inverse_penalty=10.0)
+    assert found.gap.max() < TOLERANCE
+    for fit, train in enumerate(TRAIN):
+        told, objective = peer(x, answers, train, 10.0)
+        above = found.objective[0, fit, 0] / objective - 1
+        assert -1e-6 < above < found.gap[0, fit, 0] + 1e-6
+        assert (told != found.predicted[0, fit, 0]).sum() <= 1
+
+
+def test_features_that_say_little_decide_as_scikit_learn_has_it() -> None:
+    x = RNG.normal(size=(N, 3)).astype(np.float32)
+    answers = (np.arange(N) % 25 < 12).astype(int)
+    found = fit_logistic([x, np.full_like(x, 0.7)], answers[None], TRAIN, classes=2)
+    for fit, train in enumerate(TRAIN):
+        told, _ = peer(x, answers, train, 0.1)
+        assert (told == found.predicted[0, fit, 0]).all()
+        assert (found.predicted[1, fit, 0] == (answers[train].mean() > 0.5)).all()
+        assert found.probability[1, fit, 0, 0, 1] == pytest.approx(answers[train].mean(), abs=1e-6)
 
 
 @pytest.mark.parametrize("rows", [N, 60], ids=["more rows than features", "fewer rows than features"])

@@ -29,7 +29,7 @@ def predict_labels(
     predicted has no say in it.
     """
     inner = len(vectors_LPND) > 1
-    train_FN, held = _fits(folds_RN, inner=inner)
+    train_FN, held = fits_of(folds_RN, inner=inner)
     features = (of_position_ND for of_layer_PND in vectors_LPND for of_position_ND in of_layer_PND)
     found = fit_logistic(features, labels_N[None], train_FN, classes=classes).predicted[:, :, 0]
     predicted_LPFN = found.reshape(len(vectors_LPND), -1, *train_FN.shape)
@@ -52,7 +52,7 @@ def predict_scores(
 
     Penalty and layer are those with the least squared error on the next fold, fitted without both.
     """
-    train_FN, held = _fits(folds_RN, inner=True)
+    train_FN, held = fits_of(folds_RN, inner=True)
     made_LFPTN = fit_ridge(vectors_LND, targets_TN, train_FN, penalties=PENALTIES)
     by_layer = np.empty((len(vectors_LND), len(targets_TN), *folds_RN.shape))
     best = np.empty(by_layer.shape[1:])
@@ -67,7 +67,7 @@ def predict_scores(
     return by_layer, best
 
 
-def _fits(
+def fits_of(
     folds_RN: NDArray[np.intp], *, inner: bool
 ) -> tuple[NDArray[np.bool_], list[tuple[int, NDArray[np.bool_], NDArray[np.bool_]]]]:
     """Training rows (F, N): first without each fold, then, where choices are to be made, without the next as well.
