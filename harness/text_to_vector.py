@@ -7,7 +7,7 @@ name. A new pooling is one entry of POOLINGS. Importing this file imports no tor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
@@ -58,9 +58,10 @@ class TextToVector(BaseModel):
     suffix: str | None = Field(
         None, min_length=1, description="stands right behind every text, without a space of its own; never cut off"
     )
-    leading_token: bool = Field(
+    leading_token: bool | Annotated[str, Field(min_length=1)] = Field(
         False,
-        description="the base's beginning-of-sequence token, else its end token, stands first; a mean leaves it out",
+        description="the base's beginning-of-sequence token, else its end token, or the special token that is named, "
+        "stands first; a mean leaves it out",
     )
 
     @field_validator("pooling")

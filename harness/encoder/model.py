@@ -219,7 +219,8 @@ def build_encoder(
     transformer, opening = open_decoder(checkpoint, dtype=getattr(torch, place.dtype), name=str(checkpoint))
     backbone, tokenizer = transformer.model, transformer.tokenizer
     place.fit_threads(sum(weight.numel() for weight in backbone.parameters()))
-    if recipe.leading_token and not put_in_front(tokenizer, name=str(checkpoint), pooled=recipe.pooled.own_tokens):
+    lead, pooled = recipe.leading_token, recipe.pooled.own_tokens
+    if lead and not put_in_front(tokenizer, lead, name=str(checkpoint), pooled=pooled):
         note = f"the tokenizer puts {tokenizer.bos_token} before every text already, so leading_token changes nothing"
         opening = replace(opening, note=note)
     set_attention(backbone, recipe.attention)

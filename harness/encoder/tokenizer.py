@@ -99,14 +99,21 @@ def front_token(tokenizer: Any) -> int | None:
     return int(read["input_ids"][0]) if read["special_tokens_mask"][:1] == [1] else None
 
 
-def put_in_front(tokenizer: Any, *, name: str, pooled: bool) -> bool:
-    """Let `tokenizer` put its start token before every text, as its beginning-of-sequence token.
+def put_in_front(tokenizer: Any, wanted: str | bool, *, name: str, pooled: bool) -> bool:
+    """Let `tokenizer` put the special token `wanted` (True: its start token) before every text, as its BOS token.
 
-    Where it does so by itself nothing changes, and the answer is False. With `pooled`, where a mean leaves that token
-    out, one that stands elsewhere too is refused: the mean could not tell the two apart.
+    Where it does so by itself nothing changes, and the answer is False. A token that is not special, or another one
+    that stands there already, is refused. With `pooled`, where a mean leaves the token out, so is one that stands
+    elsewhere too: the mean could not tell the two apart.
     """
-    start = start_token(tokenizer)
-    in_front, added = front_token(tokenizer) == start, tokenizer("", verbose=False)["input_ids"]
+    start = start_token(tokenizer) if wanted is True else _special(tokenizer, str(wanted), name=name)
+    before = front_token(tokenizer)
+    if wanted is not True and before not in {None, start}:
+        raise HarnessError(
+            f"the tokenizer of {name} puts {tokenizer.convert_ids_to_tokens(before)!r} before every text already; take "
+            "leading_token out of the card"
+        )
+    in_front, added = before == start, tokenizer("", verbose=False)["input_ids"]
     token = tokenizer.convert_ids_to_tokens(start)
     if pooled and added.count(start) > in_front:
         raise HarnessError(
@@ -119,6 +126,15 @@ def put_in_front(tokenizer: Any, *, name: str, pooled: bool) -> bool:
         front = TemplateProcessing(single=[token, "$A"], pair=[token, "$A", "$B"], special_tokens=[(token, start)])
         raw.post_processor = Sequence([raw.post_processor, front] if raw.post_processor else [front])
     return not in_front
+
+
+def _special(tokenizer: Any, token: str, *, name: str) -> int:
+    special = {str(each): int(number) for number, each in tokenizer.added_tokens_decoder.items() if each.special}
+    if token not in special:
+        raise HarnessError(
+            f"leading_token {token!r} is no special token of {name}; name one of {', '.join(map(repr, special))}"
+        )
+    return special[token]
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def plan_lineage(base: Base, recipe: Recipe, seed: int) -> tuple[PlannedStage, .
             "attention": recipe.attention,
             "weights": recipe.weights,
             "pooling": recipe.pooling,
-            **({"leading_token": True} if recipe.leading_token else {}),
+            **({"leading_token": recipe.leading_token} if recipe.leading_token else {}),
             **stage.identity(seed),
             "data": fingerprint,
         }

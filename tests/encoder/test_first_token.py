@@ -139,6 +139,8 @@ def test_a_recipe_and_its_stages_name_a_leading_token_only_if_there_is_one(tiny_
     assert plain.digest != leading.digest
     assert plan_lineage(base, plain, 0)[0].digest != plan_lineage(base, leading, 0)[0].digest
     assert not leading.not_plain
+    other = plain.model_copy(update={"leading_token": "</s>"})
+    assert plan_lineage(base, other, 0)[0].digest != plan_lineage(base, leading, 0)[0].digest
 
 
 def test_a_leading_token_that_a_mean_cannot_leave_out_or_that_is_not_there(tiny_base: Path) -> None:
@@ -159,6 +161,19 @@ def test_a_leading_token_that_a_mean_cannot_leave_out_or_that_is_not_there(tiny_
     first = build(none).first_token()
     assert first is not None
     assert [name for name, _ in first.rows] == ["first token"]
+
+
+def test_a_leading_token_may_be_named(plain_base: Path, tiny_base: Path) -> None:
+    named = build(plain_base, leading_token="</s>")
+    assert named.model.tokenizer("the cat")["input_ids"][0] == EOS
+    ended = build(without_bos(tiny_base, "ended", bos_token=None), leading_token=True)
+    np.testing.assert_array_equal(named.encode(TEXTS), ended.encode(TEXTS))
+    assert (first := named.first_token()) is not None
+    assert (first.front, first.led) == ("</s>", True)
+    with pytest.raises(HarnessError, match=r"leading_token 'cat' is no special token of .*plain; name one of '<"):
+        build(plain_base, leading_token="cat")
+    with pytest.raises(HarnessError, match=r"puts '<s>' before every text already; take leading_token out of the card"):
+        build(tiny_base, leading_token="</s>")
 
 
 def test_where_the_tokenizer_leads_by_itself_nothing_changes_and_a_run_says_so(tiny_base: Path) -> None:
