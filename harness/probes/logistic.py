@@ -28,6 +28,7 @@ _ROUNDING = 1e-7  # of the objective: what float32 cannot tell
 _MAX_ITERATIONS = 500
 _MAX_SEARCHES = 10  # points of a line that are looked at
 _FLAT = 0.1  # of the slope at its beginning: where a line's search ends
+_LEAST_ITERATIONS = 10  # in one metric: directions are forgotten with it
 _LEAST_WIDTH = 10  # columns that a product takes the time of, however few it has
 _BLOCKS = 4  # of a Hessian's columns; above the diagonal nothing is computed
 _MOST_TURN = 1e3  # share of the last direction that a new one keeps, where both are of rounding
@@ -114,15 +115,15 @@ class _Solver:
         metric = self._metric(chance.mean(dim=1, keepdim=True))
         without = self._objective()
         last = step = torch.zeros_like(self._weight)
-        before, since = torch.ones_like(self._by_task(last)), 0
+        before, since, due = torch.ones_like(self._by_task(last)), 0, self._iterations_for_a_metric()
         for _ in range(_MAX_ITERATIONS):
             gradient = self._gradient(chance)
             objective, gap = self._objective(), self._gap(gradient, chance)
             enough = TOLERANCE * torch.minimum(objective, without - objective)
             if bool((gap < torch.maximum(enough, _ROUNDING * objective)).all()):
                 break
-            if self._pays(since):
-                metric, step, since = self._metric(chance), torch.zeros_like(step), 0
+            if since == due:
+                metric, step, since, due = self._metric(chance), torch.zeros_like(step), 0, 2 * due
             since += 1
             steepest = (gradient.transpose(0, 1) @ metric).transpose(0, 1) * (self._scale > 0)
             if self._columns > 1:  # what all classes have in common changes nothing, and the metric does not know it
@@ -146,10 +147,10 @@ class _Solver:
             return torch.cat([1 - first_FTN1, first_FTN1], dim=-1)
         return logits_FTCN.softmax(dim=2).movedim(2, 3)
 
-    def _pays(self, since: int) -> bool:
-        """Have so many iterations taken as long as another metric would?"""
-        fits, columns, _ = self._weight.shape
-        return since * 2 * (fits * columns + _LEAST_WIDTH) > columns * len(self._penalty)
+    def _iterations_for_a_metric(self) -> int:
+        """How many take as long as it takes to make one."""
+        fits, columns, size = self._weight.shape
+        return max(_LEAST_ITERATIONS, columns * size // (2 * (fits * columns + _LEAST_WIDTH)))
 
     def _metric(self, chance_FJN: torch.Tensor) -> torch.Tensor:
         """(J, D + 1, D + 1): the inverse of the Hessian's block of each column, mean of the fits."""
