@@ -100,6 +100,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_imported_before_the_libraries_are_silenced() -> None:
     """What a command imports before `prepare()` imports neither torch nor tqdm: both read their settings once."""
     modules = set()

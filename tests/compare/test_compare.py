@@ -28,6 +28,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return ladder_store(path)
 
 
+@pytest.mark.slow
 def test_numbers_are_the_stores(store: Store) -> None:
     """Score, difference and n of every task equal what the store holds, for every metric."""
     found = compare(store, base="mini", variant="bidir-supcon", against="bidir-mntp", resamples=FEW)

@@ -44,6 +44,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[SeedDifferences]:
     return given
 
 
+@pytest.mark.slow
 def test_it_reads_points_and_their_variances(compared: Comparison, asked: list[SeedDifferences]) -> None:
     found = posterior_of(compared)
     [data] = asked

@@ -44,6 +44,7 @@ def test_the_switch_does_what_it_says(tiny_base: Path, attention: Attention, ker
     assert model.config._attn_implementation == "sdpa"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", ["causal", "bidirectional"])
 def test_a_merged_adapter_keeps_the_mask(tiny_base: Path, attention: Attention) -> None:
     model = load(tiny_base, attention)

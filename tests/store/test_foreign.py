@@ -120,6 +120,7 @@ ESCAPES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_query_gets_out_of_nothing(tmp_path: Path, clean: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     path = made_evil(tmp_path / "r.duckdb", clean)
     monkeypatch.chdir(tmp_path)

@@ -133,6 +133,7 @@ def test_several_runs_of_one_system_leave_one_result(store: Store) -> None:
     assert len(store.scores(current=False)) == 3
 
 
+@pytest.mark.slow
 def test_verify_names_the_tampered_result(store: Store) -> None:
     add_system(store, "bidir", skill=0.6)
     assert all(check.ok for check in store.verify())

@@ -101,6 +101,7 @@ def test_files_are_read_only_after_a_change_and_for_an_export(base: Base, monkey
     assert len(reads) == 2
 
 
+@pytest.mark.slow
 def test_a_stage_of_an_older_harness_gets_its_record_once(base: Base) -> None:
     planned = plan(base.folder)[0]
     folder = stage_folder(planned, cache_folder())
