@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _GAP = 2  # blanks between columns
 _SHORT = 32  # the width of a cell that is not broken
 _TIMED_STEPS = 3  # of a training, before it is said how long the rest takes
-_LONG_S = 120.0  # a training that is to take longer is announced
+_LONG_S = 600.0  # a training that is to take longer is announced
 
 
 class _Console(Console):
