@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import HarnessError, near_names
 from harness.fingerprint import check_unchanged, fingerprint
-from harness.gguf.convert import convert, read_converted
+from harness.gguf.convert import convert, folder_of, read_converted
 from harness.gguf.sources import NAMED, SUFFIX, GgufSource, at_hub, at_path, is_at_hub
 from harness.hub import is_hub_id, snapshot
 
@@ -86,7 +86,8 @@ def resolve_base(name: str) -> Base:
 
 def _from_folder(folder: Path) -> Base:
     made = read_converted(folder)
-    if made is not None:
+    if made is not None and folder == folder_of(made.revision).resolve():
+        # Elsewhere its manifest is a file like any other, which may claim the revision of another model.
         return Base(name=made.base, folder=_checked(folder), revision=made.revision, origin=made.origin)
     if any(folder.glob(f"*{SUFFIX}")) and not any(folder.glob("*.safetensors")):
         return _from_gguf(at_path(folder))

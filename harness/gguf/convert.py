@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -56,6 +57,11 @@ def revision_of(source: GgufSource) -> str:
     return hashlib.sha256(f"gguf {VERSION} {source.sha256}".encode()).hexdigest()
 
 
+def folder_of(revision: str) -> Path:
+    """Where the base with this revision lies in the cache, converted or not."""
+    return cache_folder() / "bases" / revision
+
+
 def read_converted(folder: Path) -> Converted | None:
     """The manifest of a converted folder, if it is one and its files are those that were written."""
     found = read_manifest(folder)
@@ -75,7 +81,7 @@ def convert(source: GgufSource) -> tuple[Path, Converted]:
 
     Raises HarnessError for a file that cannot be converted, before anything is written.
     """
-    folder = cache_folder() / "bases" / revision_of(source)
+    folder = folder_of(revision_of(source))
     if found := read_converted(folder):
         return folder, found
     plan = _Plan.of(source, source.parts[0]) if len(source.parts) == 1 else None
@@ -204,11 +210,12 @@ class _Plan:
 
         found = self.file.tensors[tensor]
         if found.kind in PLAIN:
-            weight = torch.from_numpy(found.stored.copy()).view(_dtype(found)).reshape(found.shape)
+            dtype = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}[found.kind]
+            weight = torch.from_numpy(found.stored.copy()).view(dtype).reshape(found.shape)
         else:
             weight = torch.from_numpy(found.numbers())
         name = self.names[tensor]
-        if (self.known.turned and ".attn_q." in tensor) or (self.known.turned and ".attn_k." in tensor):
+        if self.known.turned and (".attn_q." in tensor or ".attn_k." in tensor):
             weight = _turned_back(weight, int(self.config["head_dim"]))
         if self.known.raised and name.endswith("norm.weight"):
             weight = weight.float() - 1
@@ -232,18 +239,8 @@ def _turned_back(weight: torch.Tensor, head: int) -> torch.Tensor:
     return weight.reshape(-1, head // 2, 2, *weight.shape[1:]).transpose(1, 2).reshape(weight.shape)
 
 
-def _dtype(tensor: GgufTensor) -> torch.dtype:
-    import torch
-
-    return {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}.get(tensor.kind, torch.float32)
-
-
 def _bytes(tensor: GgufTensor) -> int:
-    width = {"F16": 2, "BF16": 2}.get(tensor.kind, 4)
-    count = width
-    for size in tensor.shape:
-        count *= size
-    return count
+    return math.prod(tensor.shape) * (2 if tensor.kind in ("F16", "BF16") else 4)
 
 
 def _written(folder: Path) -> list[Path]:

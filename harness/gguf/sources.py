@@ -16,8 +16,8 @@ from harness.hub import HUB_ID, snapshot
 
 SUFFIX = ".gguf"
 _AT_HUB = re.compile(rf"(?P<repo>{HUB_ID.pattern})(@(?P<revision>[\w.-]+))?:(?P<file>[\w./-]+\.gguf)")
-_PART = re.compile(r"\.gguf(\.part[0-9]+)?")
-_LICENCE = re.compile(r"(LICEN[CS]E|NOTICE|COPYING)|TERMS", re.IGNORECASE)
+_PART = re.compile(r".+\.gguf(\.part[0-9]+)?")
+_LICENCE = re.compile(r"^(?i:LICEN[CS]E|NOTICE|COPYING)|TERMS")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +94,8 @@ class NamedGguf:
                 files = _files(distribution(package))
             except PackageNotFoundError:
                 return None
-            parts += [path for path in files if _PART.fullmatch("".join(path.suffixes[-2:])) or path.suffix == SUFFIX]
-            licences += [path for path in files if _LICENCE.match(path.name) or "TERMS" in path.name]
+            parts += [path for path in files if _PART.fullmatch(path.name)]
+            licences += [path for path in files if _LICENCE.search(path.name)]
         if not parts or not all(part.is_file() for part in parts):
             return None
         file = Path(self.hub.rpartition(":")[2]).name

@@ -19,6 +19,7 @@ from harness.bases import resolve_base
 from harness.encoder.placement import Placement
 from harness.encoder.tokenizer import TEXTS, load_tokenizer, prove_tokens
 from harness.errors import HarnessError
+from harness.fingerprint import fingerprint
 from harness.gguf.convert import MANIFEST
 from harness.paths import cache_folder
 from harness.run.open import open_system
@@ -171,6 +172,21 @@ def test_it_is_converted_once_and_again_if_the_copy_is_damaged(tokenizer: Tokeni
     shutil.copy("tiny.gguf", "alone/other.gguf")
     found = resolve_base("alone")
     assert (found.name, found.revision, found.folder) == ("other", base.revision, base.folder)
+
+
+def test_a_folder_from_elsewhere_cannot_claim_the_revision_of_a_conversion(tokenizer: Tokenizer) -> None:
+    """Its manifest may be right about its own files and still name another model: it is a folder like any other."""
+    base = resolve_base(str(written(tokenizer)))
+    stranger = shutil.copytree(base.folder, "stranger")
+    config = json.loads(Path(stranger, "config.json").read_text())
+    Path(stranger, "config.json").write_text(json.dumps(config | {"rms_norm_eps": 0.1}))
+    kept = sorted(each for each in Path(stranger).iterdir() if each.suffix in (".json", ".safetensors"))
+    kept.remove(Path(stranger, MANIFEST))
+    claimed = json.loads(Path(stranger, MANIFEST).read_text()) | {"files": fingerprint(Path(stranger), kept)}
+    Path(stranger, MANIFEST).write_text(json.dumps(claimed))
+    found = resolve_base(stranger)
+    assert (found.name, found.origin) == ("stranger", "")
+    assert found.revision != base.revision
 
 
 def test_many_weights_are_written_in_several_files(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
