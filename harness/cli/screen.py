@@ -85,6 +85,7 @@ class PlainTable:
     def __init__(self, headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int], keys: int):
         self._headers, self._rows, self._right = headers, rows, right
         self._keys = min(keys, len(headers))
+        self._least = [_least([header, *(row[column] for row in rows)]) for column, header in enumerate(headers)]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         for number, columns in enumerate(self._blocks(options.max_width)):
@@ -93,7 +94,7 @@ class PlainTable:
             grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
             for column in columns:
                 justify: Literal["left", "right"] = "right" if column in self._right else "left"
-                grid.add_column(self._headers[column], justify=justify, overflow="fold", min_width=self._least(column))
+                grid.add_column(self._headers[column], justify=justify, overflow="fold", min_width=self._least[column])
             for row in self._rows:
                 grid.add_row(*(row[column] for column in columns))
             yield grid
@@ -103,18 +104,16 @@ class PlainTable:
         keys = list(range(self._keys))
         blocks = [list(keys)]
         for column in range(self._keys, len(self._headers)):
-            if len(blocks[-1]) > len(keys) and sum(self._least(c) + _GAP for c in [*blocks[-1], column]) - _GAP > width:
+            if len(blocks[-1]) > len(keys) and sum(self._least[c] + _GAP for c in [*blocks[-1], column]) - _GAP > width:
                 blocks.append(list(keys))
             blocks[-1].append(column)
         return blocks
 
-    def _least(self, column: int) -> int:
-        """The width below which a column is not pressed: all of it, or the longest word where it holds long texts."""
-        cells = [self._headers[column], *(row[column] for row in self._rows)]
-        whole = max(map(cell_len, cells))
-        if whole <= _SHORT:
-            return whole
-        return min(_SHORT, max(cell_len(word) for cell in cells for word in cell.split()))
+
+def _least(cells: Sequence[str]) -> int:
+    """The width below which a column is not pressed: all of it, or the longest word where it holds long texts."""
+    whole = max(map(cell_len, cells))
+    return whole if whole <= _SHORT else min(_SHORT, max(cell_len(word) for cell in cells for word in cell.split()))
 
 
 def table(
