@@ -37,7 +37,7 @@ def ls(db: options.Db = options.DB, as_json: options.Json = False) -> None:
     total, free = sum(entry.bytes for entry in found), sum(entry.bytes for entry in found if not entry.kept)
     print(f"{_size(total)} in {cache_folder()}")
     if not db.exists():
-        err.print(f"there is no database at {db}, so that nothing is known to need these; name yours with --db")
+        err.print(f"there is no database at {db}, so no entry is known to be needed; name yours with --db")
     elif free:
         print(f"{_size(free)} that nothing in {db} needs: see `harness cache prune`")
 
@@ -69,7 +69,7 @@ def prune(
         out.print(table(_HEADERS, [_cells(_row(entry, results), cache_folder()) for entry in going], right=(5, 7)))
     size = _size(sum(entry.bytes for entry in (gone if yes else going)))
     if not going:
-        print(f"nothing to remove in {cache_folder()}; `harness cache ls` says what each entry is kept for")
+        print(f"nothing to remove in {cache_folder()}; `harness cache ls` says why each entry is kept")
         print(f"what changed in the last {older_than:g} days is kept too (--older-than)")
     elif yes:
         print(f"removed {len(gone)} of {len(going)}, {size}")

@@ -41,7 +41,9 @@ def print_posterior(found: ComparisonPosterior, labels: Sequence[TaskPart]) -> N
         print("With one training seed only the prior says how much seeds differ.")
     if found.left_out:
         print(f"Left out, because the variance is not known: {', '.join(found.left_out)}.")
-    print("A task's posterior leans on the other tasks. The verdicts above rest on the tests, and not on this model.")
+    print(
+        "A task's posterior is pulled towards the other tasks. The verdicts above rest on the tests, not on this model."
+    )
 
 
 def _effect(effect: Posterior) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ def at_look(comparison: Comparison, looks: Sequence[int]) -> Comparison:
         how = (
             f"train {later[0] - seeds} more (--seeds {later[0]})" if later else "a look was left out, or came too late"
         )
-        raise HarnessError(f"{seeds} training seeds are none of the declared looks ({shown}); {how}")
+        raise HarnessError(f"{seeds} training seeds are not one of the declared looks ({shown}); {how}")
     number = declared.index(seeds)
     shares = spent(declared, alpha=comparison.alpha)
     if shares[0] < LEAST_ALPHA:

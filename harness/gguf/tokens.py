@@ -1,7 +1,7 @@
 """Metadata of a GGUF file ─▶ tokenizer.json and tokenizer_config.json.
 
 A GGUF file has the tokens and merges, and only the name of what cuts a text before them (tokenizer.ggml.pre). Each name
-here stands for rules that are known to the letter; any other is refused.
+here stands for rules that are known exactly; any other is refused.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _byte_level(file: GgufFile, tokens: Sequence[str], pre: str) -> Tokenizer:
     """Byte-level BPE, as GPT-2's."""
     if pre not in _CUTS:
         raise HarnessError(
-            f"{file.name} cuts texts by the rules {pre!r} (tokenizer.ggml.pre), which cannot be rebuilt to the letter; "
+            f"{file.name} cuts texts by the rules {pre!r} (tokenizer.ggml.pre), which cannot be rebuilt exactly; "
             f"known: {', '.join(sorted(_CUTS))}; give the original checkpoint in safetensors"
         )
     merges = [str(merge).split(" ") for merge in file.items(f"{_PREFIX}merges")]
@@ -115,7 +115,7 @@ def _sentencepiece(file: GgufFile, tokens: Sequence[str], kinds: Sequence[int], 
     if pre not in ("none", "default") or wild:
         said = f"{_PREFIX}{wild[0]}" if wild else f"tokenizer.ggml.pre = {pre}"
         raise HarnessError(
-            f"{file.name} changes texts before they are cut ({said}) in a way that cannot be rebuilt to the letter; "
+            f"{file.name} changes texts before they are cut ({said}) in a way that cannot be rebuilt exactly; "
             "give the original checkpoint in safetensors"
         )
     scores = [float(score) for score in file.items(f"{_PREFIX}scores")]

@@ -93,8 +93,8 @@ def test_a_look_has_its_own_limit(compared: Comparison) -> None:
         ((7, 7), "two or more growing numbers"),
         ((7, 5), "two or more growing numbers"),
         ((3, 7), "the first look has 3 seeds; it needs at least 5"),
-        ((5, 6, 10), r"7 training seeds are none of the declared looks \(5, 6, 10\); train 3 more \(--seeds 10\)"),
-        ((5, 6), r"7 training seeds are none of the declared looks \(5, 6\); a look was left out, or came too late"),
+        ((5, 6, 10), r"7 training seeds are not one of the declared looks \(5, 6, 10\); train 3 more \(--seeds 10\)"),
+        ((5, 6), r"7 training seeds are not one of the declared looks \(5, 6\); a look was left out, or came too late"),
         ((7, 40), "which no family reaches; look later for the first time"),
     ],
 )

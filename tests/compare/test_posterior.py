@@ -86,7 +86,7 @@ def test_the_table(compared: Comparison, asked: list[SeedDifferences], capsys: p
     assert "P(within ±1)" in said
     assert "training seeds 0.5" in said
     assert "2 training seeds." in said
-    assert "rest on the tests, and not on this model" in said
+    assert "rest on the tests, not on this model" in said
 
 
 @pytest.mark.slow
