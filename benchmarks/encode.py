@@ -3,14 +3,15 @@
     python benchmarks/encode.py --llm2vec .nox/peers/bin/python        # 1,000 texts, 6 layers × 288, float32
     python benchmarks/encode.py --tasks STSBenchmark,Banking77Classification --documents FILE --vocabulary 32000
     python benchmarks/encode.py --shape llama-3.2-1b --device cuda     # bfloat16; also llama-2-7b
+    python benchmarks/encode.py --base smollm2-135m --tasks STSBenchmark --dtype float32,bfloat16
     python benchmarks/encode.py --profile                              # and what our own time goes into
     python benchmarks/encode.py --small                                # the same path in seconds
 
-The checkpoint is random, its attention bidirectional. The texts are generated English with a median of 26 tokens and
-a 90th percentile of 164, or real ones: the same number of each of the mteb `--tasks` (their data must be at hand) and,
-`--with-documents`, of a file of `--documents`, from which `--vocabulary` learns a tokenizer. Both peers encode in
-batches of 32, as they do by default; llm2vec runs in an environment of its own (`nox -s peers` makes one), or is left
-out without it.
+The checkpoint is random, or that of `--base`; its attention is bidirectional. Each of `--dtype` gives a table.
+The texts are generated English with a median of 26 tokens and a 90th percentile of 164, or real ones: the same number
+of each of the mteb `--tasks` (their data must be at hand) and, `--with-documents`, of a file of `--documents`, from
+which `--vocabulary` learns a tokenizer. Both peers encode in batches of 32, as they do by default; llm2vec runs in an
+environment of its own (`nox -s peers` makes one), for it needs transformers 4.44, or is left out without it.
 All sides are measured in turns, `--rounds` times, and the quickest round of each counts. The limit is the time that the
 model's matrix products take at the rate of the machine's best square product, measured before each side's turn.
 Seconds are wall time, tokenising included; `--clock cpu --threads 1` counts the seconds of the CPU instead, for a
@@ -30,9 +31,10 @@ from typing import Any
 import numpy as np
 import torch
 from machine import CLOCKS, described, matmul_rate, wait
-from material import LIMIT, SHAPES, operations, shape_of, their_base, write_checkpoint
+from material import LIMIT, SHAPES, Shape, operations, shape_of, their_base, write_checkpoint
 from texts import add_tokenizer_options, chosen_tokenizer, generated_texts, padding_factor, real_texts
 
+from harness.bases import Base, resolve_base
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import DTYPES, Placement
 from harness.recipes import Recipe
@@ -43,27 +45,35 @@ OURS, PLAIN, LLM2VEC = "harness", "sentence-transformers", "llm2vec 0.2.3"
 
 
 def main() -> None:
-    """Measure all sides and print the table."""
+    """Measure all sides and print a table for each precision."""
     asked = arguments()
-    place = Placement.choose(asked.device, asked.dtype)
-    if asked.profile and place.device != "cpu":
+    places = [Placement.choose(asked.device, dtype) for dtype in asked.dtype.split(",")]
+    if asked.profile and places[0].device != "cpu":
         sys.exit("--profile knows the operations of a CPU only; take --device cpu")
-    dtype = getattr(torch, place.dtype)
+    base = resolve_base(asked.base) if asked.base else None
+    shape = Shape.of(base.folder) if base else shape_of(asked.shape, asked.layers)
+    for place in places:
+        with tempfile.TemporaryDirectory() as name:
+            measure_at(asked, place, shape, base, Path(name))
+
+
+def measure_at(asked: argparse.Namespace, place: Placement, shape: Shape, base: Base | None, folder: Path) -> None:
+    """Measure all sides in one precision and print the table; `folder` is for what llm2vec reads and writes."""
     torch.set_num_threads(asked.threads)
-    shape = shape_of(asked.shape, asked.layers)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    dtype = getattr(torch, place.dtype)
+    checkpoint = base.folder if base else folder / "base"
+    if base is None:
         tokenizer = chosen_tokenizer(asked, folder / "tokenizer")
-        write_checkpoint(folder / "base", shape, device=place.device, dtype=dtype, tokenizer=tokenizer)
-        recipe = Recipe(attention="bidirectional", max_length=LIMIT)
-        encoder = build_encoder(folder / "base", recipe, seed=None, place=place, name=asked.shape, revision="random")
-        torch.set_num_threads(asked.threads)
-        encoder.prove().require()
-        texts = choose_texts(asked, encoder.model.tokenizer)
-        (folder / "texts.json").write_text(json.dumps(texts))
-        measured = measure(asked, encoder, texts, folder)
-        if asked.profile:
-            print_profile(encoder, texts)
+        write_checkpoint(checkpoint, shape, device=place.device, dtype=dtype, tokenizer=tokenizer)
+    recipe = Recipe(attention="bidirectional", max_length=LIMIT)
+    encoder = build_encoder(checkpoint, recipe, seed=None, place=place, name=asked.shape, revision="none")
+    torch.set_num_threads(asked.threads)
+    encoder.prove().require()
+    texts = choose_texts(asked, encoder.model.tokenizer)
+    (folder / "texts.json").write_text(json.dumps(texts))
+    measured = measure(asked, encoder, texts, checkpoint, folder)
+    if asked.profile:
+        print_profile(encoder, texts)
     lengths = np.minimum([len(ids) for ids in encoder.model.tokenizer(texts)["input_ids"]], LIMIT)
     print(f"padding in batches of 32 sorted by characters: {padding_factor(texts, lengths):.2f} tokens for one")
     report(asked, place, encoder, lengths, measured, operations(shape, lengths))
@@ -80,6 +90,7 @@ def choose_texts(asked: argparse.Namespace, tokenizer: Any) -> list[str]:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=sorted(SHAPES), default="small")
+    parser.add_argument("--base", help="a checkpoint as `harness run --base` takes it, in place of a random one")
     parser.add_argument("--layers", type=int, help="so many layers of the shape, for a machine that is too small")
     parser.add_argument("--texts", type=int, default=1_000)
     parser.add_argument("--tasks", default="", help="real texts: names of mteb tasks, by comma")
@@ -88,7 +99,7 @@ def arguments() -> argparse.Namespace:
     add_tokenizer_options(parser)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--dtype", default="auto", choices=("auto", *DTYPES))
+    parser.add_argument("--dtype", default="auto", help=f"auto, or some of {', '.join(DTYPES)}, by comma")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of a CPU")
     parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
     parser.add_argument("--llm2vec", metavar="PYTHON", help="an interpreter that has llm2vec 0.2.3")
@@ -114,8 +125,8 @@ class Measured:
         self.gap = 0.0
 
 
-def measure(asked: argparse.Namespace, encoder: Encoder, texts: list[str], folder: Path) -> Measured:
-    device = encoder.backbone.device.type
+def measure(asked: argparse.Namespace, encoder: Encoder, texts: list[str], checkpoint: Path, folder: Path) -> Measured:
+    device, dtype = encoder.backbone.device.type, encoder.backbone.dtype
     measured = Measured()
     sides = {
         OURS: lambda: encoder.encode(texts),
@@ -126,19 +137,19 @@ def measure(asked: argparse.Namespace, encoder: Encoder, texts: list[str], folde
     measured.gap = float(np.abs(gap).max())
     encoder.model.encode(texts[:64], batch_size=32, show_progress_bar=False)  # kernels are chosen, memory is taken
     if asked.llm2vec:
-        their_base(folder / "base", folder / "theirs")
+        their_base(checkpoint, folder / "theirs")
     for _ in range(asked.rounds):
         for name, encode in sides.items():
-            measured.rate = max(measured.rate, matmul_rate(device, encoder.backbone.dtype, clock=asked.clock))
+            measured.rate = max(measured.rate, matmul_rate(device, dtype, clock=asked.clock))
             wait(device)
             start = CLOCKS[asked.clock]()
             measured.embeddings[name] = np.asarray(encode(), dtype=np.float32)
             wait(device)
             measured.seconds.setdefault(name, []).append(CLOCKS[asked.clock]() - start)
         if asked.llm2vec:
-            measured.seconds.setdefault(LLM2VEC, []).append(their_seconds(asked, folder, device))
+            measured.seconds.setdefault(LLM2VEC, []).append(their_seconds(asked, folder, device, dtype))
             measured.embeddings[LLM2VEC] = np.load(folder / "theirs.npy")
-    measured.rate = max(measured.rate, matmul_rate(device, encoder.backbone.dtype, clock=asked.clock))
+    measured.rate = max(measured.rate, matmul_rate(device, dtype, clock=asked.clock))
     return measured
 
 
@@ -156,12 +167,10 @@ def print_profile(encoder: Encoder, texts: list[str]) -> None:
     print(f"our operations on one thread: {shares}".replace("%", " %"))
 
 
-def their_seconds(asked: argparse.Namespace, folder: Path, device: str) -> float:
+def their_seconds(asked: argparse.Namespace, folder: Path, device: str, dtype: torch.dtype) -> float:
     """Of llm2vec, by its own clock, in its own interpreter."""
     script = ROOT / "benchmarks" / "encode_llm2vec.py"
-    dtype = "float32" if device == "cpu" and asked.dtype == "auto" else asked.dtype
-    dtype = "bfloat16" if dtype == "auto" else dtype
-    words = (folder, device, dtype, asked.threads, LIMIT, asked.clock)
+    words = (folder, device, str(dtype).removeprefix("torch."), asked.threads, LIMIT, asked.clock)
     command = [asked.llm2vec, "-W", "ignore", str(script), *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -181,7 +190,7 @@ def report(
     limit = operations_ / measured.rate
     layers = f", {asked.layers} layers" if asked.layers else ""
     print(
-        f"{asked.shape}{layers}, {place.dtype}: {len(lengths):,} texts, {lengths.sum():,} tokens, median "
+        f"{asked.base or asked.shape}{layers}, {place.dtype}: {len(lengths):,} texts, {lengths.sum():,} tokens, median "
         f"{np.median(lengths):.0f}, p90 {np.percentile(lengths, 90):.0f}"
     )
     print(f"{asked.rounds} rounds, {asked.clock} seconds; {encoder.describe()['kernel']}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from harness.mini import checkpoint_folder
 
@@ -27,6 +27,29 @@ class Shape:
     heads: int
     key_heads: int
     vocabulary: int
+    head: int | None = None
+
+    @classmethod
+    def of(cls, folder: Path) -> Shape:
+        """That of the decoder in `folder`."""
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False).get_text_config()
+        return cls(
+            hidden=config.hidden_size,
+            inner=config.intermediate_size,
+            layers=config.num_hidden_layers,
+            heads=config.num_attention_heads,
+            key_heads=config.num_key_value_heads,
+            vocabulary=config.vocab_size,
+            head=getattr(config, "head_dim", None),
+        )
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in the decoder without an LM head."""
+        width = self.head or self.hidden // self.heads
+        projections = self.hidden * width * (2 * self.heads + 2 * self.key_heads)
+        layer = projections + 3 * self.hidden * self.inner + 2 * self.hidden
+        return self.vocabulary * self.hidden + self.layers * layer + self.hidden
 
 
 def shape_of(name: str, layers: int | None) -> Shape:
@@ -71,7 +94,7 @@ def operations(shape: Shape, lengths: np.ndarray) -> float:
 
     A multiplication and an addition count as two; the embedding is a look-up.
     """
-    width = shape.hidden // shape.heads
+    width = shape.head or shape.hidden // shape.heads
     projections = shape.hidden * width * (2 * shape.heads + 2 * shape.key_heads)
     layer = 2.0 * (projections + 3 * shape.hidden * shape.inner) * lengths.sum()
     attention = 4.0 * shape.heads * width * (lengths.astype(float) ** 2).sum()

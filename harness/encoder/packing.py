@@ -119,7 +119,7 @@ def packed_output(backbone: Any, ids: Sequence[Tensor], *, layers: bool) -> tupl
 
 
 def _packed_attention(
-    attend: Callable[[Tensor, Tensor, Tensor, Layout, float | None], Tensor],
+    attend: Callable[[Tensor, Tensor, Tensor, Layout, float | None, float], Tensor],
     module: torch.nn.Module,
     query: Tensor,
     key: Tensor,
@@ -128,37 +128,43 @@ def _packed_attention(
     *,
     layout: Layout | None = None,
     scaling: float | None = None,
+    dropout: float = 0.0,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """As transformers calls a kernel: query (1, H, T, E), key and value (1, K, T, E) ─▶ (1, T, H, E), by `attend`."""
-    return attend(query, key, value, _checked(layout, attention_mask, options), scaling), None
+    return attend(query, key, value, _checked(layout, attention_mask, options), scaling, dropout), None
 
 
-def _by_length(query: Tensor, key: Tensor, value: Tensor, layout: Layout, scaling: float | None) -> Tensor:
+def _by_length(
+    query: Tensor, key: Tensor, value: Tensor, layout: Layout, scaling: float | None, dropout: float
+) -> Tensor:
     """One SDPA for each length."""
-    heads, tokens, width = query.shape[1:]
-    out = query.new_empty(1, tokens, heads, width)
-    for start, count, length in layout.groups:
-        here = slice(start, start + count * length)
-        query_nHlE, key_nKlE, value_nKlE = (
-            part[0, :, here].unflatten(1, (count, length)).transpose(0, 1) for part in (query, key, value)
-        )
+    tokens = [count * length for _, count, length in layout.groups]
+    split = zip(layout.groups, *(part[0].split(tokens, dim=1) for part in (query, key, value)), strict=True)
+    found: list[Tensor] = []
+    for (_, count, length), *parts in split:
+        query_nHlE, key_nKlE, value_nKlE = (part.unflatten(1, (count, length)).transpose(0, 1) for part in parts)
         attended = torch.nn.functional.scaled_dot_product_attention(
             query_nHlE,
             key_nKlE,
             value_nKlE,
+            dropout_p=dropout,
             is_causal=layout.causal and length > 1,
             scale=scaling,
-            enable_gqa=heads != key.shape[1],
+            enable_gqa=query.shape[1] != key.shape[1],
         )
-        out[0, here].view(count, length, heads, width).copy_(attended.transpose(1, 2))
-    return out
+        found.append(attended.transpose(1, 2).flatten(0, 1))
+    return torch.cat(found)[None]
 
 
-def _at_once(query: Tensor, key: Tensor, value: Tensor, layout: Layout, scaling: float | None) -> Tensor:
+def _at_once(
+    query: Tensor, key: Tensor, value: Tensor, layout: Layout, scaling: float | None, dropout: float
+) -> Tensor:
     """All lengths in one call of torch's variable-length attention."""
     from torch.nn.attention import varlen
 
+    if dropout:
+        raise HarnessError(f"{VARLEN} has no dropout of attention; train with {PACKED}")
     query_THE, key_TKE, value_TKE = (part[0].transpose(0, 1).contiguous() for part in (query, key, value))
     out = varlen.varlen_attn(
         query_THE,

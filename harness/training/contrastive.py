@@ -19,7 +19,7 @@ from transformers import set_seed
 from harness.errors import HarnessError
 from harness.training.checkpoints import AdapterCheckpoints
 from harness.training.kind import StageJob
-from harness.training.lora import add_lora
+from harness.training.packed import prepare, read_packed
 from harness.training.processes import Processes
 from harness.training.trained import TrainedStage
 from harness.training.watch import TrainingWatch, arguments, train
@@ -53,7 +53,9 @@ def train_contrastive(
     if attention_dropout is not None:
         set_attention_dropout(start.backbone, attention_dropout)
     columns = zip(_NAMES, zip(*rows, strict=True), strict=False)
-    add_lora(start.backbone, stage.lora)
+    prepare(start.backbone, stage, name=job.base.name)
+    if stage.packed:
+        read_packed(start.backbone)
     train(
         _Trainer(
             model=start.model,

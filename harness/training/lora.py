@@ -43,6 +43,16 @@ def add_lora(model: Any, lora: Lora) -> None:
     inject_adapter_in_model(config, model)
 
 
+def round_frozen(model: Any, dtype: torch.dtype) -> None:
+    """Hold the frozen weights of linear layers in `dtype`, to which autocast would round them at each product."""
+    from torch.nn import Linear
+
+    looked_up = {id(module.weight) for module in model.modules() if hasattr(module, "num_embeddings")}
+    for module in model.modules():
+        if isinstance(module, Linear) and not module.weight.requires_grad and id(module.weight) not in looked_up:
+            module.to(dtype)
+
+
 def merge_lora(model: Any) -> None:
     """Fold every adapter into its layer and take it out again; all weights are trainable afterwards."""
     from peft.tuners.tuners_utils import BaseTunerLayer

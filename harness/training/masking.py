@@ -23,12 +23,11 @@ from harness.encoder.tokenizer import fit_tokens
 from harness.errors import HarnessError
 from harness.training.checkpoints import AdapterCheckpoints
 from harness.training.kind import StageJob
-from harness.training.lora import add_lora
 from harness.training.mntp import MntpStage
+from harness.training.packed import IGNORED, flat_predictions, prepare
 from harness.training.watch import TrainingWatch, arguments, train
 
 _TOKENISED_AT_ONCE = 1000
-IGNORED = -100  # the label that transformers' losses leave out
 
 
 class _Trainer(AdapterCheckpoints, Trainer):
@@ -37,12 +36,16 @@ class _Trainer(AdapterCheckpoints, Trainer):
     A batch in which no token is hidden adds nothing to the loss.
     """
 
+    packed = False
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, num_items_in_batch: Any = None, **kwargs: Any) -> Any:
         if num_items_in_batch is not None:  # the loss is a sum over hidden tokens, divided by their number
             num_items_in_batch = num_items_in_batch.clamp(min=1)
+        if self.packed:
+            inputs = flat_predictions(self.model.base_model, inputs)
         return super().compute_loss(model, inputs, *args, num_items_in_batch=num_items_in_batch, **kwargs)  # type: ignore[misc]
 
 
@@ -60,21 +63,21 @@ def train_mntp(stage: MntpStage, texts: Sequence[str], *, job: StageJob, watch: 
     tokenizer.mask_token = mask_token(tokenizer, stage.mask_token)
     examples = examples_of(stage, texts, tokenizer)
     watch.unused = sum(not _predictable(example) for example in examples)
-    add_lora(model.base_model, stage.lora)
+    model.requires_grad_(False)  # an LM head with weights of its own would be trained beside the adapters
+    prepare(model.base_model, stage, name=job.base.name)
     shared = arguments(stage, job)
     if stage.micro_batch_size is not None:
         at_once = min(stage.micro_batch_size, shared["per_device_train_batch_size"])
         shared["gradient_accumulation_steps"] = shared["per_device_train_batch_size"] // at_once
         shared["per_device_train_batch_size"] = at_once
-    train(
-        _Trainer(
-            model=model,
-            args=TrainingArguments(**shared, remove_unused_columns=False),
-            train_dataset=Visits(examples, count=stage.steps * stage.batch_size, seed=job.seed),
-            data_collator=Masks(tokenizer, probability=stage.mask_probability, seed=job.seed),
-        ),
-        watch,
+    trainer = _Trainer(
+        model=model,
+        args=TrainingArguments(**shared, remove_unused_columns=False),
+        train_dataset=Visits(examples, count=stage.steps * stage.batch_size, seed=job.seed),
+        data_collator=Masks(tokenizer, probability=stage.mask_probability, seed=job.seed),
     )
+    trainer.packed = stage.packed
+    train(trainer, watch)
     return model.base_model
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from harness.bases import EMBEDDED, Base
 from harness.errors import HarnessError
@@ -48,6 +48,7 @@ class TrainedStage(StageKind):
     )
     precision: Literal["float32", "bfloat16"] = "float32"
     gradient_checkpointing: bool = False
+    packed: bool = Field(False, description="no padding is computed, nor a prediction that nothing is learnt from")
     lora: Lora = Lora()
 
     @model_validator(mode="after")
@@ -58,6 +59,12 @@ class TrainedStage(StageKind):
                 "choose a divisor"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """`packed` is younger than the first recipes: a dump leaves it out while it is not used."""
+        fields: dict[str, Any] = dump(self)
+        return {name: value for name, value in fields.items() if value or name != "packed"}
 
     @property
     def in_order(self) -> bool:
