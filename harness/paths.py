@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from harness.errors import HarnessError
 
 
@@ -39,6 +41,20 @@ def room_for(folder: Path) -> Iterator[None]:
             f"the disk of {folder} is full; make room there, or name another folder with HARNESS_CACHE, and give the "
             "same command again"
         ) from None
+
+
+@contextmanager
+def alone_at(folder: Path) -> Iterator[None]:
+    """While this lasts, no other process makes `folder` in the cache, and a full disk is a HarnessError."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(
+            f"cannot write {folder.parent} ({error.strerror}); make it writable, or name another folder with "
+            "HARNESS_CACHE"
+        ) from None
+    with room_for(folder), FileLock(f"{folder}.lock"):
+        yield
 
 
 def _is_full(error: BaseException) -> bool:

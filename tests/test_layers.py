@@ -14,7 +14,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("harness.errors",),
     ("harness.text_to_vector", "harness.front_matter"),
     ("harness.recipes", "harness.hub", "harness.rows", "harness.outcomes", "harness.records"),
-    ("harness.paths", "harness.fingerprint", "harness.provenance", "harness.mini", "harness.stats"),
+    ("harness.paths", "harness.fingerprint", "harness.provenance", "harness.packages", "harness.mini", "harness.stats"),
     ("harness.gguf",),
     ("harness.metrics", "harness.bases", "harness.contamination"),
     ("harness.encoder", "harness.probes", "harness.models"),

@@ -62,12 +62,12 @@ def open_system(
 def open_model(
     name: str, *, device: str = "auto", dtype: str = "auto", listener: Listener | None = None
 ) -> OpenSystem[TextEncoder]:
-    """Open a reference model: the folder or hub id (ORG/NAME or ORG/NAME@REVISION) of a sentence-transformers model.
+    """Open a reference model: a name (`all-MiniLM-L6-v2`), or the folder or hub id of a sentence-transformers model.
 
     It is measured as it is, without a mask proof. Raises HarnessError if it is missing, damaged, or needs code of its
     own.
 
-    Example: `open_model("sentence-transformers/all-MiniLM-L6-v2")`.
+    Example: `open_model("all-MiniLM-L6-v2")`.
     """
     place = Placement.choose(device, dtype)
     return open_planned(resolve_model(name), place=place, cache=cache_folder(), listener=listener)

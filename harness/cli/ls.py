@@ -1,4 +1,4 @@
-"""`harness ls`: list variants, bases, suites, tasks, runs or systems."""
+"""`harness ls`: list variants, bases, models, suites, tasks, runs or systems."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from harness.cli import options
 from harness.errors import HarnessError, near_names
 
-KINDS = ("variants", "bases", "suites", "tasks", "runs", "systems")
+KINDS = ("variants", "bases", "models", "suites", "tasks", "runs", "systems")
 
 
 def ls(
@@ -19,13 +19,13 @@ def ls(
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
-    """List variants, bases, suites, tasks, or the runs and systems of the database."""
+    """List variants, bases, reference models, suites, tasks, or the runs and systems of the database."""
     from harness.cli.screen import out, print_json, table
 
     if what not in KINDS:
         raise HarnessError(f"cannot list {what!r}; {near_names(what, KINDS)}")
-    listers = {"variants": _variants, "bases": _bases, "suites": _suites, "tasks": lambda: _tasks(suite)}
-    listers |= {"runs": lambda: _runs(db), "systems": lambda: _systems(db)}
+    listers = {"variants": _variants, "bases": _bases, "models": _models, "suites": _suites}
+    listers |= {"tasks": lambda: _tasks(suite), "runs": lambda: _runs(db), "systems": lambda: _systems(db)}
     headers, rows = listers[what]()
     if as_json:
         print_json([dict(zip(headers, row, strict=True)) for row in rows])
@@ -61,6 +61,15 @@ def _bases() -> Listing:
     rows.append(("FILE.gguf", "a GGUF file of a Llama, Qwen 2, Qwen 3, Gemma 2 or Gemma 3", ""))
     rows.append(("ORG/NAME", "a hub id; ORG/NAME@REVISION selects a commit, ORG/NAME:FILE.gguf a GGUF file", ""))
     return ("base", "what it is", "where"), rows
+
+
+def _models() -> Listing:
+    from harness.models import NAMED_MODELS
+
+    rows: list[tuple[object, ...]] = [(name, named.about, named.found()) for name, named in NAMED_MODELS.items()]
+    rows.append(("FOLDER", "a folder with a sentence-transformers model, or a transformers checkpoint", ""))
+    rows.append(("ORG/NAME", "a hub id; ORG/NAME@REVISION selects a commit", ""))
+    return ("model", "what it is", "where"), rows
 
 
 def _suites() -> Listing:

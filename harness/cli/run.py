@@ -32,9 +32,9 @@ def run(
         list[str] | None,
         typer.Option(
             "--model",
-            metavar="ID_OR_FOLDER",
-            help="A reference model: the folder or hub id (ORG/NAME or ORG/NAME@REVISION) of a sentence-transformers "
-            "model. It is measured as it is. Repeatable.",
+            metavar="NAME",
+            help="A reference model: a name (harness ls models), or the folder or hub id (ORG/NAME or "
+            "ORG/NAME@REVISION) of a sentence-transformers model. It is measured as it is. Repeatable.",
         ),
     ] = None,
     base: options.BaseName = "mini",

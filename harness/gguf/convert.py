@@ -14,14 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from harness.errors import HarnessError
 from harness.fingerprint import fingerprint
 from harness.gguf.config import GgufArchitecture, architecture_of, config_of, weight_name
 from harness.gguf.reading import PLAIN, GgufFile, GgufTensor, read_gguf
 from harness.gguf.sources import GgufSource
-from harness.paths import cache_folder, room_for, whole_folder
+from harness.paths import alone_at, cache_folder, whole_folder
 
 if TYPE_CHECKING:
     import torch
@@ -86,14 +84,7 @@ def convert(source: GgufSource) -> tuple[Path, Converted]:
         return folder, found
     plan = _Plan.of(source, source.parts[0]) if len(source.parts) == 1 else None
     _check_room(folder, plan.bytes if plan else source.size)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise HarnessError(
-            f"cannot write {folder.parent} ({error.strerror}); make it writable, or name another folder with "
-            "HARNESS_CACHE"
-        ) from None
-    with room_for(folder), FileLock(f"{folder}.lock"):
+    with alone_at(folder):
         if found := read_converted(folder):
             return folder, found
         with whole_folder(folder) as building, source.whole(building) as path:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.fingerprint import contents_sha256
 from harness.hub import HUB_ID, snapshot
+from harness.packages import Packaged, in_one_piece
 
 SUFFIX = ".gguf"
 _AT_HUB = re.compile(rf"(?P<repo>{HUB_ID.pattern})(@(?P<revision>[\w.-]+))?:(?P<file>[\w./-]+\.gguf)")
@@ -41,30 +40,20 @@ class GgufSource:
     @contextmanager
     def whole(self, beside: Path) -> Iterator[Path]:
         """The file in one piece; several parts are put together `beside`, for as long as this lasts."""
-        if len(self.parts) == 1:
-            yield self.parts[0]
-            return
-        joined = beside / self.file
-        try:
-            with joined.open("wb") as out:
-                for part in self.parts:
-                    with part.open("rb") as one:
-                        shutil.copyfileobj(one, out)
-            yield joined
-        finally:
-            joined.unlink(missing_ok=True)
+        with in_one_piece(self.parts, beside / self.file) as path:
+            yield path
 
 
 @dataclass(frozen=True, kw_only=True)
-class NamedGguf:
-    """A GGUF file with a name of its own, whose bytes are known: in `packages`, its parts in order, or at the hub."""
+class NamedGguf(Packaged):
+    """A GGUF file with a name of its own, whose bytes are known."""
 
-    name: str
-    about: str
-    packages: tuple[str, ...]
-    install: str
-    hub: str
     sha256: str
+
+    @property
+    def hub_file(self) -> tuple[str, str, str | None]:
+        repo, _, file = self.hub.partition(":")
+        return repo, file, None
 
     def source(self) -> GgufSource:
         """Find the file: in the installed packages, else in the hub's cache or at the hub."""
@@ -73,11 +62,7 @@ class NamedGguf:
             try:
                 source, where = at_hub(self.hub, base=self.name), "the hub"
             except HarnessError as error:
-                raise HarnessError(
-                    f"the base {self.name} is neither in an installed package nor in the hub's cache; get it with "
-                    f"`{self.install}`, or point HF_HUB_CACHE at a copy of {self.hub}"
-                ) from error
-        assert source is not None
+                raise self.absent("the base") from error
         if source.sha256 != self.sha256:
             raise HarnessError(
                 f"{source.file} of {where} is not the file that {self.name} names (its SHA-256 is "
@@ -86,32 +71,13 @@ class NamedGguf:
         return source
 
     def installed(self) -> GgufSource | None:
-        """The file from the installed packages; None if one of them is not there."""
-        parts: list[Path] = []
-        licences: list[Path] = []
-        for package in self.packages:
-            try:
-                files = _files(distribution(package))
-            except PackageNotFoundError:
-                return None
-            parts += [path for path in files if _PART.fullmatch(path.name)]
-            licences += [path for path in files if _LICENCE.search(path.name)]
+        """The file from the installed packages; None if a part of it is not there."""
+        files = self.files() or []
+        parts = tuple(path for path in files if _PART.fullmatch(path.name))
         if not parts or not all(part.is_file() for part in parts):
             return None
-        file = Path(self.hub.rpartition(":")[2]).name
-        return GgufSource(base=self.name, file=file, parts=tuple(parts), licences=tuple(licences))
-
-    def found(self) -> str:
-        """Where the file is, or how to get it, in words. The network is not asked."""
-        from huggingface_hub import try_to_load_from_cache
-
-        if self.installed() is not None:
-            versions = {distribution(package).version for package in self.packages}
-            return f"installed: {self.packages[0]} {', '.join(sorted(versions))}"
-        repo, file = self.hub.split(":")
-        if isinstance(try_to_load_from_cache(repo, file), str):
-            return f"in the hub's cache: {self.hub}"
-        return f"not here; `{self.install}`, or at the hub: {self.hub}"
+        licences = tuple(path for path in files if _LICENCE.search(path.name))
+        return GgufSource(base=self.name, file=Path(self.hub_file[1]).name, parts=parts, licences=licences)
 
 
 NAMED = {
@@ -163,8 +129,3 @@ def at_hub(name: str, *, base: str = "") -> GgufSource:
     if not path.is_file():
         raise HarnessError(f"{repo} has no file {file}; correct the name behind the colon")
     return GgufSource(base=base or f"{repo}:{file}", file=path.name, parts=(path,))
-
-
-def _files(package: Distribution) -> list[Path]:
-    """The files of an installed package, in order of name."""
-    return sorted(Path(str(package.locate_file(file))) for file in package.files or [])

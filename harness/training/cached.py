@@ -24,7 +24,7 @@ from harness.training.merging import is_whole
 _STAGE = re.compile(r"[0-9a-f]{32}(\.part)?")
 _LEFTOVER = re.compile(r"\.(?P<of>.+)\.[0-9]+\.(?:new|old)")  # see harness.paths.whole_folder
 _DAY_S = 24 * 3600
-_KNOWN = ("bases", "data")  # folders of the cache beside that of the stages: converted bases, fetched data
+_KNOWN = ("bases", "models", "data")  # beside the stages: converted bases, unpacked reference models, fetched data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ class CacheEntry:
     """A folder or file in the cache.
 
     `kind` is "stage", "unfinished" (a training that was cut off, or that is running), "leftover" (of a process that was
-    killed while it wrote), "bases", "data" or "other". `users` are the systems of the database that stand on a stage.
-    `kept` says why it must stay; "" if it may go.
+    killed while it wrote), "bases", "models", "data" or "other". `users` are the systems of the database that stand on
+    a stage. `kept` says why it must stay; "" if it may go.
     """
 
     kind: str

@@ -15,6 +15,7 @@ from harness.cli import app
 from harness.errors import HarnessError
 from harness.gguf.sources import NAMED, NamedGguf
 from tests.gguf.files import SMOLLM, byte_level, metadata, small_model, tokens_of, weights_of, write_gguf
+from tests.packages import SITE, put_package
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -55,17 +56,8 @@ def named(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> NamedGguf:
     """A base in two packages, a part in each, that cannot be imported."""
     content = tiny.read_bytes()
     for number, part in enumerate((content[:5000], content[5000:])):
-        package = Path("site", f"tiny_part{number}")
-        (package / "data").mkdir(parents=True)
-        (package / "__init__.py").write_text("raise SystemExit('imported')")
-        (package / "data" / f"tiny.gguf.part0{number}").write_bytes(part)
-        (package / "data" / "LICENSE").write_text("free")
-        info = Path("site", f"tiny_part{number}-1.0.dist-info")
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: tiny-part{number}\nVersion: 1.0\n")
-        files = ("__init__.py", f"data/tiny.gguf.part0{number}", "data/LICENSE")
-        (info / "RECORD").write_text("".join(f"{package.name}/{file},,\n" for file in files))
-    monkeypatch.syspath_prepend(str(Path("site").absolute()))
+        files = {f"data/tiny.gguf.part0{number}": part, "data/LICENSE": b"free"}
+        put_package(f"tiny-part{number}", files, monkeypatch)
     made = NamedGguf(
         name="tiny-named",
         about="a small Llama",
@@ -90,7 +82,7 @@ def test_a_named_base_is_put_together_from_packages(tiny: Path, named: NamedGguf
 def test_a_named_base_is_else_that_of_the_hub(
     tiny: Path, hub: Path, named: NamedGguf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.rmtree("site")
+    shutil.rmtree(SITE)
     assert named.installed() is None
     assert resolve_base("tiny-named").revision == resolve_base(str(tiny)).revision
     shutil.rmtree(hub)
@@ -101,7 +93,7 @@ def test_a_named_base_is_else_that_of_the_hub(
 
 
 def test_a_named_base_is_one_file_and_no_other(named: NamedGguf) -> None:
-    with Path("site", "tiny_part1", "data", "tiny.gguf.part01").open("ab") as file:
+    with (SITE / "tiny_part1" / "data" / "tiny.gguf.part01").open("ab") as file:
         file.write(b"0")
     with pytest.raises(HarnessError, match="is not the file that tiny-named names"):
         resolve_base("tiny-named")

