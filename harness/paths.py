@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from harness.errors import HarnessError
+
+_LOG = logging.getLogger("harness")
 
 
 def cache_folder() -> Path:
@@ -55,6 +58,15 @@ def alone_at(folder: Path) -> Iterator[None]:
         ) from None
     with room_for(folder), FileLock(f"{folder}.lock"):
         yield
+
+
+@contextmanager
+def told(doing: str, done: str) -> Iterator[None]:
+    """Log (`harness`, INFO) what is being done, and at the end what was done and in how many seconds."""
+    _LOG.info(doing)
+    began = time.monotonic()
+    yield
+    _LOG.info(f"{done} in {time.monotonic() - began:.0f} s")
 
 
 def _is_full(error: BaseException) -> bool:

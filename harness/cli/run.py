@@ -85,7 +85,7 @@ def run(
     from harness.cli.screen import RunScreen, err, prepare
     from harness.store import Store
 
-    prepare()
+    prepare(quiet=quiet)
     variants = tuple(load_cards()) if everything else tuple(variant or ())
     if not variants and not model:
         raise HarnessError("name a variant with --variant (`harness ls variants` lists all), or run all with --all")

@@ -57,7 +57,14 @@ out = _Console(width=None if sys.stdout.isatty() else 200)
 err = _Console(stderr=True, soft_wrap=True)
 
 
-def prepare() -> None:
+class _Said(logging.Handler):
+    """Shows what the rooms log: work that takes seconds, before there is a screen for it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        err.print(record.getMessage())
+
+
+def prepare(*, quiet: bool = False) -> None:
     """Set the libraries' threads and silence their bars; errors still show. Call it before anything imports torch."""
     from harness.encoder.placement import start_with_one_thread
 
@@ -70,6 +77,9 @@ def prepare() -> None:
     warnings.filterwarnings("ignore")
     for name in ("mteb", "datasets", "transformers", "sentence_transformers", "httpx", "accelerate", "torch"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    ours = logging.getLogger("harness")
+    ours.setLevel(logging.WARNING if quiet else logging.INFO)
+    ours.handlers = [_Said()]
 
 
 def print_json(value: Any) -> None:

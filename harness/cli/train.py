@@ -28,7 +28,7 @@ def train(
     from harness.run.open import train_variant
     from harness.training.processes import Processes
 
-    prepare()
+    prepare(quiet=quiet)
     place = Placement.choose(device, "float32")
     with RunScreen(0, quiet=quiet) as screen:
         folder = train_variant(

@@ -19,7 +19,7 @@ from harness.fingerprint import fingerprint
 from harness.gguf.config import GgufArchitecture, architecture_of, config_of, weight_name
 from harness.gguf.reading import PLAIN, GgufFile, GgufTensor, read_gguf
 from harness.gguf.sources import GgufSource
-from harness.paths import alone_at, cache_folder, whole_folder
+from harness.paths import alone_at, cache_folder, told, whole_folder
 
 if TYPE_CHECKING:
     import torch
@@ -87,7 +87,8 @@ def convert(source: GgufSource) -> tuple[Path, Converted]:
     with alone_at(folder):
         if found := read_converted(folder):
             return folder, found
-        with whole_folder(folder) as building, source.whole(building) as path:
+        said = told(f"converting {source.file} into the cache, once", f"converted {source.file}")
+        with said, whole_folder(folder) as building, source.whole(building) as path:
             if plan is None:
                 plan = _Plan.of(source, path)
                 _check_room(folder, plan.bytes)

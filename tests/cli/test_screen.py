@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 
 import pytest
 from rich.console import Console
@@ -50,6 +51,16 @@ def test_without_a_terminal_there_are_notes_and_no_bars(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("terminal", [True, False])
 def test_quiet_says_nothing(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
     assert shown(monkeypatch, terminal=terminal, quiet=True).strip() == ""
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_what_the_rooms_log_is_shown_once(monkeypatch: pytest.MonkeyPatch, quiet: bool) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr(screen, "err", Console(file=file))
+    for _ in range(2):
+        screen.prepare(quiet=quiet)
+    logging.getLogger("harness").info("converting a.gguf into the cache, once")
+    assert file.getvalue() == ("" if quiet else "converting a.gguf into the cache, once\n")
 
 
 @pytest.mark.parametrize(("terminal", "left_s"), [(True, 9_000.0), (False, 9_000.0), (False, 500.0)])

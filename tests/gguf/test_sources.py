@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -70,8 +72,14 @@ def named(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> NamedGguf:
     return made
 
 
-def test_a_named_base_is_put_together_from_packages(tiny: Path, named: NamedGguf) -> None:
+def test_a_named_base_is_put_together_from_packages(
+    tiny: Path, named: NamedGguf, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="harness")
     base, local = resolve_base("tiny-named"), resolve_base(str(tiny))
+    said, done = caplog.messages  # the second one finds the folder of the first
+    assert said == "converting tiny.gguf into the cache, once"
+    assert re.fullmatch(r"converted tiny\.gguf in \d+ s", done)
     assert (base.name, base.revision, base.folder) == ("tiny-named", local.revision, local.folder)
     assert (base.folder / "LICENSE").read_text() == "free"
     assert not list(base.folder.glob("*.gguf"))
