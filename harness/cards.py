@@ -165,6 +165,11 @@ def load_cards(*, packaged: bool = False) -> dict[str, Card]:
     return dict(sorted(cards.items(), key=lambda item: ("control" in item[1].tags, _depth(item[1], cards), item[0])))
 
 
+def of_all(cards: dict[str, Card]) -> tuple[str, ...]:
+    """The variants that `--all` means: every card but those with the tag `by-name`."""
+    return tuple(name for name, card in cards.items() if "by-name" not in card.tags)
+
+
 def ladder(cards: dict[str, Card]) -> list[Card]:
     """Return the steps of the ladder in order: the cards that add a step to another one and are no controls."""
     return [card for card in cards.values() if card.step_from is not None and "control" not in card.tags]

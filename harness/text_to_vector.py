@@ -1,46 +1,76 @@
-"""How a text becomes a vector: what stands around it, which of its tokens are pooled, and how.
+"""How a text becomes a vector: what stands around it, the layer that is read, which tokens are pooled, and how.
 
-A recipe is such an object (harness.recipes.Recipe), so a card holds these fields flat. Nothing else knows a pooling by
-name. A new pooling is one entry of POOLINGS. Importing this file imports no torch.
+A recipe is such an object (harness.recipes.Recipe), so a card holds these fields flat. Nothing else knows a pooling or
+a cleaning by name. A new pooling is one entry of POOLINGS, a new cleaning one of harness.templates.CLEANINGS. Importing
+this file imports no torch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from harness.errors import near_names
+from harness.templates import CLEANINGS, Template
 
 Attention = Literal["causal", "bidirectional"]
+PooledTokens = Literal["text", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PoolingKind:
-    """One way to make a vector of the last layer's states, by a module that sentence-transformers has built in.
+    """One way to make a vector of a layer's states, by a module that sentence-transformers has built in.
 
-    `name` is the card's word for it and the mode of `sentence_transformers...modules.Pooling`. `own_tokens`: it gets
-    the text's own tokens only, without the beginning-of-sequence token, the instruction and the suffix; else it gets
-    every token. `words` says in a model card what an embedding is.
+    `name` is the card's word for it and the mode of `sentence_transformers...modules.Pooling`. `tokens`: which tokens
+    it gets where the card does not say it: the text's own ones, or all. `without_front`: it leaves the
+    beginning-of-sequence token out. `averages`: every token that it gets has a share. `words` says in a model card
+    what an embedding is.
     """
 
     name: str
-    own_tokens: bool
+    tokens: PooledTokens
+    without_front: bool
+    averages: bool
     words: str
 
 
 POOLINGS = (
     PoolingKind(
         name="mean",
-        own_tokens=True,
+        tokens="text",
+        without_front=True,
+        averages=True,
         words="the mean of the last layer over all tokens but the beginning-of-sequence token",
     ),
-    PoolingKind(name="lasttoken", own_tokens=False, words="the state of the last token in the last layer"),
+    PoolingKind(
+        name="weightedmean",
+        tokens="all",
+        without_front=False,
+        averages=True,
+        words="the mean of the last layer over all tokens, where the n-th token has the weight n",
+    ),
+    PoolingKind(
+        name="lasttoken",
+        tokens="all",
+        without_front=False,
+        averages=False,
+        words="the state of the last token in the last layer",
+    ),
 )
 _POOLINGS = {each.name: each for each in POOLINGS}
 # Fields that are younger than the first recipes: a dump leaves them out while they are not used.
-_YOUNGER = ("suffix", "leading_token")
+_YOUNGER = ("suffix", "leading_token", "template", "pooled_tokens", "cleaning", "layer")
 
 
 class TextToVector(BaseModel):
@@ -63,6 +93,18 @@ class TextToVector(BaseModel):
         description="the base's beginning-of-sequence token, else its end token, or the special token that is named, "
         "stands first; a mean leaves it out",
     )
+    template: str | Annotated[tuple[str, ...], Field(min_length=2)] | None = Field(
+        None,
+        description="what is read, with {text} where the text stands, once or more often; of several templates the "
+        "vectors are averaged",
+    )
+    pooled_tokens: PooledTokens | None = Field(
+        None, description="text: the tokens of the text, at its last place; all: those of the template too"
+    )
+    cleaning: str | None = Field(None, description="how a text is changed before it is read")
+    layer: int | None = Field(
+        None, ge=0, description="whose states are pooled: 0 is the embedding; without it the last, behind the last norm"
+    )
 
     @field_validator("pooling")
     @classmethod
@@ -71,10 +113,47 @@ class TextToVector(BaseModel):
             raise ValueError(f"no pooling is named {name!r}; {near_names(name, _POOLINGS)}")
         return name
 
+    @field_validator("cleaning")
+    @classmethod
+    def _is_known_cleaning(cls, name: str | None) -> str | None:
+        if name is not None and name not in CLEANINGS:
+            raise ValueError(f"no cleaning is named {name!r}; {near_names(name, CLEANINGS)}")
+        return name
+
+    @model_validator(mode="after")
+    def _one_way_around(self) -> TextToVector:
+        if self.template is not None:
+            for each in self.templates:
+                each.check()
+            if self.instruction is not None or self.task_instructions or self.suffix is not None:
+                raise ValueError("a card cannot have a template together with instruction, task_instructions or suffix")
+        return self
+
     @model_serializer(mode="wrap")
     def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = dump(self)
-        return {name: value for name, value in fields.items() if value or name not in _YOUNGER}
+        unused = {name for name in _YOUNGER if fields.get(name) is None or fields[name] is False}
+        return {name: value for name, value in fields.items() if name not in unused}
+
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """What is read of a text, one template after the other; () where it stands alone, or in an instruction."""
+        said = (self.template,) if isinstance(self.template, str) else self.template or ()
+        return tuple(Template(each) for each in said)
+
+    @property
+    def pools(self) -> PooledTokens:
+        """Which tokens are pooled."""
+        return self.pooled_tokens or self.pooled.tokens
+
+    @property
+    def leads(self) -> bool:
+        """Whether something of the card stands before a text."""
+        return bool(self.instruction or self.task_instructions or any(each.leads for each in self.templates))
+
+    def cleaned(self, text: str) -> str:
+        """`text` as it is read. Its characters keep their places, so that words are found."""
+        return CLEANINGS[self.cleaning](text) if self.cleaning else text
 
     @property
     def pooled(self) -> PoolingKind:
@@ -84,17 +163,26 @@ class TextToVector(BaseModel):
     @property
     def not_plain(self) -> str:
         """Why plain sentence-transformers cannot make these embeddings, to be read behind a name; "" if it can."""
+        return next(
+            (f"{why}, which plain sentence-transformers cannot do; {mend}" for why, mend in self._own_ways()), ""
+        )
+
+    def _own_ways(self) -> Iterator[tuple[str, str]]:
+        same = "a variant without {} has the same weights: export that"
         if self.instruction is not None or self.task_instructions:
-            return (
-                "has an instruction before every text and pools only the text, which plain sentence-transformers "
-                "cannot do; a variant without the instruction has the same weights: export that"
-            )
+            yield "has an instruction before every text and pools only the text", same.format("the instruction")
         if self.suffix is not None:
-            return (
-                "puts a suffix behind every text, which plain sentence-transformers cannot do; a variant without the "
-                "suffix has the same weights: export that"
-            )
-        return ""
+            yield "puts a suffix behind every text", same.format("the suffix")
+        if len(self.templates) > 1:
+            yield "averages the vectors of several templates", "export a variant with one of them"
+        if any(each.copies > 1 for each in self.templates):
+            yield "reads every text more than once", same.format("the template")
+        if self.templates and self.pools == "text":
+            yield "pools only the text in its template", "a variant with `pooled_tokens: all` can be exported"
+        if self.layer is not None:
+            yield f"pools the states of layer {self.layer}", same.format("`layer`")
+        if self.cleaning is not None and not self.templates:
+            yield "cleans every text", same.format("`cleaning`")
 
     def prefix(self, task_metadata: Any, prompt_type: Any) -> str:
         """What stands before a text of the mteb task that `task_metadata` describes; "" for a document.
@@ -112,7 +200,7 @@ class TextToVector(BaseModel):
         from sentence_transformers.sentence_transformer.modules import Pooling, WordWeights
 
         pooling = Pooling(width, self.pooled.name)
-        if not self.pooled.own_tokens:
+        if not self.pooled.without_front:
             return [pooling]
         tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
         vocabulary = [token if token is not None else f"<unused {index}>" for index, token in enumerate(tokens)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.bases import resolve_base
-from harness.cards import get_card, load_cards, read_card
+from harness.cards import get_card, load_cards, of_all, read_card
 from harness.errors import HarnessError
 from harness.training.lineage import plan_lineage
 
@@ -19,6 +19,10 @@ EIGHT = {
     "causal-supcon",
     "random",
 }
+UNTRAINED = {
+    "bidir-echo", "bidir-prompteol", "causal-echo", "causal-lasttoken", "causal-metaeol", "causal-prompteol",
+    "echo-bare", "echo-lead", "echo-other",
+}  # fmt: skip
 
 
 def write_card(folder: Path, variant: str, front: str = "", prose: str = "What it is for.") -> Path:
@@ -30,10 +34,11 @@ def write_card(folder: Path, variant: str, front: str = "", prose: str = "What i
     return path
 
 
-def test_the_eight_variants_and_what_they_are() -> None:
+def test_the_variants_and_what_they_are() -> None:
     cards = load_cards()
-    assert set(cards) == EIGHT
-    stages = {name: [stage.kind for stage in card.recipe.stages] for name, card in cards.items()}
+    assert set(cards) == EIGHT | UNTRAINED
+    assert set(cards) - set(of_all(cards)) == {"bidir-echo", "bidir-prompteol", "echo-bare", "echo-lead", "echo-other"}
+    stages = {name: [stage.kind for stage in cards[name].recipe.stages] for name in EIGHT}
     assert stages == {
         "causal": [],
         "bidir": [],
@@ -45,7 +50,8 @@ def test_the_eight_variants_and_what_they_are() -> None:
         "causal-supcon": ["supcon"],
     }
     for name, card in cards.items():
-        assert card.recipe.attention == ("causal" if name.startswith("causal") else "bidirectional")
+        assert (card.recipe.attention == "causal") == name.startswith(("causal", "echo"))
+        assert name in EIGHT or ("control" in card.tags and not card.recipe.stages)
         assert "**For:**" in card.prose
         assert "**Not for:**" in card.prose
 
@@ -59,7 +65,7 @@ def test_the_ladder_comes_first_step_by_step() -> None:
 
 def test_a_ninth_variant_is_a_file() -> None:
     write_card(Path("model_cards"), "ninth", "step_from: causal\n")
-    assert set(load_cards()) == EIGHT | {"ninth"}
+    assert set(load_cards()) == EIGHT | UNTRAINED | {"ninth"}
 
 
 def test_a_card_here_replaces_the_packaged_one() -> None:

@@ -81,12 +81,12 @@ def run(
     systems that you named can be opened, it is 2 or 4. With --strict the run stops at the first failure.
     """
     from harness.api import run_variants
-    from harness.cards import load_cards
+    from harness.cards import load_cards, of_all
     from harness.cli.screen import RunScreen, err, prepare
     from harness.store import Store
 
     prepare(quiet=quiet)
-    variants = tuple(load_cards()) if everything else tuple(variant or ())
+    variants = of_all(load_cards()) if everything else tuple(variant or ())
     if not variants and not model:
         raise HarnessError("name a variant with --variant (`harness ls variants` lists all), or run all with --all")
     if everything and variant:

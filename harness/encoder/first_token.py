@@ -51,11 +51,11 @@ def measure_first_token(reader: Reader, how: TextToVector) -> FirstToken | None:
     if not all(np.isfinite(each).all() for each in measured.values()):
         return None
     in_front = front_token(reader.tokenizer) is not None
-    instructed = how.instruction is not None or how.task_instructions
+    behind_words = how.leads and how.pools == "text"
     return FirstToken(
         front=None if start is None else str(reader.tokenizer.convert_ids_to_tokens(start)),
         led=in_front,
-        in_mean=how.pooled.own_tokens and not in_front and not instructed,
+        in_mean=how.pooled.averages and not (in_front and how.pooled.without_front) and not behind_words,
         **{name: tuple(float(f"{ratio:.4g}") for ratio in each) for name, each in measured.items()},  # type: ignore[arg-type]
     )
 

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,19 @@ from harness.encoder.attention import MaskProof, prove_mask, set_attention
 from harness.encoder.first_token import measure_first_token
 from harness.encoder.for_mteb import ForMteb
 from harness.encoder.language_model import LanguageModel, build_language_model
+from harness.encoder.layers import check_layer, up_to_layer
 from harness.encoder.opening import Opening, most_tokens, open_decoder
 from harness.encoder.placement import Placement
 from harness.encoder.protocol import MOST_SHARED_BYTES
 from harness.encoder.reader import Pass
-from harness.encoder.tokenizer import keep_tokens, put_in_front
+from harness.encoder.tokenizer import front_tokens, keep_template, keep_tokens, load_tokenizer, put_in_front
 from harness.encoder.tokens import Tokens, tokenise
 from harness.encoder.words import ModelEncoder, check_finite, text_key
 from harness.errors import HarnessError
 from harness.recipes import Recipe
 from harness.records import FirstToken
+from harness.templates import Template
+from harness.text_to_vector import TextToVector
 
 _ENTRY_BYTES = 200  # of a key and a row beside the numbers
 
@@ -63,6 +67,11 @@ class Encoder(ModelEncoder):
     def backbone(self) -> Any:
         """The transformers decoder inside."""
         return self.model[0].model
+
+    @property
+    def words_in(self) -> TextToVector | None:
+        """Words are read in the recipe's first template, where it has one."""
+        return self.recipe if self.recipe.templates else None
 
     @contextmanager
     def computed_otherwise(self, *, batch_size: int, kernel: str | None = None) -> Iterator[Encoder]:
@@ -116,8 +125,20 @@ class Encoder(ModelEncoder):
 
     def _read(self, texts: Sequence[str], instruction: str, batch_size: int | None) -> np.ndarray:
         """Embeddings (N, D) of distinct `texts` by a forward pass each. Pooling is in float32 in any case."""
-        reader = self.reader
-        tokens = tokenise(reader.tokenizer, texts, limit=reader.limit, how=self.recipe, prefix=instruction)
+        templates = self.recipe.templates or (None,)
+        found = np.zeros((len(texts), int(self.model.get_embedding_dimension() or 0)), dtype=np.float32)
+        with up_to_layer(self.backbone, self.recipe.layer, name=self.name):
+            for template in templates:
+                found += self._read_in(template, texts, instruction, batch_size) / len(templates)
+        check_finite(found, texts, name=self.name)
+        return found
+
+    def _read_in(
+        self, template: Template | None, texts: Sequence[str], instruction: str, batch_size: int | None
+    ) -> np.ndarray:
+        reader, how = self.reader, self.recipe
+        read = partial(tokenise, reader.tokenizer, limit=reader.limit, how=how, prefix=instruction, template=template)
+        tokens = read(texts)
         found = np.empty((len(texts), int(self.model.get_embedding_dimension() or 0)), dtype=np.float32)
 
         def pool(done: Pass) -> None:
@@ -125,7 +146,6 @@ class Encoder(ModelEncoder):
 
         reader.read(tokens.ids, pool, batch_size=batch_size, watch=self.watch)
         self._cut.update(text_key(texts[row], instruction) for row in tokens.cut)
-        check_finite(found, texts, name=self.name)
         return found
 
     @torch.inference_mode()
@@ -193,8 +213,12 @@ class Encoder(ModelEncoder):
 
     def save(self, folder: Path) -> None:
         """Write a folder that plain `SentenceTransformer(folder)` opens; weights in the precision they have."""
+        tokenizer, recipe = self.model.tokenizer, self.recipe
         self.model.save(str(folder), create_model_card=False)
-        keep_tokens(folder, self.model.tokenizer)
+        for template in recipe.templates:
+            keep_template(folder, template, recipe.cleaning, front=front_tokens(tokenizer), name=self.name)
+            tokenizer = load_tokenizer(folder, name=self.name)
+        keep_tokens(folder, tokenizer)
 
 
 def build_encoder(
@@ -219,7 +243,7 @@ def build_encoder(
     transformer, opening = open_decoder(checkpoint, dtype=getattr(torch, place.dtype), name=str(checkpoint))
     backbone, tokenizer = transformer.model, transformer.tokenizer
     place.fit_threads(sum(weight.numel() for weight in backbone.parameters()))
-    lead, pooled = recipe.leading_token, recipe.pooled.own_tokens
+    lead, pooled = recipe.leading_token, recipe.pooled.without_front
     if lead and not put_in_front(tokenizer, lead, name=str(checkpoint), pooled=pooled):
         note = f"the tokenizer puts {tokenizer.bos_token} before every text already, so leading_token changes nothing"
         opening = replace(opening, note=note)
@@ -230,6 +254,8 @@ def build_encoder(
         _redraw(backbone, 0 if seed is None else seed)
     if merge is not None:
         merge(backbone)
+    if recipe.layer is not None:
+        check_layer(backbone, recipe.layer, name=str(checkpoint))
     modules = [transformer, *recipe.modules(tokenizer, backbone.config.hidden_size)]
     return Encoder(
         SentenceTransformer(modules=modules, device=place.device),

@@ -51,7 +51,8 @@ class TextEncoder(Protocol):
 
         Layer 0 is the embedding. A token belongs to a word if the two share a character. `take`, for all words or one a
         word, says what is taken of a word's tokens: the mean, the first or the last. Words are read in their text
-        alone, without the recipe's prefix or suffix.
+        alone, without the recipe's instruction or suffix; in a template at the text's last place, in the first template
+        where there are several.
         Raises HarnessError for a state that is not finite, and for a span that covers no token: it lies outside its
         text, is empty, or is cut off at `max_tokens`. With `keep_cut` a word that is cut off gets NaN instead.
         """

@@ -5,20 +5,34 @@ transformers rebuilds a tokenizer by the name of its class, and drops what token
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer
+from tokenizers.normalizers import Normalizer, Prepend, Replace
+from tokenizers.normalizers import Sequence as Normalizers
 from tokenizers.processors import Sequence, TemplateProcessing
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from harness.bases import TOKEN_FILES, TOKENIZER, read_json
 from harness.errors import HarnessError, ProofError
+from harness.templates import CLEANINGS, Template
+
+# The cleanings of harness.templates as a tokenizer does them.
+NORMALIZERS: dict[str, Callable[[], tuple[Normalizer, ...]]] = {
+    "prompteol": lambda: (
+        Replace(Regex(r"\s+\z"), ""),
+        Replace(Regex(r"(?<=[^.?\"'])\z"), "."),
+        Replace('"', "'"),
+        Replace(Regex(r"\?\z"), "."),
+    )
+}
 
 # Nothing is fetched, no pickle is opened, and no code from a folder is run or asked about.
 CLOSED = {"trust_remote_code": False, "local_files_only": True}
@@ -93,10 +107,21 @@ def start_token(tokenizer: Any) -> int:
     return int(token)
 
 
-def front_token(tokenizer: Any) -> int | None:
-    """The special token that `tokenizer` puts before every text, if it does."""
+def front_tokens(tokenizer: Any) -> list[int]:
+    """The special tokens that `tokenizer` puts before every text."""
     read = tokenizer("a", return_special_tokens_mask=True)
-    return int(read["input_ids"][0]) if read["special_tokens_mask"][:1] == [1] else None
+    before = itertools.takewhile(lambda each: each[1], zip(read["input_ids"], read["special_tokens_mask"], strict=True))
+    return [int(token) for token, _ in before]
+
+
+def front_token(tokenizer: Any) -> int | None:
+    """The first special token that `tokenizer` puts before every text, if it does."""
+    return next(iter(front_tokens(tokenizer)), None)
+
+
+def ids_of(tokenizer: Any, words: str) -> list[int]:
+    """The tokens of `words`, the special ones among them that are written there, none beside them."""
+    return [int(token) for token in tokenizer(words, add_special_tokens=False, verbose=False)["input_ids"]]
 
 
 def put_in_front(tokenizer: Any, wanted: str | bool, *, name: str, pooled: bool) -> bool:
@@ -174,6 +199,41 @@ def read_otherwise(tokenizer: Any, folder: Path, *, name: str) -> str:
                 f"the tokenizer of {name} reads {text!r} as the tokens {have[:8]}, and its {TOKENIZER} says {want[:8]}"
             )
     return ""
+
+
+def keep_template(folder: Path, template: Template, cleaning: str | None, *, front: list[int], name: str) -> None:
+    """Let the tokenizer that was saved in `folder` put `template` around every text by itself, cleaned as `cleaning`.
+
+    `front` are the tokens that stand before everything. What it adds counts in a cut, so only the text is cut. Raises
+    HarnessError where it does not read a text as it is read here.
+    """
+    path = folder / TOKENIZER
+    raw = Tokenizer.from_file(str(path))
+    before, behind = (raw.encode(words, add_special_tokens=False).ids for words in template.words)
+    wanted = [
+        [*front, *before, *(raw.encode(read, add_special_tokens=False).ids if text else ()), *behind]
+        for text in TEXTS
+        for read in [template.spaces[0] + (CLEANINGS[cleaning](text) if cleaning else text)]
+    ]
+    pieces = {name: ids for name, ids in (("<before>", [*front, *before]), ("<behind>", behind)) if ids}
+    raw.post_processor = TemplateProcessing(
+        single=[each for each in ("<before>", "$A", "<behind>") if each == "$A" or each in pieces],
+        special_tokens=[
+            {"id": each, "ids": ids, "tokens": [str(raw.id_to_token(number)) for number in ids]}
+            for each, ids in pieces.items()
+        ],
+    )
+    added = [*(NORMALIZERS[cleaning]() if cleaning else ()), *(Prepend(space) for space in template.spaces if space)]
+    if added:
+        raw.normalizer = Normalizers([*added, *([raw.normalizer] if raw.normalizer else [])])
+    found = [each.ids for each in raw.encode_batch(list(TEXTS))]
+    for text, want, have in zip(TEXTS, wanted, found, strict=True):
+        if want != have:
+            raise HarnessError(
+                f"{name} reads {text!r} in its template in a way that plain sentence-transformers cannot; a variant "
+                "without the template has the same weights: export that"
+            )
+    raw.save(str(path))
 
 
 def keep_tokens(folder: Path, tokenizer: Any) -> None:

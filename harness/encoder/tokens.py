@@ -4,6 +4,9 @@ An instruction follows LLM2Vec's rule (BehnamGhader et al. 2024; `LLM2Vec.tokeni
 text are one string, tokenised once; the text's own tokens are the last n, where n is how many tokens the text has when
 it stands alone. Counting the instruction's tokens instead goes wrong where the two meet, for "instruction: " alone ends
 in a token of its own for the space, which in the whole string is the beginning of the text's first token.
+
+In a template (harness.templates) words and text are tokenised each by itself, so that each copy of a text has the same
+tokens, known ones, and is cut for itself.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.encoder.tokenizer import front_tokens, ids_of
 from harness.errors import HarnessError
+from harness.templates import Template
 from harness.text_to_vector import TextToVector
 
 _AT_ONCE = 10_000  # texts whose lists of Python integers are held at one time
@@ -47,16 +52,24 @@ def tokenise(
     limit: int,
     how: TextToVector | None = None,
     prefix: str = "",
+    template: Template | None = None,
     offsets: bool = False,
 ) -> Tokens:
     """Tokenise `texts`, each behind `prefix` and before the suffix of `how`; without `how` they stand alone.
 
-    At most `limit` tokens are kept; the rest is cut off the text's end. Where nothing stands around a text every token
-    is its own (the modules leave BOS out by themselves). A text without any token (a tokenizer that adds no BOS, and an
-    empty text) is read as one token that is not pooled. Raises HarnessError if prefix and suffix fill the limit.
+    With a `template` they stand in that instead, and offsets are those of the text at its last place. At most `limit`
+    tokens are kept; the rest is cut off the text's end, at each of its places. Where nothing stands around a text every
+    token is its own (the modules leave BOS out by themselves). A text without any token (a tokenizer that adds no BOS,
+    and an empty text) is read as one token that is not pooled. Raises HarnessError if what stands around a text fills
+    the limit.
     """
     firsts = range(0, len(texts), _AT_ONCE)
-    parts = [_tokenise(tokenizer, texts[first : first + _AT_ONCE], limit, how, prefix, offsets) for first in firsts]
+    read = texts if how is None else [how.cleaned(text) for text in texts]
+    some = [read[first : first + _AT_ONCE] for first in firsts]
+    if template is None:
+        parts = [_tokenise(tokenizer, each, limit, how, prefix, offsets) for each in some]
+    else:
+        parts = [_in_template(tokenizer, each, limit, how, template) for each in some]
     return Tokens(
         ids=tuple(row for part in parts for row in part.ids),
         pooled=tuple(row for part in parts for row in part.pooled),
@@ -91,7 +104,7 @@ def _tokenise(
     if prefix or suffix:
         for text, start, room in zip(texts, starts, rooms, strict=True):
             if text and start >= room:
-                raise HarnessError(_no_room(prefix, suffix, limit))
+                raise HarnessError(_no_room(limit, instruction=prefix, suffix=suffix))
     long = [row for row, text in enumerate(ids) if len(text) > limit]
     uncut = {row: _pairs(places[row]) for row in long} if offsets else {}
     if long and not suffix:
@@ -111,7 +124,7 @@ def _tokenise(
             ends[row] = room
     kept = [np.array(text, dtype=np.int64) for text in ids]
     pooled = [np.ones(len(text), dtype=np.int64) for text in kept]
-    if (prefix or suffix) and how and how.pooled.own_tokens:
+    if (prefix or suffix) and how and how.pools == "text":
         for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
             steps = np.arange(len(kept[row]))
             pooled[row] = ((steps >= start) & (steps < end) & (np.array(special[row]) == 0)).astype(np.int64)
@@ -125,6 +138,43 @@ def _tokenise(
         offsets=tuple(map(_pairs, places)),
         whole=uncut,
     )
+
+
+def _in_template(
+    tokenizer: Any, texts: Sequence[str], limit: int, how: TextToVector | None, template: Template
+) -> Tokens:
+    """The words of `template` and the text at each place, tokenised one by one and put in a row.
+
+    What the tokenizer puts before a text by itself stands before all; what it puts behind one is left out, for the
+    template says how the row ends.
+    """
+    words = [np.array(ids_of(tokenizer, each), dtype=np.int64) for each in template.words]
+    words[0] = np.concatenate([np.array(front_tokens(tokenizer), dtype=np.int64), words[0]])
+    room = (limit - sum(map(len, words))) // template.copies
+    if room < 1 and any(texts):
+        raise HarnessError(_no_room(limit, template=template.said))
+    ask = {"add_special_tokens": False, "return_offsets_mapping": True, "verbose": False}
+    spaces = template.spaces
+    read = {space: tokenizer([f"{space}{text}" for text in texts], **ask) for space in set(spaces)}
+    ids, pooled, offsets, cut = [], [], [], []
+    whole: dict[int, np.ndarray] = {}
+    for row, text in enumerate(texts):
+        own = [np.array(read[space]["input_ids"][row] if text else [], dtype=np.int64) for space in spaces]
+        if any(len(each) > room for each in own):
+            cut.append(row)
+        last_T2 = _pairs(read[spaces[-1]]["offset_mapping"][row] if text else []) - len(spaces[-1])
+        whole |= {row: last_T2} if len(last_T2) > room else {}
+        own = [each[: max(room, 0)] for each in own]
+        between = [part for each, behind in zip(own, words[1:], strict=True) for part in (each, behind)]
+        ids.append(np.concatenate([words[0], *between]))
+        start = len(ids[-1]) - len(words[-1]) - len(own[-1])
+        places = np.zeros((len(ids[-1]), 2), dtype=np.int64)
+        places[start : start + len(own[-1])] = last_T2[: len(own[-1])]
+        offsets.append(places)
+        pooled.append(np.ones(len(ids[-1]), dtype=np.int64))
+        if how is None or how.pools == "text":
+            pooled[-1][:start] = pooled[-1][start + len(own[-1]) :] = 0
+    return Tokens(ids=tuple(ids), pooled=tuple(pooled), cut=tuple(cut), offsets=tuple(offsets), whole=whole)
 
 
 def _pairs(place: Sequence[tuple[int, int]]) -> np.ndarray:
@@ -148,8 +198,8 @@ def _starts(
     return [_own_start(added[:end], count) for added, end, count in zip(special, ends, own, strict=True)]
 
 
-def _no_room(prefix: str, suffix: str, limit: int) -> str:
-    told = [f"the {what} {said[:60]!r}" for what, said in (("instruction", prefix), ("suffix", suffix)) if said]
+def _no_room(limit: int, **around: str) -> str:
+    told = [f"the {what} {said[:60]!r}" for what, said in around.items() if said]
     return (
         f"{' and '.join(told)} {'leave' if len(told) > 1 else 'leaves'} no room for a text: the system reads {limit} "
         f"tokens; shorten {'them' if len(told) > 1 else 'it'} or raise max_length in the card"

@@ -19,6 +19,7 @@ from harness.encoder.protocol import Take, WordSink
 from harness.encoder.reader import EncodingWatch, Pass, Reader
 from harness.encoder.tokens import Tokens, count_tokens, tokenise
 from harness.errors import HarnessError
+from harness.text_to_vector import TextToVector
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -53,6 +54,11 @@ class ModelEncoder:
             self._reader = Reader(backbone, tokenizer, limit=self.max_tokens, workers=self._workers)
         self._reader.limit = self.max_tokens
         return self._reader
+
+    @property
+    def words_in(self) -> TextToVector | None:
+        """What a text stands in while a word of it is read, at the text's last place; None: it stands alone."""
+        return None
 
     @property
     def max_tokens(self) -> int:
@@ -111,7 +117,9 @@ class ModelEncoder:
         for index, text in enumerate(texts):
             wanted[text].append(index)
         distinct = list(wanted)
-        tokens = tokenise(reader.tokenizer, distinct, limit=reader.limit, offsets=True)
+        how = self.words_in
+        template = how.templates[0] if how else None
+        tokens = tokenise(reader.tokenizer, distinct, limit=reader.limit, how=how, template=template, offsets=True)
         places, cut = _places(tokens, distinct, wanted, spans, taken)
         if cut and not keep_cut:
             text, (start, end) = texts[cut[0]], spans[cut[0]]

@@ -61,6 +61,8 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
         max_tokens=encoder.model.max_seq_length,
         pooled=encoder.recipe.pooled.words,
         leading=encoder.model.tokenizer.bos_token if encoder.recipe.leading_token else "",
+        read_in=code(" ".join(each.said for each in encoder.recipe.templates)) if encoder.recipe.templates else "",
+        cleaned=Plain(", cleaned first" if encoder.recipe.cleaning else ""),
         prose=quote(card.prose) if card else "",
         stages=stages,
         random=system.recipe.weights == "random",
