@@ -25,7 +25,7 @@ from harness.errors import near_names
 from harness.templates import CLEANINGS, Template
 
 Attention = Literal["causal", "bidirectional"]
-PooledTokens = Literal["text", "all"]
+PooledTokens = Literal["text", "to_end", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,9 @@ class TextToVector(BaseModel):
         "vectors are averaged",
     )
     pooled_tokens: PooledTokens | None = Field(
-        None, description="text: the tokens of the text, at its last place; all: those of the template too"
+        None,
+        description="text: the tokens of the text, at its last place; to_end: those and what the template has behind "
+        "them; all: what it has before them too",
     )
     cleaning: str | None = Field(None, description="how a text is changed before it is read")
     layer: int | None = Field(
@@ -177,8 +179,11 @@ class TextToVector(BaseModel):
             yield "averages the vectors of several templates", "export a variant with one of them"
         if any(each.copies > 1 for each in self.templates):
             yield "reads every text more than once", same.format("the template")
-        if self.templates and self.pools == "text":
-            yield "pools only the text in its template", "a variant with `pooled_tokens: all` can be exported"
+        if self.templates and self.pools != "all":
+            yield (
+                "pools only a part of what is read in its template",
+                "a variant with `pooled_tokens: all` can be exported",
+            )
         if self.layer is not None:
             yield f"pools the states of layer {self.layer}", same.format("`layer`")
         if self.cleaning is not None and not self.templates:

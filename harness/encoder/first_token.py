@@ -51,7 +51,7 @@ def measure_first_token(reader: Reader, how: TextToVector) -> FirstToken | None:
     if not all(np.isfinite(each).all() for each in measured.values()):
         return None
     in_front = front_token(reader.tokenizer) is not None
-    behind_words = how.leads and how.pools == "text"
+    behind_words = how.leads and how.pools != "all"
     return FirstToken(
         front=None if start is None else str(reader.tokenizer.convert_ids_to_tokens(start)),
         led=in_front,

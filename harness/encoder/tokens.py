@@ -172,8 +172,8 @@ def _in_template(
         places[start : start + len(own[-1])] = last_T2[: len(own[-1])]
         offsets.append(places)
         pooled.append(np.ones(len(ids[-1]), dtype=np.int64))
-        if how is None or how.pools == "text":
-            pooled[-1][:start] = pooled[-1][start + len(own[-1]) :] = 0
+        pooled[-1][:start] = how is not None and how.pools == "all"
+        pooled[-1][start + len(own[-1]) :] = how is not None and how.pools != "text"
     return Tokens(ids=tuple(ids), pooled=tuple(pooled), cut=tuple(cut), offsets=tuple(offsets), whole=whole)
 
 

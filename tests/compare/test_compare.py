@@ -273,6 +273,15 @@ def test_declared_contrasts() -> None:
         "causal-simcse - causal: SimCSE without the change of attention",
         "causal-supcon - causal: supervised contrastive training without the change of attention",
         "bidir - random: pretrained weights in place of random ones",
+        "bidir-simcse - causal-simcse: the mask and MNTP, at equal contrastive training",
+        "bidir-supcon - causal-supcon: the mask and MNTP, at equal contrastive training",
+        "causal-lasttoken - causal: the last token in place of the mean",
+        "causal-prompteol - causal-lasttoken: a prompt that asks for one word",
+        "causal-prompteol - bidir-mntp: a prompt in place of the mask and MNTP",
+        "causal-metaeol - causal-prompteol: eight prompts in place of one",
+        "causal-echo - echo-lead: a second copy of the text",
+        "causal-echo - echo-other: the text itself in place of another one, before it",
+        "causal-echo - bidir-mntp: a second copy in place of the mask and MNTP",
     ]
     assert contrasts.rungs == ("causal", "bidir", "bidir-mntp", "bidir-simcse", "bidir-supcon")
     steps = [(c.against, c.variant) for c in contrasts.ladder]

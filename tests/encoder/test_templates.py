@@ -58,6 +58,23 @@ def test_a_mean_takes_the_tokens_of_the_last_copy(attention: str, template: str)
         np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("leading", [False, True])
+@pytest.mark.parametrize("pools", ["text", "to_end", "all"])
+@pytest.mark.parametrize("pooling", ["mean", "weightedmean", "lasttoken"])
+def test_which_tokens_count(pools: str, pooling: str, leading: bool) -> None:
+    encoder = build(checkpoint_folder(), template=ASK, pooling=pooling, pooled_tokens=pools, leading_token=leading)
+    wanted = []
+    for text in TEXTS:
+        ids, start, _ = pieces_of(encoder, text, ASK)
+        end = start + len(encoder.model.tokenizer(text, add_special_tokens=False)["input_ids"])
+        first = len(encoder.model.tokenizer("")["input_ids"]) if pooling == "mean" else 0  # a mean leaves it out
+        states = states_of(encoder, ids)[-1][first if pools == "all" else start : end if pools == "text" else None]
+        weights = np.arange(1, len(states) + 1) if pooling == "weightedmean" else np.ones(len(states))
+        wanted.append(states[-1] if pooling == "lasttoken" else np.average(states, axis=0, weights=weights))
+    np.testing.assert_allclose(encoder.encode(TEXTS), wanted, atol=1e-5)
+
+
 @pytest.mark.parametrize("layer", [None, 0, 1, 2])
 def test_the_last_token_of_a_prompt_at_any_layer(layer: int | None) -> None:
     fields: dict[str, Any] = {"pooling": "lasttoken", "template": ASK, "cleaning": "prompteol", "layer": layer}
@@ -173,7 +190,8 @@ def test_a_saved_folder_cleans_a_text_where_its_tokenizer_can(tiny_base: Path) -
     [
         ({"template": ECHO}, "reads every text more than once"),
         ({"template": [ASK, ASK]}, "averages the vectors of several templates"),
-        ({"template": ASK}, "pools only the text in its template"),
+        ({"template": ASK}, "pools only a part of what is read in its template"),
+        ({"template": ASK, "pooled_tokens": "to_end"}, "pools only a part of what is read"),
         ({"layer": 1}, "pools the states of layer 1"),
         ({"cleaning": "prompteol"}, "cleans every text"),
     ],

@@ -139,7 +139,7 @@ def test_what_the_front_page_says(site: Path) -> None:
     assert "2 training seeds: the result holds for these 2 checkpoints. To claim something about the recipe" in index
     assert index.count("1 clustering task is shown without a test.") <= 1
     assert "not ranked: no mask proof" in index
-    assert index.count('<svg class="strip" ') == 7
+    assert index.count('<svg class="strip" ') == 9
     assert len(re.findall(r'<li><a href="compare/', index)) == 9 * 8 // 2, "every two variants"
     baseline = index.index("Bag of words, not part of the ladder")
     assert index.index(">untested</a>") < baseline < index.index(">bag-of-words</a>", baseline)
