@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -26,6 +26,30 @@ from harness.templates import CLEANINGS, Template
 
 Attention = Literal["causal", "bidirectional"]
 PooledTokens = Literal["text", "to_end", "all"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Degree:
+    """How much of what stands behind a token it sees: `ahead` tokens (None: all), in the layers from `from_layer` on.
+
+    Layers are counted from 0; those before `from_layer` are causal.
+    """
+
+    ahead: int | None
+    from_layer: int = 0
+
+    def of(self, layer: int) -> int | None:
+        """How many tokens ahead a token sees in `layer`; None: all."""
+        return 0 if layer < self.from_layer else self.ahead
+
+    def reach(self, layers: int) -> float:
+        """From how many tokens behind it something can have come into a state after the first `layers` layers."""
+        open_ = max(0, layers - self.from_layer)
+        return float("inf") if self.ahead is None and open_ else open_ * (self.ahead or 0)
+
+    def __str__(self) -> str:
+        seen = "all tokens" if self.ahead is None else f"{self.ahead} token{'s' if self.ahead != 1 else ''}"
+        return f"{seen} ahead" + (f" from layer {self.from_layer} on" if self.from_layer else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +94,9 @@ POOLINGS = (
 )
 _POOLINGS = {each.name: each for each in POOLINGS}
 # Fields that are younger than the first recipes: a dump leaves them out while they are not used.
-_YOUNGER = ("suffix", "leading_token", "template", "pooled_tokens", "cleaning", "layer")
+_YOUNGER = ("suffix", "leading_token", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
+# What changes how texts are read, and nothing of how a stage is trained.
+_READING = ("template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
 
 
 class TextToVector(BaseModel):
@@ -108,6 +134,15 @@ class TextToVector(BaseModel):
         None, ge=0, description="whose states are pooled: 0 is the embedding; without it the last, behind the last norm"
     )
 
+    ahead: Annotated[int, Field(ge=0)] | Literal["all"] | None = Field(
+        None,
+        description="how many tokens ahead a token sees when texts are read, whatever it saw in training: a number or "
+        "all; without it as `attention` says",
+    )
+    from_layer: int | None = Field(
+        None, ge=0, description="the first layer, counted from 0, in which a token sees ahead; those before are causal"
+    )
+
     @field_validator("pooling")
     @classmethod
     def _is_known(cls, name: str) -> str:
@@ -129,6 +164,8 @@ class TextToVector(BaseModel):
                 each.check()
             if self.instruction is not None or self.task_instructions or self.suffix is not None:
                 raise ValueError("a card cannot have a template together with instruction, task_instructions or suffix")
+        if self.from_layer is not None and self.ahead is None and self.attention == "causal":
+            raise ValueError("from_layer needs ahead (a number or all) where attention is causal")
         return self
 
     @model_serializer(mode="wrap")
@@ -142,6 +179,17 @@ class TextToVector(BaseModel):
         """What is read of a text, one template after the other; () where it stands alone, or in an instruction."""
         said = (self.template,) if isinstance(self.template, str) else self.template or ()
         return tuple(Template(each) for each in said)
+
+    @property
+    def degree(self) -> Degree | None:
+        """How far a token sees ahead when texts are read; None: as `attention` says."""
+        if self.ahead is None and self.from_layer is None:
+            return None
+        return Degree(ahead=self.ahead if isinstance(self.ahead, int) else None, from_layer=self.from_layer or 0)
+
+    def as_trained(self) -> Self:
+        """The same without what concerns the reading of texts alone."""
+        return self.model_copy(update=dict.fromkeys(_READING))
 
     @property
     def pools(self) -> PooledTokens:
@@ -186,6 +234,8 @@ class TextToVector(BaseModel):
             )
         if self.layer is not None:
             yield f"pools the states of layer {self.layer}", same.format("`layer`")
+        if self.degree is not None:
+            yield f"sees {self.degree}", "a variant without `ahead` and `from_layer` has the same weights: export that"
         if self.cleaning is not None and not self.templates:
             yield "cleans every text", same.format("`cleaning`")
 

@@ -207,7 +207,7 @@ class RunScreen(_Bars):
         return on_step
 
     def proof(self, label: str, proof: MaskProof) -> None:
-        self.note(f"{label} · mask proven {proof.attention} ({len(proof.checks)} checks)")
+        self.note(f"{label} · mask proven {proof.said} ({len(proof.checks)} checks)")
 
     def task(self, label: str, name: str, number: int, total: int) -> None:
         self._progress.update(self._all, description=f"{label} · {name}")

@@ -23,7 +23,7 @@ from torch import Tensor
 from harness.encoder.between import Attended, Between, attended, place
 from harness.encoder.packing import PACKED, PACKED_KERNELS, VARLEN, attending, has_varlen, packed_output
 from harness.errors import HarnessError, ProofError
-from harness.text_to_vector import Attention
+from harness.text_to_vector import Attention, Degree
 
 Padding = Literal["none", "left", "right"]
 PADDINGS: tuple[Padding, ...] = ("none", "left", "right")
@@ -38,7 +38,8 @@ class MaskCheck:
     """What one way to read the texts showed.
 
     `leak`: largest absolute change of any state before the changed token (0 if causal). `reached`: share of
-    (layer, text, earlier token) states that changed (1 if bidirectional). `shift`: how far what an attention layer
+    (layer, text, earlier token) states that changed (1 if bidirectional). Of a mask by degrees `leak` is of the states
+    that the changed token is too far away from, and `reached` of the others. `shift`: how far what an attention layer
     answers moves when the same text stands unpadded and alone, relative to its length, beside what `rounding` and a
     `wrong` mask do there (harness.encoder.between). With a packed kernel texts of unlike lengths stand one behind the
     other, and alone means alone under the model's own kernel: a text that saw its neighbour shifts, and so does a
@@ -71,13 +72,20 @@ class MaskProof:
 
     attention: Attention
     checks: tuple[MaskCheck, ...]
+    degree: str | None = None
+
+    @property
+    def said(self) -> str:
+        """What was to be proven."""
+        return f"of {self.degree}" if self.degree else self.attention
 
     @property
     def passed(self) -> bool:
         return bool(self.checks) and all(check.ok for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"passed": self.passed, **asdict(self)}
+        fields = asdict(self)
+        return {"passed": self.passed, **{name: each for name, each in fields.items() if each is not None}}
 
     def require(self) -> MaskProof:
         """Return self, or raise ProofError with the first failed check."""
@@ -89,7 +97,7 @@ class MaskProof:
                 elif check.reason.startswith(_NOT_TOLD_APART):
                     mend = "take --dtype float32"
                 raise ProofError(
-                    f"the mask proof failed: the card says {self.attention}, but {check.reason} (kernel "
+                    f"the mask proof failed: the card says {self.said}, but {check.reason} (kernel "
                     f"{check.kernel}, batch {check.batch}, padding {check.padding}); {mend}"
                 )
         if not self.checks:
@@ -122,13 +130,14 @@ def prove_mask(
     *,
     attention: Attention,
     pad_id: int,
+    degree: Degree | None = None,
     kernels: Sequence[str] | None = None,
     batches: Sequence[int] = BATCHES,
     paddings: Sequence[Padding] = PADDINGS,
     merged: bool = False,
     seed: int = 0,
 ) -> MaskProof:
-    """Prove that `model` (a transformers decoder, eval mode) attends as `attention` says.
+    """Prove that `model` (a transformers decoder, eval mode) attends as `attention` says, or as `degree` in its place.
 
     Runs kernels × batches × paddings; `kernels=None` takes the one in use. A packed kernel (harness.encoder.packing)
     runs without padding only, for it has none. `merged` is only a label that says whether adapters were merged into the
@@ -149,6 +158,7 @@ def prove_mask(
                         model,
                         attention,
                         pad_id,
+                        degree=degree,
                         kernel=kernel,
                         batch=batch,
                         padding=padding,
@@ -160,7 +170,7 @@ def prove_mask(
     finally:
         model.set_attn_implementation(in_use)
         model.train(training)
-    return MaskProof(attention=attention, checks=tuple(checks))
+    return MaskProof(attention=attention, checks=tuple(checks), degree=str(degree) if degree else None)
 
 
 def _check(
@@ -168,6 +178,7 @@ def _check(
     attention: Attention,
     pad_id: int,
     *,
+    degree: Degree | None,
     kernel: str,
     batch: int,
     padding: Padding,
@@ -189,9 +200,11 @@ def _check(
         (_states(model, changed_BT, mask_BT, packed) - states_LBTD).abs().amax(-1)[:, before_BT.to(states_LBTD.device)]
     )
     leak, reached = float(delta_LBT.max()), float((delta_LBT > 0).float().mean())
+    if degree is not None:
+        leak, reached = _by_degree(degree, delta_LBT, mask_BT)
     by_text = [alone(tuple(text)) for text in texts]
     joined = Attended.joined([layers for layers, _ in by_text])
-    between = _between(model, attention, ids_BT, mask_BT, packed, alone=joined)
+    between = _between(model, "causal" if degree else attention, ids_BT, mask_BT, packed, alone=joined)
     lengths = [len(text) for text in texts]
     real_ND, alone_ND = (
         states_LBTD[-1][mask_BT.bool().to(states_LBTD.device)],
@@ -199,7 +212,7 @@ def _check(
     )
     padding_shift = float((alone_ND - real_ND).abs().max() / real_ND.abs().max().clamp_min(1e-12))
     cosine, neighbours = _embeddings(alone_ND.split(lengths), real_ND.split(lengths))
-    reason = _reason(attention, leak, reached, padding_shift, between)
+    reason = _reason(attention, leak, reached, padding_shift, between, degree=degree)
     return MaskCheck(
         kernel=kernel,
         batch=batch,
@@ -269,13 +282,35 @@ def _embeddings(alone: Sequence[Tensor], read: Sequence[Tensor]) -> tuple[float,
     return cosine, float((nearest[0] == nearest[1]).float().mean())
 
 
-def _reason(attention: Attention, leak: float, reached: float, padding_shift: float, between: Between) -> str:
+def _by_degree(degree: Degree, delta_LN: Tensor, mask_BT: Tensor) -> tuple[float, float]:
+    """The largest change where the last token is out of reach, and the share of the other states that changed.
+
+    `delta_LN`: the change of each state before the last token of its text, texts one after the other.
+    """
+    away_N = torch.cat([torch.arange(int(length) - 1, 0, -1) for length in mask_BT.sum(-1)]).to(delta_LN.device)
+    reach_L = [degree.reach(number) for number in range(1, len(delta_LN) + 1)]
+    within_LN = away_N <= torch.tensor(reach_L, device=delta_LN.device)[:, None]
+    beyond, changed = delta_LN[~within_LN], delta_LN[within_LN] > 0
+    return float(beyond.max()) if len(beyond) else 0.0, float(changed.float().mean()) if len(changed) else 1.0
+
+
+def _reason(
+    attention: Attention,
+    leak: float,
+    reached: float,
+    padding_shift: float,
+    between: Between,
+    *,
+    degree: Degree | None,
+) -> str:
     if not math.isfinite(leak + padding_shift + between.shift):
         return _NOT_A_NUMBER
-    if attention == "causal" and leak > 0:
-        return f"a later token changed an earlier state by {leak:.2g}"
-    if attention == "bidirectional" and reached < 1:
-        return f"a later token reached only {reached:.0%} of the earlier states"
+    if (degree is not None or attention == "causal") and leak > 0:
+        return f"a later token changed an earlier state{' out of its reach' if degree else ''} by {leak:.2g}"
+    if (degree is not None or attention == "bidirectional") and reached < 1:
+        return (
+            f"a later token reached only {reached:.0%} of the {'states within reach' if degree else 'earlier states'}"
+        )
     if not between.told_apart:
         return (
             f"{_NOT_TOLD_APART}: hiding a token moves no layer's attention by more than {between.wrong:.2g} of its "

@@ -20,6 +20,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from harness.encoder.attention import MaskProof, prove_mask, set_attention
+from harness.encoder.degrees import set_degree
 from harness.encoder.first_token import measure_first_token
 from harness.encoder.for_mteb import ForMteb
 from harness.encoder.language_model import LanguageModel, build_language_model
@@ -199,7 +200,9 @@ class Encoder(ModelEncoder):
         in_use = (str(self.backbone.config._attn_implementation), self.reader.kernel)
         options = {"kernels": tuple(dict.fromkeys(in_use)), **options}
         pad_id = int(self.model.tokenizer.pad_token_id)
-        return prove_mask(self.backbone, attention=self.recipe.attention, pad_id=pad_id, merged=merged, **options)
+        how = self.recipe
+        options = {"attention": how.attention, "degree": how.degree, "merged": merged, **options}
+        return prove_mask(self.backbone, pad_id=pad_id, **options)
 
     def for_mteb(self) -> ForMteb:
         """This system as mteb takes it; its embeddings are shared between the tasks."""
@@ -247,7 +250,9 @@ def build_encoder(
     if lead and not put_in_front(tokenizer, lead, name=str(checkpoint), pooled=pooled):
         note = f"the tokenizer puts {tokenizer.bos_token} before every text already, so leading_token changes nothing"
         opening = replace(opening, note=note)
-    set_attention(backbone, recipe.attention)
+    set_attention(backbone, "bidirectional" if recipe.degree else recipe.attention)
+    if recipe.degree:
+        set_degree(backbone, recipe.degree, name=name)
     backbone.config.use_cache = False
     transformer.max_seq_length = min(recipe.max_length, most_tokens(backbone.config) or recipe.max_length)
     if recipe.weights == "random":

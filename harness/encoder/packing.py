@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface
 
+from harness.encoder.degrees import seen
 from harness.errors import HarnessError
 
 PACKED, VARLEN = "packed_sdpa", "packed_varlen"
@@ -32,7 +33,7 @@ _VARLEN_WIDTHS = range(8, 257, 8)
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where the texts of a flat sequence lie.
+    """Where the texts of a flat sequence lie, and what a token sees: all of its text, none or `ahead` tokens behind it.
 
     `groups`: (start, n, l) of each run of n texts of length l. `bounds`: start of every text and the end, (N+1,) int32.
     """
@@ -41,6 +42,7 @@ class Layout:
     bounds: Tensor
     longest: int
     causal: bool
+    ahead: int | None = None
 
 
 def lay_out(lengths: Sequence[int], *, causal: bool, device: torch.device) -> tuple[Layout, Tensor]:
@@ -129,10 +131,12 @@ def _packed_attention(
     layout: Layout | None = None,
     scaling: float | None = None,
     dropout: float = 0.0,
+    ahead: int | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """As transformers calls a kernel: query (1, H, T, E), key and value (1, K, T, E) ─▶ (1, T, H, E), by `attend`."""
-    return attend(query, key, value, _checked(layout, attention_mask, options), scaling, dropout), None
+    layout = _checked(layout, attention_mask, options)
+    return attend(query, key, value, layout if ahead is None else replace(layout, ahead=ahead), scaling, dropout), None
 
 
 def _by_length(
@@ -148,8 +152,9 @@ def _by_length(
             query_nHlE,
             key_nKlE,
             value_nKlE,
+            attn_mask=None if layout.ahead is None else seen(length, layout.ahead, device=query.device),
             dropout_p=dropout,
-            is_causal=layout.causal and length > 1,
+            is_causal=layout.causal and length > 1 and layout.ahead is None,
             scale=scaling,
             enable_gqa=query.shape[1] != key.shape[1],
         )
@@ -175,7 +180,7 @@ def _at_once(
         layout.longest,
         layout.longest,
         scale=scaling,
-        window_size=(-1, 0) if layout.causal else (-1, -1),
+        window_size=(-1, layout.ahead if layout.ahead is not None else 0 if layout.causal else -1),
         enable_gqa=query.shape[1] != key.shape[1],
     )
     assert isinstance(out, Tensor)

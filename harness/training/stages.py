@@ -109,7 +109,7 @@ def _make(base: Base, planned: PlannedStage, cache: Path, place: Placement, on_s
     started = time.monotonic()
     job = StageJob(
         base=base,
-        recipe=planned.recipe,
+        recipe=planned.recipe.as_trained(),
         seed=planned.seed,
         fingerprint=planned.fingerprint,
         place=place,
@@ -131,7 +131,7 @@ def _scratch(planned: PlannedStage, cache: Path) -> Path:
 def _start(base: Base, planned: PlannedStage, cache: Path, place: Placement) -> Encoder:
     """The encoder a stage starts from, in float32: its parent, or the base as the recipe wants it."""
     return open_latest(
-        planned.recipe,
+        planned.recipe.as_trained(),
         last=stage_folder(planned.parent, cache) if planned.parent else None,
         base=base.folder,
         seed=planned.seed,

@@ -1,0 +1,77 @@
+"""The mask by degrees: how many tokens ahead a token sees, in which layers.
+
+transformers knows two masks. A degree between them starts from the bidirectional one, and takes from each attention
+layer what it may not see.
+
+Shapes: T tokens of a text (or of a padded row).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.errors import HarnessError
+from harness.text_to_vector import Degree
+
+_PACKED = "layout"  # what a packed kernel is given (harness.encoder.packing)
+
+
+def set_degree(backbone: Any, degree: Degree, *, name: str) -> None:
+    """Let every attention layer of `backbone`, which is bidirectional, see what `degree` allows, and no more.
+
+    Raises HarnessError for a decoder whose layers do not stand in a list, one with sliding windows, and a first layer
+    that is not there.
+    """
+    config, layers = backbone.config, getattr(backbone, "layers", None)
+    if not isinstance(layers, torch.nn.ModuleList) or not all(hasattr(layer, "self_attn") for layer in layers):
+        raise HarnessError(f"{name}: the mask of a {config.model_type} cannot be set by degrees; take a Llama")
+    kinds: Sequence[str] = getattr(config, "layer_types", None) or ()
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    if "sliding_attention" in kinds or (window is not None and not kinds):
+        raise HarnessError(
+            f"{name} has layers with a sliding window, so its mask cannot be set by degrees; take `ahead` and "
+            "`from_layer` out of the card"
+        )
+    if degree.from_layer > len(layers):
+        raise HarnessError(
+            f"{name} has {len(layers)} layers, so no layer comes after layer {degree.from_layer}; change `from_layer` "
+            "in the card"
+        )
+    for number, layer in enumerate(layers):
+        ahead, attention = degree.of(number), getattr(layer, "self_attn", None)
+        if ahead is not None and isinstance(attention, torch.nn.Module):
+            attention.register_forward_pre_hook(partial(_limit, ahead), with_kwargs=True)
+
+
+def seen(tokens: int, ahead: int, *, device: Any = None) -> Tensor:
+    """Which key (second axis) a query (first axis) of one text sees, (T, T) boolean."""
+    places = torch.arange(tokens, device=device)
+    return places[None, :] <= places[:, None] + ahead
+
+
+def _limit(
+    ahead: int, module: Any, arguments: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The call of an attention layer, with a mask that ends `ahead` tokens after each."""
+    if options.get(_PACKED) is not None:
+        return arguments, {**options, "ahead": ahead}
+    states: Tensor = options["hidden_states"] if "hidden_states" in options else arguments[0]
+    mask = options.get("attention_mask")
+    if mask is not None and not isinstance(mask, Tensor):
+        raise HarnessError("a mask by degrees does not run with flex attention; take sdpa or eager")
+    rows = seen(states.shape[1], ahead, device=states.device)
+    if mask is None and module.config._attn_implementation == "sdpa":
+        given: Tensor = rows[None, None]
+    elif mask is None or mask.is_floating_point():
+        least = torch.finfo(states.dtype).min
+        free = states.new_zeros(1, 1, *rows.shape) if mask is None else mask
+        given = free.masked_fill(~rows, least)
+    else:
+        # A padding token sees itself, or a row without any key would have no softmax
+        given = (mask & rows) | torch.eye(rows.shape[0], dtype=torch.bool, device=rows.device)
+    return arguments, {**options, "attention_mask": given}
