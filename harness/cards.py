@@ -18,7 +18,10 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from harness.errors import HarnessError, near_names
 from harness.front_matter import read_yaml
 from harness.recipes import Recipe, Strict
+from harness.text_to_vector import READING
 from harness.training import PUBLISHED, STAGES, parse_recipe
+
+READ_WITH = "@"  # between a variant and the fields that it is read with
 
 
 class Card(Strict):
@@ -176,9 +179,28 @@ def ladder(cards: dict[str, Card]) -> list[Card]:
 
 
 def get_card(variant: str, cards: dict[str, Card]) -> Card:
-    if variant not in cards:
-        raise HarnessError(f"there is no variant {variant!r}; {near_names(variant, cards)}")
-    return cards[variant]
+    """The card of `variant`. `NAME@FIELD=VALUE,FIELD=VALUE` is the card NAME, read with other fields.
+
+    Those are the fields that concern the reading of texts alone (harness.text_to_vector.READING): the weights are those
+    of NAME. Raises HarnessError for a name, field or value that is not known.
+    """
+    name, at, changes = variant.partition(READ_WITH)
+    if name not in cards:
+        raise HarnessError(f"there is no variant {name!r}; {near_names(name, cards)}")
+    if not at:
+        return cards[name]
+    fields: dict[str, Any] = {}
+    for each in changes.split(","):
+        key, _, value = each.partition("=")
+        if key not in READING:
+            raise HarnessError(f"{variant!r}: {key!r} is no field of how a text is read; {near_names(key, READING)}")
+        fields[key] = read_yaml(value, where=f"{variant!r}: {key}")
+    try:
+        recipe = parse_recipe({**cards[name].recipe.model_dump(), **fields})
+    except ValidationError as error:
+        raise HarnessError(f"{variant!r}: {_first_mistake(error)}") from None
+    title = f"{cards[name].title}; read with {changes.replace(',', ', ')}"[:200]
+    return cards[name].model_copy(update={"variant": variant, "title": title, "recipe": recipe, "step_from": None})
 
 
 def _depth(card: Card, cards: dict[str, Card]) -> int:

@@ -47,6 +47,11 @@ class Degree:
         open_ = max(0, layers - self.from_layer)
         return float("inf") if self.ahead is None and open_ else open_ * (self.ahead or 0)
 
+    @property
+    def order(self) -> tuple[float, float]:
+        """Less of the mask first: the layers from which on a token sees ahead, and how many tokens."""
+        return (-self.from_layer, float("inf") if self.ahead is None else self.ahead)
+
     def __str__(self) -> str:
         seen = "all tokens" if self.ahead is None else f"{self.ahead} token{'s' if self.ahead != 1 else ''}"
         return f"{seen} ahead" + (f" from layer {self.from_layer} on" if self.from_layer else "")
@@ -96,7 +101,7 @@ _POOLINGS = {each.name: each for each in POOLINGS}
 # Fields that are younger than the first recipes: a dump leaves them out while they are not used.
 _YOUNGER = ("suffix", "leading_token", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
 # What changes how texts are read, and nothing of how a stage is trained.
-_READING = ("template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
+READING = ("template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
 
 
 class TextToVector(BaseModel):
@@ -189,7 +194,7 @@ class TextToVector(BaseModel):
 
     def as_trained(self) -> Self:
         """The same without what concerns the reading of texts alone."""
-        return self.model_copy(update=dict.fromkeys(_READING))
+        return self.model_copy(update=dict.fromkeys(READING))
 
     @property
     def pools(self) -> PooledTokens:

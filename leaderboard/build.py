@@ -38,9 +38,12 @@ class Draft:
 
     def __init__(self, store: Store, out: Path, *, resamples: int = 10_000) -> None:
         self._store, self._out, self._resamples = store, out, resamples
-        self._scores = store.scores()
-        self._entries = current_entries(store, scores=self._scores)
-        self._stamp = _stamp(store, self._scores, resamples)
+        scores = store.scores()
+        every = current_entries(store, scores=scores)
+        self._entries = [entry for entry in every if not entry.read_otherwise]
+        otherwise = {system.system_id for entry in every if entry.read_otherwise for system in entry.systems}
+        self._scores = scores[~scores["system_id"].isin(otherwise)]
+        self._stamp = _stamp(store, scores, resamples)
         self._known: dict[str, Analysis] = {}
 
     @property

@@ -28,6 +28,7 @@ from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text
 from leaderboard.answers import Changed, ChangedExample
+from leaderboard.degrees import make_doses
 from leaderboard.diagnostics import with_layers
 from leaderboard.model import Site, TaskColumn
 from leaderboard.reading import PageMaterial, read_material, write_file
@@ -119,6 +120,10 @@ def _words(material: PageMaterial, path: str) -> list[PageFile]:
     return [PageFile(path=path, values={"words": [w for w in words if w.types or w.diagnostics or w.published]})]
 
 
+def _degrees(material: PageMaterial, path: str) -> list[PageFile]:
+    return [PageFile(path=path, values={"doses": make_doses(material.store)})]
+
+
 def _downloads(material: PageMaterial, path: str) -> list[PageFile]:
     tables = write_tables(material.store, material.site, material.places, material.folder / "downloads")
     return [PageFile(path=path, values={"downloads": tables})]
@@ -132,6 +137,7 @@ PAGES = (
     Page(name="Comparison", title="{} · harness", template="compare.html", make=_comparisons, many=True),
     Page(name="Variant", title="{} · harness", template="system.html", make=_systems, many=True),
     Page(name="Words", title="Words: what a word’s vector knows · harness", template="words.html", make=_words),
+    Page(name="Mask", title="The mask by degrees · harness", template="degrees.html", make=_degrees),
     Page(name="Methods", title="Methods: how to read these pages · harness", template="methods.html", make=alone),
     Page(name="History", title="History: scores over time · harness", template="history.html", make=alone),
     Page(name="Downloads", title="Downloads · harness", template="downloads.html", make=_downloads),

@@ -82,7 +82,8 @@ def store_cases(store: Store, *, quick: bool) -> list[CalibrationCase]:
     300 examples.
     """
     scores = store.scores()
-    entries = [entry for entry in current_entries(store, scores=scores) if entry.kind == "variant"]
+    entries = current_entries(store, scores=scores)
+    entries = [entry for entry in entries if entry.kind == "variant" and not entry.read_otherwise]
     redrawn = [name for name, metric in METRICS.items() if metric.redraw is not None]
     cases: list[CalibrationCase] = []
     for base in sorted({entry.base for entry in entries}):

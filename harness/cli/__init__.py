@@ -26,7 +26,7 @@ _REPORT = (
 )
 # In the order in which `harness --help` lists them: the function NAME of harness/cli/NAME.py.
 COMMANDS = (
-    *("run", "train", "ls", "show", "compare", "rank", "power", "words", "sql", "noise", "export", "site"),
+    *("run", "dose", "train", "ls", "show", "compare", "rank", "power", "words", "sql", "noise", "export", "site"),
     *("reproduce", "verify", "regress", "calibrate", "doctor"),
 )
 

@@ -81,7 +81,7 @@ def run(
     systems that you named can be opened, it is 2 or 4. With --strict the run stops at the first failure.
     """
     from harness.api import run_variants
-    from harness.cards import load_cards, of_all
+    from harness.cards import READ_WITH, load_cards, of_all
     from harness.cli.screen import RunScreen, err, prepare
     from harness.store import Store
 
@@ -89,6 +89,10 @@ def run(
     variants = of_all(load_cards()) if everything else tuple(variant or ())
     if not variants and not model:
         raise HarnessError("name a variant with --variant (`harness ls variants` lists all), or run all with --all")
+    if fine := [name for name in variants if READ_WITH in name]:
+        raise HarnessError(
+            f"{fine[0]!r} is read with other fields than its card's; `harness dose` measures such systems"
+        )
     if everything and variant:
         raise HarnessError("give --variant or --all, not both")
     store = Store(db, on_wait=lambda message: err.print(message))

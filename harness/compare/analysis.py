@@ -98,7 +98,7 @@ def compare_each(
         store,
         entries=[*(first for first, _ in pairs), pairs[0][1]],
         pairs=pairs,
-        family=[entry for entry in entries if entry.base == base or entry.is_reference],
+        family=[e for e in entries if (e.base == base and not e.read_otherwise) or e.is_reference],
         scores=scores,
         tasks=tasks,
         strict=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.cards import load_cards
+from harness.cards import READ_WITH, load_cards
 from harness.errors import HarnessError, near_names
 from harness.records import System
 from harness.store import Store
@@ -41,6 +41,14 @@ class Entry:
     def is_reference(self) -> bool:
         """Whether it is a model of no base, measured as it is."""
         return self.kind == "reference"
+
+    @property
+    def read_otherwise(self) -> bool:
+        """Whether it is a variant that was read with other fields than its card's, as one point of a figure.
+
+        Such a one is in no family of tests, has no rank and no page of its own.
+        """
+        return self.kind == "variant" and READ_WITH in self.systems[0].variant
 
     @property
     def name(self) -> tuple[str, str]:

@@ -94,7 +94,7 @@ def rank(
     """
     check_measured(store, dtype=dtype, device=device)
     scores = store.scores(dtype=dtype, device=device)
-    every = current_entries(store, scores=scores)
+    every = [entry for entry in current_entries(store, scores=scores) if not entry.read_otherwise]
     references = [entry for entry in every if entry.is_reference]
     known = {entry.base for entry in every if entry.base}
     base = find_base(every, base) if known or not references else ""  # a store of references alone

@@ -77,7 +77,7 @@ class MaskProof:
     @property
     def said(self) -> str:
         """What was to be proven."""
-        return f"of {self.degree}" if self.degree else self.attention
+        return f"to see {self.degree}" if self.degree else self.attention
 
     @property
     def passed(self) -> bool:

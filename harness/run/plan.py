@@ -160,13 +160,15 @@ def _variants(
     request: RunRequest, suite: Suite[Task]
 ) -> tuple[Base, RetentionText | None, list[AnySystem], list[Failure]]:
     cards = load_cards()
-    wanted = {get_card(name, cards).variant for name in request.variants}
+    named = {name: get_card(name, cards) for name in request.variants}
     if CAUSAL_BASE in cards:
-        wanted.add(CAUSAL_BASE)
+        named[CAUSAL_BASE] = cards[CAUSAL_BASE]
     base = resolve_base(request.base)
     data = dict(request.data)
     text = choose_text(suite.names, base=base.name, source=data.pop("retention", None))
-    chosen = [card.with_data(data, base.name) for card in cards.values() if card.variant in wanted]
+    order = {name: place for place, name in enumerate(cards)}
+    place_of = lambda name: (order.get(name, len(order)), list(named).index(name))  # noqa: E731
+    chosen = [named[name].with_data(data, base.name) for name in sorted(named, key=place_of)]
     systems: list[AnySystem] = []
     failed: list[Failure] = []
     if suite.floor is not None:

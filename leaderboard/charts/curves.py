@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -47,9 +47,10 @@ def curves(
     markers: bool = True,
     level: float | None = None,
     places: Sequence[float] | None = None,
+    names: Sequence[str] = (),
     most: float | None = None,
 ) -> Markup:
-    """Draw `series`; `level` is a line across, `places` are the ticks across (None: round ones).
+    """Draw `series`; `level` is a line across, `places` are the ticks across (None: round ones), `names` what they say.
 
     `most` is the largest value there can be.
     """
@@ -62,13 +63,14 @@ def curves(
         horizontal = Scale(min(places) - room, max(places) + room, tuple(places), _LEFT, _WIDTH - _RIGHT)
     else:
         horizontal = scale_of(xs, start=_LEFT, end=_WIDTH - _RIGHT)
-    said = "; ".join(f"{each.label}: {_said(each)}" for each in series)
+    called = dict(zip(places or (), names, strict=False))
+    said = "; ".join(f"{each.label}: {_said(each, called)}" for each in series)
     parts = [
         f'<svg class="curves" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" '
         f'aria-labelledby="{ident}-t {ident}-d"><title id="{ident}-t">{escape(title)}</title>'
         f'<desc id="{ident}-d">{escape(said)}</desc>'
     ]
-    parts += _grid(horizontal, vertical, across, up)
+    parts += _grid(horizontal, vertical, across, up, called)
     if level is not None:
         y = number(vertical.at(level))
         parts.append(f'<line class="level" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
@@ -79,12 +81,12 @@ def curves(
     return Markup("".join([*parts, "</svg>"]))
 
 
-def _said(each: Series) -> str:
+def _said(each: Series, called: Mapping[float, str]) -> str:
     shown = each.points if len(each.points) <= 24 else (each.points[0], each.points[-1])
-    return ", ".join(f"{tick_text(p.x)}: {tick_text(round(p.y, 3))}" for p in shown)
+    return ", ".join(f"{called.get(p.x) or tick_text(p.x)}: {tick_text(round(p.y, 3))}" for p in shown)
 
 
-def _grid(horizontal: Scale, vertical: Scale, across: str, up: str) -> list[str]:
+def _grid(horizontal: Scale, vertical: Scale, across: str, up: str, called: Mapping[float, str]) -> list[str]:
     bottom = _HEIGHT - _BOTTOM
     parts = []
     for tick in vertical.ticks:
@@ -94,7 +96,9 @@ def _grid(horizontal: Scale, vertical: Scale, across: str, up: str) -> list[str]
     for tick in horizontal.ticks:
         x = number(horizontal.at(tick))
         parts.append(f'<line class="mark" x1="{x}" x2="{x}" y1="{bottom}" y2="{bottom + 4}"/>')
-        parts.append(f'<text class="tick" x="{x}" y="{bottom + 17}">{tick_text(tick)}</text>')
+        parts.append(
+            f'<text class="tick" x="{x}" y="{bottom + 17}">{escape(called.get(tick) or tick_text(tick))}</text>'
+        )
     parts.append(f'<text class="axis" x="{(_LEFT + _WIDTH - _RIGHT) // 2}" y="{_HEIGHT - 7}">{escape(across)}</text>')
     middle = (_TOP + bottom) // 2
     parts.append(f'<text class="axis" transform="translate(11 {middle}) rotate(-90)">{escape(up)}</text>')

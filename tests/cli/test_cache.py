@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from harness.cli import main
 from harness.paths import cache_folder
 from harness.records import StageManifest
 from harness.store import Store
+from tests.cli.conftest import Run
 from tests.factory import FakeTask, add_system
 
-Run = Callable[..., tuple[int, str, str]]
 PARENT, CHILD, ALONE, UNUSED = (letter * 64 for letter in "abcd")
-
-
-@pytest.fixture
-def harness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["harness", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
 
 
 def age(path: Path, days: float) -> None:

@@ -1,0 +1,81 @@
+"""`harness dose`: variants read with masks between the two, stored, shown, and kept out of tests and ranks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.cards import get_card, load_cards
+from harness.compare.analysis import compare_each
+from harness.compare.degrees import dose_points
+from harness.compare.ranking import rank
+from harness.errors import HarnessError
+from harness.store import Store
+from tests.cli.conftest import Run
+
+
+@pytest.mark.slow
+def test_a_variant_is_measured_at_every_degree_and_shown(harness: Run) -> None:
+    command = ("dose", "--variant", "causal", "--tasks", "MiniSTS", "--ahead", "0,1,all", "--from-layer", "1")
+    code, _, err = harness(*command)
+    assert code == 0, err
+    store = Store(Path("results.duckdb"), read_only=True)
+    points = dose_points(store)
+    assert [str(point.degree) for point in points] == [
+        "all tokens ahead from layer 1 on", "0 tokens ahead", "1 token ahead", "all tokens ahead",
+    ]  # fmt: skip
+    scores = store.scores()
+    of = {row["variant"]: row["score"] for row in scores.to_dict("records")}
+    by = {str(point.degree): point.cell.value for point in points}
+    assert by["0 tokens ahead"] == pytest.approx(of["causal"], abs=1e-6)
+    assert len(set(by.values())) == 4
+    proofs = [each.mask_proof for each in store.runs() if each.mask_proof]
+    assert [proof["passed"] for proof in proofs] == [True] * 5
+    assert {proof.get("degree") for proof in proofs} == {None, *(str(point.degree) for point in points)}
+    assert set(rank(store, base="mini").unranked) <= {"causal"}
+    with pytest.raises(HarnessError, match="not been measured"):
+        compare_each(store, base="mini", variants=["bidir"], against="causal")
+    page = Path("leaderboard/site/degrees.html").read_text(encoding="utf-8")
+    assert page.count('<svg class="curves"') == 2
+    assert "causal@" not in Path("leaderboard/site/index.html").read_text(encoding="utf-8")
+    before = len(store.runs())
+    _, out, _ = harness(*command, "--json")
+    assert len(json.loads(out)) == 4
+    assert len(store.runs()) == before, "nothing is measured again"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--ahead", "2,some"), "'some' is neither a number nor all"),
+        (("--from-layer", "99"), "'99' is no layer of mini"),
+        (("--variant", "causal@ahead=1"), "read with fields of its own already"),
+        (("--variant", "bidr"), "did you mean bidir"),
+    ],
+)
+def test_bad_input_is_a_sentence(harness: Run, options: tuple[str, ...], said: str) -> None:
+    code, _, err = harness("dose", *options)
+    assert code == 2
+    assert said in " ".join(err.split())
+
+
+def test_a_card_is_read_with_other_fields() -> None:
+    cards = load_cards()
+    card = get_card("bidir-supcon@ahead=2,layer=1", cards)
+    assert card.variant == "bidir-supcon@ahead=2,layer=1"
+    own, other = cards["bidir-supcon"].recipe_on("mini"), card.recipe_on("mini")
+    assert (other.ahead, other.layer) == (2, 1)
+    assert other.stages == own.stages
+    assert other.digest != own.digest
+    with pytest.raises(HarnessError, match="'pooling' is no field of how a text is read"):
+        get_card("bidir@pooling=lasttoken", cards)
+    with pytest.raises(HarnessError, match="`layer`"):
+        get_card("bidir@layer=-1", cards)
+
+
+def test_run_sends_such_systems_to_dose(harness: Run) -> None:
+    code, _, err = harness("run", "--variant", "causal@ahead=1")
+    assert code == 2
+    assert "`harness dose` measures such systems" in " ".join(err.split())
