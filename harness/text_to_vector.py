@@ -49,8 +49,8 @@ class Degree:
 
     @property
     def order(self) -> tuple[float, float]:
-        """Less of the mask first: the layers from which on a token sees ahead, and how many tokens."""
-        return (-self.from_layer, float("inf") if self.ahead is None else self.ahead)
+        """All layers first, by how many tokens a token sees ahead; then by the first layer in which it does."""
+        return (self.from_layer, float("inf") if self.ahead is None else self.ahead)
 
     def __str__(self) -> str:
         seen = "all tokens" if self.ahead is None else f"{self.ahead} token{'s' if self.ahead != 1 else ''}"

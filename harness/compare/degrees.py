@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.cards import READ_WITH
 from harness.compare.cells import Cell, cells
+from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import Entry, current_entries
 from harness.store import Store
 from harness.text_to_vector import Degree, TextToVector
@@ -59,4 +60,6 @@ def dose_points(
         for cell in made
         for variant, degree in [found[cell.base, cell.variant][1]]
     ]
-    return sorted(points, key=lambda p: (p.cell.base, p.cell.task, p.cell.subset, p.variant, *p.degree.order))
+    shown = declared_contrasts().order({point.variant for point in points})
+    key = lambda p: (p.cell.base, p.cell.task, p.cell.subset, shown.index(p.variant), *p.degree.order)  # noqa: E731
+    return sorted(points, key=key)

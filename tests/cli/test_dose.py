@@ -24,7 +24,7 @@ def test_a_variant_is_measured_at_every_degree_and_shown(harness: Run) -> None:
     store = Store(Path("results.duckdb"), read_only=True)
     points = dose_points(store)
     assert [str(point.degree) for point in points] == [
-        "all tokens ahead from layer 1 on", "0 tokens ahead", "1 token ahead", "all tokens ahead",
+        "0 tokens ahead", "1 token ahead", "all tokens ahead", "all tokens ahead from layer 1 on",
     ]  # fmt: skip
     scores = store.scores()
     of = {row["variant"]: row["score"] for row in scores.to_dict("records")}
