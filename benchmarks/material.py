@@ -59,6 +59,7 @@ def shape_of(name: str, layers: int | None) -> Shape:
 
 SHAPES = {
     "small": Shape(hidden=288, inner=768, layers=6, heads=6, key_heads=6, vocabulary=2048),
+    "smollm2-135m": Shape(hidden=576, inner=1536, layers=30, heads=9, key_heads=3, vocabulary=49_152),
     "llama-3.2-1b": Shape(hidden=2048, inner=8192, layers=16, heads=32, key_heads=8, vocabulary=128_256),
     "llama-2-7b": Shape(hidden=4096, inner=11_008, layers=32, heads=32, key_heads=32, vocabulary=32_000),
 }

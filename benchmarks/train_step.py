@@ -165,7 +165,7 @@ def batches(stage: TrainedStage, rows: Sequence[tuple[str, ...]], base: Base, pl
     """What every side reads: as the trainers collate it."""
     with tempfile.TemporaryDirectory() as scratch:
         if stage.kind == "mntp":
-            trainer = mntp_trainer(stage, rows, base, Path(scratch))
+            trainer = mntp_trainer(stage, rows, base, place, Path(scratch))
         else:
             trainer = contrastive_trainer(stage, rows, opened(base, place), Path(scratch))
         found = []
@@ -213,7 +213,7 @@ def plain(
     steps = Steps(asked.steps, CLOCKS[asked.clock], place.device)
     with tempfile.TemporaryDirectory() as scratch:
         if stage.kind == "mntp":
-            trainer = mntp_trainer(stage, rows, base, Path(scratch))
+            trainer = mntp_trainer(stage, rows, base, place, Path(scratch))
         else:
             trainer = contrastive_trainer(stage, rows, opened(base, place), Path(scratch))
         trainer.add_callback(steps)
@@ -228,7 +228,7 @@ def timed(steps: Steps, train: Callable[[], Any]) -> float:
     sys.exit(f"the data give only {len(steps.ends)} steps; take a smaller --batch-size")
 
 
-def settings(stage: TrainedStage, folder: Path) -> dict[str, Any]:
+def settings(stage: TrainedStage, device: str, folder: Path) -> dict[str, Any]:
     return {
         "output_dir": str(folder),
         "max_steps": PLANNED,
@@ -237,7 +237,7 @@ def settings(stage: TrainedStage, folder: Path) -> dict[str, Any]:
         "bf16": stage.precision == "bfloat16",
         "seed": 0,
         "data_seed": 0,
-        "use_cpu": not torch.cuda.is_available(),
+        "use_cpu": device == "cpu",
         "save_strategy": "no",
         "disable_tqdm": True,
         "report_to": "none",
@@ -251,20 +251,20 @@ def contrastive_trainer(
     model = encoder.model
     model[0].max_seq_length = stage.max_length
     columns = list(zip(*rows, strict=True)) if stage.kind == "supcon" else [[text for (text,) in rows]] * 2
+    named = dict(zip(("anchor", "positive", "negative"), map(list, columns), strict=False))
     if stage.kind == "simcse":
         set_attention_dropout(encoder.backbone, 0.3)
     add_lora(encoder.backbone, Lora())
+    shared = settings(stage, encoder.backbone.device.type, folder)
     return SentenceTransformerTrainer(
         model=model,
-        args=SentenceTransformerTrainingArguments(batch_sampler=BatchSamplers.NO_DUPLICATES, **settings(stage, folder)),
-        train_dataset=Dataset.from_dict(
-            dict(zip(("anchor", "positive", "negative"), map(list, columns), strict=False))
-        ),
+        args=SentenceTransformerTrainingArguments(batch_sampler=BatchSamplers.NO_DUPLICATES, **shared),
+        train_dataset=Dataset.from_dict(named),
         loss=MultipleNegativesRankingLoss(model, scale=20.0),
     )
 
 
-def mntp_trainer(stage: Any, rows: Sequence[tuple[str, ...]], base: Base, folder: Path) -> Trainer:
+def mntp_trainer(stage: Any, rows: Sequence[tuple[str, ...]], base: Base, place: Placement, folder: Path) -> Trainer:
     """transformers' own trainer and model, on our visits and masks."""
     model = open_causal(base.folder, dtype=torch.float32, name=base.name)
     tokenizer = opened(base, Placement(device="cpu", dtype="float32")).model.tokenizer
@@ -276,7 +276,7 @@ def mntp_trainer(stage: Any, rows: Sequence[tuple[str, ...]], base: Base, folder
     return Trainer(
         model=model,
         args=TrainingArguments(
-            **settings(stage, folder), remove_unused_columns=False, train_sampling_strategy="sequential"
+            **settings(stage, place.device, folder), remove_unused_columns=False, train_sampling_strategy="sequential"
         ),
         train_dataset=Visits(examples, count=stage.steps * stage.batch_size, seed=0),
         data_collator=Masks(tokenizer, probability=stage.mask_probability, seed=0),

@@ -68,3 +68,29 @@ def test_ranks_of_the_hierarchical_model_are_uniform() -> None:
     assert len(rows) == 6 + 4 + 7 + 6
     assert all(float(row.split("|")[5]) > 0.001 for row in rows)
     assert all(float(row.split("|")[6]) >= 70 for row in rows)
+
+
+@pytest.mark.slow
+def test_figures_of_scale_say_whether_they_were_measured() -> None:
+    rows = rows_of("scale.py", "--quick", begin="| ")[2:]
+    assert len(rows) == 15
+    told = {row.split(" | ")[0]: row.split(" | ")[1].removesuffix(" |") for row in rows[1:]}
+    assert all(figure[-2:] in {" m", " c"} for figure in told.values())
+    memory = {
+        name: float(figure[:-2]) for name, figure in told.items() if name.startswith(("| **memory", "| probes of one"))
+    }
+    assert len(memory) == 2
+    assert all(0.1 < gigabytes < 2 for gigabytes in memory.values())
+
+
+@pytest.mark.slow
+def test_everything_for_a_gpu_runs_on_a_cpu_at_a_reduced_size(tmp_path: Path) -> None:
+    """Proofs, halving, encoding, both training steps and probes end well and leave a table each."""
+    rows = rows_of("gpu.py", "--small", "--out", str(tmp_path), begin="")
+    parts = ("proofs", "memory", "encode", "train", "mntp", "probes")
+    assert [row.split(",")[0] for row in rows if row] == [f"{part}: done" for part in parts]
+    tables = {part: (tmp_path / f"{part}.md").read_text() for part in parts}
+    assert tables["proofs"].count("lowest cosine") == 6
+    assert "out of GPU memory; going on with" in tables["memory"]
+    assert all("sentence-transformers" in tables[part] for part in ("encode", "train"))
+    assert "| transformers |" in tables["mntp"]
