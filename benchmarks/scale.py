@@ -6,8 +6,8 @@
 
 Random Llamas of known shapes, float32, each part in a process of its own, which says its peak: of memory that it must
 have (anonymous, sampled) and of all that was resident (ru_maxrss, with the pages of files, which the system can drop).
-A shape that does not fit is measured with 2 and with 4 of its layers and computed for all: time and memory are
-straight lines in the layers. The parts:
+A shape of more than 500 million parameters is measured with 2 and with 4 of its layers and computed for all: time and
+memory are straight lines in the layers. The parts:
 
 - open: the folder of weights as `harness run` opens it, and 512 tokens read
 - kept: word vectors of a set of `--sentences` at `--positions` and all layers, from an encoder that makes them up; what
@@ -43,7 +43,7 @@ from harness.encoder.protocol import MOST_SHARED_BYTES, WordSink
 
 PARTS = ("open", "kept", "probe", "train")
 SHOWN = ("smollm2-135m", "llama-3.2-1b", "llama-2-7b")
-WHOLE = 2_000_000_000  # parameters of the largest shape that is measured with all its layers
+WHOLE = 500_000_000  # parameters of the largest shape that is measured with all its layers
 FEW = (2, 4)  # layers of one that is not
 TOKENS = (128, 256)  # trained on at once
 STAGE_TOKENS = 32 * 512 * 1000  # of the published MNTP stage
@@ -157,7 +157,7 @@ def rows(
         )
     if "probe" in found:
         seconds = at("probe", "seconds").value / 2 * (shape.layers + 1)
-        yield "probes of a task at all layers, one word", Figure(seconds / 3600, measured=False).told()
+        yield "probes of a task, all layers, one word, in minutes", Figure(seconds / 60, measured=False).told()
 
 
 def adapter_size(shape: Shape) -> int:

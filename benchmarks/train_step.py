@@ -18,6 +18,7 @@ seconds of the CPU, for a machine that is busy with other things.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import subprocess
 import sys
@@ -145,6 +146,7 @@ def measure(asked: argparse.Namespace, base: Base, place: Placement, dtype: str)
             for side, run in sides.items():
                 rate = max(rate, matmul_rate(place.device, getattr(torch, dtype), clock=asked.clock))
                 seconds.setdefault(side, []).append(run())
+                gc.collect()  # trainers hold models in circles
     report(asked, base, place, dtype, texts, {side: min(took) for side, took in seconds.items()}, rate)
 
 

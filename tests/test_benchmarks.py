@@ -73,7 +73,7 @@ def test_ranks_of_the_hierarchical_model_are_uniform() -> None:
 @pytest.mark.slow
 def test_figures_of_scale_say_whether_they_were_measured() -> None:
     rows = rows_of("scale.py", "--quick", begin="| ")[2:]
-    assert len(rows) == 15
+    assert len(rows) == 16
     told = {row.split(" | ")[0]: row.split(" | ")[1].removesuffix(" |") for row in rows[1:]}
     assert all(figure[-2:] in {" m", " c"} for figure in told.values())
     memory = {

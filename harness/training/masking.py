@@ -57,6 +57,7 @@ def train_mntp(stage: MntpStage, texts: Sequence[str], *, job: StageJob, watch: 
     model = open_causal(job.base.folder, dtype=torch.float32, name=job.base.name)
     fit_tokens(tokenizer, model, name=job.base.name)
     model.base_model.load_state_dict(start.backbone.state_dict())
+    del start  # weights that would lie in memory twice
     job.place.fit_threads(model.num_parameters())
     set_attention(model, job.recipe.attention)
     model.config.use_cache = False

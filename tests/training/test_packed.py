@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModel, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModel, LlamaConfig, LlamaForCausalLM, Trainer
 
 from harness.bases import Base, resolve_base
 from harness.encoder.attention import set_attention
@@ -18,7 +19,7 @@ from harness.errors import HarnessError
 from harness.paths import cache_folder
 from harness.recipes import Recipe
 from harness.text_to_vector import Attention
-from harness.training import parse_recipe
+from harness.training import masking, parse_recipe
 from harness.training.contrastive import make_loss, set_attention_dropout
 from harness.training.lineage import plan_lineage
 from harness.training.lora import Lora, add_lora, round_frozen
@@ -132,6 +133,27 @@ def test_attention_dropout_reaches_packed_batches(tiny_base: Path) -> None:
     assert views[True] > 0.01
 
 
+def test_a_head_with_weights_of_its_own_is_not_trained(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only adapters are, and their checkpoints hold nothing else."""
+    shutil.copytree(tiny_base, tmp_path / "untied")
+    model = LlamaForCausalLM.from_pretrained(tiny_base, tie_word_embeddings=False)
+    model.save_pretrained(tmp_path / "untied")
+    seen: list[str] = []
+
+    def look(trainer: Trainer, watch: object) -> None:
+        seen.extend(name for name, weight in trainer.model.named_parameters() if weight.requires_grad)
+        raise HarnessError("seen")
+
+    monkeypatch.setattr(masking, "train", look)
+    Path("text.txt").write_text("\n".join(lines()))
+    with pytest.raises(HarnessError, match="seen"):
+        trained(resolve_base(str(tmp_path / "untied")), "mntp", data="text.txt")
+    assert len(seen) == 2 * 2 * 7
+    assert all("lora_" in name for name in seen)
+
+
 def test_an_unused_field_leaves_the_recipe_as_it_was() -> None:
     plain = SupconStage(data="text.jsonl", **FIELDS)
     assert "packed" not in plain.model_dump(mode="json")
@@ -147,7 +169,7 @@ def test_a_base_that_is_not_packed_is_refused() -> None:
 
 def trained(base: Base, kind: str, **more: object) -> dict[str, torch.Tensor]:
     of = parse_recipe(
-        {"attention": "bidirectional", "stages": [{"kind": kind, "data": "text.jsonl", **FIELDS, **more}]}
+        {"attention": "bidirectional", "stages": [{"kind": kind, **FIELDS, "data": "text.jsonl", **more}]}
     )
     folder = train_lineage(base, plan_lineage(base, of, 0), cache=cache_folder(), place=CPU)
     return AutoModel.from_pretrained(folder, dtype=torch.float32).state_dict()
