@@ -90,6 +90,17 @@ def test_per_base_overrides_apply_to_that_base_only() -> None:
     assert here.mask_probability == elsewhere.mask_probability
 
 
+@pytest.mark.parametrize("base", ["smollm2-135m", "gemma3-270m"])
+def test_the_ladder_on_a_small_real_base_is_for_a_laptop(base: str) -> None:
+    """A base without an entry gets the published stages, which read at most 246 million tokens."""
+    recipes = [card.recipe_on(base) for card in load_cards().values()]
+    made = {(recipe.attention, recipe.stages[: n + 1]) for recipe in recipes for n in range(len(recipe.stages))}
+    assert len(made) == 5
+    assert {stage.precision for _, stages in made for stage in stages} == {"float32"}
+    texts = sum(stages[-1].steps * stages[-1].batch_size * len(stages[-1].columns) for _, stages in made)
+    assert texts * max(stage.max_length for _, stages in made for stage in stages) < 3_000_000
+
+
 def test_prose_is_no_part_of_the_recipe() -> None:
     first = read_card(write_card(Path("cards"), "one", prose="Once."))
     again = read_card(write_card(Path("cards"), "one", prose="Twice."))

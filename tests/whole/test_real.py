@@ -96,6 +96,20 @@ def test_the_share_of_a_task_that_the_training_data_holds(
     assert "31 of 2,550 texts (1.2 %)" in command("show", Store("results.duckdb").runs()[-1].run_id).stdout
 
 
+def test_tuning_tries_values_on_the_dev_split(datasets_cache: Path) -> None:
+    script = str(Path(__file__).parents[2] / "benchmarks" / "tune.py")
+    words = ["--variant", "causal", "--variant", "causal-simcse", "--set", "simcse.steps=2,3", "--pairs", "40"]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(datasets_cache)}
+    done = subprocess.run([sys.executable, script, *words], env=environment, capture_output=True, text=True, check=True)
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| causal")]
+    assert [row[:2] for row in rows] == [
+        ["| causal", ""],
+        ["| causal-simcse", "simcse.steps=2"],
+        ["| causal-simcse", "simcse.steps=3"],
+    ]
+    assert [bool(row[3]) for row in rows] == [False, True, True]
+
+
 # Published: repository embeddings-benchmark/results, revision 8b3219a9… of sentence-transformers/all-MiniLM-L6-v2.
 MINILM = {
     "STSBenchmark": 82.03,
