@@ -6,14 +6,15 @@
 
 Random Llamas of known shapes, float32, each part in a process of its own, which says its peak: of memory that it must
 have (anonymous, sampled) and of all that was resident (ru_maxrss, with the pages of files, which the system can drop).
-A shape of more than 500 million parameters is measured with 2 and with 4 of its layers and computed for all: time and
-memory are straight lines in the layers. The parts:
+A shape of more than 500 million parameters is measured with 2 of its layers and computed for all: memory grows by the
+float32 weights of the others (twice in training, for the encoder and the language model are open at once, and by what
+the optimiser keeps of their adapters), time as the matrix products do. The parts:
 
 - open: the folder of weights as `harness run` opens it, and 512 tokens read
 - kept: word vectors of a set of `--sentences` at `--positions` and all layers, from an encoder that makes them up; what
   is above the budget goes to disk
 - probe: logistic probes of 5 folds with the choice of a layer, on features of the width; two layers, computed for all
-- train: steps of packed MNTP with gradient checkpointing, on 128 and on 256 tokens at once
+- train: steps of packed MNTP with gradient checkpointing, on 128 tokens at once
 
 Seconds are those of the CPU on one thread. `m` stands behind a measured figure, `c` behind a computed one.
 """
@@ -37,16 +38,15 @@ from typing import Any
 import numpy as np
 import torch
 from machine import described
-from material import SHAPES, Shape, write_checkpoint
+from material import SHAPES, Shape, operations, write_checkpoint
 
 from harness.encoder.protocol import MOST_SHARED_BYTES, WordSink
 
 PARTS = ("open", "kept", "probe", "train")
 SHOWN = ("smollm2-135m", "llama-3.2-1b", "llama-2-7b")
 WHOLE = 500_000_000  # parameters of the largest shape that is measured with all its layers
-FEW = (2, 4)  # layers of one that is not
-TOKENS = (128, 256)  # trained on at once
-STAGE_TOKENS = 32 * 512 * 1000  # of the published MNTP stage
+FEW = 2  # layers of one that is not
+TOKENS = 128  # trained on at once; four times as many are read
 RANK = 16
 GB = 1e9
 
@@ -72,12 +72,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--sentences", type=int, default=5_000)
     parser.add_argument("--positions", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="the shape small, 200 sentences, 16 and 32 tokens")
+    parser.add_argument("--quick", action="store_true", help="the shape small, 200 sentences, 16 tokens")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.quick:
         asked.shapes, asked.sentences = "small", 200
-    asked.tokens = (16, 32) if asked.quick else TOKENS
+    asked.tokens = 16 if asked.quick else TOKENS
     return asked
 
 
@@ -95,69 +95,59 @@ class Figure:
 def measure(name: str, asked: argparse.Namespace) -> dict[str, str]:
     """The rows of one shape's column."""
     shape, parts = SHAPES[name], asked.parts.split(",")
-    depths = (shape.layers,) if shape.parameters < WHOLE else FEW
-    found: dict[str, list[dict[str, float]]] = {}
+    measured = shape if shape.parameters < WHOLE else replace(shape, layers=FEW)
+    found: dict[str, dict[str, float]] = {}
     words = {"layers": shape.layers + 1, "width": shape.hidden, "sentences": asked.sentences}
     if "kept" in parts:
-        found["kept"] = [child("kept", **words, positions=asked.positions)]
+        found["kept"] = child("kept", **words, positions=asked.positions)
     if "probe" in parts:
-        found["probe"] = [child("probe", **words | {"layers": 2})]
-    for layers in depths if {"open", "train"} & {*parts} else ():
-        with tempfile.TemporaryDirectory() as folder:
-            child("write", shape=name, layers=layers, folder=folder)
-            if "open" in parts:
-                found.setdefault("open", []).append(child("open", folder=folder, tokens=2 * asked.tokens[1]))
-            for tokens in asked.tokens if "train" in parts else ():
-                found.setdefault(f"train {tokens}", []).append(child("train", folder=folder, tokens=tokens))
-
-    def at(part: str, what: str) -> Figure:
-        """What was measured of `part`, or the straight line through it, at all layers."""
-        values = [one[what] for one in found[part]]
-        if len(values) == 1:
-            return Figure(values[0], measured=True)
-        slope = (values[1] - values[0]) / (depths[1] - depths[0])
-        return Figure(values[1] + slope * (shape.layers - depths[1]), measured=False)
-
-    return dict(rows(shape, asked, at, found))
+        found["probe"] = child("probe", **words | {"layers": 2})
+    with tempfile.TemporaryDirectory() as folder:
+        if {"open", "train"} & {*parts}:
+            child("write", shape=name, layers=measured.layers, folder=folder)
+        for part, tokens in (("open", 4 * asked.tokens), ("train", asked.tokens)):
+            if part in parts:
+                found[part] = child(part, folder=folder, tokens=tokens)
+    return dict(rows(shape, measured, asked, found))
 
 
 def rows(
-    shape: Shape, asked: argparse.Namespace, at: Callable[[str, str], Figure], found: dict[str, Any]
+    shape: Shape, measured: Shape, asked: argparse.Namespace, found: dict[str, dict[str, float]]
 ) -> Iterator[tuple[str, str]]:
-    stage = 4.0 * adapter_size(shape)
+    whole = shape == measured
+    more = shape.parameters - measured.parameters
+    products = operations(shape, np.ones(1)) / operations(measured, np.ones(1))
+    kept = 4.0 * (shape.layers + 1) * shape.hidden * asked.sentences * asked.positions
     yield "parameters, million", f"{shape.parameters / 1e6:,.0f}"
-    yield "**disk**, GB: weights in bfloat16", Figure(2 * shape.parameters, measured=False).told(GB)
-    yield "an export, float32", Figure(4 * shape.parameters, measured=False).told(GB)
-    if "open" in found:
-        yield "a stage (its adapter, rank 16)", Figure(stage, measured=False).told(GB)
-        yield f"**memory**, GB: opened in float32, {2 * asked.tokens[1]} tokens read", at("open", "anonymous").told(GB)
-        yield "the same with the pages of files", at("open", "resident").told(GB)
+    yield "**disk**, GB: weights in bfloat16", Figure(2 * shape.parameters, False).told(GB)
+    yield "an export, float32", Figure(4 * shape.parameters, False).told(GB)
+    yield "a stage (its adapter, rank 16)", Figure(4 * adapter_size(shape), False).told(GB)
     if "kept" in found:
-        size = Figure(4.0 * (shape.layers + 1) * shape.hidden * asked.sentences * asked.positions, measured=False)
-        yield f"word vectors of {asked.sentences:,} sentences × {asked.positions} words, all layers", size.told(GB)
-        yield f"of these in memory (budget {MOST_SHARED_BYTES / GB:.1f}), with Python", at("kept", "anonymous").told(GB)
-        yield "of these on disk", Figure(at("kept", "disk").value, measured=True).told(GB)
-    if "probe" in found:
-        yield "probes of one layer, then the next", at("probe", "anonymous").told(GB)
-    short, long = (f"train {tokens}" for tokens in asked.tokens)
-    if short in found:
-        few, more = at(short, "anonymous"), at(long, "anonymous")
-        each = max(0.0, more.value - few.value) / (asked.tokens[1] - asked.tokens[0])
-        yield f"a training step, float32, {asked.tokens[1]} tokens at once", more.told(GB)
-        yield "for each further 1,000 tokens at once", Figure(1000 * each, measured=False).told(GB)
+        yield f"word vectors of {asked.sentences:,} sentences × {asked.positions} words", Figure(kept, False).told(GB)
+        yield "of these on disk", Figure(found["kept"]["disk"], True).told(GB)
     if "open" in found:
-        read = at("open", "seconds_a_token")
-        yield "**hours** of a CPU thread: a million tokens read", replace(read, value=read.value * 1e6 / 3600).told()
-    if short in found:
-        trained = at(long, "seconds_a_token")
-        yield "a million tokens trained", Figure(trained.value * 1e6 / 3600, trained.measured).told()
+        opened_ = found["open"]["anonymous"] + 4 * more
+        yield f"**memory**, GB: opened in float32, {4 * asked.tokens} tokens read", Figure(opened_, whole).told(GB)
+    if "kept" in found:
         yield (
-            "the published MNTP stage (16.4 million)",
-            Figure(trained.value * STAGE_TOKENS / 3600, False).told(1, ",.0f"),
+            f"word vectors in memory (at most {MOST_SHARED_BYTES / GB:.1f}), and Python",
+            Figure(found["kept"]["anonymous"], True).told(GB),
         )
     if "probe" in found:
-        seconds = at("probe", "seconds").value / 2 * (shape.layers + 1)
-        yield "probes of a task, all layers, one word, in minutes", Figure(seconds / 60, measured=False).told()
+        yield "probes, one layer after the other", Figure(found["probe"]["anonymous"], True).told(GB)
+    if "train" in found:
+        kept_by_optimiser = 16 * (adapter_size(shape) - adapter_size(measured))
+        step = found["train"]["anonymous"] + 2 * 4 * more + kept_by_optimiser
+        yield f"a training step, float32, {asked.tokens} tokens at once", Figure(step, whole).told(GB)
+    if "open" in found:
+        read = found["open"]["seconds_a_token"] * products * 1e6 / 3600
+        yield "**hours** of a CPU thread: a million tokens read", Figure(read, whole).told()
+    if "train" in found:
+        trained = found["train"]["seconds_a_token"] * products / 3600
+        yield f"a million tokens trained, {asked.tokens} at once", Figure(trained * 1e6, whole).told()
+    if "probe" in found:
+        minutes = found["probe"]["seconds"] / 2 * (shape.layers + 1) / 60
+        yield "**minutes**: probes of a task at all layers, one word", Figure(minutes, False).told()
 
 
 def adapter_size(shape: Shape) -> int:
