@@ -1,9 +1,11 @@
-"""Print the tables of README.md, docs/mini.md and docs/retention.md from a results database.
+"""Print the tables of README.md, docs/mini.md, docs/retention.md and docs/calibration.md from a results database.
 
 harness run --all --seeds 3
 python docs/tables.py scores|steps|detectable|ranks [results.duckdb]
 harness run --all --seeds 3 --suite retention
 python docs/tables.py retention [results.duckdb]
+harness calibrate
+python docs/tables.py calibration [results.duckdb]
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from harness.calibration.report import CalibrationReport, Rate
 from harness.cards import load_cards
 from harness.compare import current_entries
 from harness.compare.analysis import Analysis, analyse
@@ -34,15 +37,32 @@ def main() -> None:
     if which == "ranks":
         print_table(ranks(rank(store, base=BASE, suite="mini")))
         return
+    if which == "calibration":
+        print_table(calibration(store))
+        return
     entries = current_entries(store)
-    contrasts = declared_contrasts()
+    contrasts, measured = declared_contrasts(), {entry.variant for entry in entries if entry.base == BASE}
     wanted = [(step.variant, step.against) for step in (*contrasts.ladder, *contrasts.controls)]
     if which == "retention":
         wanted = [(name, contrasts.root) for name in load_cards() if name != contrasts.root]
-    pairs = [tuple(find_entry(entries, base=BASE, variant=name) for name in pair) for pair in wanted]
+    pairs = [tuple(find_entry(entries, base=BASE, variant=n) for n in pair) for pair in wanted if measured >= set(pair)]
     analysis = analyse(store, entries=entries, pairs=pairs)
     tables = {"scores": scores, "steps": steps, "detectable": detectable, "retention": retention}
     print_table(tables[which](analysis))
+
+
+def calibration(store: Store) -> list[list[str]]:
+    """Every cell of the newest calibration, a row each: errors of the first kind, coverage, and what is claimed."""
+    report = CalibrationReport.from_json(store.calibration()[0])
+
+    def rate(each: Rate | None) -> str:
+        return "–" if each is None else f"{100 * each.value:.1f} ± {100 * each.se:.1f}"
+
+    rows = [["method: design", "type I", "coverage", "claim"]]
+    for cell in report.cells:
+        claim = ("kept" if cell.kept else "BROKEN") if cell.claimed else f"no: {cell.why}"
+        rows.append([f"{cell.method}: {cell.design}", rate(cell.type_one), rate(cell.coverage), claim])
+    return rows
 
 
 def print_table(rows: list[list[str]]) -> None:
@@ -55,9 +75,10 @@ def print_table(rows: list[list[str]]) -> None:
 
 def scores(analysis: Analysis) -> list[list[str]]:
     """Score of every variant with its 95 % interval (for clustering the range over draws), a row a task."""
-    variants = ["bag-of-words", *load_cards()]
-    rows = [["task", *(f"`{name}`" for name in variants)]]
     found = {(entry[1], task.task): score for (entry, task), score in analysis.scores.items()}
+    measured = {name for name, _ in found}
+    variants = [name for name in ("bag-of-words", *load_cards()) if name in measured]
+    rows = [["task", *(f"`{name}`" for name in variants)]]
     for task in MINI_SUITE.names:
         cells = []
         for name in variants:
@@ -130,7 +151,8 @@ def retention(analysis: Analysis) -> list[list[str]]:
         for found in comparison.tasks
     }
     found = {(entry[1], task.task, task.subset): score for (entry, task), score in analysis.scores.items()}
-    for variant in load_cards():
+    measured = {name for name, *_ in found}
+    for variant in filter(measured.__contains__, load_cards()):
         cells = []
         for name, metric in zip(names, metrics, strict=True):
             score = found[variant, name, BASE]
