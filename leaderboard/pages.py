@@ -30,6 +30,7 @@ from leaderboard import figures, text
 from leaderboard.answers import Changed, ChangedExample
 from leaderboard.degrees import make_doses
 from leaderboard.diagnostics import with_layers
+from leaderboard.grid import make_grid
 from leaderboard.model import Site, TaskColumn
 from leaderboard.reading import PageMaterial, read_material, write_file
 from leaderboard.tables import write_tables
@@ -215,6 +216,7 @@ def _environment() -> Environment:
         "layer_curves": figures.layer_curves,
         "diagnostic_curves": diagnostic_curves,
         "in_order": figures.in_order,
+        "mask_grid": make_grid,
         "metric_of": get_metric,
     }
     return environment

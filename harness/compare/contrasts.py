@@ -25,12 +25,27 @@ class VariantContrast:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MaskRow:
+    """One kind of training in the table mask × training: the variants with the causal and the bidirectional mask."""
+
+    training: str
+    causal: str
+    bidirectional: str
+
+    @property
+    def masks(self) -> tuple[str, str]:
+        """Both variants, the causal one first."""
+        return (self.causal, self.bidirectional)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Contrasts:
     """What was declared before looking: `alpha` is the family-wise error rate of each family (contrasts.yaml).
 
     `equivalence` (differences that count as none) and `loss` (those that the regression gate lets pass) hold margins
-    by metric, in the unit of a stored score (an accuracy of 0.01 is one point). `sha256` is of the text that was
-    read and of the steps of the ladder.
+    by metric, in the unit of a stored score (an accuracy of 0.01 is one point). `grid` and `beside` are what the page
+    shows as mask × training, and the rows without training beside it; they test nothing. `sha256` is of the text that
+    was read and of the steps of the ladder.
     """
 
     alpha: float
@@ -39,6 +54,8 @@ class Contrasts:
     controls: tuple[VariantContrast, ...]
     equivalence: Mapping[str, float] = field(default_factory=dict)
     loss: Mapping[str, float] = field(default_factory=dict)
+    grid: tuple[MaskRow, ...] = ()
+    beside: tuple[str, ...] = ()
     sha256: str = ""
 
     @property
@@ -102,6 +119,8 @@ def parse_contrasts(text: str, *, steps: Sequence[VariantContrast]) -> Contrasts
                 "headline": VariantContrast(**data["headline"]),
                 "ladder": tuple(steps),
                 "controls": tuple(VariantContrast(**control) for control in data["controls"]),
+                "grid": tuple(MaskRow(**row) for row in data.get("grid", ())),
+                "beside": tuple(data.get("beside", ())),
                 "equivalence": _margins(margins.pop("equivalence", {})),
                 "loss": _margins(margins.pop("loss", {})),
                 "sha256": hashlib.sha256(
