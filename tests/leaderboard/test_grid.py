@@ -1,0 +1,53 @@
+"""Mask × training on the front page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.compare import current_entries
+from harness.compare.contrasts import declared_contrasts
+from harness.store import Store
+from leaderboard.build import build_site
+from leaderboard.grid import make_grid
+from leaderboard.views import make_site
+from tests.factory import TASKS, add_system, fill
+
+
+def test_the_front_page_sets_the_mask_against_the_training(site: Path, store: Store) -> None:
+    index = (site / "index.html").read_text(encoding="utf-8")
+    part = index[index.index("<h3>Mask × training</h3>") : index.index("<h3>Controls")]
+    assert re.findall(r'<th scope="row">([^<]+)</th>', part) == ["none", "SimCSE", "supervised"]
+    scores = store.scores()
+    tasks = [task.name for task in TASKS if task.metric != "v_measure"]
+    for variant in ("causal", "bidir", "causal-supcon", "bidir-supcon"):
+        rows = scores[(scores["variant"] == variant) & scores["task"].isin(tasks)]
+        mean = 100 * np.mean([rows[rows["task"] == task]["score"].mean() for task in tasks])
+        assert f">{mean:.1f}</a>" in part
+
+
+def test_rows_without_training_stand_beside_it_and_a_half_table_is_left_out() -> None:
+    variants = ("causal", "bidir", "causal-supcon", "bidir-supcon")
+    store = fill(Path("results.duckdb"), variants=variants, seeds=1)
+    add_system(store, "causal-prompteol", seed=None, skill=0.6)
+    add_system(store, "causal-echo", seed=None, skill=0.6, tasks=TASKS[:1])
+    entries, scores, contrasts = current_entries(store), store.scores(), declared_contrasts()
+    made = make_site(store, entries, scores, known={}, resamples=99, progress=None)
+    grid = make_grid(made.bases[0], contrasts, "g")
+    assert grid is not None
+    assert [row.training for row in grid.rows] == ["none", "supervised"]
+    assert [row.entry.variant for row, _ in grid.beside] == ["causal-prompteol"]  # echo lacks tasks
+    page = build_site(store, Path("site"), resamples=99).read_text(encoding="utf-8")
+    assert "none: causal-prompteol" in page
+    half = fill(Path("half.duckdb"), variants=("causal", "bidir", "bidir-supcon"), seeds=1)
+    [base] = make_site(half, current_entries(half), half.scores(), known={}, resamples=99, progress=None).bases
+    assert make_grid(base, contrasts, "g") is None
+
+
+@pytest.mark.parametrize("row", declared_contrasts().grid, ids=lambda row: row.training)
+def test_every_row_has_a_declared_difference(row) -> None:
+    declared = {(each.variant, each.against) for each in declared_contrasts().declared}
+    assert (row.bidirectional, row.causal) in declared
