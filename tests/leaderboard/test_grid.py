@@ -29,6 +29,7 @@ def test_the_front_page_sets_the_mask_against_the_training(site: Path, store: St
         assert f">{mean:.1f}</a>" in part
 
 
+@pytest.mark.slow
 def test_rows_without_training_stand_beside_it_and_a_half_table_is_left_out() -> None:
     variants = ("causal", "bidir", "causal-supcon", "bidir-supcon")
     store = fill(Path("results.duckdb"), variants=variants, seeds=1)
