@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -30,7 +29,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import CLOCKS, described, matmul_rate, wait
+from machine import CLOCKS, described, matmul_rate, seconds_elsewhere, wait
 from material import LIMIT, SHAPES, Shape, operations, shape_of, their_base, write_checkpoint
 from texts import add_tokenizer_options, chosen_tokenizer, generated_texts, padding_factor, real_texts
 
@@ -169,13 +168,16 @@ def print_profile(encoder: Encoder, texts: list[str]) -> None:
 
 def their_seconds(asked: argparse.Namespace, folder: Path, device: str, dtype: torch.dtype) -> float:
     """Of llm2vec, by its own clock, in its own interpreter."""
-    script = ROOT / "benchmarks" / "encode_llm2vec.py"
-    words = (folder, device, str(dtype).removeprefix("torch."), asked.threads, LIMIT, asked.clock)
-    command = [asked.llm2vec, "-W", "ignore", str(script), *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"llm2vec's side failed:\n{done.stderr[-2000:]}")
-    return float(done.stdout.split()[-1])
+    return seconds_elsewhere(
+        asked.llm2vec,
+        "encode_llm2vec.py",
+        folder,
+        device,
+        str(dtype).removeprefix("torch."),
+        asked.threads,
+        LIMIT,
+        asked.clock,
+    )
 
 
 def report(

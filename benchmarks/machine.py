@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 import time
 from datetime import date
+from pathlib import Path
 
 import torch
 
@@ -27,6 +30,15 @@ def matmul_rate(device: str, dtype: torch.dtype, *, clock: str = "wall", repeats
             wait(device)
             best = max(best, 2 * size**3 / (CLOCKS[clock]() - start))
     return best
+
+
+def seconds_elsewhere(python: str, script: str, *words: object) -> float:
+    """What `script` of this folder, run by another interpreter, prints last: seconds by its own clock."""
+    command = [python, "-W", "ignore", str(Path(__file__).with_name(script)), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{script} failed:\n{done.stderr[-2000:]}")
+    return float(done.stdout.split()[-1])
 
 
 def wait(device: str) -> None:

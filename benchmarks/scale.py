@@ -293,13 +293,11 @@ def probe(layers: int, width: int, sentences: int) -> dict[str, float]:
 
 def train(folder: str, tokens: int) -> dict[str, float]:
     """Two steps of one text of so many tokens; the second is timed."""
-    from train_step import EnoughError, Steps
+    from train_step import EnoughError, Steps, job_of
 
     from harness.bases import resolve_base
     from harness.encoder.placement import Placement
-    from harness.recipes import Recipe
     from harness.training import parse_recipe
-    from harness.training.kind import StageJob
     from harness.training.watch import TrainingWatch
 
     torch.set_num_threads(1)
@@ -309,16 +307,7 @@ def train(folder: str, tokens: int) -> dict[str, float]:
     steps = Steps(2, time.process_time, "cpu")
     place = Placement(device="cpu", dtype="float32")
     with tempfile.TemporaryDirectory() as scratch, watched() as found:
-        job = StageJob(
-            base=resolve_base(folder),
-            recipe=Recipe(attention="bidirectional", stages=(stage,)),
-            seed=0,
-            fingerprint="",
-            place=place,
-            scratch=Path(scratch),
-            begin=lambda: None,
-            start=lambda _: opened(folder),
-        )
+        job = job_of(stage, resolve_base(folder), place, Path(scratch), lambda _: opened(folder))
         rows = stage.rows()
         with suppress(EnoughError):
             stage.train(rows, job, TrainingWatch(steps.on_step_end, batch_size=2))

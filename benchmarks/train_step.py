@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -30,7 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from machine import CLOCKS, described, matmul_rate, wait
+from machine import CLOCKS, described, matmul_rate, seconds_elsewhere, wait
 from material import Shape, operations, their_base
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
@@ -187,22 +186,30 @@ def opened(base: Base, place: Placement) -> Encoder:
     return build_encoder(base.folder, recipe, seed=None, place=place, name=base.name, revision=base.revision)
 
 
+def job_of(
+    stage: TrainedStage, base: Base, place: Placement, scratch: Path, start: Callable[[str], Encoder]
+) -> StageJob:
+    """What `stage` is trained with when nothing of it is kept."""
+    return StageJob(
+        base=base,
+        recipe=Recipe(attention="bidirectional", stages=(stage,)),
+        seed=0,
+        fingerprint="",
+        place=place,
+        scratch=scratch,
+        begin=lambda: None,
+        start=start,
+    )
+
+
 def ours(
     asked: argparse.Namespace, stage: TrainedStage, rows: list[tuple[str, ...]], base: Base, place: Placement
 ) -> float:
     """Seconds of a step of `stage`, as `harness train` takes it."""
     steps = Steps(asked.steps, CLOCKS[asked.clock], place.device)
     with tempfile.TemporaryDirectory() as scratch:
-        job = StageJob(
-            base=base,
-            recipe=Recipe(attention="bidirectional", stages=(stage,)),
-            seed=0,
-            fingerprint="",
-            place=place,
-            scratch=Path(scratch),
-            begin=lambda: None,
-            start=lambda device: opened(base, Placement(device=device, dtype="float32")),
-        )
+        start = lambda device: opened(base, Placement(device=device, dtype="float32"))  # noqa: E731
+        job = job_of(stage, base, place, Path(scratch), start)
         return timed(
             steps, lambda: stage.train(rows, job, TrainingWatch(steps.on_step_end, batch_size=stage.batch_size))
         )
@@ -290,13 +297,9 @@ def llm2vec(asked: argparse.Namespace, texts: Batches, base: Base, dtype: str, p
     if not (folder / "theirs").exists():
         their_base(base.folder, folder / "theirs")
         (folder / "batches.json").write_text(json.dumps(texts.steps))
-    script = ROOT / "benchmarks" / "train_step_llm2vec.py"
-    words = (folder, asked.stage, place.device, dtype, asked.threads, asked.clock)
-    command = [asked.llm2vec, "-W", "ignore", str(script), *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"llm2vec's side failed:\n{done.stderr[-2000:]}")
-    return float(done.stdout.split()[-1])
+    return seconds_elsewhere(
+        asked.llm2vec, "train_step_llm2vec.py", folder, asked.stage, place.device, dtype, asked.threads, asked.clock
+    )
 
 
 def report(

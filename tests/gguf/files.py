@@ -160,3 +160,10 @@ def _add(writer: Any, key: str, value: Any) -> None:
         writer.add_string(key, value)
     else:
         writer.add_array(key, value)
+
+
+def written(tokenizer: Tokenizer, name: str = "llama", quantised: str | None = None, **more: Any) -> Path:
+    """A small GGUF file in the working directory; `more` changes the model."""
+    model = small_model(name, **more)
+    fields = metadata(name, model.config) | tokens_of(tokenizer, "smollm")
+    return write_gguf(Path("tiny.gguf"), name, fields, weights_of(name, model), quantised)
