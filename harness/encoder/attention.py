@@ -12,23 +12,22 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.encoder.between import Attended, Between, attended, place
 from harness.encoder.packing import PACKED, PACKED_KERNELS, VARLEN, attending, has_varlen, packed_output
+from harness.encoder.proof_texts import Padding, another, last_real, pad, random_texts
 from harness.errors import HarnessError, ProofError
 from harness.text_to_vector import Attention, Degree
 
-Padding = Literal["none", "left", "right"]
 PADDINGS: tuple[Padding, ...] = ("none", "left", "right")
 BATCHES = (1, 8)
-_LENGTH = 12
 _NOT_A_NUMBER = "a hidden state is NaN"
 _NOT_TOLD_APART = "a wrong padding mask cannot be told from rounding"
 
@@ -188,12 +187,12 @@ def _check(
 ) -> MaskCheck:
     packed = kernel if kernel in PACKED_KERNELS else None
     equal = padding == "none" and not packed
-    texts = _random_texts(model.config.vocab_size, pad_id, batch=batch, equal=equal, seed=seed)
-    ids_BT, mask_BT = _pad(texts, padding, pad_id)
+    texts = random_texts(model.config.vocab_size, pad_id, batch=batch, equal=equal, seed=seed)
+    ids_BT, mask_BT = pad(texts, padding, pad_id)
     changed_BT = ids_BT.clone()
     before_BT = mask_BT.bool()
-    for row, last in enumerate(_last_real(mask_BT)):
-        changed_BT[row, last] = _another(int(ids_BT[row, last]), model.config.vocab_size, pad_id)
+    for row, last in enumerate(last_real(mask_BT)):
+        changed_BT[row, last] = another(int(ids_BT[row, last]), model.config.vocab_size, pad_id)
         before_BT[row, last:] = False
     states_LBTD = _states(model, ids_BT, mask_BT, packed)
     delta_LBT = (
@@ -344,30 +343,3 @@ def _states(model: Any, ids_BT: Tensor, mask_BT: Tensor, packed: str | None = No
     if len(states) < 2:
         raise HarnessError("the model has no layer, so its mask cannot be proven; give a base with at least one layer")
     return torch.stack(list(states[1:])).float()
-
-
-def _random_texts(vocabulary: int, pad_id: int, *, batch: int, equal: bool, seed: int) -> list[list[int]]:
-    generator = torch.Generator().manual_seed(seed)
-    lengths = [_LENGTH if equal else _LENGTH - (row % 6) for row in range(batch)]
-    draws = (torch.randint(0, vocabulary, (length,), generator=generator).tolist() for length in lengths)
-    return [[token if token != pad_id else _another(token, vocabulary, pad_id) for token in draw] for draw in draws]
-
-
-def _another(token: int, vocabulary: int, pad_id: int) -> int:
-    candidates: Iterator[int] = ((token + step) % vocabulary for step in range(1, vocabulary))
-    return next(candidate for candidate in candidates if candidate != pad_id)
-
-
-def _pad(texts: Sequence[Sequence[int]], padding: Padding, pad_id: int) -> tuple[Tensor, Tensor]:
-    """Ids and mask, (B, T). With padding, even a batch of one gets three pad tokens."""
-    width = max(map(len, texts)) + (0 if padding == "none" else 3)
-    ids_BT = torch.full((len(texts), width), pad_id)
-    mask_BT = torch.zeros((len(texts), width), dtype=torch.long)
-    for row, text in enumerate(texts):
-        place = slice(width - len(text), width) if padding == "left" else slice(0, len(text))
-        ids_BT[row, place], mask_BT[row, place] = torch.tensor(text), 1
-    return ids_BT, mask_BT
-
-
-def _last_real(mask_BT: Tensor) -> list[int]:
-    return [int(row.nonzero()[-1]) for row in mask_BT]
