@@ -59,7 +59,7 @@ def _chart(points: Sequence[DosePoint], task: str, across: str, ident: str) -> L
     metric = get_metric(points[0].cell.metric)
     series = []
     for style, variant in enumerate(dict.fromkeys(point.variant for point in points)):
-        mine = sorted((labels.index(_label(p, window)), p.cell) for p in chosen if p.variant == variant)  # type: ignore[type-var]
+        mine = {labels.index(_label(p, window)): p.cell for p in chosen if p.variant == variant}
         line = tuple(
             Point(
                 float(place),
@@ -67,7 +67,7 @@ def _chart(points: Sequence[DosePoint], task: str, across: str, ident: str) -> L
                 None if cell.low is None else metric.scale * cell.low,
                 None if cell.high is None else metric.scale * cell.high,
             )
-            for place, cell in mine
+            for place, cell in sorted(mine.items(), key=lambda each: each[0])
         )
         if line:
             series.append(Series(label=variant, style=style % STYLES, parts=(line,)))

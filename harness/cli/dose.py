@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
+from harness.cli.run import raise_failures
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.bases import Base
 
 _AHEAD = "0,1,2,4,8,all"
+_TASKS = ("MiniSTS", "MiniTopicClassification")
 
 
 def dose(
@@ -53,7 +55,7 @@ def dose(
     The weights stay what they are: a variant is trained as its card says, and then read with a mask that lets a token
     see so many tokens ahead (--ahead), or that is bidirectional from a layer on (--from-layer). Each degree is a system
     of its own, with a mask proof and stored outcomes. Nothing is tested: each 95 % interval covers the examples, for
-    these checkpoints. Without --tasks the sentence tasks of the suite mini are measured.
+    these checkpoints. Without --tasks MiniSTS and MiniTopicClassification are measured.
     """
     from harness.api import run_variants
     from harness.bases import resolve_base
@@ -69,10 +71,12 @@ def dose(
     names = tuple(dict.fromkeys(variant or ("causal",)))
     for name in names:
         if READ_WITH in name:
-            raise HarnessError(f"{name!r} is read with fields of its own already; name a card with --variant")
+            raise HarnessError(
+                f"{name!r} is read with other fields than its card's already; name the card alone with --variant"
+            )
     degrees = [f"ahead={each}" for each in _amounts(ahead)]
     degrees += [f"ahead=all,from_layer={each}" for each in _layers(from_layer, found)]
-    chosen = tasks.split(",") if tasks is not None else ["MiniSTS", "MiniTopicClassification"]
+    chosen = tasks.split(",") if tasks is not None else list(_TASKS)
     store = Store(db, on_wait=lambda message: err.print(message))
     plan = run_variants(
         store,
@@ -88,7 +92,8 @@ def dose(
         screen=partial(RunScreen, quiet=quiet),
     )
     build_site(store, Path(site))
-    points = dose_points(store, base=found.name, variants=names, tasks={task.info.name for task in plan.suite.tasks})
+    tasks_here = {task.info.name for task in plan.suite.tasks}
+    points = dose_points(store, base=found.name, revision=found.revision, variants=names, tasks=tasks_here)
     if as_json:
         print_json([{"variant": p.variant, "degree": asdict(p.degree), **asdict(p.cell)} for p in points])
     else:
@@ -107,10 +112,7 @@ def dose(
         headers = ("task", "variant", "a token sees", "score", "95 % interval", "examples", "seeds")
         out.print(table(headers, rows, right=(3, 4, 5, 6), keys=3))
         out.print(f"Page: {Path(site) / 'degrees.html'}")
-    for each in plan.failed:
-        print(f"failed: {each.what}: {each.reason}", file=sys.stderr)
-    if plan.failed:
-        raise typer.Exit(5)
+    raise_failures(plan)
 
 
 def _amounts(said: str) -> list[str]:

@@ -81,7 +81,7 @@ def run(
     systems that you named can be opened, it is 2 or 4. With --strict the run stops at the first failure.
     """
     from harness.api import run_variants
-    from harness.cards import READ_WITH, load_cards, of_all
+    from harness.cards import load_cards, of_all
     from harness.cli.screen import RunScreen, err, prepare
     from harness.store import Store
 
@@ -89,10 +89,6 @@ def run(
     variants = of_all(load_cards()) if everything else tuple(variant or ())
     if not variants and not model:
         raise HarnessError("name a variant with --variant (`harness ls variants` lists all), or run all with --all")
-    if fine := [name for name in variants if READ_WITH in name]:
-        raise HarnessError(
-            f"{fine[0]!r} is read with other fields than its card's; `harness dose` measures such systems"
-        )
     if everything and variant:
         raise HarnessError("give --variant or --all, not both")
     store = Store(db, on_wait=lambda message: err.print(message))
@@ -124,14 +120,20 @@ def run(
         if not plan.failed:
             raise
         print(f"harness: {error}", file=sys.stderr)  # what failed leaves nothing to compare; the page is written
-    if plan.failed:
-        for each in plan.failed:
-            print(f"failed: {each.what}: {each.reason}", file=sys.stderr)
-        proof = any(isinstance(each.error, ProofError) for each in plan.failed)
-        raise (ProofError if proof else TasksFailedError)(
-            f"{len(plan.failed)} failed, as listed above, and all other results are stored; the same command measures "
-            "what is missing"
-        )
+    raise_failures(plan)
+
+
+def raise_failures(plan: RunPlan) -> None:
+    """Name on stderr what failed of `plan`, and raise what gives the exit code; nothing where all went well."""
+    if not plan.failed:
+        return
+    for each in plan.failed:
+        print(f"failed: {each.what}: {each.reason}", file=sys.stderr)
+    proof = any(isinstance(each.error, ProofError) for each in plan.failed)
+    raise (ProofError if proof else TasksFailedError)(
+        f"{len(plan.failed)} failed, as listed above, and all other results are stored; the same command measures "
+        "what is missing"
+    )
 
 
 def _seeds(seed: int | None, seeds: int | None) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.cards import READ_WITH
 from harness.compare.cells import Cell, cells
 from harness.compare.contrasts import declared_contrasts
-from harness.compare.entries import Entry, current_entries
+from harness.compare.entries import Entry, current_entries, find_base
 from harness.store import Store
 from harness.text_to_vector import Degree, TextToVector
 
@@ -33,14 +33,22 @@ def degree_of(entry: Entry) -> tuple[str, Degree] | None:
 
 
 def dose_points(
-    store: Store, *, base: str | None = None, variants: Collection[str] = (), tasks: Collection[str] | None = None
+    store: Store,
+    *,
+    base: str | None = None,
+    revision: str | None = None,
+    variants: Collection[str] = (),
+    tasks: Collection[str] | None = None,
 ) -> list[DosePoint]:
     """All points of `base`, `variants` and `tasks` (None, none: of all), by base, task, variant and degree.
 
-    A variant that was measured as its card says is no point: its degree is measured beside the others.
+    `revision` tells apart bases of one name. A variant that was measured as its card says is no point: its degree is
+    measured beside the others.
     """
     scores = store.scores()
-    found = {entry.name: (entry, what) for entry in current_entries(store, scores=scores) if (what := degree_of(entry))}
+    every = current_entries(store, scores=scores)
+    found = {entry.name: (entry, what) for entry in every if (what := degree_of(entry))}
+    base = None if base is None else find_base(every, base, revision=revision)
     chosen = [
         entry
         for entry, (variant, _) in found.values()

@@ -166,9 +166,8 @@ def _variants(
     base = resolve_base(request.base)
     data = dict(request.data)
     text = choose_text(suite.names, base=base.name, source=data.pop("retention", None))
-    order = {name: place for place, name in enumerate(cards)}
-    place_of = lambda name: (order.get(name, len(order)), list(named).index(name))  # noqa: E731
-    chosen = [named[name].with_data(data, base.name) for name in sorted(named, key=place_of)]
+    in_order = sorted(named, key=[*cards, *request.variants].index)
+    chosen = [named[name].with_data(data, base.name) for name in in_order]
     systems: list[AnySystem] = []
     failed: list[Failure] = []
     if suite.floor is not None:

@@ -51,7 +51,7 @@ def test_a_variant_is_measured_at_every_degree_and_shown(harness: Run) -> None:
     [
         (("--ahead", "2,some"), "'some' is neither a number nor all"),
         (("--from-layer", "99"), "'99' is no layer of mini"),
-        (("--variant", "causal@ahead=1"), "read with fields of its own already"),
+        (("--variant", "causal@ahead=1"), "is read with other fields than its card's already"),
         (("--variant", "bidr"), "did you mean bidir"),
     ],
 )
@@ -75,7 +75,13 @@ def test_a_card_is_read_with_other_fields() -> None:
         get_card("bidir@layer=-1", cards)
 
 
-def test_run_sends_such_systems_to_dose(harness: Run) -> None:
-    code, _, err = harness("run", "--variant", "causal@ahead=1")
-    assert code == 2
-    assert "`harness dose` measures such systems" in " ".join(err.split())
+@pytest.mark.slow
+def test_run_and_compare_take_a_card_with_other_fields(harness: Run) -> None:
+    code, out, err = harness("run", "--variant", "causal@layer=1", "--tasks", "MiniSTS")
+    assert code == 0, err
+    assert "causal@layer=1" in out
+    code, out, _ = harness("compare", "causal@layer=1", "causal", "--json")
+    assert code == 0
+    [task] = json.loads(out)["tasks"]
+    assert task["difference"] != 0
+    assert "causal@" not in Path("leaderboard/site/index.html").read_text(encoding="utf-8")
