@@ -1,11 +1,13 @@
-"""Which values of a stage's fields are good on a base? Each is trained and scored on the dev split of STSBenchmark.
+"""Which values of a stage's fields are good on a base? Each is trained and scored on dev pairs.
+
+These are the dev split of STSBenchmark, and for `mini` the dev draw of MiniSTS.
 
     python benchmarks/tune.py --base smollm2-135m --variant causal --variant causal-supcon \
         --data supcon=triplets.parquet --set supcon.learning_rate=2e-4,5e-4 --set supcon.steps=30 --pairs 300
 
 A field with several values is tried with each, several such fields with every combination; the rest is as in the
 card. A stage that several trials share is trained once. The score is Spearman's correlation × 100 of the cosines with
-the gold scores, on the first `--pairs` of a fixed order of the 1,500 dev pairs (0: all). The difference from the first
+the gold scores, on the first `--pairs` of a fixed order of the dev pairs (0: all). The difference from the first
 row has its standard error over pairs (bootstrap). A test split is never read.
 """
 
@@ -22,7 +24,7 @@ import numpy as np
 from machine import described
 from scipy.stats import spearmanr
 
-from harness.bases import resolve_base
+from harness.bases import EMBEDDED, resolve_base
 from harness.cards import Card, get_card, load_cards
 from harness.cli.options import stage_data
 from harness.cli.screen import prepare
@@ -30,6 +32,7 @@ from harness.encoder.placement import Placement
 from harness.paths import cache_folder
 from harness.run.open import open_system
 from harness.run.systems import plan_systems
+from harness.suites.mini import TASKS
 
 Pairs = tuple[list[str], list[str], np.ndarray]
 
@@ -45,7 +48,7 @@ def main() -> None:
     asked = parser.parse_args()
     prepare()
     base, place = resolve_base(asked.base), Placement.choose()
-    first, second, gold = dev_pairs(asked.pairs)
+    first, second, gold = dev_pairs(asked.pairs, mini=base.name == EMBEDDED)
     print(f"{base.name}, {len(gold)} dev pairs, seed {asked.seed}, {place.dtype}; {described(place.device)}\n")
     print("| variant | fields | dev | from the first | CPU seconds | last loss |")
     print("| --- | --- | ---: | ---: | ---: | ---: |", flush=True)
@@ -100,13 +103,18 @@ def changed(card: Card, base: str, trial: Mapping[str, Any]) -> Card:
     return card.model_copy(update={"bases": {**card.bases, base: own}})
 
 
-def dev_pairs(count: int) -> Pairs:
-    """The first `count` pairs of a fixed order of STSBenchmark's dev split, and their gold scores."""
+def dev_pairs(count: int, *, mini: bool) -> Pairs:
+    """The first `count` pairs of a fixed order of the dev pairs, and their gold scores."""
     import mteb
 
-    task = mteb.get_task("STSBenchmark", eval_splits=["validation"])
-    task.load_data()
-    rows = task.dataset["validation"]
+    if mini:
+        task = next(each for each in TASKS if each.name == "MiniSTS").drawn("dev").make()
+        task.load_data()
+        rows = task.dataset["default"]["test"]
+    else:
+        task = mteb.get_task("STSBenchmark", eval_splits=["validation"])
+        task.load_data()
+        rows = task.dataset["validation"]
     order = np.random.default_rng(0).permutation(len(rows))[: count or len(rows)]
     kept = rows.select(order)
     return list(kept["sentence1"]), list(kept["sentence2"]), np.array(kept["score"], dtype=float)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, SerializeAsAny, model_validator
 
 from harness.text_to_vector import TextToVector
 
@@ -20,11 +20,18 @@ class Strict(BaseModel):
 class StageRecipe(Strict):
     """One stage of a recipe. Each kind of stage is a subclass in harness.training with fields of its own.
 
-    `seeded` says whether the training seed can change the weights that the stage makes.
+    `seeded` says whether the training seed can change the weights that the stage makes; `pools`, whether it trains
+    embeddings, and so what they are pooled from.
     """
 
     kind: str
     seeded: ClassVar[bool] = True
+    pools: ClassVar[bool] = False
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the stage changes weights of the base."""
+        return True
 
 
 class Recipe(TextToVector):
@@ -35,6 +42,24 @@ class Recipe(TextToVector):
 
     weights: Literal["pretrained", "random"] = "pretrained"
     stages: tuple[SerializeAsAny[StageRecipe], ...] = ()
+
+    @model_validator(mode="after")
+    def _slots_are_trained(self) -> Recipe:
+        pools = [stage.pools for stage in self.stages]
+        if self.slots is not None and self.weights == "random":
+            raise ValueError("a card cannot have slots on random weights; take one of the two out")
+        if self.slots is not None and pools != sorted(pools):
+            raise ValueError("with slots, mntp and adapters stand before simcse and supcon; change the order of stages")
+        for stage in self.stages:
+            if not stage.adapts and not (self.slots is not None and stage.pools):
+                raise ValueError(
+                    f"the {stage.kind} stage has neither lora nor slots, so it trains nothing; give it lora"
+                )
+        return self
+
+    def before_pooling(self) -> Self:
+        """The same for a stage that trains no embeddings: slots are not there yet."""
+        return self.model_copy(update={"slots": None})
 
     @property
     def seeded(self) -> bool:

@@ -99,7 +99,7 @@ POOLINGS = (
 )
 _POOLINGS = {each.name: each for each in POOLINGS}
 # Fields that are younger than the first recipes: a dump leaves them out while they are not used.
-_YOUNGER = ("suffix", "leading_token", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
+_YOUNGER = ("suffix", "leading_token", "slots", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
 # What changes how texts are read, and nothing of how a stage is trained.
 READING = ("template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
 
@@ -123,6 +123,11 @@ class TextToVector(BaseModel):
         False,
         description="the base's beginning-of-sequence token, else its end token, or the special token that is named, "
         "stands first; a mean leaves it out",
+    )
+    slots: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        None,
+        description="new tokens behind every text, each with a vector that begins as the end token's; the mean is of "
+        "their states alone",
     )
     template: str | Annotated[tuple[str, ...], Field(min_length=2)] | None = Field(
         None,
@@ -169,9 +174,23 @@ class TextToVector(BaseModel):
                 each.check()
             if self.instruction is not None or self.task_instructions or self.suffix is not None:
                 raise ValueError("a card cannot have a template together with instruction, task_instructions or suffix")
+        if self.slots is not None:
+            self._slots_fit()
         if self.from_layer is not None and self.ahead is None and self.attention == "causal":
             raise ValueError("from_layer needs ahead (a number or all) where attention is causal")
         return self
+
+    def _slots_fit(self) -> None:
+        around = (self.template, self.instruction, self.suffix, self.pooled_tokens, self.task_instructions or None)
+        if any(field is not None for field in around):
+            raise ValueError(
+                "a card cannot have slots together with template, instruction, task_instructions, suffix or "
+                "pooled_tokens"
+            )
+        if self.pooling != "mean":
+            raise ValueError("of slots the mean is taken; set pooling to mean, or take slots out")
+        if self.slots is not None and self.slots >= self.max_length:
+            raise ValueError(f"{self.slots} slots leave no room for a text in max_length {self.max_length}")
 
     @model_serializer(mode="wrap")
     def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -214,6 +233,13 @@ class TextToVector(BaseModel):
     def pooled(self) -> PoolingKind:
         """How the states become one vector."""
         return _POOLINGS[self.pooling]
+
+    @property
+    def pooled_words(self) -> str:
+        """What an embedding is, for a model card."""
+        if self.slots is None:
+            return self.pooled.words
+        return f"the mean of the last layer over the {self.slots} slot tokens that stand behind every text"
 
     @property
     def not_plain(self) -> str:
@@ -265,8 +291,10 @@ class TextToVector(BaseModel):
         tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
         vocabulary = [token if token is not None else f"<unused {index}>" for index, token in enumerate(tokens)]
         # Weight 0 on the beginning-of-sequence token: LLM2Vec's mean leaves it out.
-        without = {tokenizer.bos_token: 0.0} if tokenizer.bos_token else {}
-        return [WordWeights(vocabulary, without, unknown_word_weight=1.0), pooling]
+        weights = {tokenizer.bos_token: 0.0} if tokenizer.bos_token else {}
+        if self.slots is not None:
+            weights = dict.fromkeys(tokenizer.convert_ids_to_tokens(tokenizer("")["input_ids"][-self.slots :]), 1.0)
+        return [WordWeights(vocabulary, weights, unknown_word_weight=float(self.slots is None)), pooling]
 
 
 def task_instruction(metadata: Any) -> str:

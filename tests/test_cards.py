@@ -21,7 +21,12 @@ EIGHT = {
 }
 UNTRAINED = {
     "bidir-echo", "bidir-prompteol", "causal-echo", "causal-lasttoken", "causal-metaeol", "causal-prompteol",
-    "echo-bare", "echo-lead", "echo-other",
+    "echo-bare", "echo-lead", "echo-other", "causal-eos",
+}  # fmt: skip
+SLOTS = {"causal-slots-simcse", "causal-slots-supcon", "causal-slots-lora-supcon", "bidir-slots-supcon"}
+BY_NAME = {
+    "bidir-echo", "bidir-prompteol", "echo-bare", "echo-lead", "echo-other",
+    "causal-slots-simcse", "causal-slots-lora-supcon", "bidir-slots-supcon",
 }  # fmt: skip
 
 
@@ -36,8 +41,8 @@ def write_card(folder: Path, variant: str, front: str = "", prose: str = "What i
 
 def test_the_variants_and_what_they_are() -> None:
     cards = load_cards()
-    assert set(cards) == EIGHT | UNTRAINED
-    assert set(cards) - set(of_all(cards)) == {"bidir-echo", "bidir-prompteol", "echo-bare", "echo-lead", "echo-other"}
+    assert set(cards) == EIGHT | UNTRAINED | SLOTS
+    assert set(cards) - set(of_all(cards)) == BY_NAME
     stages = {name: [stage.kind for stage in cards[name].recipe.stages] for name in EIGHT}
     assert stages == {
         "causal": [],
@@ -51,7 +56,9 @@ def test_the_variants_and_what_they_are() -> None:
     }
     for name, card in cards.items():
         assert (card.recipe.attention == "causal") == name.startswith(("causal", "echo"))
-        assert name in EIGHT or ("control" in card.tags and not card.recipe.stages)
+        assert name in EIGHT or "control" in card.tags
+        assert name not in UNTRAINED or not card.recipe.stages
+        assert (card.recipe.slots is not None) == (name in SLOTS or name == "causal-eos")
         assert "**For:**" in card.prose
         assert "**Not for:**" in card.prose
 
@@ -65,7 +72,7 @@ def test_the_ladder_comes_first_step_by_step() -> None:
 
 def test_a_ninth_variant_is_a_file() -> None:
     write_card(Path("model_cards"), "ninth", "step_from: causal\n")
-    assert set(load_cards()) == EIGHT | UNTRAINED | {"ninth"}
+    assert set(load_cards()) == EIGHT | UNTRAINED | SLOTS | {"ninth"}
 
 
 def test_a_card_here_replaces_the_packaged_one() -> None:
@@ -93,9 +100,9 @@ def test_per_base_overrides_apply_to_that_base_only() -> None:
 @pytest.mark.parametrize("base", ["smollm2-135m", "gemma3-270m"])
 def test_the_ladder_on_a_small_real_base_is_for_a_laptop(base: str) -> None:
     """A base without an entry gets the published stages, which read at most 246 million tokens."""
-    recipes = [card.recipe_on(base) for card in load_cards().values()]
+    recipes = [load_cards()[name].recipe_on(base) for name in of_all(load_cards())]
     made = {(recipe.attention, recipe.stages[: n + 1]) for recipe in recipes for n in range(len(recipe.stages))}
-    assert len(made) == 5
+    assert len(made) == 6
     assert {stage.precision for _, stages in made for stage in stages} == {"float32"}
     texts = sum(stages[-1].steps * stages[-1].batch_size * len(stages[-1].columns) for _, stages in made)
     assert texts * max(stage.max_length for _, stages in made for stage in stages) < 3_000_000
@@ -134,6 +141,10 @@ def test_the_addresses_of_recipes_and_stages_stay() -> None:
         "bidir-supcon": "16bea42f176c76b5",
         "causal-simcse": "8e67b77318d73b81",
         "causal-supcon": "f038556d6f5ca3f9",
+        "bidir-slots-supcon": "a5673676c3406c91",
+        "causal-slots-lora-supcon": "15b5fb61dd7a6a13",
+        "causal-slots-simcse": "440ba0abb166389b",
+        "causal-slots-supcon": "fecbab3ab35b2c03",
     }
 
 

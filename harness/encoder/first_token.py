@@ -55,7 +55,10 @@ def measure_first_token(reader: Reader, how: TextToVector) -> FirstToken | None:
     return FirstToken(
         front=None if start is None else str(reader.tokenizer.convert_ids_to_tokens(start)),
         led=in_front,
-        in_mean=how.pooled.averages and not (in_front and how.pooled.without_front) and not behind_words,
+        in_mean=how.pooled.averages
+        and how.slots is None
+        and not (in_front and how.pooled.without_front)
+        and not behind_words,
         **{name: tuple(float(f"{ratio:.4g}") for ratio in each) for name, each in measured.items()},  # type: ignore[arg-type]
     )
 

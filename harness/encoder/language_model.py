@@ -19,6 +19,7 @@ from harness.encoder.attention import prove_mask, set_attention
 from harness.encoder.continuations import continue_texts
 from harness.encoder.losses import TextLosses, text_losses
 from harness.encoder.opening import most_tokens, open_causal
+from harness.encoder.slots import without_slots
 from harness.encoder.tokenizer import fit_tokens
 from harness.errors import HarnessError, ProofError
 
@@ -125,7 +126,7 @@ def build_language_model(
     """
     model = load_causal(base, dtype=backbone.dtype, device=backbone.device)
     fit_tokens(tokenizer, model, name=str(base))
-    model.base_model.load_state_dict(backbone.state_dict(), assign=True)
+    model.base_model.load_state_dict(without_slots(backbone), assign=True)
     prove_mask(model.base_model, attention="causal", pad_id=int(tokenizer.pad_token_id)).require()
     return LanguageModel(model=model, tokenizer=tokenizer, base=base, adapters=tuple(adapters), redrawn=redrawn)
 

@@ -29,6 +29,7 @@ from harness.encoder.opening import Opening, most_tokens, open_decoder
 from harness.encoder.placement import Placement
 from harness.encoder.protocol import MOST_SHARED_BYTES
 from harness.encoder.reader import Pass
+from harness.encoder.slots import put_slots, slots_in_embedding
 from harness.encoder.tokenizer import front_tokens, keep_template, keep_tokens, load_tokenizer, put_in_front
 from harness.encoder.tokens import Tokens, tokenise
 from harness.encoder.words import ModelEncoder, check_finite, text_key
@@ -217,7 +218,8 @@ class Encoder(ModelEncoder):
     def save(self, folder: Path) -> None:
         """Write a folder that plain `SentenceTransformer(folder)` opens; weights in the precision they have."""
         tokenizer, recipe = self.model.tokenizer, self.recipe
-        self.model.save(str(folder), create_model_card=False)
+        with slots_in_embedding(self.backbone):
+            self.model.save(str(folder), create_model_card=False)
         for template in recipe.templates:
             keep_template(folder, template, recipe.cleaning, front=front_tokens(tokenizer), name=self.name)
             tokenizer = load_tokenizer(folder, name=self.name)
@@ -257,6 +259,8 @@ def build_encoder(
     transformer.max_seq_length = min(recipe.max_length, most_tokens(backbone.config) or recipe.max_length)
     if recipe.weights == "random":
         _redraw(backbone, 0 if seed is None else seed)
+    if recipe.slots:
+        put_slots(backbone, tokenizer, recipe.slots, name=str(checkpoint))
     if merge is not None:
         merge(backbone)
     if recipe.layer is not None:

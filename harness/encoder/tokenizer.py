@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ import torch
 from tokenizers import Regex, Tokenizer
 from tokenizers.normalizers import Normalizer, Prepend, Replace
 from tokenizers.normalizers import Sequence as Normalizers
-from tokenizers.processors import Sequence, TemplateProcessing
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from tokenizers.processors import Sequence as Processors
+from tokenizers.processors import TemplateProcessing
+from transformers import AddedToken, AutoTokenizer, PreTrainedTokenizerFast
 
 from harness.bases import TOKEN_FILES, TOKENIZER, read_json
 from harness.errors import HarnessError, ProofError
@@ -147,10 +148,32 @@ def put_in_front(tokenizer: Any, wanted: str | bool, *, name: str, pooled: bool)
         )
     tokenizer.bos_token = token
     if not in_front:
-        raw = tokenizer.backend_tokenizer
         front = TemplateProcessing(single=[token, "$A"], pair=[token, "$A", "$B"], special_tokens=[(token, start)])
-        raw.post_processor = Sequence([raw.post_processor, front] if raw.post_processor else [front])
+        _also(tokenizer, front)
     return not in_front
+
+
+def put_behind(tokenizer: Any, tokens: Sequence[str], *, name: str) -> int:
+    """Let `tokenizer` put new special `tokens` behind every text; return the id of the first; the others follow it.
+
+    Raises HarnessError where it has one of them already.
+    """
+    known = [token for token in tokens if token in tokenizer.get_vocab()]
+    if known:
+        raise HarnessError(f"the tokenizer of {name} has a token {known[0]!r} already; take it out of its {TOKENIZER}")
+    tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in tokens], special_tokens=True)
+    ids = tokenizer.convert_tokens_to_ids(list(tokens))
+    if ids != list(range(ids[0], ids[0] + len(ids))):
+        raise HarnessError(f"the tokenizer of {name} gives new tokens the ids {ids}, which are not in a row")
+    named = list(zip(tokens, ids, strict=True))
+    _also(tokenizer, TemplateProcessing(single=["$A", *tokens], pair=["$A", "$B", *tokens], special_tokens=named))
+    return int(ids[0])
+
+
+def _also(tokenizer: Any, added: TemplateProcessing) -> None:
+    """Let `tokenizer` put into every text what `added` says, besides what it puts there by itself."""
+    raw = tokenizer.backend_tokenizer
+    raw.post_processor = Processors([raw.post_processor, added] if raw.post_processor else [added])
 
 
 def _special(tokenizer: Any, token: str, *, name: str) -> int:
@@ -164,13 +187,14 @@ def _special(tokenizer: Any, token: str, *, name: str) -> int:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Called before tokens are embedded: each must have a row."""
+    """Called before tokens are embedded: each must have a row, or be a slot (harness.encoder.slots)."""
 
     tokenizer: Any
     name: str
 
     def __call__(self, embedding: torch.nn.Embedding, inputs: tuple[torch.Tensor, ...]) -> None:
         ids = inputs[0]
+        ids = ids[ids < getattr(embedding, "first_slot", ids.max() + 1)] if ids.numel() else ids
         if ids.numel() and int(ids.max()) >= embedding.num_embeddings:
             token = self.tokenizer.convert_ids_to_tokens(int(ids.max()))
             raise HarnessError(

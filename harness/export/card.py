@@ -59,7 +59,7 @@ def model_card(store: Store, system: System, runs: Sequence[Run], scores: pd.Dat
         attention=encoder.recipe.attention,
         dimensions=encoder.model.get_embedding_dimension(),
         max_tokens=encoder.model.max_seq_length,
-        pooled=encoder.recipe.pooled.words,
+        pooled=encoder.recipe.pooled_words,
         leading=encoder.model.tokenizer.bos_token if encoder.recipe.leading_token else "",
         read_in=code(" ".join(each.said for each in encoder.recipe.templates)) if encoder.recipe.templates else "",
         cleaned=Plain(", cleaned first" if encoder.recipe.cleaning else ""),

@@ -20,6 +20,7 @@ from harness.recipes import Recipe
 from harness.records import Provenance, StageManifest, System
 from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_system
 from harness.training.lineage import PlannedStage
+from harness.training.lora import slots_alone
 from harness.training.manifests import ADAPTER, read_stage, read_texts
 from harness.training.processes import Processes
 from harness.training.stages import open_latest, stage_folder, train_lineage
@@ -105,7 +106,7 @@ def open_system(
         system.recipe,
         base=system.base.folder,
         last=system.last(cache),
-        adapters=[folder / ADAPTER for folder in folders],
+        adapters=[folder / ADAPTER for folder in folders if not slots_alone(folder / ADAPTER)],
         seed=system.seed,
         place=place,
         name=f"{system.base.name}-{system.card.variant}",

@@ -40,13 +40,15 @@ class StageJob:
 class MadeAdapter:
     """What a stage made: the folder of an adapter in PEFT format, and what the manifest notes of it.
 
-    `losses` are pairs of step and mean loss. `texts` is the file with the hashes of the training texts, if any.
+    `losses` are pairs of step and mean loss, `trained` is how many numbers training could change. `texts` is the file
+    with the hashes of the training texts, if any.
     """
 
     folder: Path
     device: str
     data: StageData
     losses: tuple[tuple[int, float], ...] = ()
+    trained: int | None = None
     texts: Path | None = None
 
 

@@ -52,13 +52,14 @@ def plan_lineage(base: Base, recipe: Recipe, seed: int) -> tuple[PlannedStage, .
             "weights": recipe.weights,
             "pooling": recipe.pooling,
             **({"leading_token": recipe.leading_token} if recipe.leading_token else {}),
+            **({"slots": recipe.slots} if stage.pools and recipe.slots else {}),
             **stage.identity(seed),
             "data": fingerprint,
         }
         planned.append(
             PlannedStage(
                 stage=stage,
-                recipe=recipe,
+                recipe=recipe if stage.pools else recipe.before_pooling(),
                 seed=seed,
                 fingerprint=fingerprint,
                 parent=parent,

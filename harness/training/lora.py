@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Every linear layer of a Llama block, as LLM2Vec adapts them.
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+SLOTS = "slots.safetensors"  # beside them, or in place of them, where a stage trained slots (harness.encoder.slots)
 _KEY = re.compile(
     r"^(?:base_model\.model\.)?(?P<full>(?:model\.)?(?P<module>.+))\.lora_(?P<part>[AB])(?:\.\w+)?\.weight$"
 )
@@ -67,12 +68,57 @@ def merge_lora(model: Any) -> None:
     model.requires_grad_(True)
 
 
-def save_adapter(model: Any, folder: Path, *, base_name: str) -> None:
-    """Write the adapters that `add_lora` put into `model`, as PEFT does."""
+def make_trainable(model: Any, lora: Lora | None) -> None:
+    """Let training change the slots of `model`, if it has any, and fresh adapters for a `lora`; nothing else."""
+    from harness.encoder.slots import slots_of
+
+    model.requires_grad_(False)
+    if lora is not None:
+        add_lora(model, lora)
+    slots = slots_of(model)
+    if slots is not None:
+        slots.requires_grad_(True)
+
+
+def slots_alone(folder: Path) -> bool:
+    """Whether the stage of the adapter in `folder` trained slots and nothing else."""
+    return (folder / SLOTS).is_file() and not (folder / CONFIG).is_file()
+
+
+def read_slots(model: Any, folder: Path) -> torch.Tensor | None:
+    """The vectors of slots that the stage of the adapter in `folder` trained, (K, D) float32; None if it trained none.
+
+    Raises HarnessError if they do not fit `model`.
+    """
+    from safetensors.torch import load_file
+
+    from harness.encoder.slots import slots_of
+
+    if not (folder / SLOTS).is_file():
+        return None
+    found, slots = load_file(folder / SLOTS)["slots"], slots_of(model)
+    if slots is None or slots.shape != found.shape:
+        have = "no slots" if slots is None else f"{len(slots)} slots of width {slots.shape[1]}"
+        raise HarnessError(
+            f"{folder} holds {len(found)} slots of width {found.shape[1]}, and the system has {have}; open it with the "
+            "card that it was trained with"
+        )
+    return found
+
+
+def save_trained(model: Any, folder: Path, *, base_name: str) -> None:
+    """Write what `make_trainable` let a training change: the adapters, as PEFT does, and the slots."""
     from peft import get_peft_model_state_dict
     from safetensors.torch import save_file
 
+    from harness.encoder.slots import slots_of
+
     folder.mkdir(parents=True, exist_ok=True)
+    slots = slots_of(model)
+    if slots is not None:
+        save_file({"slots": slots.detach().float().cpu().contiguous()}, folder / SLOTS)
+    if not hasattr(model, "peft_config"):
+        return
     config = model.peft_config["default"]
     config.base_model_name_or_path = base_name
     config.inference_mode = True
@@ -87,15 +133,21 @@ def save_adapter(model: Any, folder: Path, *, base_name: str) -> None:
 def merge_adapter(model: Any, folder: Path) -> None:
     """Merge the adapter in `folder` into the transformers decoder `model`; the sum is rounded once to its precision.
 
-    Raises HarnessError as `read_updates`.
+    Its slots, if it has any, take the place of those of `model`. Raises HarnessError as `read_updates` and
+    `read_slots`.
     """
     import torch
+
+    from harness.encoder.slots import slots_of
 
     modules = dict(model.named_modules())
     with torch.no_grad():
         for name, update in read_updates(model, folder).items():
             weight = modules[name].weight
             weight.copy_(update.added_to(weight.float()))
+        trained = read_slots(model, folder)
+        if trained is not None:
+            slots_of(model).copy_(trained)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,11 +167,14 @@ class LowRankUpdate:
 def read_updates(model: Any, folder: Path) -> dict[str, LowRankUpdate]:
     """What the adapter in `folder` adds to the layers of the transformers decoder `model`, by the layers' names.
 
-    Raises HarnessError if it is no LoRA adapter in safetensors, or does not fit every layer it names.
+    Nothing where a stage trained slots alone. Raises HarnessError if it is no LoRA adapter in safetensors, or does not
+    fit every layer it names.
     """
     from peft import LoraConfig, PeftConfig
     from safetensors.torch import load_file
 
+    if slots_alone(folder):
+        return {}
     check_adapter(folder)
     config = PeftConfig.from_pretrained(str(folder))
     if not isinstance(config, LoraConfig) or not _plain(config):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harness.bases import read_json
 from harness.errors import HarnessError
 from harness.fingerprint import stamp
-from harness.training.lora import WEIGHTS, read_updates
+from harness.training.lora import read_slots, read_updates
 from harness.training.manifests import ADAPTER, MANIFEST, read_stage, stage_at
 
 if TYPE_CHECKING:
@@ -59,14 +59,20 @@ class WeightChain:
         """
         import torch
 
+        from harness.encoder.slots import slots_of
+
         adapters = [folder / ADAPTER for folder in self.folders]
-        files = (*sorted(root.glob("*.safetensors")), *(adapter / WEIGHTS for adapter in adapters))
+        files = tuple(path for folder in (root, *adapters) for path in sorted(folder.glob("*.safetensors")))
         stamps = [stamp(path) for path in files]
-        hashed = None if _proven.get(files) == stamps else WeightsHash(model)
         updates = [read_updates(model, adapter) for adapter in adapters]
+        slots = slots_of(model)
+        trained = [found for adapter in adapters if (found := read_slots(model, adapter)) is not None]
+        weights = _in_order(model, slots=bool(trained))
+        hashed = None if _proven.get(files) == stamps else WeightsHash(weights)
         with torch.no_grad(), _exact(model, root) as exact:
-            for name, weight in sorted(model.state_dict().items()):
-                merged = exact(name, weight)
+            for name, weight in weights.items():
+                is_slots = slots is not None and weight.data_ptr() == slots.data_ptr()
+                merged = trained[-1].to(weight.device) if is_slots else exact(name, weight)
                 for update in updates:
                     if low_rank := update.get(name.removesuffix(".weight")):
                         merged = low_rank.added_to(merged)
@@ -107,20 +113,30 @@ def is_whole(folder: Path) -> bool:
 
 
 def fits_whole(model: Any) -> bool:
-    """Whether a stage with the weights of `model` is to hold them merged."""
-    return sum(weight.numel() for weight in model.state_dict().values()) * 4 <= WHOLE_BYTES
+    """Whether a stage with the weights of `model` is to hold them merged; slots are never merged into an embedding."""
+    from harness.encoder.slots import slots_of
+
+    return slots_of(model) is None and sum(weight.numel() for weight in model.state_dict().values()) * 4 <= WHOLE_BYTES
+
+
+def _in_order(model: Any, *, slots: bool) -> dict[str, torch.Tensor]:
+    """The weights of `model` in the order of their names, with its slots only where `slots`."""
+    from harness.encoder.slots import without_slots
+
+    return dict(sorted((model.state_dict() if slots else without_slots(model)).items()))
 
 
 class WeightsHash:
     """What a stage's manifest and the runs call its weights, made without the file: see stored.weights_sha256.
 
-    It is the SHA-256 of that of the file model.safetensors, as transformers writes the weights of `model` in float32.
+    It is the SHA-256 of that of the file model.safetensors, as transformers writes `weights`, which are in the order of
+    their names, in float32.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, weights: Mapping[str, torch.Tensor]) -> None:
         head: dict[str, Any] = {"__metadata__": {"format": "pt"}}
         end = 0
-        for name, weight in sorted(model.state_dict().items()):
+        for name, weight in weights.items():
             start, end = end, end + 4 * weight.numel()
             head[name] = {"dtype": "F32", "shape": list(weight.shape), "data_offsets": [start, end]}
         written = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode()
@@ -137,8 +153,9 @@ class WeightsHash:
 
 def merged_sha256(model: Any) -> str:
     """The SHA-256 of the weights of `model`, which are in float32."""
-    hashed = WeightsHash(model)
-    for _, weight in sorted(model.state_dict().items()):
+    weights = _in_order(model, slots=True)
+    hashed = WeightsHash(weights)
+    for weight in weights.values():
         hashed.add(weight)
     return hashed.sha256()
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from harness.encoder.packing import PACKED, lay_out, why_padded
 from harness.errors import HarnessError
-from harness.training.lora import add_lora, round_frozen
+from harness.training.lora import make_trainable, round_frozen
 from harness.training.trained import TrainedStage
 
 IGNORED = -100  # the label that transformers' losses leave out
@@ -31,7 +31,7 @@ def prepare(backbone: Any, stage: TrainedStage, *, name: str) -> None:
                 f"the {stage.kind} stage is packed, and {name} cannot be read so: {because}; set packed to false"
             )
         backbone.set_attn_implementation(PACKED)
-    add_lora(backbone, stage.lora)
+    make_trainable(backbone, stage.lora)
     if stage.precision == "bfloat16":
         round_frozen(backbone, torch.bfloat16)
 

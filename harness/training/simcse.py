@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ class SimcseStage(TrainedStage):
     """
 
     kind: Literal["simcse"] = "simcse"
+    pools: ClassVar[bool] = True
     scale: float = Field(20.0, gt=0, description="inverse temperature")
     attention_dropout: float = Field(0.3, gt=0, lt=1)
 

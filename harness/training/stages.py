@@ -26,7 +26,7 @@ from harness.recipes import Recipe
 from harness.records import StageFields, StageManifest
 from harness.training.kind import MadeAdapter, StageJob
 from harness.training.lineage import PlannedStage
-from harness.training.lora import CONFIG, WEIGHTS, merge_adapter
+from harness.training.lora import CONFIG, SLOTS, WEIGHTS, merge_adapter
 from harness.training.manifests import ADAPTER, MANIFEST, TEXTS, read_stage, stage_at
 from harness.training.merging import WeightChain, fits_whole, merged_sha256
 from harness.training.processes import Processes
@@ -158,8 +158,9 @@ def _write(planned: PlannedStage, made: MadeAdapter, job: StageJob, folder: Path
         if whole:
             encoder.save(building)
         (building / ADAPTER).mkdir()
-        for name in (CONFIG, WEIGHTS):
-            shutil.copyfile(made.folder / name, building / ADAPTER / name)
+        for path in (made.folder / name for name in (CONFIG, WEIGHTS, SLOTS)):
+            if path.is_file():
+                shutil.copyfile(path, building / ADAPTER / path.name)
         if made.texts is not None:
             shutil.copyfile(made.texts, building / TEXTS)
         record = record_of(building)
@@ -175,6 +176,7 @@ def _write(planned: PlannedStage, made: MadeAdapter, job: StageJob, folder: Path
             base={"name": job.base.name, "revision": job.base.revision},
             seed=planned.seed,
             losses=made.losses,
+            trained=made.trained,
             data=made.data,
             device=made.device,
             seconds=seconds,

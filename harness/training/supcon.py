@@ -19,6 +19,7 @@ class SupconStage(TrainedStage):
     """Supervised contrastive training with one hard negative per anchor and in-batch negatives."""
 
     kind: Literal["supcon"] = "supcon"
+    pools: ClassVar[bool] = True
     columns: ClassVar[Columns] = (("anchor",), ("positive",), ("negative",))
     scale: float = Field(50.0, gt=0, description="inverse temperature")
 

@@ -17,7 +17,7 @@ from harness.hub import HubData
 from harness.records import StageData
 from harness.rows import TEXT, Columns, check_columns, read_rows
 from harness.training.kind import MadeAdapter, StageJob, StageKind
-from harness.training.lora import Lora, save_adapter
+from harness.training.lora import Lora, save_trained
 from harness.training.processes import Processes
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class TrainedStage(StageKind):
     precision: Literal["float32", "bfloat16"] = "float32"
     gradient_checkpointing: bool = False
     packed: bool = Field(False, description="no padding is computed, nor a prediction that nothing is learnt from")
-    lora: Lora = Lora()
+    lora: Lora | None = Field(Lora(), description="null: only the vectors of the slots are trained")
 
     @model_validator(mode="after")
     def _batch_divides(self) -> TrainedStage:
@@ -65,6 +65,10 @@ class TrainedStage(StageKind):
         """`packed` is younger than the first recipes: a dump leaves it out while it is not used."""
         fields: dict[str, Any] = dump(self)
         return {name: value for name, value in fields.items() if value or name != "packed"}
+
+    @property
+    def adapts(self) -> bool:
+        return self.lora is not None
 
     @property
     def in_order(self) -> bool:
@@ -150,10 +154,11 @@ class TrainedStage(StageKind):
             device=job.place.device,
             data=StageData(sources=(self.data,), examples=len(rows), fingerprint=job.fingerprint, **unused),
             losses=tuple(watch.losses),
+            trained=sum(weight.numel() for weight in backbone.parameters() if weight.requires_grad),
             texts=job.scratch / TEXTS,
         )
         if Processes.here().first:
-            save_adapter(backbone, made.folder, base_name=job.base.name)
+            save_trained(backbone, made.folder, base_name=job.base.name)
             write_texts(job.scratch, (text for row in rows for text in row))
         return made
 

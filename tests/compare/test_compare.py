@@ -282,6 +282,11 @@ def test_declared_contrasts() -> None:
         "causal-echo - echo-lead: a second copy of the text",
         "causal-echo - echo-other: the text itself in place of another one, before it",
         "causal-echo - bidir-mntp: a second copy in place of the mask and MNTP",
+        "causal-eos - causal: the end token in place of the mean",
+        "causal-slots-supcon - causal-eos: four trained slots in place of the end token",
+        "causal-slots-supcon - bidir-supcon: four trained vectors in place of the mask, MNTP and LoRA",
+        "causal-slots-lora-supcon - bidir-supcon: slots in place of the mask and MNTP",
+        "bidir-slots-supcon - causal-slots-lora-supcon: the mask and MNTP, at equal slots and training",
     ]
     assert contrasts.rungs == ("causal", "bidir", "bidir-mntp", "bidir-simcse", "bidir-supcon")
     steps = [(c.against, c.variant) for c in contrasts.ladder]

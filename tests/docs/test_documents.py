@@ -88,9 +88,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_readme_is_short_and_names_every_variant() -> None:
     assert len(README.split()) <= 1000
     cards = load_cards()
-    prompts = (ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
+    by_name = "".join((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") for page in ("prompts", "controls"))
     for variant in cards:
-        assert f"`{variant}`" in (README if variant in of_all(cards) else prompts)
+        assert f"`{variant}`" in (README if variant in of_all(cards) else by_name)
 
 
 def test_the_tree_names_every_room_and_no_other() -> None:

@@ -259,10 +259,11 @@ def test_texts_too_short_to_predict_anything(base: Base) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["mntp", "simcse", "supcon"])
+@pytest.mark.parametrize("kind", ["mntp", "simcse", "supcon", "slots"])
 def test_a_stage_cut_off_goes_on_to_the_same_weights(base: Base, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dropout, masking, batch order, optimiser and loss curve are what they would have been."""
-    (planned,) = plan(base, recipe(kind, steps=20))
+    slots = {"attention": "causal", "slots": 2, "stages": [{**stage("supcon", steps=20), "lora": None}]}
+    (planned,) = plan(base, parse_recipe(slots) if kind == "slots" else recipe(kind, steps=20))
 
     def manifest() -> dict:
         return json.loads((stage_folder(planned, cache_folder()) / "stage.json").read_text())

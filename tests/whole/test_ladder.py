@@ -42,11 +42,12 @@ def test_every_variant_has_every_task(scores: pd.DataFrame) -> None:
     assert scores.notna().all(axis=None)
 
 
-def test_before_the_target_causal_is_at_chance_and_bidirectional_far_above(scores: pd.DataFrame) -> None:
+def test_before_the_target_causal_is_at_chance_and_what_sees_it_far_above(scores: pd.DataFrame) -> None:
     for task, chance in CHANCE.items():
         for variant, card in CARDS.items():
             score = scores.loc[task, variant]
-            if card.recipe.attention == "causal":
+            twice = any(each.copies > 1 for each in card.recipe.templates)  # a second copy has seen all of the first
+            if card.recipe.attention == "causal" and not twice:
                 assert score == pytest.approx(chance, abs=0.03), (task, variant)
             elif card.recipe.weights == "pretrained":
                 assert score > chance + 0.15, (task, variant)
