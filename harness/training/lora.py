@@ -145,9 +145,9 @@ def merge_adapter(model: Any, folder: Path) -> None:
         for name, update in read_updates(model, folder).items():
             weight = modules[name].weight
             weight.copy_(update.added_to(weight.float()))
-        trained = read_slots(model, folder)
-        if trained is not None:
-            slots_of(model).copy_(trained)
+        trained, slots = read_slots(model, folder), slots_of(model)
+        if trained is not None and slots is not None:
+            slots.copy_(trained)
 
 
 @dataclass(frozen=True, kw_only=True)
