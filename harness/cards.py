@@ -22,6 +22,7 @@ from harness.text_to_vector import READING
 from harness.training import PUBLISHED, STAGES, parse_recipe
 
 READ_WITH = "@"  # between a variant and the fields that it is read with
+UNTIL = "until"  # of a stage: the step after which its training stops
 
 
 class Card(Strict):
@@ -81,6 +82,20 @@ class Card(Strict):
         for key, kind in replaced.items():
             stages = [{"kind": kind, **fields} for fields in overrides[key]]
         return parse_recipe({**self.recipe.model_dump(exclude={"stages"}), "stages": stages})
+
+    def recipe_for(self, base_name: str) -> Recipe:
+        """As recipe_on. Raises HarnessError where a step at which training should stop is not one of that base."""
+        try:
+            recipe = self.recipe_on(base_name)
+        except ValidationError as error:
+            raise HarnessError(f"{self.variant} on {base_name}: {_first_mistake(error)}") from None
+        asked = [getattr(stage, UNTIL, None) for stage in self.recipe.stages[-1:]]
+        if asked != [None] and asked != [getattr(stage, UNTIL, None) for stage in recipe.stages[-1:]]:
+            raise HarnessError(
+                f"{self.variant}: on {base_name} its card merges published adapters and does not train, so training "
+                "cannot stop early; name the card alone"
+            )
+        return recipe
 
     def _overrides(self, base_name: str) -> dict[str, Any]:
         if base_name in self.bases:
@@ -182,25 +197,34 @@ def get_card(variant: str, cards: dict[str, Card]) -> Card:
     """The card of `variant`. `NAME@FIELD=VALUE,FIELD=VALUE` is the card NAME, read with other fields.
 
     Those are the fields that concern the reading of texts alone (harness.text_to_vector.READING): the weights are those
-    of NAME. Raises HarnessError for a name, field or value that is not known.
+    of NAME. Besides, `until` stops the last stage early. Raises HarnessError for a name, field or value that is not
+    known.
     """
     name, at, changes = variant.partition(READ_WITH)
     if name not in cards:
         raise HarnessError(f"there is no variant {name!r}; {near_names(name, cards)}")
     if not at:
         return cards[name]
-    fields: dict[str, Any] = {}
+    card, fields = cards[name], dict[str, Any]()
+    known = (*READING, *((UNTIL,) if card.recipe.stages else ()))
     for each in changes.split(","):
         key, _, value = each.partition("=")
-        if key not in READING:
-            raise HarnessError(f"{variant!r}: {key!r} is no field of how a text is read; {near_names(key, READING)}")
+        if key not in known:
+            raise HarnessError(f"{variant!r}: {key!r} is no field that a name can set; {near_names(key, known)}")
         fields[key] = read_yaml(value, where=f"{variant!r}: {key}")
+    until = fields.pop(UNTIL, None)
     try:
-        recipe = parse_recipe({**cards[name].recipe.model_dump(), **fields})
+        recipe = parse_recipe({**card.recipe.model_dump(), **fields})
     except ValidationError as error:
         raise HarnessError(f"{variant!r}: {_first_mistake(error)}") from None
-    title = f"{cards[name].title}; read with {changes.replace(',', ', ')}"[:200]
-    return cards[name].model_copy(update={"variant": variant, "title": title, "recipe": recipe, "step_from": None})
+    if until is not None:
+        if type(until) is not int or until < 0:
+            raise HarnessError(f"{variant!r}: {UNTIL} is not a number of steps; write a whole number from 0 on")
+        # How many steps there are is known on a base: see recipe_for.
+        *before, last = recipe.stages
+        recipe = recipe.model_copy(update={"stages": (*before, last.model_copy(update={UNTIL: until}))})
+    title = f"{card.title}; read with {changes.replace(',', ', ')}"[:200]
+    return card.model_copy(update={"variant": variant, "title": title, "recipe": recipe, "step_from": None})
 
 
 def _depth(card: Card, cards: dict[str, Card]) -> int:

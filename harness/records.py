@@ -218,9 +218,10 @@ class StageData(Record):
 class StageManifest(Record):
     """One trained (or merged) step of a lineage, as its stage.json has it. `digest` is its address.
 
-    `losses` are pairs of step and mean loss, `trained` is how many numbers training could change, `seconds` the time
-    that the stage took, `parent` the digest of the stage before. `parent_weights_sha256` is of a stage that is stored
-    as its adapter alone: the weights that it stands on. Version 2 names what a stage was trained on in `data.sources`.
+    `losses` are pairs of step and mean loss, `trained` is how many numbers training could change, `tokens` how many it
+    read, `seconds` the time that the stage took, `parent` the digest of the stage before. `parent_weights_sha256` is of
+    a stage that is stored as its adapter alone: the weights that it stands on. Version 2 names what a stage was trained
+    on in `data.sources`.
     """
 
     digest: str
@@ -233,6 +234,7 @@ class StageManifest(Record):
     seed: int | None = None
     losses: tuple[tuple[int, float], ...] = ()
     trained: int | None = None
+    tokens: int | None = None
     data: StageData = StageData()
     device: str | None = None
     seconds: float | None = None

@@ -28,10 +28,10 @@ from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text
 from leaderboard.answers import Changed, ChangedExample
-from leaderboard.degrees import make_doses
 from leaderboard.diagnostics import with_layers
 from leaderboard.grid import make_grid
 from leaderboard.model import Site, TaskColumn
+from leaderboard.points import make_budgets, make_doses
 from leaderboard.reading import PageMaterial, read_material, write_file
 from leaderboard.tables import write_tables
 from leaderboard.words import diagnostic_curves, make_words, read_published
@@ -122,7 +122,11 @@ def _words(material: PageMaterial, path: str) -> list[PageFile]:
 
 
 def _degrees(material: PageMaterial, path: str) -> list[PageFile]:
-    return [PageFile(path=path, values={"doses": make_doses(material.store)})]
+    return [PageFile(path=path, values={"axis": make_doses(material.store)})]
+
+
+def _budgets(material: PageMaterial, path: str) -> list[PageFile]:
+    return [PageFile(path=path, values={"axis": make_budgets(material.store)})]
 
 
 def _downloads(material: PageMaterial, path: str) -> list[PageFile]:
@@ -139,6 +143,7 @@ PAGES = (
     Page(name="Variant", title="{} · harness", template="system.html", make=_systems, many=True),
     Page(name="Words", title="Words: what a word’s vector knows · harness", template="words.html", make=_words),
     Page(name="Mask", title="The mask by degrees · harness", template="degrees.html", make=_degrees),
+    Page(name="Budget", title="Training budget · harness", template="budget.html", make=_budgets),
     Page(name="Methods", title="Methods: how to read these pages · harness", template="methods.html", make=alone),
     Page(name="History", title="History: scores over time · harness", template="history.html", make=alone),
     Page(name="Downloads", title="Downloads · harness", template="downloads.html", make=_downloads),

@@ -61,7 +61,7 @@ def dose(
     from harness.bases import resolve_base
     from harness.cards import READ_WITH
     from harness.cli.screen import RunScreen, err, out, prepare, print_json, table
-    from harness.compare.degrees import dose_points
+    from harness.compare.points import degree_of, score_points
     from harness.metrics import get_metric
     from harness.store import Store
     from leaderboard.build import build_site
@@ -93,9 +93,9 @@ def dose(
     )
     build_site(store, Path(site))
     tasks_here = {task.info.name for task in plan.suite.tasks}
-    points = dose_points(store, base=found.name, revision=found.revision, variants=names, tasks=tasks_here)
+    points = score_points(store, degree_of, base=found.name, revision=found.revision, variants=names, tasks=tasks_here)
     if as_json:
-        print_json([{"variant": p.variant, "degree": asdict(p.degree), **asdict(p.cell)} for p in points])
+        print_json([{"variant": p.variant, "degree": asdict(p.at), **asdict(p.cell)} for p in points])
     else:
         rows: list[tuple[object, ...]] = []
         for point in points:
@@ -107,7 +107,7 @@ def dose(
             )
             counted = len([seed for seed in cell.seeds if seed is not None]) or None
             rows.append(
-                (cell.task, point.variant, str(point.degree), metric.write(cell.value), ends, cell.n_examples, counted)
+                (cell.task, point.variant, str(point.at), metric.write(cell.value), ends, cell.n_examples, counted)
             )
         headers = ("task", "variant", "a token sees", "score", "95 % interval", "examples", "seeds")
         out.print(table(headers, rows, right=(3, 4, 5, 6), keys=3))

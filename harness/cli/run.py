@@ -54,6 +54,15 @@ def run(
     subsets: Annotated[
         str | None, typer.Option("--subsets", help="mteb tasks only: keep the subsets with these names (en-en,es-es).")
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="STEPS",
+            help="Measure each variant also after so many steps of its last stage, comma-separated (0,50,100). Each is "
+            "a system of its own.",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Use this training seed only.")] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Use the training seeds 0 to N-1.")] = None,
     data: options.Data = None,
@@ -91,6 +100,7 @@ def run(
         raise HarnessError("name a variant with --variant (`harness ls variants` lists all), or run all with --all")
     if everything and variant:
         raise HarnessError("give --variant or --all, not both")
+    variants = (*_stopped(variants, at), *variants)
     store = Store(db, on_wait=lambda message: err.print(message))
     plan = run_variants(
         store,
@@ -134,6 +144,20 @@ def raise_failures(plan: RunPlan) -> None:
         f"{len(plan.failed)} failed, as listed above, and all other results are stored; the same command measures "
         "what is missing"
     )
+
+
+def _stopped(variants: Sequence[str], at: str | None) -> list[str]:
+    """`variants` that stop after the steps of --at, the earliest first, so that each goes on from the one before."""
+    from harness.cards import READ_WITH, UNTIL
+
+    steps = {each.strip() for each in at.split(",")} if at is not None else set()
+    if not all(each.isdecimal() for each in steps):
+        raise HarnessError(f"--at {at}: give whole numbers of steps, separated by commas")
+    return [
+        f"{name}{',' if READ_WITH in name else READ_WITH}{UNTIL}={each}"
+        for name in variants
+        for each in sorted(steps, key=int)
+    ]
 
 
 def _seeds(seed: int | None, seeds: int | None) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.bases import Base, resolve_base
-from harness.cards import get_card, load_cards
+from harness.cards import READ_WITH, get_card, load_cards
 from harness.compare.entries import names_of
 from harness.errors import HarnessError
 from harness.models import Model, resolve_model
@@ -166,7 +166,9 @@ def _variants(
     base = resolve_base(request.base)
     data = dict(request.data)
     text = choose_text(suite.names, base=base.name, source=data.pop("retention", None))
-    in_order = sorted(named, key=[*cards, *request.variants].index)
+    asked = {name: place for place, name in enumerate(request.variants)}
+    # A stage that stops early comes before the whole one, which goes on from there.
+    in_order = sorted(named, key=lambda name: (list(cards).index(name.partition(READ_WITH)[0]), asked.get(name, -1)))
     chosen = [named[name].with_data(data, base.name) for name in in_order]
     systems: list[AnySystem] = []
     failed: list[Failure] = []
@@ -174,6 +176,7 @@ def _variants(
         name, make = suite.floor
         systems.append(Floor(label=name, base=base, make=make))
     for card in chosen:
+        card.recipe_for(base.name)
         try:
             systems += plan_systems(base, [card], request.seeds)
         except HarnessError as error:  # the card's data or adapter is not there

@@ -80,7 +80,7 @@ def plan_systems(base: Base, cards: Sequence[Card], seeds: Sequence[int]) -> lis
     """One system a card and seed; a card without randomness gives one system however many the seeds."""
     planned: list[PlannedSystem] = []
     for card in cards:
-        recipe = card.recipe_on(base.name)
+        recipe = card.recipe_for(base.name)
         for seed in seeds if recipe.seeded else [None]:
             lineage = plan_lineage(base, recipe, 0 if seed is None else seed)
             planned.append(PlannedSystem(base=base, card=card, recipe=recipe, seed=seed, lineage=lineage))

@@ -48,10 +48,10 @@ def mark_complete(folder: Path, step: int) -> None:
     (folder / f"checkpoint-{step}" / _MARKER).touch()
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint in `folder`."""
-    whole = [marker.parent for marker in folder.glob(f"checkpoint-*/{_MARKER}")]
-    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+def last_checkpoint(folder: Path, *, before: int | None = None) -> Path | None:
+    """The newest whole checkpoint in `folder`, of a step `before` that one."""
+    steps = {int(marker.parent.name.rpartition("-")[2]): marker.parent for marker in folder.glob(f"*-*/{_MARKER}")}
+    return max(((step, path) for step, path in steps.items() if before is None or step < before), default=(0, None))[1]
 
 
 def _trainable(model: Any) -> dict[str, Any]:

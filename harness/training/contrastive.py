@@ -67,6 +67,7 @@ def train_contrastive(
             loss=make_loss(start.model, scale=scale, at_once=stage.micro_batch_size),
         ),
         watch,
+        start.backbone,
     )
     return start.backbone
 

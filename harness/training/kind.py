@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from harness.bases import Base
 from harness.recipes import Recipe, StageRecipe
@@ -40,8 +40,8 @@ class StageJob:
 class MadeAdapter:
     """What a stage made: the folder of an adapter in PEFT format, and what the manifest notes of it.
 
-    `losses` are pairs of step and mean loss, `trained` is how many numbers training could change. `texts` is the file
-    with the hashes of the training texts, if any.
+    `losses` are pairs of step and mean loss, `trained` is how many numbers training could change, `tokens` how many
+    it read. `texts` is the file with the hashes of the training texts, if any.
     """
 
     folder: Path
@@ -49,6 +49,7 @@ class MadeAdapter:
     data: StageData
     losses: tuple[tuple[int, float], ...] = ()
     trained: int | None = None
+    tokens: int | None = None
     texts: Path | None = None
 
 
@@ -78,6 +79,10 @@ class StageKind(StageRecipe):
     def total_steps(self) -> int:
         """Training steps; 0 for a kind that trains nothing."""
         return 0
+
+    def whole(self) -> Self:
+        """The same stage, trained to its last step."""
+        return self
 
     @abstractmethod
     def fingerprint(self, base: Base) -> str:

@@ -18,7 +18,8 @@ TRAINING_VERSION = 2
 class PlannedStage:
     """One step of a lineage. Two plans with one digest are the same weights and share them.
 
-    `fingerprint` is that of the training data, or the revision of a published adapter.
+    `fingerprint` is that of the training data, or the revision of a published adapter. `whole` is the digest of the
+    stage that is trained to its last step.
     """
 
     stage: StageKind
@@ -27,6 +28,7 @@ class PlannedStage:
     fingerprint: str
     parent: PlannedStage | None
     digest: str
+    whole: str
 
     @property
     def name(self) -> str:
@@ -41,8 +43,10 @@ def plan_lineage(base: Base, recipe: Recipe, seed: int) -> tuple[PlannedStage, .
     """
     planned: list[PlannedStage] = []
     for stage in recipe.stages:
-        parent = planned[-1] if planned else None
         assert isinstance(stage, StageKind), "parse_recipe makes every stage an object of its kind"
+        if stage.whole().total_steps and not stage.total_steps:
+            continue  # it stops before its first step
+        parent = planned[-1] if planned else None
         fingerprint = stage.fingerprint(base)
         made_by = {
             "version": TRAINING_VERSION,
@@ -53,9 +57,13 @@ def plan_lineage(base: Base, recipe: Recipe, seed: int) -> tuple[PlannedStage, .
             "pooling": recipe.pooling,
             **({"leading_token": recipe.leading_token} if recipe.leading_token else {}),
             **({"slots": recipe.slots} if stage.pools and recipe.slots else {}),
-            **stage.identity(seed),
-            "data": fingerprint,
         }
+        digest, whole = (
+            hashlib.sha256(
+                json.dumps({**made_by, **each.identity(seed), "data": fingerprint}, sort_keys=True).encode()
+            ).hexdigest()
+            for each in (stage, stage.whole())
+        )
         planned.append(
             PlannedStage(
                 stage=stage,
@@ -63,7 +71,8 @@ def plan_lineage(base: Base, recipe: Recipe, seed: int) -> tuple[PlannedStage, .
                 seed=seed,
                 fingerprint=fingerprint,
                 parent=parent,
-                digest=hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest(),
+                digest=digest,
+                whole=whole,
             )
         )
     return tuple(planned)

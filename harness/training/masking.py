@@ -78,7 +78,7 @@ def train_mntp(stage: MntpStage, texts: Sequence[str], *, job: StageJob, watch: 
         data_collator=Masks(tokenizer, probability=stage.mask_probability, seed=job.seed),
     )
     trainer.packed = stage.packed
-    train(trainer, watch)
+    train(trainer, watch, model.base_model)
     return model.base_model
 
 

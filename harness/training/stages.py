@@ -88,14 +88,16 @@ def train_lineage(
     for planned in lineage:
         folder = stage_folder(planned, cache)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(str(folder) + ".lock", timeout=_PATIENCE_S)
+        lock = FileLock(_scratch(planned, cache).with_suffix(".lock"), timeout=_PATIENCE_S)
         try:
             with room_for(folder), processes.one_at_a_time(lambda lock=lock: lock):  # type: ignore[misc]
                 if processes.agree(is_trained(planned, cache)):
                     check_stage(folder, planned.digest)
                 else:
                     _make(base, planned, cache, place, on_stage if processes.first else None)
-                if processes.first:  # also what a run left that was killed when the stage was complete already
+                if (
+                    processes.first and planned.digest == planned.whole
+                ):  # also what a run left that was killed when the stage was complete already
                     shutil.rmtree(_scratch(planned, cache), ignore_errors=True)
         except Timeout:
             raise HarnessError(
@@ -123,9 +125,12 @@ def _make(base: Base, planned: PlannedStage, cache: Path, place: Placement, on_s
 
 
 def _scratch(planned: PlannedStage, cache: Path) -> Path:
-    """Where a stage is trained: next to its folder, so that any process can go on with it."""
-    folder = stage_folder(planned, cache)
-    return folder.with_name(f"{folder.name}.part")
+    """Where a stage is trained: next to its folder, so that any process can go on with it.
+
+    One that stops before its last step is on the way to the whole one, and leaves its checkpoint for those behind it.
+    """
+    whole = stage_at(cache / "stages", planned.whole)
+    return whole.with_name(f"{whole.name}.part")
 
 
 def _start(base: Base, planned: PlannedStage, cache: Path, place: Placement) -> Encoder:
@@ -177,6 +182,7 @@ def _write(planned: PlannedStage, made: MadeAdapter, job: StageJob, folder: Path
             seed=planned.seed,
             losses=made.losses,
             trained=made.trained,
+            tokens=made.tokens,
             data=made.data,
             device=made.device,
             seconds=seconds,

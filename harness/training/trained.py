@@ -7,7 +7,7 @@ import shutil
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -38,6 +38,9 @@ class TrainedStage(StageKind):
     data: str = Field("mini", min_length=1, description="`mini`, a file, or hub:ORG/NAME@COMMIT/PATH")
     examples: int = Field(ge=2, description="training examples drawn from the data")
     steps: int = Field(ge=1)
+    until: int | None = Field(
+        None, ge=0, description="the step after which training stops, of a schedule for `steps`; without it the last"
+    )
     batch_size: int = Field(ge=2)
     micro_batch_size: int | None = Field(None, ge=1, description="examples of a batch on the device at once; None: all")
     max_length: int = Field(ge=4, description="tokens")
@@ -58,13 +61,16 @@ class TrainedStage(StageKind):
                 f"micro_batch_size {self.micro_batch_size} does not divide batch_size {self.batch_size}; "
                 "choose a divisor"
             )
+        if self.until is not None and self.until > self.steps:
+            raise ValueError(f"until {self.until} is behind the last of {self.steps} steps; give a smaller number")
         return self
 
     @model_serializer(mode="wrap")
     def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """`packed` is younger than the first recipes: a dump leaves it out while it is not used."""
+        """`packed` and `until` are younger than the first recipes: a dump leaves them out while they are not used."""
         fields: dict[str, Any] = dump(self)
-        return {name: value for name, value in fields.items() if value or name != "packed"}
+        unused = {name for name in ("packed", "until") if fields[name] is None or fields[name] is False}
+        return {name: value for name, value in fields.items() if name not in unused}
 
     @property
     def adapts(self) -> bool:
@@ -85,17 +91,22 @@ class TrainedStage(StageKind):
 
     @property
     def doing(self) -> str:
-        texts = self.steps * self.batch_size * len(self.columns)
+        texts = self.total_steps * self.batch_size * len(self.columns)
         most = texts * self.max_length
         tokens = f"{most / 1e6:,.1f} million" if most >= 100_000 else f"{most:,}"
-        return f"training {self.kind}: {self.steps} steps of {self.batch_size} examples, at most {tokens} tokens"
+        steps = f"the first {self.until} of {self.steps}" if self.total_steps < self.steps else f"{self.steps}"
+        return f"training {self.kind}: {steps} steps of {self.batch_size} examples, at most {tokens} tokens"
 
     @property
     def total_steps(self) -> int:
-        return self.steps
+        return self.steps if self.until is None else self.until
+
+    def whole(self) -> Self:
+        return self.model_copy(update={"until": None})
 
     def identity(self, seed: int) -> dict[str, Any]:
-        return {"stage": self.model_dump(mode="json", exclude={"data"}), "seed": seed}
+        same = self.whole() if self.until == self.steps else self
+        return {"stage": same.model_dump(mode="json", exclude={"data"}), "seed": seed}
 
     def fingerprint(self, base: Base) -> str:
         """sha256 that changes whenever the training text does; a file's columns are checked on the way."""
@@ -141,7 +152,7 @@ class TrainedStage(StageKind):
                 f"{self.data}, the text of the {self.kind} stage, has changed since this command began; give the "
                 "command again"
             )
-        watch = TrainingWatch(job.begin(), batch_size=self.batch_size)
+        watch = TrainingWatch(job.begin(), batch_size=self.batch_size, until=self.until)
         try:
             backbone = self.train(rows, job, watch)
         except HarnessError:
@@ -154,6 +165,7 @@ class TrainedStage(StageKind):
             device=job.place.device,
             data=StageData(sources=(self.data,), examples=len(rows), fingerprint=job.fingerprint, **unused),
             losses=tuple(watch.losses),
+            tokens=watch.tokens if Processes.here().size == 1 else None,
             trained=sum(weight.numel() for weight in backbone.parameters() if weight.requires_grad),
             texts=job.scratch / TEXTS,
         )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from harness.errors import HarnessError
@@ -38,12 +41,15 @@ OnStep = Callable[[Step], None]
 class TrainingWatch(TrainerCallback):
     """Forwards steps to `on_step` and keeps `losses`, a list of (step, mean loss since the last entry).
 
-    `unused` counts the examples that the training cannot learn from.
+    `unused` counts the examples that the training cannot learn from, `tokens` those that it read. Training stops after
+    step `until`; None: after the last.
     """
 
-    def __init__(self, on_step: OnStep | None, *, batch_size: int) -> None:
+    def __init__(self, on_step: OnStep | None, *, batch_size: int, until: int | None = None) -> None:
         self.on_step = on_step
         self.batch_size = batch_size
+        self.until = until
+        self.tokens = 0
         self.losses: list[tuple[int, float]] = []
         self.unused = 0
         self._first = 0
@@ -51,20 +57,46 @@ class TrainingWatch(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._first, self._began = state.global_step, time.monotonic()
+        self.tokens = state.num_input_tokens_seen
         self.losses = [(entry["step"], entry["loss"]) for entry in state.log_history if "loss" in entry]
 
+    @contextmanager
+    def counting(self, backbone: Any) -> Iterator[None]:
+        """Count the tokens that `backbone` reads, once those that a cached gradient has read twice.
+
+        Not by a hook: sentence-transformers calls `forward` itself.
+        """
+        plain = backbone.forward
+
+        @wraps(plain)
+        def forward(*args: Any, **options: Any) -> Any:
+            if torch.is_grad_enabled():
+                mask = options.get("attention_mask")
+                self.tokens += int(mask.sum()) if mask is not None and mask.ndim == 2 else options["input_ids"].numel()
+            return plain(*args, **options)
+
+        backbone.forward = forward
+        try:
+            yield
+        finally:
+            backbone.forward = plain
+
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        state.num_input_tokens_seen = self.tokens
+        if state.global_step == self.until:
+            control.should_log = control.should_save = control.should_training_stop = True
         if self.on_step is None:
             return
+        last = self.until or state.max_steps
         pace = max(time.monotonic() - self._began, 1e-9) / (state.global_step - self._first)
         self.on_step(
             Step(
                 done=state.global_step,
-                total=state.max_steps,
+                total=last,
                 first=self._first,
                 loss=self.losses[-1][1] if self.losses else None,
                 examples_per_s=self.batch_size / pace,
-                left_s=pace * (state.max_steps - state.global_step),
+                left_s=pace * (last - state.global_step),
             )
         )
 
@@ -112,16 +144,17 @@ def arguments(stage: TrainedStage, job: StageJob) -> dict[str, Any]:
     }
 
 
-def train(trainer: Trainer, watch: TrainingWatch) -> None:
-    """Run `trainer` quietly under `watch`, from the newest whole checkpoint if an earlier run was cut off.
+def train(trainer: Trainer, watch: TrainingWatch, backbone: Any) -> None:
+    """Run `trainer` of the decoder `backbone` quietly under `watch`, from the newest whole checkpoint that there is.
 
     Raises HarnessError if the training ended before its last step.
     """
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(watch)
-    started = last_checkpoint(Path(trainer.args.output_dir))
-    trainer.train(resume_from_checkpoint=str(started) if started else None)
-    done, wanted = trainer.state.global_step, trainer.args.max_steps
+    started = last_checkpoint(Path(trainer.args.output_dir), before=watch.until)
+    with watch.counting(backbone):
+        trainer.train(resume_from_checkpoint=str(started) if started else None)
+    done, wanted = trainer.state.global_step, watch.until or trainer.args.max_steps
     if done < wanted:
         raise HarnessError(
             f"the training ended after {done} of {wanted} steps, for the data give too few batches; give more data or "

@@ -1,4 +1,4 @@
-"""`harness dose`: variants read with masks between the two, stored, shown, and kept out of tests and ranks."""
+"""`harness dose` and `run --at`: variants along an axis, stored, shown, and kept out of tests and ranks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ import pytest
 
 from harness.cards import get_card, load_cards
 from harness.compare.analysis import compare_each
-from harness.compare.degrees import dose_points
+from harness.compare.points import degree_of, score_points, trained_of
 from harness.compare.ranking import rank
 from harness.errors import HarnessError
 from harness.store import Store
 from tests.cli.conftest import Run
+from tests.test_cards import write_card
+
+STAGE = """stages:
+  - {kind: simcse, data: mini, examples: 64, steps: 8, batch_size: 8, max_length: 32, learning_rate: 1.0e-3}
+"""
 
 
 @pytest.mark.slow
@@ -22,18 +27,18 @@ def test_a_variant_is_measured_at_every_degree_and_shown(harness: Run) -> None:
     code, _, err = harness(*command)
     assert code == 0, err
     store = Store(Path("results.duckdb"), read_only=True)
-    points = dose_points(store)
-    assert [str(point.degree) for point in points] == [
+    points = score_points(store, degree_of)
+    assert [str(point.at) for point in points] == [
         "0 tokens ahead", "1 token ahead", "all tokens ahead", "all tokens ahead from layer 1 on",
     ]  # fmt: skip
     scores = store.scores()
     of = {row["variant"]: row["score"] for row in scores.to_dict("records")}
-    by = {str(point.degree): point.cell.value for point in points}
+    by = {str(point.at): point.cell.value for point in points}
     assert by["0 tokens ahead"] == pytest.approx(of["causal"], abs=1e-6)
     assert len(set(by.values())) == 4
     proofs = [each.mask_proof for each in store.runs() if each.mask_proof]
     assert [proof["passed"] for proof in proofs] == [True] * 5
-    assert {proof.get("degree") for proof in proofs} == {None, *(str(point.degree) for point in points)}
+    assert {proof.get("degree") for proof in proofs} == {None, *(str(point.at) for point in points)}
     assert set(rank(store, base="mini").unranked) <= {"causal"}
     with pytest.raises(HarnessError, match="not been measured"):
         compare_each(store, base="mini", variants=["bidir"], against="causal")
@@ -44,6 +49,44 @@ def test_a_variant_is_measured_at_every_degree_and_shown(harness: Run) -> None:
     _, out, _ = harness(*command, "--json")
     assert len(json.loads(out)) == 4
     assert len(store.runs()) == before, "nothing is measured again"
+
+
+@pytest.mark.slow
+def test_a_variant_is_measured_after_so_many_steps_and_shown(harness: Run) -> None:
+    write_card(Path("model_cards"), "short", STAGE)
+    code, _, err = harness("run", "--variant", "short", "--at", "4,0,8", "--tasks", "MiniSTS")
+    assert code == 0, err
+    assert "short@until=8 (seed 0) · simcse: going on after step 4" in err
+    assert "short (seed 0) · training" not in err
+    store = Store(Path("results.duckdb"), read_only=True)
+    points = score_points(store, trained_of)
+    assert [(point.variant, point.at.steps, point.at.total) for point in points] == [("short", n, 8) for n in (0, 4, 8)]
+    read = [point.at.tokens for point in points]
+    assert read[0] == 0
+    assert read[0] < (read[1] or 0) < (read[2] or 0)
+    of = {row["variant"]: row["score"] for row in store.scores().to_dict("records")}
+    assert of["short@until=0"] == pytest.approx(of["causal"], abs=1e-6)
+    assert of["short@until=8"] == of["short"]
+    page = Path("leaderboard/site/budget.html").read_text(encoding="utf-8")
+    assert page.count('<svg class="curves"') == 1
+    assert "tokens that the last stage read" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--variant", "bidir-mntp", "--at", "10,some"), "--at 10,some: give whole numbers of steps"),
+        (("--variant", "bidir-mntp", "--at", "-1"), "give whole numbers of steps"),
+        (("--variant", "bidir-mntp", "--at", "201"), "until 201 is behind the last of 200 steps"),
+        (("--variant", "bidir", "--at", "10"), "'until' is no field that a name can set"),
+        (("--variant", "bidir-mntp@until=yes"), "until is not a number of steps"),
+    ],
+)
+def test_steps_that_there_are_not(harness: Run, options: tuple[str, ...], said: str) -> None:
+    code, _, err = harness("run", *options, "--tasks", "MiniSTS")
+    assert code == 2
+    assert said in err
+    assert len(err.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from pydantic import ValidationError
 from sentence_transformers.base.sampler import NoDuplicatesBatchSampler
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, DataCollatorForLanguageModeling
 
@@ -19,6 +20,7 @@ from harness.encoder.placement import Placement
 from harness.errors import HarnessError
 from harness.paths import cache_folder
 from harness.recipes import Recipe
+from harness.records import StageManifest
 from harness.training import contrastive, parse_recipe, stages
 from harness.training.checkpoints import last_checkpoint, mark_complete
 from harness.training.contrastive import set_attention_dropout
@@ -288,6 +290,48 @@ def test_a_stage_cut_off_goes_on_to_the_same_weights(base: Base, kind: str, monk
     train_lineage(base, (planned,), cache=cache_folder(), place=CPU)
     assert resumed["weights_sha256"] == manifest()["weights_sha256"]
     assert resumed["losses"] == manifest()["losses"]
+
+
+def test_a_stage_that_stops_early_is_part_of_the_whole_one(base: Base) -> None:
+    """0 steps are no stage, all steps are the whole one; each other number is a stage of its own on the same parent."""
+    (whole,) = plan(base, recipe("simcse", steps=20))
+    assert plan(base, recipe("simcse", steps=20, until=0)) == ()
+    (all_of_it,), (half,) = (plan(base, recipe("simcse", steps=20, until=until)) for until in (20, 10))
+    assert all_of_it.digest == all_of_it.whole == whole.digest == half.whole != half.digest
+    two = plan(base, recipe("mntp", "simcse", steps=20, until=10))
+    assert [stage.digest == stage.whole for stage in two] == [False, False]
+    assert two[1].parent is two[0]
+    with pytest.raises(ValidationError, match="until 21 is behind the last of 20 steps"):
+        recipe("simcse", steps=20, until=21)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["mntp", "simcse", "supcon"])
+def test_the_whole_stage_goes_on_from_one_that_stopped(base: Base, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bit for bit what it would have been, with as many tokens read."""
+    (half,), (whole,) = (plan(base, recipe(kind, steps=20, **more)) for more in ({"until": 7}, {}))
+
+    def make(stage: PlannedStage, steps: list[Step]) -> StageManifest:
+        folder = train_lineage(base, (stage,), cache=cache_folder(), place=CPU, on_stage=lambda _: steps.append)
+        assert folder is not None
+        return read_stage(folder)
+
+    early: list[Step] = []
+    late: list[Step] = []
+    stopped = make(half, early)
+    assert (early[-1].done, early[-1].total) == (7, 7)
+    assert stopped.losses[-1][0] == 7
+    assert make(half, early) == stopped
+    resumed = make(whole, late)
+    assert (late[0].first, late[-1].done) == (7, 20)
+    assert not list(cache_folder().glob("stages/*.part"))
+    monkeypatch.setenv("HARNESS_CACHE", str(Path("another").absolute()))
+    direct = make(whole, [])
+    assert resumed.weights_sha256 == direct.weights_sha256 != stopped.weights_sha256
+    assert resumed.tokens == direct.tokens
+    assert 0 < (stopped.tokens or 0) < (direct.tokens or 0)
+    again = make(half, [])  # behind the whole one there is no checkpoint to begin from
+    assert again.weights_sha256 == stopped.weights_sha256
 
 
 def test_a_checkpoint_without_its_marker_is_passed_over() -> None:
