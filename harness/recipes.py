@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, SerializeAsAny, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
 from harness.text_to_vector import TextToVector
 
@@ -41,15 +41,23 @@ class Recipe(TextToVector):
     """
 
     weights: Literal["pretrained", "random"] = "pretrained"
+    trained_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="so much of what the stages changed is added to the base's weights; without it all",
+    )
     stages: tuple[SerializeAsAny[StageRecipe], ...] = ()
 
     @model_validator(mode="after")
-    def _slots_are_trained(self) -> Recipe:
+    def _stages_fit(self) -> Recipe:
         pools = [stage.pools for stage in self.stages]
         if self.slots is not None and self.weights == "random":
             raise ValueError("a card cannot have slots on random weights; take one of the two out")
         if self.slots is not None and pools != sorted(pools):
             raise ValueError("with slots, mntp and adapters stand before simcse and supcon; change the order of stages")
+        if self.trained_share is not None and (self.weights == "random" or not self.stages):
+            raise ValueError("trained_share needs stages on pretrained weights; take it out")
         for stage in self.stages:
             if not stage.adapts and not (self.slots is not None and stage.pools):
                 raise ValueError(

@@ -99,9 +99,12 @@ POOLINGS = (
 )
 _POOLINGS = {each.name: each for each in POOLINGS}
 # Fields that are younger than the first recipes: a dump leaves them out while they are not used.
-_YOUNGER = ("suffix", "leading_token", "slots", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
-# What changes how texts are read, and nothing of how a stage is trained.
-READING = ("template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
+_YOUNGER = (
+    *("suffix", "leading_token", "slots", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer"),
+    "trained_share",
+)
+# What changes how texts are read, or with which weights, and nothing of how a stage is trained.
+READING = ("trained_share", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
 
 
 class TextToVector(BaseModel):

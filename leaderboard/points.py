@@ -77,8 +77,8 @@ def _by_task(
 
 def _budget_charts(points: Points, task: str, ident: str) -> Sequence[tuple[str, LineChart | None]]:
     counted = all(point.at.tokens is not None for point in points)
-    across = "tokens that the last stage read" if counted else "steps of the last stage"
-    lines = _lines(points, lambda point: float(point.at.tokens if counted else point.at.steps))
+    across = "thousand tokens that the last stage read" if counted else "steps of the last stage"
+    lines = _lines(points, lambda point: point.at.tokens / 1000 if counted else float(point.at.steps))
     return [("", _chart(lines, points, title=f"{task}: score by {across}", across=across, ident=ident))]
 
 

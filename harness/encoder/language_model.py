@@ -74,6 +74,7 @@ class LanguageModel:
     tokenizer: Any
     base: Path
     adapters: tuple[Path, ...] = ()
+    share: float = 1.0  # of the adapters that the weights have
     redrawn: bool = False  # the backbone's weights were never the base's
     _losses: dict[tuple[str, ...], TextLosses] = field(default_factory=dict, repr=False)
     _made: dict[Any, NDArray[np.int64]] = field(default_factory=dict, repr=False)
@@ -110,7 +111,7 @@ class LanguageModel:
         base = text_losses(plain, self.tokenizer, texts, limit=self.limit)
         if not self.adapters:
             return SwitchedOff(base=base, off=merged, on=merged, merged=merged).require(self.model.dtype)
-        adapted = attach_adapters(plain, self.adapters)
+        adapted = attach_adapters(plain, self.adapters, share=self.share)
         on = text_losses(plain, self.tokenizer, texts, limit=self.limit)
         with adapted.disable_adapter():
             off = text_losses(plain, self.tokenizer, texts, limit=self.limit)
@@ -118,7 +119,7 @@ class LanguageModel:
 
 
 def build_language_model(
-    backbone: Any, tokenizer: Any, *, base: Path, adapters: Sequence[Path], redrawn: bool
+    backbone: Any, tokenizer: Any, *, base: Path, adapters: Sequence[Path], redrawn: bool, share: float = 1.0
 ) -> LanguageModel:
     """The causal language model of `base` with the weights of `backbone`, which it shares and does not copy.
 
@@ -128,7 +129,9 @@ def build_language_model(
     fit_tokens(tokenizer, model, name=str(base))
     model.base_model.load_state_dict(without_slots(backbone), assign=True)
     prove_mask(model.base_model, attention="causal", pad_id=int(tokenizer.pad_token_id)).require()
-    return LanguageModel(model=model, tokenizer=tokenizer, base=base, adapters=tuple(adapters), redrawn=redrawn)
+    return LanguageModel(
+        model=model, tokenizer=tokenizer, base=base, adapters=tuple(adapters), share=share, redrawn=redrawn
+    )
 
 
 def load_causal(folder: Path, *, dtype: torch.dtype, device: torch.device) -> Any:
@@ -139,12 +142,13 @@ def load_causal(folder: Path, *, dtype: torch.dtype, device: torch.device) -> An
     return model.to(device).eval()
 
 
-def attach_adapters(model: Any, adapters: Sequence[Path]) -> Any:
-    """Put PEFT adapters on the backbone of `model`, all of them active at once; return PEFT's handle on them.
+def attach_adapters(model: Any, adapters: Sequence[Path], *, share: float = 1.0) -> Any:
+    """Put a `share` of PEFT adapters on the backbone of `model`, all active at once; return PEFT's handle on them.
 
     Each folder holds what PEFT saves for a backbone: adapter_config.json and adapter_model.safetensors.
     """
     from peft import PeftModel
+    from peft.tuners.lora import LoraLayer
 
     for folder in adapters:
         for name in ("adapter_config.json", "adapter_model.safetensors"):
@@ -160,5 +164,9 @@ def attach_adapters(model: Any, adapters: Sequence[Path]) -> Any:
     for name, folder in zip(names[1:], adapters[1:], strict=True):
         adapted.load_adapter(str(folder), adapter_name=name, key_mapping=_TO_BACKBONE)
     adapted.base_model.set_adapter(names)
+    for layer in adapted.modules():
+        if isinstance(layer, LoraLayer):
+            for name in layer.scaling:
+                layer.scaling[name] *= share
     model.eval()
     return adapted

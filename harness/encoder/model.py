@@ -188,6 +188,7 @@ class Encoder(ModelEncoder):
                 base=self._language_model_of,
                 adapters=self._adapters,
                 redrawn=self.recipe.weights == "random",
+                share=1.0 if self.recipe.trained_share is None else self.recipe.trained_share,
             )
         return self._language_model
 

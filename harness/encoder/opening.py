@@ -36,8 +36,8 @@ class Opening:
     """What was proven as a decoder was opened; the rest was refused.
 
     `tensors` of the decoder were read from the file, which holds the tensors `left` besides; the adapters of `merged`
-    stages were added to them. `texts` were read by the tokenizer as tokenizer.json says. `note` is what a user should
-    know of it.
+    stages were added to them, or a `share` of each. `texts` were read by the tokenizer as tokenizer.json says. `note`
+    is what a user should know of it.
     """
 
     tensors: int
@@ -45,11 +45,14 @@ class Opening:
     texts: int
     note: str = ""
     merged: int = 0
+    share: float | None = None
 
     def describe(self) -> dict[str, str]:
         """For the provenance of a run, in words."""
         beside = f"; {', '.join(self.left)} left out" if self.left else ""
-        added = f"; {self.merged} adapters merged into them, the sums as they were trained" if self.merged else ""
+        part = "" if self.share is None else f"{self.share:g} of "
+        added = f"; {part}{self.merged} adapters merged into them, whose sums are as they were trained"
+        added = added if self.merged else ""
         return {
             "weights": f"{self.tensors} tensors read, none missing{beside}{added}",
             "tokens": f"{self.texts} texts read as {TOKENIZER} says",

@@ -39,7 +39,7 @@ def open_stored(system: System, runs: Sequence[Run], *, base: str | None, cache:
     last = _stage(system, runs, recipe, cache) if system.stage_digests else None
     encoder, _ = open_weights(
         recipe,
-        base=None if WeightChain.ending(last).root else _base(system, runs, base).folder,
+        base=None if WeightChain.ending(last, share=recipe.trained_share).root else _base(system, runs, base).folder,
         last=last,
         seed=system.seed,
         place=Placement.choose("cpu", "float32"),
@@ -80,7 +80,7 @@ def _stage(system: System, runs: Sequence[Run], recipe: Recipe, cache: Path) -> 
         if not (each / MANIFEST).is_file():
             raise HarnessError(f"{each}, a stage of {label_of(system)}, is no longer there; `{again}` trains it again")
         check_stage(each, digest, whole=True)
-        digest = None if is_whole(each) else read_stage(each).parent
+        digest = None if is_whole(each) and recipe.trained_share is None else read_stage(each).parent
         each = stage_at(folder.parent, digest or "")
     return folder
 

@@ -32,25 +32,27 @@ _proven: dict[tuple[Path, ...], list[tuple[int, int]]] = {}  # files whose sums 
 class WeightChain:
     """The stages `folders` that hold an adapter only, first to last, and the folder `root` of the weights under them.
 
-    `root` is None where these are the base's. `sha256` is that of the merged weights.
+    `root` is None where these are the base's. `sha256` is that of the merged weights. With a `share` only that much of
+    what the stages changed is merged, and `folders` are all of them, also those that hold all weights.
     """
 
     root: Path | None
     folders: tuple[Path, ...] = ()
     sha256: str | None = None
+    share: float | None = None
 
     @classmethod
-    def ending(cls, last: Path | None) -> WeightChain:
+    def ending(cls, last: Path | None, *, share: float | None = None) -> WeightChain:
         """The chain of the stage in the folder `last`; without one, the base alone.
 
         Raises HarnessError if a stage of it is not in the cache, or was trained again since.
         """
         folders: list[Path] = []
-        while last is not None and not is_whole(last):
+        while last is not None and (share is not None or not is_whole(last)):
             folders.insert(0, last)
             last = _parent(last)
         sha256 = read_stage(folders[-1]).weights_sha256 if folders else None
-        return cls(root=last, folders=tuple(folders), sha256=sha256)
+        return cls(root=last, folders=tuple(folders), sha256=sha256, share=share)
 
     def merge(self, model: Any, *, root: Path) -> None:
         """Add the adapters to the weights of the transformers decoder `model`, which was opened from the folder `root`.
@@ -72,12 +74,15 @@ class WeightChain:
         with torch.no_grad(), _exact(model, root) as exact:
             for name, weight in weights.items():
                 is_slots = slots is not None and weight.data_ptr() == slots.data_ptr()
-                merged = trained[-1].to(weight.device) if is_slots else exact(name, weight)
+                start = weight.float() if is_slots else exact(name, weight)
+                merged = trained[-1].to(weight.device) if is_slots else start
                 for update in updates:
                     if low_rank := update.get(name.removesuffix(".weight")):
                         merged = low_rank.added_to(merged)
                 if hashed is not None:
                     hashed.add(merged)
+                if self.share is not None and merged is not start:
+                    merged = torch.lerp(start, merged, self.share)
                 if merged is not weight:
                     weight.copy_(merged)
         if hashed is not None and hashed.sha256() != self.sha256:

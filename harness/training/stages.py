@@ -58,7 +58,7 @@ def open_latest(recipe: Recipe, *, last: Path | None, base: Path | None, **optio
     """
     from harness.encoder.model import build_encoder
 
-    chain = WeightChain.ending(last)
+    chain = WeightChain.ending(last, share=recipe.trained_share)
     root = chain.root or base
     assert root is not None
     if last is not None:
@@ -66,7 +66,7 @@ def open_latest(recipe: Recipe, *, last: Path | None, base: Path | None, **optio
     merge = partial(chain.merge, root=root) if chain.folders else None
     encoder = build_encoder(root, recipe, merge=merge, **options)
     if encoder.opening is not None:
-        encoder.opening = replace(encoder.opening, merged=len(chain.folders))
+        encoder.opening = replace(encoder.opening, merged=len(chain.folders), share=chain.share)
     return encoder
 
 

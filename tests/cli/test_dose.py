@@ -69,7 +69,7 @@ def test_a_variant_is_measured_after_so_many_steps_and_shown(harness: Run) -> No
     assert of["short@until=8"] == of["short"]
     page = Path("leaderboard/site/budget.html").read_text(encoding="utf-8")
     assert page.count('<svg class="curves"') == 1
-    assert "tokens that the last stage read" in page
+    assert "thousand tokens that the last stage read" in page
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_card_is_read_with_other_fields() -> None:
     assert (other.ahead, other.layer) == (2, 1)
     assert other.stages == own.stages
     assert other.digest != own.digest
-    with pytest.raises(HarnessError, match="'pooling' is no field of how a text is read"):
+    with pytest.raises(HarnessError, match="'pooling' is no field that a name can set"):
         get_card("bidir@pooling=lasttoken", cards)
     with pytest.raises(HarnessError, match="`layer`"):
         get_card("bidir@layer=-1", cards)

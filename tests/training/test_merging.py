@@ -11,6 +11,7 @@ import pytest
 import torch
 import transformers
 from peft import PeftModel
+from pydantic import ValidationError
 from transformers import AutoModel, AutoModelForCausalLM
 
 from harness.bases import ARCHITECTURES, Base, resolve_base
@@ -234,3 +235,47 @@ def test_a_trained_stage_resumed_is_the_whole_one_of_an_undisturbed_training(
         assert not merging.is_whole(other)
         assert read_stage(one).weights_sha256 == read_stage(other).weights_sha256
         assert read_stage(one).losses == read_stage(other).losses
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_share_of_what_was_trained(
+    base: Base, recipe: Recipe, share: float, whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base's weights and so much of the difference, whether the stages hold all weights or their adapter alone."""
+    monkeypatch.setattr(merging, "WHOLE_BYTES", merging.WHOLE_BYTES if whole else 0)
+    monkeypatch.setattr(merging, "_proven", {})
+    last = train(base, recipe, cache_folder())[-1]
+    options = {"base": base.folder, "seed": None, "place": CPU, "name": "tiny", "revision": "1"}
+    start = open_latest(Recipe(attention="bidirectional"), last=None, **options).backbone.state_dict()
+    end = open_latest(recipe, last=last, **options).backbone.state_dict()
+    part = open_latest(recipe.model_copy(update={"trained_share": share}), last=last, **options)
+    for name, weight in part.backbone.state_dict().items():
+        wanted = start[name] + share * (end[name] - start[name])
+        torch.testing.assert_close(weight, wanted, atol=1e-7, rtol=1e-6)
+    assert part.opening is not None
+    assert f"; {share:g} of 2 adapters merged" in part.opening.describe()["weights"]
+
+
+def test_the_language_model_with_a_share_of_its_adapters_is_the_encoder(base: Base, recipe: Recipe) -> None:
+    half = recipe.model_copy(update={"trained_share": 0.5})
+    folders = train(base, recipe, cache_folder())
+    encoder = open_latest(
+        half,
+        last=folders[-1],
+        base=base.folder,
+        seed=None,
+        place=CPU,
+        name="tiny",
+        revision="1",
+        language_model=base.folder,
+        adapters=[folder / "adapter" for folder in folders],
+    )
+    found = encoder.language_model().without_adapters([" ".join(TINY_WORDS[:6]), " ".join(TINY_WORDS[3:5])])
+    assert not np.array_equal(found.merged.nats, found.base.nats)
+
+
+@pytest.mark.parametrize("fields", [{}, {"weights": "random"}])
+def test_a_share_needs_something_that_was_trained(fields: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="trained_share needs stages on pretrained weights"):
+        parse_recipe({"attention": "causal", "trained_share": 0.5, **fields})
