@@ -1,7 +1,7 @@
-"""Print the tables of README.md, docs/mini.md, docs/retention.md and docs/calibration.md from a results database.
+"""Print the tables of README.md and of docs/ (mini, controls, retention, calibration) from a results database.
 
 harness run --all --seeds 3
-python docs/tables.py scores|steps|detectable|ranks [results.duckdb]
+python docs/tables.py scores|steps|detectable|ranks|sentences|contrasts [results.duckdb]
 harness run --all --seeds 3 --suite retention
 python docs/tables.py retention [results.duckdb]
 harness calibrate
@@ -24,6 +24,7 @@ from harness.compare.results import Comparison
 from harness.metrics import get_metric
 from harness.store import Store
 from harness.suites.mini import SUITE as MINI_SUITE
+from harness.suites.mini import TASKS as MINI_TASKS
 from harness.suites.retention import SUITE as RETENTION_SUITE
 
 BASE = "mini"
@@ -47,7 +48,14 @@ def main() -> None:
         wanted = [(name, contrasts.root) for name in load_cards() if name != contrasts.root]
     pairs = [tuple(find_entry(entries, base=BASE, variant=n) for n in pair) for pair in wanted if measured >= set(pair)]
     analysis = analyse(store, entries=entries, pairs=pairs)
-    tables = {"scores": scores, "steps": steps, "detectable": detectable, "retention": retention}
+    tables = {
+        "scores": scores,
+        "steps": steps,
+        "detectable": detectable,
+        "retention": retention,
+        "sentences": sentences,
+        "contrasts": contrasts_by_row,
+    }
     print_table(tables[which](analysis))
 
 
@@ -122,6 +130,39 @@ def detectable(analysis: Analysis) -> list[list[str]]:
         found = [comparison.tasks[place] for comparison, place in places]
         cells = ["–" if each.mde is None else f"{100 * each.mde:.1f}" for each in found]
         rows.append([task, str(found[0].n_examples), str(found[0].n_units), *cells])
+    return rows
+
+
+def _on_sentences(analysis: Analysis) -> list[str]:
+    """The tasks on whole sentences, those that were measured."""
+    measured = {task.task for _, task in analysis.scores}
+    return [task.name for task in MINI_TASKS if not task.is_word_task and task.name in measured]
+
+
+def sentences(analysis: Analysis) -> list[list[str]]:
+    """Scores on the tasks on whole sentences in points, a row a variant."""
+    tasks = _on_sentences(analysis)
+    found = {(entry[1], task.task): score for (entry, task), score in analysis.scores.items()}
+    names = [name for name in ("bag-of-words", *load_cards()) if (name, tasks[0]) in found]
+    return [
+        ["variant", *tasks],
+        *([f"`{name}`", *(f"{100 * found[name, task].score:.1f}" for task in tasks)] for name in names),
+    ]
+
+
+def contrasts_by_row(analysis: Analysis) -> list[list[str]]:
+    """What each declared contrast changes on the tasks on whole sentences, a row a contrast, with 95 % intervals."""
+    tasks = _on_sentences(analysis)
+    rows = [["contrast", *tasks]]
+    for comparison, name in zip(analysis.comparisons, _head(analysis)[1:], strict=True):
+        of = {each.key.task: each for each in comparison.tasks}
+        cells = []
+        for task in tasks:
+            each = of[task]
+            ends = each.interval
+            span = f"<br>{100 * ends.low:+.1f} to {100 * ends.high:+.1f}" if ends else ""
+            cells.append(f"{100 * each.difference:+.1f}{MARKS[each.verdict]}{span}")
+        rows.append([name, *cells])
     return rows
 
 
