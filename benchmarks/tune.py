@@ -32,9 +32,7 @@ from harness.encoder.placement import Placement
 from harness.paths import cache_folder
 from harness.run.open import open_system
 from harness.run.systems import plan_systems
-from harness.suites.mini import TASKS
-
-Pairs = tuple[list[str], list[str], np.ndarray]
+from harness.suites.dev import dev_pairs
 
 
 def main() -> None:
@@ -48,7 +46,10 @@ def main() -> None:
     asked = parser.parse_args()
     prepare()
     base, place = resolve_base(asked.base), Placement.choose()
-    first, second, gold = dev_pairs(asked.pairs, mini=base.name == EMBEDDED)
+    pairs = dev_pairs("MiniSTS" if base.name == EMBEDDED else "STSBenchmark")
+    order = np.random.default_rng(0).permutation(len(pairs.gold))[: asked.pairs or len(pairs.gold)]
+    first, second = ([side[row] for row in order] for side in (pairs.first, pairs.second))
+    gold = pairs.gold[order]
     print(f"{base.name}, {len(gold)} dev pairs, seed {asked.seed}, {place.dtype}; {described(place.device)}\n")
     print("| variant | fields | dev | from the first | CPU seconds | last loss |")
     print("| --- | --- | ---: | ---: | ---: | ---: |", flush=True)
@@ -101,23 +102,6 @@ def changed(card: Card, base: str, trial: Mapping[str, Any]) -> Card:
         if kind in {stage.kind for stage in card.recipe.stages}:
             own.setdefault(kind, {})[field] = value
     return card.model_copy(update={"bases": {**card.bases, base: own}})
-
-
-def dev_pairs(count: int, *, mini: bool) -> Pairs:
-    """The first `count` pairs of a fixed order of the dev pairs, and their gold scores."""
-    import mteb
-
-    if mini:
-        task = next(each for each in TASKS if each.name == "MiniSTS").drawn("dev").make()
-        task.load_data()
-        rows = task.dataset["default"]["test"]
-    else:
-        task = mteb.get_task("STSBenchmark", eval_splits=["validation"])
-        task.load_data()
-        rows = task.dataset["validation"]
-    order = np.random.default_rng(0).permutation(len(rows))[: count or len(rows)]
-    kept = rows.select(order)
-    return list(kept["sentence1"]), list(kept["sentence2"]), np.array(kept["score"], dtype=float)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

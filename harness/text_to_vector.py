@@ -143,8 +143,10 @@ class TextToVector(BaseModel):
         "them; all: what it has before them too",
     )
     cleaning: str | None = Field(None, description="how a text is changed before it is read")
-    layer: int | None = Field(
-        None, ge=0, description="whose states are pooled: 0 is the embedding; without it the last, behind the last norm"
+    layer: Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="whose states are pooled: 0 is the embedding; a similarity task: the best one on its dev pairs; "
+        "without it the last, behind the last norm",
     )
 
     ahead: Annotated[int, Field(ge=0)] | Literal["all"] | None = Field(
@@ -267,7 +269,8 @@ class TextToVector(BaseModel):
                 "a variant with `pooled_tokens: all` can be exported",
             )
         if self.layer is not None:
-            yield f"pools the states of layer {self.layer}", same.format("`layer`")
+            which = self.layer if isinstance(self.layer, int) else f"that is chosen by {self.layer}"
+            yield f"pools the states of layer {which}", same.format("`layer`")
         if self.degree is not None:
             yield f"sees {self.degree}", "a variant without `ahead` and `from_layer` has the same weights: export that"
         if self.cleaning is not None and not self.templates:

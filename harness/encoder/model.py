@@ -127,33 +127,54 @@ class Encoder(ModelEncoder):
 
     def _read(self, texts: Sequence[str], instruction: str, batch_size: int | None) -> np.ndarray:
         """Embeddings (N, D) of distinct `texts` by a forward pass each. Pooling is in float32 in any case."""
-        templates = self.recipe.templates or (None,)
-        found = np.zeros((len(texts), int(self.model.get_embedding_dimension() or 0)), dtype=np.float32)
-        with up_to_layer(self.backbone, self.recipe.layer, name=self.name):
-            for template in templates:
-                found += self._read_in(template, texts, instruction, batch_size) / len(templates)
+        layer = self.recipe.layer
+        if isinstance(layer, str):
+            raise HarnessError(f"{self.name} has no layer yet: {layer} chooses it when `harness run` opens the system")
+        with up_to_layer(self.backbone, layer, name=self.name):
+            (found,) = self._averaged(texts, instruction, batch_size, layers=1)
         check_finite(found, texts, name=self.name)
+        return np.asarray(found)
+
+    def by_layer(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeddings of distinct `texts` as each layer would give them, (L+1, N, D) float32, the embedding first.
+
+        Under the recipe's own instruction. Raises HarnessError for a decoder whose layers do not stand in a list.
+        """
+        layers = check_layer(self.backbone, 0, name=self.name) + 1
+        return self._averaged(texts, (self.recipe.instruction or "").strip(), None, layers=layers)
+
+    def _averaged(self, texts: Sequence[str], instruction: str, batch_size: int | None, *, layers: int) -> np.ndarray:
+        """The mean over the templates, (`layers`, N, D): of the last layer, or of all."""
+        templates = self.recipe.templates or (None,)
+        found = np.zeros((layers, len(texts), int(self.model.get_embedding_dimension() or 0)), dtype=np.float32)
+        for template in templates:
+            found += self._read_in(template, texts, instruction, batch_size, found.shape) / len(templates)
         return found
 
     def _read_in(
-        self, template: Template | None, texts: Sequence[str], instruction: str, batch_size: int | None
+        self,
+        template: Template | None,
+        texts: Sequence[str],
+        instruction: str,
+        batch_size: int | None,
+        shape: tuple[int, ...],
     ) -> np.ndarray:
         reader, how = self.reader, self.recipe
         read = partial(tokenise, reader.tokenizer, limit=reader.limit, how=how, prefix=instruction, template=template)
         tokens = read(texts)
-        found = np.empty((len(texts), int(self.model.get_embedding_dimension() or 0)), dtype=np.float32)
+        found = np.empty(shape, dtype=np.float32)
 
         def pool(done: Pass) -> None:
-            found[done.rows] = self._pool(done, tokens)
+            for of_layer, states in zip(found, done.states, strict=True):
+                of_layer[done.rows] = self._pool(done, tokens, states)
 
-        reader.read(tokens.ids, pool, batch_size=batch_size, watch=self.watch)
+        reader.read(tokens.ids, pool, layers=len(found) > 1, batch_size=batch_size, watch=self.watch)
         self._cut.update(text_key(texts[row], instruction) for row in tokens.cut)
         return found
 
     @torch.inference_mode()
-    def _pool(self, done: Pass, tokens: Tokens) -> np.ndarray:
-        """(B, D) float32, by the modules behind the decoder."""
-        (states,) = done.states
+    def _pool(self, done: Pass, tokens: Tokens, states: torch.Tensor) -> np.ndarray:
+        """(B, D) float32 of the `states` of a layer, by the modules behind the decoder."""
         states_BTD, mask_BT = done.by_text(states)
         ids_BT, pooled_BT = (_padded(done, rows).to(states.device) for rows in (tokens.ids, tokens.pooled))
         features = {
@@ -265,7 +286,7 @@ def build_encoder(
     if merge is not None:
         merge(backbone)
     if recipe.layer is not None:
-        check_layer(backbone, recipe.layer, name=str(checkpoint))
+        check_layer(backbone, 0 if isinstance(recipe.layer, str) else recipe.layer, name=str(checkpoint))
     modules = [transformer, *recipe.modules(tokenizer, backbone.config.hidden_size)]
     return Encoder(
         SentenceTransformer(modules=modules, device=place.device),

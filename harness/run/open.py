@@ -115,6 +115,7 @@ def open_system(
     if listener is not None:
         listener.proof(system.label, proof)
         encoder.watch = listener
+    chosen = {} if not isinstance(encoder.recipe.layer, str) else {"layer": _choose(encoder, encoder.recipe.layer)}
     stages = tuple((read_stage(folder), read_texts(folder)) for folder in folders)
     for stage, _ in stages:
         if stage.data.unused and listener is not None:
@@ -125,12 +126,13 @@ def open_system(
     weights = {"weights_sha256": stages[-1][0].weights_sha256} if stages else {}
     here = collect(device=place.device, dtype=place.dtype)
     base = {"base": system.base.origin} if system.base.origin else {}
-    found: dict[str, Any] = {"opening": base | encoder.opening.describe()} if encoder.opening else {}
+    found: dict[str, Any] = {"opening": base | encoder.opening.describe() | chosen} if encoder.opening else {}
     first = encoder.first_token()
     if first is not None:
         found["first_token"] = first
     if listener is not None:
-        for said in (encoder.opening.note if encoder.opening else "", first.sentence if first else ""):
+        layer = f"reads layer {chosen['layer']}" if chosen else ""
+        for said in (encoder.opening.note if encoder.opening else "", layer, first.sentence if first else ""):
             if said:
                 listener.note(f"{system.label}: {said}")
     provenance = here.model_copy(update={**found, "encoding": encoder.describe(), **weights})
@@ -148,6 +150,13 @@ def _reference(model: Model, place: Placement, listener: Listener | None) -> Ref
     if encoder.warning and listener is not None:
         listener.note(encoder.warning)
     return encoder
+
+
+def _choose(encoder: Encoder, task: str) -> str:
+    from harness.run.layer import choose_layer
+    from harness.suites.dev import dev_pairs
+
+    return choose_layer(encoder, dev_pairs(task))
 
 
 def train_stages(system: PlannedSystem, *, place: Placement, cache: Path, listener: Listener | None = None) -> None:

@@ -16,6 +16,7 @@ from harness.outcomes import TaskKey
 from harness.records import System
 from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_systems
 from harness.suites.catalog import choose_suite, open_tasks
+from harness.suites.dev import check_dev_task
 from harness.suites.mteb import Choice
 from harness.suites.retention import RetentionTask, choose_text
 from harness.suites.retention.text import RetentionText
@@ -176,7 +177,9 @@ def _variants(
         name, make = suite.floor
         systems.append(Floor(label=name, base=base, make=make))
     for card in chosen:
-        card.recipe_for(base.name)
+        layer = card.recipe_for(base.name).layer
+        if isinstance(layer, str):
+            check_dev_task(layer)
         try:
             systems += plan_systems(base, [card], request.seeds)
         except HarnessError as error:  # the card's data or adapter is not there

@@ -35,7 +35,7 @@ def harness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 COMMANDS = {
-    "run": "--variant --all --model --base --suite --tasks --languages --subsets --seed --seeds --data --data-dir "
+    "run": "--variant --all --model --base --suite --tasks --languages --subsets --at --seed --seeds --data --data-dir "
     "--device --dtype --db --site --force --strict --quiet --json",
     "dose": "--variant --base --tasks --ahead --from-layer --seeds --data --device --dtype --db --site --strict "
     "--quiet --json",

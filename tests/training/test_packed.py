@@ -142,7 +142,7 @@ def test_a_head_with_weights_of_its_own_is_not_trained(
     model.save_pretrained(tmp_path / "untied")
     seen: list[str] = []
 
-    def look(trainer: Trainer, watch: object) -> None:
+    def look(trainer: Trainer, *_: object) -> None:
         seen.extend(name for name, weight in trainer.model.named_parameters() if weight.requires_grad)
         raise HarnessError("seen")
 
