@@ -143,7 +143,7 @@ class TextToVector(BaseModel):
         "them; all: what it has before them too",
     )
     cleaning: str | None = Field(None, description="how a text is changed before it is read")
-    layer: Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)] | None = Field(
+    layer: int | str | None = Field(
         None,
         description="whose states are pooled: 0 is the embedding; a similarity task: the best one on its dev pairs; "
         "without it the last, behind the last norm",
@@ -164,6 +164,13 @@ class TextToVector(BaseModel):
         if name not in _POOLINGS:
             raise ValueError(f"no pooling is named {name!r}; {near_names(name, _POOLINGS)}")
         return name
+
+    @field_validator("layer", mode="before")
+    @classmethod
+    def _is_a_layer(cls, layer: object) -> object:
+        if layer is not None and not (isinstance(layer, str) and layer) and (type(layer) is not int or layer < 0):
+            raise ValueError(f"{layer!r} is no layer; write a number from 0 on, or the name of a similarity task")
+        return layer
 
     @field_validator("cleaning")
     @classmethod

@@ -208,7 +208,7 @@ def test_what_plain_sentence_transformers_cannot_do(fields: dict[str, Any], why:
         ({"template": ASK, "instruction": "read"}, "a template together with"),
         ({"cleaning": "promptoel"}, "did you mean prompteol"),
         ({"pooling": "weighted"}, "did you mean weightedmean"),
-        ({"layer": -1}, "greater than or equal to 0"),
+        ({"layer": -1}, "-1 is no layer; write a number from 0 on"),
     ],
 )
 def test_bad_fields_are_refused_by_name(fields: dict[str, Any], said: str) -> None:
