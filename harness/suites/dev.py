@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from harness.errors import HarnessError
 from harness.suites.mini import DRAWS, TASKS
 from harness.suites.mteb import mteb_task
+from harness.suites.mteb.loading import load
 
 _SPLITS = ("validation", "dev")
 
@@ -36,7 +37,7 @@ def dev_pairs(name: str) -> DevPairs:
     """The dev pairs of the similarity task `name`: the dev draw of one of mini, the dev split of one of mteb.
 
     Pairs that stand in the test too, in whatever order, are left out. Raises HarnessError for a task without a dev
-    split, or of another type.
+    split, of another type, or whose data are not there.
     """
     check_dev_task(name)
     if name in _MINI:
@@ -52,7 +53,7 @@ def dev_pairs(name: str) -> DevPairs:
             f"a layer is chosen by the similarities of pairs, and {name} is of type {task.metadata.type}; name a "
             "similarity task, STSBenchmark for example"
         )
-    task.load_data()
+    load(task)
     split = next((each for each in _SPLITS if each in task.dataset), None)
     if split is None:
         raise HarnessError(f"{name} has no dev split to choose a layer by; name another task, STSBenchmark for example")
