@@ -142,12 +142,10 @@ def _on_sentences(analysis: Analysis) -> list[str]:
 def sentences(analysis: Analysis) -> list[list[str]]:
     """Scores on the tasks on whole sentences in points, a row a variant."""
     tasks = _on_sentences(analysis)
-    found = {(entry[1], task.task): score for (entry, task), score in analysis.scores.items()}
+    found = {(entry[1], task.task): f"{100 * score.score:.1f}" for (entry, task), score in analysis.scores.items()}
     names = [name for name in ("bag-of-words", *load_cards()) if (name, tasks[0]) in found]
-    return [
-        ["variant", *tasks],
-        *([f"`{name}`", *(f"{100 * found[name, task].score:.1f}" for task in tasks)] for name in names),
-    ]
+    rows = [[f"`{name}`", *(found.get((name, task), "–") for task in tasks)] for name in names]
+    return [["variant", *tasks], *rows]
 
 
 def contrasts_by_row(analysis: Analysis) -> list[list[str]]:
@@ -158,7 +156,10 @@ def contrasts_by_row(analysis: Analysis) -> list[list[str]]:
         of = {each.key.task: each for each in comparison.tasks}
         cells = []
         for task in tasks:
-            each = of[task]
+            each = of.get(task)
+            if each is None:
+                cells.append("–")
+                continue
             ends = each.interval
             span = f"<br>{100 * ends.low:+.1f} to {100 * ends.high:+.1f}" if ends else ""
             cells.append(f"{100 * each.difference:+.1f}{MARKS[each.verdict]}{span}")
