@@ -200,7 +200,7 @@ class TextToVector(BaseModel):
                 "pooled_tokens"
             )
         if self.pooling != "mean":
-            raise ValueError("of slots the mean is taken; set pooling to mean, or take slots out")
+            raise ValueError("with slots the mean of their states is pooled; set pooling to mean, or take slots out")
         if self.slots is not None and self.slots >= self.max_length:
             raise ValueError(f"{self.slots} slots leave no room for a text in max_length {self.max_length}")
 

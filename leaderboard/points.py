@@ -54,8 +54,8 @@ def make_budgets(store: Store) -> Axis:
     """All that `harness run --at` has in the store, task by task."""
     return Axis(
         title="Training budget",
-        scope="Here the last stage of a variant stops early, on its way to all of its steps: the learning rate is that "
-        "of the whole stage. 0 steps is the variant without its last stage.",
+        scope="Here the last stage of a variant stops early. Its learning rate follows the schedule of the whole "
+        "stage. 0 steps is the variant without its last stage.",
         column="The last stage was trained for",
         command="harness run --variant bidir-mntp --at 0,50,100,200",
         tasks=_by_task(score_points(store, trained_of), _budget_charts),

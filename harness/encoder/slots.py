@@ -58,7 +58,7 @@ def put_slots(backbone: Any, tokenizer: Any, count: int, *, name: str) -> None:
         alike = embedding(torch.tensor([end, first, first + count - 1], device=whole.device))
     if not (alike == alike[0]).all():
         raise HarnessError(
-            f"{name} does not embed its tokens as a Llama or a Gemma does, so slots have no place in it; take `slots` "
+            f"{name} does not embed its tokens as a Llama or a Gemma does, so it cannot take slots; take `slots` "
             "out of the card"
         )
 
@@ -69,11 +69,16 @@ def slots_of(backbone: Any) -> nn.Parameter | None:
     return embedding.slots if isinstance(embedding, _WithSlots) else None
 
 
+def slots_name(backbone: Any) -> str | None:
+    """What the weights of `backbone` call its slots; None where it has none."""
+    slots = slots_of(backbone)
+    return next((name for name, weight in backbone.named_parameters() if weight is slots), None)
+
+
 def without_slots(backbone: Any) -> dict[str, Tensor]:
     """The weights of `backbone` by name, those of its slots left out: what its language model has too."""
-    slots = slots_of(backbone)
-    mine = {name for name, weight in backbone.named_parameters() if weight is slots}
-    return {name: weight for name, weight in backbone.state_dict().items() if name not in mine}
+    mine = slots_name(backbone)
+    return {name: weight for name, weight in backbone.state_dict().items() if name != mine}
 
 
 @contextmanager

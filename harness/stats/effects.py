@@ -106,7 +106,8 @@ def _of_checkpoints(none: Estimate, table: Contributions, contrast: Contrast) ->
     shape = SkewedT.of(part, share) if table.skewed else None
     df = degrees_of_freedom(share)
     if variance <= 1e-24 or (table.skewed and shape is None):
-        return replace(none, components=parts if moving is not None and not len(moving) else None)
+        unmoved = moving is not None and not len(moving)
+        return replace(none, value=0.0, components=parts) if unmoved else none
     if shape is None:
         test = "t on influence functions" if table.smooth else none.test
         return _student(replace(none, test=test), se=float(np.sqrt(variance)), df=df, components=parts)

@@ -66,7 +66,7 @@ def plan_lineage(base: Base, recipe: Recipe, seed: int) -> tuple[PlannedStage, .
         )
         planned.append(
             PlannedStage(
-                stage=stage,
+                stage=stage if digest != whole else stage.whole(),
                 recipe=recipe if stage.pools else recipe.before_pooling(),
                 seed=seed,
                 fingerprint=fingerprint,

@@ -61,21 +61,20 @@ class WeightChain:
         """
         import torch
 
-        from harness.encoder.slots import slots_of
+        from harness.encoder.slots import slots_name
 
         adapters = [folder / ADAPTER for folder in self.folders]
         files = tuple(path for folder in (root, *adapters) for path in sorted(folder.glob("*.safetensors")))
         stamps = [stamp(path) for path in files]
         updates = [read_updates(model, adapter) for adapter in adapters]
-        slots = slots_of(model)
+        of_slots = slots_name(model)
         trained = [found for adapter in adapters if (found := read_slots(model, adapter)) is not None]
         weights = _in_order(model, slots=bool(trained))
         hashed = None if _proven.get(files) == stamps else WeightsHash(weights)
         with torch.no_grad(), _exact(model, root) as exact:
             for name, weight in weights.items():
-                is_slots = slots is not None and weight.data_ptr() == slots.data_ptr()
-                start = weight.float() if is_slots else exact(name, weight)
-                merged = trained[-1].to(weight.device) if is_slots else start
+                start = weight.float() if name == of_slots else exact(name, weight)
+                merged = trained[-1].to(weight.device) if name == of_slots else start
                 for update in updates:
                     if low_rank := update.get(name.removesuffix(".weight")):
                         merged = low_rank.added_to(merged)

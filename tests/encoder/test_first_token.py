@@ -39,7 +39,7 @@ from tests.encoder.test_engine import TEXTS, build
 from tests.run.kit import Ear as Listening
 from tests.suites.small import SmallSTS, add_suite, own_task
 from tests.test_cards import write_card
-from tests.training.test_stages import CPU, recipe
+from tests.training.kit import CPU, recipe
 
 BOS, EOS = 1, 2
 

@@ -196,7 +196,7 @@ def test_a_tokenizer_without_an_end_token_has_no_place_for_slots(tiny_base: Path
         ({"slots": 2, "template": "a {text}"}, "slots together with template"),
         ({"slots": 2, "instruction": "say"}, "slots together with template, instruction"),
         ({"slots": 2, "pooled_tokens": "all"}, "or pooled_tokens"),
-        ({"slots": 2, "pooling": "lasttoken"}, "of slots the mean is taken"),
+        ({"slots": 2, "pooling": "lasttoken"}, "with slots the mean of their states is pooled"),
         ({"slots": 8, "max_length": 8}, "8 slots leave no room for a text in max_length 8"),
         ({"slots": 2, "weights": "random"}, "slots on random weights"),
         ({"stages": [{**SIMCSE, "lora": None}]}, "neither lora nor slots, so it trains nothing"),

@@ -52,3 +52,4 @@ def test_rows_without_training_stand_beside_it_and_a_half_table_is_left_out() ->
 def test_every_row_has_a_declared_difference(row) -> None:
     declared = {(each.variant, each.against) for each in declared_contrasts().declared}
     assert (row.bidirectional, row.causal) in declared
+    assert len(row.training) <= 12, "it is the name of a place on the axis of a narrow chart"

@@ -181,7 +181,7 @@ def test_equal_seeds_differ_by_nothing(seeds: int) -> None:
     pair = make_contrast(dict(enumerate(range(seeds))), {None: seeds}, columns=seeds + 1)
     assert np.abs(table.part_ukd[:, :, 0] @ pair.weight_k).max() < 1e-15
     [fixed] = mean_effects(table, [pair.fixed()], rng=np.random.default_rng(0), resamples=200)
-    assert (fixed.p, fixed.se, fixed.interval) == (1.0, None, None)
+    assert (fixed.value, fixed.p, fixed.se, fixed.interval) == (0.0, 1.0, None, None)
     crossed = crossed_effect(table, pair)
     assert (crossed.p, crossed.se, crossed.interval, crossed.over) == (None, None, None, "seeds")
 
