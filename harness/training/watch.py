@@ -133,7 +133,8 @@ def arguments(stage: TrainedStage, job: StageJob) -> dict[str, Any]:
         "use_cpu": job.place.device == "cpu",
         "save_strategy": "steps",
         "save_steps": max(1, stage.steps // CHECKPOINTS),
-        "save_total_limit": 2,
+        # Beside checkpoints of later steps, those of a stage that stops early would be taken for the oldest.
+        "save_total_limit": 2 if stage.until is None else None,
         "logging_strategy": "steps",
         "logging_steps": max(1, stage.steps // 50),
         "logging_nan_inf_filter": False,

@@ -72,7 +72,9 @@ def test_a_stage_that_stops_early_is_part_of_the_whole_one(base: Base) -> None:
 @pytest.mark.parametrize("kind", ["mntp", "simcse", "supcon"])
 def test_the_whole_stage_goes_on_from_one_that_stopped(base: Base, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bit for bit what it would have been, with as many tokens read."""
-    (half,), (whole,) = (plan(base, recipe(kind, steps=20, **more)) for more in ({"until": 7}, {}))
+    (sooner,), (half,), (whole,) = (
+        plan(base, recipe(kind, steps=20, **more)) for more in ({"until": 5}, {"until": 7}, {})
+    )
 
     def make(stage: PlannedStage, steps: list[Step]) -> StageManifest:
         folder = train_lineage(base, (stage,), cache=cache_folder(), place=CPU, on_stage=lambda _: steps.append)
@@ -85,14 +87,19 @@ def test_the_whole_stage_goes_on_from_one_that_stopped(base: Base, kind: str, mo
     assert (early[-1].done, early[-1].total) == (7, 7)
     assert stopped.losses[-1][0] == 7
     assert make(half, early) == stopped
+    behind: list[Step] = []
+    before = make(sooner, behind)
+    assert (behind[0].first, behind[-1].done) == (4, 5), "not from a checkpoint behind its last step"
     resumed = make(whole, late)
     assert (late[0].first, late[-1].done) == (7, 20)
+    assert before.weights_sha256 not in {stopped.weights_sha256, resumed.weights_sha256}
     assert not list(cache_folder().glob("stages/*.part"))
     monkeypatch.setenv("HARNESS_CACHE", str(Path("another").absolute()))
     direct = make(whole, [])
     assert resumed.weights_sha256 == direct.weights_sha256 != stopped.weights_sha256
     assert resumed.tokens == direct.tokens
     assert 0 < (stopped.tokens or 0) < (direct.tokens or 0)
+    assert make(sooner, []).weights_sha256 == before.weights_sha256
     again = make(half, [])  # behind the whole one there is no checkpoint to begin from
     assert again.weights_sha256 == stopped.weights_sha256
 
