@@ -22,6 +22,7 @@ from harness.run.open import Listener, OpenSystem, Screen
 from harness.run.open import open_system as open_planned
 from harness.run.plan import RunPlan, RunRequest, plan_run
 from harness.run.record import record_run, record_task
+from harness.run.shard import Shard
 from harness.run.systems import plan_system
 from harness.store import Store
 from harness.suites.catalog import choose_suite, open_tasks
@@ -138,6 +139,7 @@ def run_variants(
     dtype: str = "auto",
     force: bool = False,
     strict: bool = False,
+    shard: str | None = None,
     cache: Path | None = None,
     command: str = "harness.run_variants",
     screen: Screen | None = None,
@@ -148,6 +150,7 @@ def run_variants(
     Each task is stored as it ends, so a call that was stopped can be repeated. `force` measures stored results again.
     A task that fails, or a system that cannot be trained or opened, does not keep the others from being measured:
     `failed` of the returned plan lists it with the reason. With `strict` the first one is raised.
+    `shard` "3/40" measures the third of 40 equal parts, for a `store` of its own (`harness merge` joins them).
     `data`, `cache` as in `open_system`, `text` of the retention suite as data={"retention": …}, the rest as in
     `measure`. `command` is stored with the results. `screen` shows progress (None: silent).
 
@@ -166,6 +169,7 @@ def run_variants(
         choice=Choice(languages=tuple(languages), subsets=tuple(subsets)),
         data_dir=data_dir,
         force=force,
+        shard=Shard.parse(shard) if shard is not None else None,
     )
     plan = plan_run(request, store, place=Placement.choose(device, dtype), cache=cache or cache_folder())
     if strict and plan.failed:

@@ -26,7 +26,22 @@ _REPORT = (
 )
 # In the order in which `harness --help` lists them: the function NAME of harness/cli/NAME.py.
 COMMANDS = (
-    *("run", "dose", "train", "ls", "show", "compare", "rank", "power", "words", "sql", "noise", "export", "site"),
+    *(
+        "run",
+        "merge",
+        "dose",
+        "train",
+        "ls",
+        "show",
+        "compare",
+        "rank",
+        "power",
+        "words",
+        "sql",
+        "noise",
+        "export",
+        "site",
+    ),
     *("reproduce", "verify", "regress", "calibrate", "doctor"),
 )
 

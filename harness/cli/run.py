@@ -75,6 +75,14 @@ def run(
         bool, typer.Option("--force", help="Measure stored results again. The newest result counts.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first task or system that fails.")] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="K/N",
+            help="Measure part K of N equal parts, into a database of its own (--db). `harness merge` joins them.",
+        ),
+    ] = None,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
@@ -88,6 +96,9 @@ def run(
     If a task fails (its data are not there, or cannot be evaluated) or a system cannot be trained or opened, the others
     are measured. At the end the failures are listed, and the exit code is 5, or 4 if a proof failed. If none of the
     systems that you named can be opened, it is 2 or 4. With --strict the run stops at the first failure.
+
+    On several machines without Ray, give each the same command with another --shard. Nothing is compared until all
+    databases are merged.
     """
     from harness.api import run_variants
     from harness.cards import load_cards, of_all
@@ -100,6 +111,10 @@ def run(
         raise HarnessError("name a variant with --variant (`harness ls variants` lists all), or run all with --all")
     if everything and variant:
         raise HarnessError("give --variant or --all, not both")
+    if shard is not None and db == options.DB:
+        raise HarnessError(
+            f"--shard {shard} writes to a database of its own; name one with --db, for example --db shard-1.duckdb"
+        )
     variants = (*_stopped(variants, at), *variants)
     store = Store(db, on_wait=lambda message: err.print(message))
     plan = run_variants(
@@ -118,11 +133,20 @@ def run(
         dtype=dtype,
         force=force,
         strict=strict,
+        shard=shard,
         command=shlex.join(["harness", *sys.argv[1:]]),
         screen=partial(RunScreen, quiet=quiet),
     )
     if plan.idle and not quiet:
         err.print("Nothing to measure: all results are stored already. Use --force to measure again.")
+    if shard is not None:
+        store.ready()  # a part with nothing in it has a database too, so that all can be merged
+        (err.print if as_json else print)(
+            f"Part {shard} is stored in {db}. When all parts are, join them: "
+            f"harness merge DATABASE… --into {options.DB}"
+        )
+        raise_failures(plan)
+        return
     try:
         if not (plan.failed and store.scores(diagnostics=True).empty):
             _finish(plan, store, site, variants, as_json=as_json)

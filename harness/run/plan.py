@@ -14,6 +14,7 @@ from harness.errors import HarnessError
 from harness.models import Model, resolve_model
 from harness.outcomes import TaskKey
 from harness.records import System
+from harness.run.shard import Shard
 from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_systems
 from harness.suites.catalog import choose_suite, open_tasks
 from harness.suites.dev import check_dev_task
@@ -33,7 +34,10 @@ CAUSAL_BASE = "causal"  # the variant that every other one of its base is compar
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """What the user asked for, as typed. Without `variants` no base is opened: `models` alone are measured."""
+    """What the user asked for, as typed. Without `variants` no base is opened: `models` alone are measured.
+
+    With `shard` only that part of it is measured.
+    """
 
     base: str
     variants: tuple[str, ...]
@@ -45,6 +49,7 @@ class RunRequest:
     choice: Choice | None = None
     data_dir: Path | None = None
     force: bool = False
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +158,14 @@ def plan_run(request: RunRequest, store: Store, *, place: Placement, cache: Path
         )
         for each, record in zip(systems, records, strict=True)
     ]
-    jobs = [_with_missing(job, tasks, request, store, place) for job in jobs]
+    mine: Sequence[Sequence[Task]] = [tasks] * len(systems)
+    if request.shard is not None:
+        if failed:  # a part that lacks a system is cut elsewhere than the other parts
+            raise HarnessError(
+                f"--shard needs every system on every machine, and {failed[0].what} is not here: {failed[0].reason}"
+            )
+        mine = request.shard.share(systems, tasks)
+    jobs = [_with_missing(job, each, request, store, place) for job, each in zip(jobs, mine, strict=True)]
     return RunPlan(base=base, suite=suite, place=place, cache=cache, jobs=tuple(jobs), failed=tuple(failed))
 
 

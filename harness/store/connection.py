@@ -122,18 +122,25 @@ def _create(path: Path) -> None:
             migrate(connection, known_migrations(), name=str(path))
         finally:
             connection.close()
-        # A link, unlike a rename, fails where another process was quicker: its database stays.
-        try:
-            os.link(fresh, path)
-        except FileExistsError:
-            return
-        except OSError:
-            if not path.exists():
-                fresh.rename(path)
+        publish(fresh, path)
     except duckdb.Error as error:
         raise HarnessError(f"cannot create the database {path}: {_first_line(error)}") from None
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def publish(fresh: Path, path: Path) -> bool:
+    """Let the database `fresh` stand at `path` too, or instead; False where another stands there already, and stays."""
+    # A link, unlike a rename, fails where another process was quicker.
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        return False
+    except OSError:
+        if path.exists():
+            return False
+        fresh.rename(path)
+    return True
 
 
 def _open(path: Path, *, read_only: bool, wait_s: float, on_wait: OnWait | None) -> duckdb.DuckDBPyConnection:

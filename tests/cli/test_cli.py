@@ -36,7 +36,8 @@ def harness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 COMMANDS = {
     "run": "--variant --all --model --base --suite --tasks --languages --subsets --at --seed --seeds --data --data-dir "
-    "--device --dtype --db --site --force --strict --quiet --json",
+    "--device --dtype --db --site --force --strict --shard --quiet --json",
+    "merge": "--into --json",
     "dose": "--variant --base --tasks --ahead --from-layer --seeds --data --device --dtype --db --site --strict "
     "--quiet --json",
     "train": "--variant --base --seed --data --device --quiet",
@@ -157,6 +158,9 @@ def corrupt(folder: Path) -> str:
         (("run", "--variant", "bidir", "--tasks", "SummEval"), "of type Summarization"),
         (("run", "--variant", "bidir", "--device", "tpu"), "use auto, cpu, cuda"),
         (("run", "--variant", "bidir", "--db", "absent/results.duckdb"), "absent"),
+        (("run", "--variant", "bidir", "--shard", "4/3", "--db", "s.duckdb"), "from 1/40 to 40/40"),
+        (("run", "--variant", "bidir", "--shard", "1/3"), "writes to a database of its own; name one with --db"),
+        (("merge", "absent.duckdb", "--into", "results.duckdb"), "there is no database at absent.duckdb"),
         (("ls", "varients"), "did you mean variants"),
         (("ls", "runs"), "there is no database"),
         (("show", "123"), "there is no database"),

@@ -52,6 +52,7 @@ def test_every_command_parses(line: str) -> None:
         "power": ["a", "b"],
         "sql": ["x"],
         "train": ["--variant", "x"],
+        "merge": ["x", "--into", "x"],
     }
     if not words:
         words = required.get(line.split()[1], [])

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 def python(code: str, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 
@@ -93,6 +93,38 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
     assert store.scores()["result"].is_unique
     assert all(check.ok for check in store.verify())
     assert [p.name for p in tmp_path.iterdir()] == ["results.duckdb"]
+
+
+@pytest.mark.slow
+def test_four_processes_store_one_measurement_once(tmp_path: Path) -> None:
+    """Each has measured the same task and stores it at the same moment, in a run of its own."""
+    code = """
+        import sys
+        from tests.factory import TASKS, add_system, result_of
+        from harness.store import Store
+        store = Store(sys.argv[1])
+        run = add_system(store, "bidir", tasks=())
+        results = [result_of(task, skill=0.5) for task in TASKS[:2]]
+        print("ready", flush=True); sys.stdin.readline()
+        print(*[store.add_result(run, result, again=False) for result in results])
+    """
+    path = tmp_path / "results.duckdb"
+    processes = [python(code, path) for _ in range(4)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n", process.stderr and process.stderr.read()
+    numbers = set()
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        out, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        numbers.add(out)
+    store = Store(path)
+    assert len(numbers) == 1, "all are told the number of the one result"
+    assert (len(store.scores(current=False)), len(store.runs())) == (2, 4)
 
 
 @pytest.mark.slow

@@ -107,6 +107,7 @@ def test_two_runs_at_once_share_one_database(command: Command) -> None:
         assert "better than causal" in out
     assert len(list((command.folder / "cache" / "stages").glob("*/stage.json"))) == 1
     assert len(scores(command)) == 6
+    assert len(Store(command.folder / "results.duckdb").scores(current=False)) == 6, "a result is stored twice"
     checked = command("verify").stdout
     assert " of " in checked
     done, total = checked.split(" stored")[0].split(" of ")
