@@ -1,16 +1,20 @@
-"""A plan, carried out: open each system, measure its missing tasks, record each as it ends."""
+"""A plan, carried out: its cells are given to an engine, and what comes of each is recorded as it ends.
+
+This process alone writes to the store, whatever the engine.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError, ProofError
-from harness.run.measure import measure
-from harness.run.open import Listener, OpenSystem, open_system
+from harness.errors import HarnessError
+from harness.records import Run
+from harness.run.cells import Ended, RunCell, cells_of
+from harness.run.engine import Engine, LocalEngine
+from harness.run.open import Evidence, Listener
 from harness.run.plan import Failure, Job, RunPlan, lacking
 from harness.run.record import record_run, record_task
-from harness.run.systems import PlannedSystem
 from harness.training.processes import Processes
 
 if TYPE_CHECKING:
@@ -25,12 +29,14 @@ def execute(
     command: str,
     force: bool = False,
     strict: bool = False,
+    engine: Engine | None = None,
 ) -> tuple[Failure, ...]:
-    """Train, prove and measure what is missing. Each task is stored as it ends; a kill loses at most one task.
+    """Train, prove and measure what is missing. Each task is stored as it ends; a kill loses at most those at work.
 
     A task that fails, or a system that cannot be trained, opened or proven, does not keep the others from being
-    measured: those that failed are returned. With `strict` the first one is raised. Raises HarnessError if the store
-    cannot be written, and if none of the systems that were named could be opened.
+    measured: those that failed are returned. With `strict` the first one is raised. `engine` says where it is done
+    (None: in this process). Raises HarnessError if the store cannot be written, if the engine has nowhere to work, and
+    if none of the systems that were named could be opened.
     """
     if plan.idle:
         return ()
@@ -40,99 +46,145 @@ def execute(
             "give `harness run` alone"
         )
     store.ready()
-    failed: list[Failure] = []
-    broken: dict[str, HarnessError] = {}  # stages by digest: none is tried twice
-    opened: set[bool] = set()  # of the systems that were named, and of those that were brought along
-    unopened: list[HarnessError] = []
-    for job in plan.jobs:
-        if not job.missing:
-            continue
-        try:
-            system = _open(job, plan, listener, broken)
-            if not force:
-                _same_weights(job, system, store)
-        except HarnessError as error:
-            if strict:
-                raise
-            _tell(listener, Failure(system=job.label, error=error), failed)
-            unopened += [error] if job.named else []
-            continue
-        opened.add(job.named)
-        for each in _execute(job, system, plan, store, listener, command=command, force=force, strict=strict):
-            _tell(listener, each, failed)
-    if unopened and True not in opened:
-        raise unopened[0]
-    return tuple(failed)
+    engine = LocalEngine() if engine is None else engine
+    study = _Study(plan=plan, store=store, listener=listener, command=command, force=force, strict=strict)
+    going = {cell.number: cell for cell in cells_of(plan, stages=engine.stages)}  # all that have not ended
+    ready = {number: cell for number, cell in going.items() if not cell.after}
+    waiting = {number: cell for number, cell in going.items() if cell.after}
 
+    def end(cell: RunCell) -> None:
+        study.done(going.pop(cell.number))
+        if cell.stage is not None:  # tasks wait for stages, and for nothing else
+            for each in [each for each in waiting.values() if going.keys().isdisjoint(each.after)]:
+                ready[each.number] = waiting.pop(each.number)
 
-def _open(job: Job, plan: RunPlan, listener: Listener | None, broken: dict[str, HarnessError]) -> OpenSystem[Any]:
-    system = job.system
-    lineage = system.lineage if isinstance(system, PlannedSystem) else ()
-    for stage in lineage:
-        if stage.digest in broken:
-            raise broken[stage.digest]
     try:
-        return open_system(system, place=plan.place, cache=plan.cache, listener=listener)
-    except HarnessError as error:
-        if isinstance(system, PlannedSystem):
-            broken |= {stage.digest: error for stage in system.untrained(plan.cache)[:1]}
-        raise
+        engine.start(plan, listener)
+        while going:
+            cell = engine.choose(ready.values())
+            if cell is not None:
+                del ready[cell.number]
+                if (left := study.left(cell)) is None:
+                    end(cell)
+                else:
+                    engine.submit(left)
+                continue
+            ended = engine.wait()
+            if ended.cell.number in going:  # else it came a second time
+                study.take(ended)
+                end(ended.cell)
+    finally:
+        engine.cancel()
+    if study.unopened and True not in study.opened:
+        raise study.unopened[0]
+    return tuple(study.failed)
 
 
-def _same_weights(job: Job, opened: OpenSystem[Any], store: Store) -> None:
-    """Raise HarnessError if results that count were measured with other weights than those that were opened."""
-    here = opened.evidence.provenance.weights_sha256
-    runs = {run.run_id: run.provenance for run in store.runs(system_id=job.record.system_id)} if here else {}
-    rows = store.scores(diagnostics=True) if runs else None
-    counted = set() if rows is None else set(rows[rows["system_id"] == job.record.system_id]["run_id"])
-    if any(runs[run].weights_sha256 not in {None, here} for run in counted):
-        raise HarnessError(
-            f"the weights of {job.label} are not those whose results are stored: it was trained again, with another "
-            "result; measure all of its tasks again with --force"
-        )
+@dataclass(kw_only=True)
+class _Study:
+    """What has come of a plan so far."""
 
+    plan: RunPlan
+    store: Store
+    listener: Listener | None
+    command: str
+    force: bool
+    strict: bool
+    failed: list[Failure] = field(default_factory=list)
+    broken: dict[str, HarnessError] = field(default_factory=dict)  # stages by address: none is tried twice
+    dropped: set[int] = field(default_factory=set)  # jobs that can go no further
+    opened: set[bool] = field(default_factory=set)  # of the systems that were named, and of those brought along
+    unopened: list[HarnessError] = field(default_factory=list)
+    runs: dict[tuple[int, str], Run] = field(default_factory=dict)
+    open_cells: dict[int, int] = field(default_factory=dict)  # tasks of each job that have not ended
+    weights: dict[int, frozenset[str]] = field(default_factory=dict)
 
-def _tell(listener: Listener | None, failure: Failure, failed: list[Failure]) -> None:
-    failed.append(failure)
-    if listener is not None:
-        where = f"{failure.system} · {failure.task}" if failure.task else failure.system
-        listener.note(f"{where}: failed, {failure.reason}")
-
-
-def _execute(
-    job: Job,
-    opened: OpenSystem[Any],
-    plan: RunPlan,
-    store: Store,
-    listener: Listener | None,
-    *,
-    command: str,
-    force: bool,
-    strict: bool,
-) -> Iterator[Failure]:
-    label, evidence = job.label, opened.evidence
-    run = record_run(store, evidence, suite=plan.suite.name, command=command)
-    for number, task in enumerate(job.missing, start=1):
+    def left(self, cell: RunCell) -> RunCell | None:
+        """`cell` with what is still to be done of it; None if that is nothing, or nothing that can be done."""
+        if cell.job in self.dropped and cell.stage is None:
+            return None
+        if error := next((self.broken[s.digest] for s in cell.lineage if s.digest in self.broken), None):
+            self._drop(cell, error)
+            return None
+        if cell.task is None or self.force:
+            return cell
         # Another process may have measured it since the plan was made.
-        left = task if force else lacking(task, store, evidence.system, plan.place)
-        if left is None:
-            continue
-        if listener is not None:
-            listener.task(label, task.name, number, len(job.missing))
-        try:
-            measured = measure(opened.encoder, left)
-        except HarnessError as error:
-            if strict:
-                raise
-            yield Failure(system=label, task=task.name, error=error)
-            if isinstance(error, ProofError):  # a proof is about the system, not about the task
+        task = lacking(cell.task, self.store, self.plan.jobs[cell.job].record, self.plan.place)
+        if task is None:
+            return None
+        if cell.job not in self.weights:
+            self.weights[cell.job] = _counted(self.plan.jobs[cell.job], self.store)
+        return replace(cell, task=task, weights=self.weights[cell.job])
+
+    def take(self, ended: Ended) -> None:
+        """Record what came of a cell, and tell of it."""
+        cell, job = ended.cell, self.plan.jobs[ended.cell.job]
+        run = None
+        if ended.evidence is not None:
+            self.opened.add(job.named)
+            run = self._run(cell.job, ended.evidence)
+        if ended.error is not None:
+            if self.strict:
+                raise ended.error
+            if ended.broken:
+                self.broken[ended.broken] = ended.error
+            if ended.evidence is None and ended.whole:
+                self._drop(cell, ended.error)
                 return
-            continue
-        record_task(store, run, evidence, left.info, measured, again=force)
-        if listener is None:
-            continue
-        if measured.cut:
-            listener.note(f"{label} · {task.name}: {measured.cut}")
-        for result in measured.results:
-            listener.result(label, result)
-    store.finish_run(run.run_id)
+            if ended.whole:
+                self.dropped.add(cell.job)
+            self._tell(Failure(system=cell.label, task=cell.task.name if cell.task else "", error=ended.error))
+            return
+        if ended.measured is None or ended.evidence is None or run is None or cell.task is None:
+            return
+        record_task(self.store, run, ended.evidence, cell.task.info, ended.measured, again=self.force)
+        if self.listener is None:
+            return
+        if ended.measured.cut:
+            self.listener.note(f"{cell.what}: {ended.measured.cut}")
+        for result in ended.measured.results:
+            self.listener.result(cell.label, result)
+
+    def done(self, cell: RunCell) -> None:
+        """Note that `cell` has ended; with the last one of a job, that its runs have."""
+        if cell.task is None:
+            return
+        left = self.open_cells.setdefault(cell.job, cell.turn[1]) - 1
+        self.open_cells[cell.job] = left
+        if not left and cell.job not in self.dropped:
+            for (number, _), run in self.runs.items():
+                if number == cell.job:
+                    self.store.finish_run(run.run_id)
+
+    def _run(self, job: int, evidence: Evidence) -> Run:
+        """The run in the store of what `evidence` says: one for each machine that the system was opened on."""
+        key = job, evidence.provenance.model_dump_json()
+        if key not in self.runs:
+            self.runs[key] = record_run(self.store, evidence, suite=self.plan.suite.name, command=self.command)
+        return self.runs[key]
+
+    def _drop(self, cell: RunCell, error: HarnessError) -> None:
+        """The system of `cell` cannot be opened."""
+        if cell.job in self.dropped:
+            return
+        if self.strict:
+            raise error
+        self.dropped.add(cell.job)
+        self._tell(Failure(system=cell.label, error=error))
+        self.unopened += [error] if self.plan.jobs[cell.job].named else []
+
+    def _tell(self, failure: Failure) -> None:
+        self.failed.append(failure)
+        if self.listener is not None:
+            where = f"{failure.system} · {failure.task}" if failure.task else failure.system
+            self.listener.note(f"{where}: failed, {failure.reason}")
+
+
+def _counted(job: Job, store: Store) -> frozenset[str]:
+    """The hashes of the weights with which the results that count were measured."""
+    runs = {run.run_id: run.provenance for run in store.runs(system_id=job.record.system_id)}
+    if not any(provenance.weights_sha256 for provenance in runs.values()):
+        return frozenset()
+    rows = store.scores(diagnostics=True)
+    counted = {runs[run].weights_sha256 for run in rows[rows["system_id"] == job.record.system_id]["run_id"]}
+    return frozenset(found for found in counted if found)
