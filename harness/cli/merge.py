@@ -13,7 +13,7 @@ from harness.cli import options
 def merge(
     databases: Annotated[
         list[Path],
-        typer.Argument(metavar="DATABASE…", help="The databases, for example those of `harness run --shard`."),
+        typer.Argument(metavar="DATABASE…", help="The databases, for example those of `harness run --shard 1/3`."),
     ],
     into: Annotated[
         Path, typer.Option("--into", help="The database that gets their results. It may be there already.")
