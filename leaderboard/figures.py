@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -44,9 +44,11 @@ def in_order(
     return [(t, found[t.name]) for t in base.tasks if t.name in found and t.is_retention == retention]
 
 
-def pair_forest(pair: ComparedPair, base: BaseSection, ident: str) -> Markup:
-    """Draw the encoder's tasks of one comparison."""
+def pair_forest(pair: ComparedPair, base: BaseSection, ident: str, *, mean: bool = False) -> Markup:
+    """Draw the encoder's tasks of one comparison, with `mean` their mean above them."""
     marks = [task_mark(task, found) for task, found in in_order(pair, base)]
+    over = _mean_mark(pair) if mean and len(marks) > 1 else None
+    marks = [replace(over, text=over.text.split(" (")[0]), *marks] if over else marks
     return forest(
         marks,
         scale=forest_scale(marks, zero=True),

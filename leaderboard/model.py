@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.calibration.report import CalibrationReport
 from harness.compare.contrasts import Contrasts, VariantContrast
 from harness.compare.entries import Entry
+from harness.compare.overall import MeanVerdict
 from harness.compare.ranking import Place, Ranks
 from harness.compare.results import Comparison, TaskComparison, TaskScore
 from harness.contamination.wording import TaskOverlap
@@ -69,6 +70,7 @@ class TableRow:
     seconds: float | None
     device: str
     besides: Mapping[str, str]
+    by_rank: int | None  # its place if the table is sorted by rank
 
     @property
     def complete(self) -> bool:
@@ -88,11 +90,15 @@ class TableRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedPair:
-    """Two variants of a base, and the page of their comparison; `contrast` is None where none was declared."""
+    """Two variants of a base, and the page of their comparison; `contrast` is None where none was declared.
+
+    `mean` is what the mean over the tasks shows; None where it is not tested, or is none of the page's claims.
+    """
 
     comparison: Comparison
     contrast: VariantContrast | None
     href: str
+    mean: MeanVerdict | None = None
 
     @property
     def names(self) -> tuple[str, str]:
@@ -114,11 +120,12 @@ class ComparedPair:
 
 @dataclass(frozen=True, kw_only=True)
 class BaseSection:
-    """One section of the front page. `answer` is the comparison of the headline, None where it was not measured."""
+    """One base, with a page of its own if there are several; `answer` is the headline, None if it was not measured."""
 
     name: str
     key: str
-    answer: Comparison | None
+    href: str
+    answer: ComparedPair | None
     ranks: Ranks
     tasks: tuple[TaskColumn, ...]
     rows: tuple[TableRow, ...]

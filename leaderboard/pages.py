@@ -13,11 +13,13 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.compare.analysis import AnalysisProgress
+from harness.compare.headline import headline, one_by_one
 from harness.compare.wording import (
     cautions,
     family_of,
     leave_one_out,
     left_out,
+    over_of,
     overall,
     scope,
     scope_of,
@@ -31,6 +33,7 @@ from leaderboard.answers import Changed, ChangedExample
 from leaderboard.diagnostics import with_layers
 from leaderboard.grid import make_grid
 from leaderboard.model import Site, TaskColumn
+from leaderboard.overview import make_overview
 from leaderboard.points import make_budgets, make_doses
 from leaderboard.reading import PageMaterial, read_material, write_file
 from leaderboard.tables import write_tables
@@ -74,6 +77,11 @@ class Page:
 def alone(_: PageMaterial, path: str) -> list[PageFile]:
     """Make a page that needs nothing but the site."""
     return [PageFile(path=path, values={})]
+
+
+def _bases(material: PageMaterial, _: str) -> list[PageFile]:
+    several = material.site.bases if len(material.site.bases) > 1 else ()
+    return [PageFile(path=base.href, about=base.name or "no base", values={"base": base}) for base in several]
 
 
 def _tasks(material: PageMaterial, _: str) -> list[PageFile]:
@@ -138,6 +146,7 @@ _INDEX = (("Answer", "answer"), ("Ladder", "ladder"), ("Table", "table"))
 _QUESTION = "harness: what does each step of turning a language model into a text encoder buy?"
 PAGES = (
     Page(name="Results", title=_QUESTION, template="index.html", make=alone, parts=_INDEX),
+    Page(name="Base", title="{} · harness", template="base.html", make=_bases, many=True),
     Page(name="Task", title="{} · harness", template="task.html", make=_tasks, many=True),
     Page(name="Comparison", title="{} · harness", template="compare.html", make=_comparisons, many=True),
     Page(name="Variant", title="{} · harness", template="system.html", make=_systems, many=True),
@@ -201,6 +210,10 @@ def _environment() -> Environment:
         "key": text.sort_key,
         "small": text.small,
         "signed": text.signed,
+        "breakable": text.breakable,
+        "headline": headline,
+        "one_by_one": one_by_one,
+        "over_of": over_of,
         "sentence": sentence,
         "overall": overall,
         "leave_one_out": leave_one_out,
@@ -222,6 +235,7 @@ def _environment() -> Environment:
         "diagnostic_curves": diagnostic_curves,
         "in_order": figures.in_order,
         "mask_grid": make_grid,
+        "overview": make_overview,
         "metric_of": get_metric,
     }
     return environment

@@ -6,6 +6,8 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 
+from markupsafe import Markup
+
 from harness.calibration.report import Rate
 from harness.compare.overall import MEAN_METRIC
 from harness.compare.results import TaskScore
@@ -32,6 +34,11 @@ def span(interval: Interval | DrawSpread | None, metric: str = MEAN_METRIC, *, s
         return ""
     write = change if signed else score
     return f"{write(interval.low, metric)} to {write(interval.high, metric)}"
+
+
+def breakable(name: str) -> Markup:
+    """Return a name that a narrow column may break between its words: MiniAnimacyBefore, bidir-supcon."""
+    return Markup("<wbr>").join(re.split(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[-_])(?=\w)", name))
 
 
 def heading(metrics: Iterable[str]) -> str:

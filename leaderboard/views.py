@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import pandas as pd
@@ -13,30 +13,15 @@ from harness.compare.analysis import Analysis, AnalysisProgress, analyse
 from harness.compare.conditions import measured_besides
 from harness.compare.contrasts import Contrasts, VariantContrast, declared_contrasts
 from harness.compare.entries import Entry
+from harness.compare.overall import judge_means
 from harness.compare.ranking import Ranks, make_ranks, unproven
 from harness.compare.wording import task_label
-from harness.contamination.wording import TaskOverlap, by_task
 from harness.outcomes import TaskPart
-from harness.records import Overlap, Run, System
 from harness.store import Store
 from leaderboard import text
 from leaderboard.history import make_history
-from leaderboard.model import BaseSection, ComparedPair, Site, TableCell, TableRow, TaskColumn
-from leaderboard.signatures import Signature, signature
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Kept:
-    """What the store holds, without the outcomes."""
-
-    scores: pd.DataFrame
-    besides: pd.DataFrame  # in other dtypes or on other devices
-    runs: Mapping[str, Run]
-    systems: Mapping[str, System]
-    overlaps: Sequence[Overlap]
-    contrasts: Contrasts
-    tasks: Mapping[TaskPart, TaskColumn]
-    hrefs: Mapping[str, str]  # an entry's or a pair's file name, by its plain name
+from leaderboard.model import BaseSection, ComparedPair, Site, TableRow, TaskColumn
+from leaderboard.rows import Rows, StoredMaterial, file_name
 
 
 def analyse_base(
@@ -73,7 +58,7 @@ def make_site(
     contrasts = declared_contrasts()
     names = sorted({entry.base for entry in entries if entry.base}) + _without_base(entries, scores)
     systems, everything = store.systems(), store.scores(current=False)
-    kept = _Kept(
+    kept = StoredMaterial(
         scores=scores,
         besides=measured_besides(everything),
         runs={run.run_id: run for run in store.runs()},
@@ -81,7 +66,12 @@ def make_site(
         overlaps=store.overlaps(),
         contrasts=contrasts,
         tasks=_tasks(scores),
-        hrefs=text.slugs([*map(_file_name, entries), *(_pair_name(a, b) for a, b in _pairs(entries, contrasts))]),
+        hrefs=text.slugs(
+            [
+                *(file_name(entry, _among(names, name)) for name in names for entry in _of_base(entries, name)),
+                *(_pair_name(a, b) for a, b in _pairs(entries, contrasts)),
+            ]
+        ),
     )
     keys = text.slugs(names)
     calibration = store.calibration()
@@ -100,7 +90,9 @@ def make_site(
             chosen=encoder or list(analysis.tasks),
             resamples=resamples,
         )
-        bases.append(_base(name, keys[name], here, analysis, ranks, replace(kept, scores=rows)))
+        href = "index.html" if len(names) == 1 else f"bases/{keys[name]}.html"
+        of = replace(kept, scores=rows, section=_among(names, name))
+        bases.append(_base(name, keys[name], href, here, analysis, ranks, of))
     return Site(
         bases=tuple(bases),
         tasks=tuple(kept.tasks.values()),
@@ -112,6 +104,11 @@ def make_site(
         calibration=None if calibration is None else CalibrationReport.from_json(calibration[0]),
         calibrated="" if calibration is None else f"{calibration[1]:%Y-%m-%d}",
     )
+
+
+def _among(names: Sequence[str], name: str) -> str:
+    """Return what the files of `name` are told apart by: nothing where it is the only base."""
+    return name if len(names) > 1 else ""
 
 
 def _of_base(entries: Sequence[Entry], name: str) -> list[Entry]:
@@ -180,7 +177,9 @@ def _pairs(entries: Sequence[Entry], contrasts: Contrasts) -> list[tuple[Entry, 
     return pairs
 
 
-def _base(name: str, key: str, entries: Sequence[Entry], analysis: Analysis, ranks: Ranks, kept: _Kept) -> BaseSection:
+def _base(
+    name: str, key: str, href: str, entries: Sequence[Entry], analysis: Analysis, ranks: Ranks, kept: StoredMaterial
+) -> BaseSection:
     contrasts = kept.contrasts
     declared = {(c.variant, c.against): c for c in contrasts.declared}
     by_name = {entry.variant: entry for entry in entries if entry.kind == "variant"}
@@ -189,15 +188,19 @@ def _base(name: str, key: str, entries: Sequence[Entry], analysis: Analysis, ran
     pairs: dict[tuple[str, str], ComparedPair] = {}
     for found in analysis.comparisons:
         names = (found.variant.variant, found.against.variant)
-        href = f"compare/{kept.hrefs[_pair_name(found.variant, found.against)]}.html"
-        pairs[names] = ComparedPair(comparison=found, contrast=declared.get(names), href=href)
+        page = f"compare/{kept.hrefs[_pair_name(found.variant, found.against)]}.html"
+        pairs[names] = ComparedPair(comparison=found, contrast=declared.get(names), href=page)
+
+    headline = contrasts.headline_among(by_name)
+    first = (headline.variant, headline.against) if headline else None
+    claims = [names for names, pair in pairs.items() if pair.contrast is not None or names == first]
+    means = judge_means([pairs[names].comparison for names in claims])
+    pairs |= {names: replace(pairs[names], mean=mean) for names, mean in zip(claims, means, strict=True)}
 
     def measured(of: Sequence[VariantContrast]) -> tuple[ComparedPair, ...]:
         return tuple(pairs[c.variant, c.against] for c in of if (c.variant, c.against) in pairs)
 
-    rows = _Rows(analysis=analysis, ranks=ranks, kept=kept, columns=columns, entries=entries)
-    headline = contrasts.headline_among(by_name)
-    answer = pairs.get((headline.variant, headline.against)) if headline else None
+    rows = Rows(analysis=analysis, ranks=ranks, kept=kept, columns=columns, entries=entries)
     others: dict[str, list[TableRow]] = {}
     for entry in entries:
         if entry.kind != "variant" and any(s.system_id in newest_run for s in entry.systems):
@@ -205,7 +208,8 @@ def _base(name: str, key: str, entries: Sequence[Entry], analysis: Analysis, ran
     return BaseSection(
         name=name,
         key=key,
-        answer=answer.comparison if answer else None,
+        href=href,
+        answer=pairs.get(first) if first else None,
         ranks=ranks,
         tasks=tuple(columns),
         rows=tuple(rows.row(by_name[variant]) for variant in contrasts.order(by_name)),
@@ -218,98 +222,6 @@ def _base(name: str, key: str, entries: Sequence[Entry], analysis: Analysis, ran
             e.variant: tuple((s, kept.runs.get(newest_run.get(s.system_id, ""))) for s in e.systems) for e in entries
         },
     )
-
-
-class _Rows:
-    """Rows of one base's table."""
-
-    def __init__(
-        self, *, analysis: Analysis, ranks: Ranks, kept: _Kept, columns: Sequence[TaskColumn], entries: Sequence[Entry]
-    ) -> None:
-        self._analysis, self._ranks, self._kept, self._columns = analysis, ranks, kept, columns
-        self._compared = {(c.variant.variant, c.against.variant): c for c in analysis.comparisons}
-        self._revisions = set(zip(kept.scores["task"], kept.scores["revision"], strict=True))
-        mine = {system.system_id for entry in entries for system in entry.systems}
-        self._results: dict[str, list[dict[str, object]]] = {system: [] for system in mine}
-        for row in kept.scores[kept.scores["system_id"].isin(mine)].to_dict("records"):
-            self._results[str(row["system_id"])].append({str(k): v for k, v in row.items()})
-
-    def row(self, entry: Entry) -> TableRow:
-        against = self._compared.get((entry.variant, self._kept.contrasts.root))
-        found = {} if against is None else {t.key.part: t for t in against.tasks}
-        stages = {digest for system in entry.systems for digest in system.stage_digests}
-        seen = {
-            each.task: each for each in by_task(o for o in self._kept.overlaps if o.stage in stages)
-            if self._measured(each)
-        }  # fmt: skip
-        signed = self._signatures(entry)
-        cells = [
-            TableCell(
-                task=t,
-                score=self._analysis.scores.get((entry.name, t.name)),
-                against=found.get(t.name),
-                overlap=seen.get(t.name.task),
-                signatures=tuple(signed.get(t.name, ())),
-            )
-            for t in self._columns
-        ]
-        places = self._ranks.overall.places if self._ranks.overall else ()
-        results = [row for system in entry.systems for row in self._results[system.system_id]]
-        key = self._kept.hrefs[_file_name(entry)]
-        return TableRow(
-            entry=entry,
-            href=f"systems/{key}.html",
-            key=key,
-            cells=tuple(cells),
-            notes=tuple(self._notes(entry, cells)),
-            place=next((p for p in places if p.variant == entry.variant and entry.kind != "baseline"), None),
-            seconds=sum(float(str(r["seconds"])) for r in results) / len(entry.systems) if results else None,
-            device=", ".join(sorted({f"{row['device']} in {row['dtype']}" for row in results})),
-            besides=self._besides(entry),
-        )
-
-    def _besides(self, entry: Entry) -> dict[str, str]:
-        rows = self._kept.besides
-        rows = rows[rows["system_id"].isin([system.system_id for system in entry.systems])]
-        found: dict[str, list[str]] = {}
-        for key, of_seeds in rows.groupby(["dtype", "device", "task", "split", "subset", "metric"]):
-            dtype, device, task, split, subset, metric = map(str, key)
-            label = self._kept.tasks[TaskPart(task, split, subset)].label
-            score = text.score(float(of_seeds["score"].mean()), metric)
-            found.setdefault(f"{dtype} on {device}", []).append(f"{label} {score}")
-        return {condition: ", ".join(scores) for condition, scores in found.items()}
-
-    def _measured(self, overlap: TaskOverlap) -> bool:
-        return (overlap.task, overlap.revision) in self._revisions
-
-    def _notes(self, entry: Entry, cells: Sequence[TableCell]) -> list[str]:
-        # Retention is a suite of its own: a row without it is not incomplete.
-        counted = [cell for cell in cells if not cell.task.is_retention] or cells
-        measured = sum(cell.score is not None for cell in counted)
-        if entry.kind != "variant":
-            notes = ["reference model"] if entry.is_reference else []
-            if measured == len(counted) and entry.variant in self._ranks.unranked and entry.is_reference:
-                notes.append(f"not ranked: {self._ranks.unranked[entry.variant]}")
-            return notes if measured == len(counted) else [*notes, f"{measured} of {len(counted)} tasks"]
-        used = {str(row["run_id"]) for system in entry.systems for row in self._results[system.system_id]}
-        notes = [] if all(self._kept.runs[run_id].proven for run_id in used) else ["not ranked: no mask proof"]
-        notes += [] if measured == len(counted) else [f"not ranked: {measured} of {len(counted)} tasks"]
-        if not notes and entry.variant in self._ranks.unranked:
-            notes = [f"not ranked: {self._ranks.unranked[entry.variant]}"]
-        return notes
-
-    def _signatures(self, entry: Entry) -> dict[TaskPart, list[Signature]]:
-        found: dict[TaskPart, list[Signature]] = {}
-        for system in entry.systems:
-            for row in self._results[system.system_id]:
-                found.setdefault(TaskPart.of(row), []).append(
-                    signature(row, system, self._kept.runs.get(str(row["run_id"])))
-                )
-        return found
-
-
-def _file_name(entry: Entry) -> str:
-    return "--".join(filter(None, entry.name))
 
 
 def _pair_name(first: Entry, second: Entry) -> str:

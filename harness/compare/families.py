@@ -41,7 +41,9 @@ class Decision:
     p_equivalent: float | None
     margin: float | None
     floor: float | None = None
-    size: int = 0  # of the family
+    size: int = 0  # of the family, and over how many pairs and tasks
+    n_pairs: int = 0
+    n_tasks: int = 0
 
     @property
     def tie(self) -> bool:
@@ -139,7 +141,10 @@ def decide_families(
                 adjusted = max_t(joint.observed[members], null)
                 chosen = [tested[i] for i in members]
                 keys, estimates = [h.panel.key for h in chosen], [h.estimate for h in chosen]
-                decided = _decide(family, keys, estimates, adjusted, contrasts=contrasts, floors=floors)
+                n_pairs = len({h.pair for h, p in zip(chosen, adjusted, strict=True) if p is not None})
+                decided = _decide(
+                    family, keys, estimates, adjusted, contrasts=contrasts, floors=floors, n_pairs=n_pairs
+                )
                 place |= {(h.pair, h.panel.key.part): d for h, d in zip(chosen, decided, strict=True)}
     return Decisions(declared=found[0], pairs=found[1])
 
@@ -182,6 +187,7 @@ def _decide(
     *,
     contrasts: Contrasts,
     floors: Mapping[TaskKey, float],
+    n_pairs: int = 1,
 ) -> list[Decision]:
     """Return what a family says of each estimate, whose adjusted p values are given.
 
@@ -192,10 +198,12 @@ def _decide(
         [None if m is None else equivalence_test(e, margin=m) for e, m in zip(estimates, margins, strict=True)]
     )
     checks = holm([estimate.p for estimate in estimates])
+    tested = [key for key, p in zip(keys, adjusted, strict=True) if p is not None]
     return [
         Decision(
             family=family, estimate=estimate, p_adjusted=larger(p, estimate.p), p_holm=check,
-            p_equivalent=p_equivalent, margin=margin, size=sum(p is not None for p in adjusted), floor=floors.get(key),
+            p_equivalent=p_equivalent, margin=margin, size=len(tested), n_pairs=n_pairs, n_tasks=len(set(tested)),
+            floor=floors.get(key),
         )
         for key, estimate, p, check, p_equivalent, margin in zip(
             keys, estimates, adjusted, checks, within, margins, strict=True
@@ -227,6 +235,8 @@ def judge(task: TaskComparison, decision: Decision, *, alpha: float) -> TaskComp
         task,
         family=decision.family,
         family_size=decision.size,
+        family_pairs=decision.n_pairs,
+        family_tasks=decision.n_tasks,
         p_adjusted=p,
         p_holm=decision.p_holm,
         p_equivalent=decision.p_equivalent,
@@ -245,6 +255,7 @@ def judge_again(task: TaskComparison, *, alpha: float) -> TaskComparison:
     same = Decision(
         family=task.family, estimate=task.estimate, p_adjusted=task.p_adjusted, p_holm=task.p_holm,
         p_equivalent=task.p_equivalent, margin=task.margin, floor=task.floor, size=task.family_size,
+        n_pairs=task.family_pairs, n_tasks=task.family_tasks,
     )  # fmt: skip
     return judge(task, same, alpha=alpha)
 

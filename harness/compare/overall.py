@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from harness.compare.estimates import SeedColumns, claimed
 from harness.compare.families import established
 from harness.compare.one_task import NamePair, Panel
-from harness.compare.results import TaskComparison, Verdict
+from harness.compare.results import Comparison, TaskComparison, Verdict
 from harness.metrics import get_metric
 from harness.stats.across import LEAST_TASKS, AcrossTasks, across_tasks
 from harness.stats.conjunction import Replicability, one_sided, replicability
 from harness.stats.contrast import make_contrast
 from harness.stats.effects import example_sd
 from harness.stats.estimate import Estimate
+from harness.stats.families import holm
 from harness.stats.leave_out import LeaveOneOut, leave_one_out
 from harness.suites.retention import TASK_TYPE as RETENTION
 from harness.suites.task import data_of
@@ -36,6 +37,28 @@ def mean_verdict(value: float, p: float | None, *, alpha: float) -> Verdict:
     if not established(value, p, alpha=alpha):
         return "undecided"
     return "better" if value > 0 else "worse"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanVerdict:
+    """What is said of the mean over tasks of one comparison; `p` is adjusted by Holm over `n_means` comparisons."""
+
+    verdict: Verdict
+    p: float
+    n_means: int
+
+
+def judge_means(comparisons: Sequence[Comparison]) -> list[MeanVerdict | None]:
+    """Judge the means of `comparisons` as one family; None where a mean is not tested."""
+    own = [c.across.raw.p if c.across is not None else None for c in comparisons]
+    adjusted = holm(own)
+    n = sum(p is not None for p in own)
+    return [
+        None
+        if p is None or c.across is None
+        else MeanVerdict(verdict=mean_verdict(c.across.raw.value, p, alpha=c.alpha), p=p, n_means=n)
+        for c, p in zip(comparisons, adjusted, strict=True)
+    ]
 
 
 def mean_over_tasks(

@@ -49,10 +49,10 @@ class TaskComparison:
     """`variant` against `against` on one task: `difference` = score - score_against, in the metric's unit.
 
     `verdict` knows the metric's direction, `difference` does not. `p` is two-sided and of this test alone;
-    `p_adjusted` is what the verdict rests on: by max-T over the `family_size` tests of `family`, by Benjamini and
-    Hochberg where that is "exploratory", and never below `p`. `p_holm` is the check beside it: Holm over the family's t
-    tests. `p_equivalent` is Holm-adjusted
-    and belongs to `margin`; `negligible` marks a difference that is established and yet lies within it. `mde` is
+    `p_adjusted` is what the verdict rests on: by max-T over the `family_size` tests of `family` (of
+    `family_pairs` pairs on `family_tasks` tasks), by Benjamini and Hochberg where that is "exploratory", and never
+    below `p`. `p_holm` is the check beside it: Holm over the family's t tests. `p_equivalent` is Holm-adjusted and
+    belongs to `margin`; `negligible` marks a difference that is established and yet lies within it. `mde` is
     the minimum detectable effect of the unadjusted test at 80 % power. `tie` says that the difference lies within
     the noise `floor` of two identical runs, and is therefore not judged. None: not estimable.
 
@@ -91,6 +91,8 @@ class TaskComparison:
     outlying: tuple[tuple[str, int], ...] = ()
     family: Family = "exploratory"
     family_size: int = 0
+    family_pairs: int = 0
+    family_tasks: int = 0
     p_adjusted: float | None = None
     p_holm: float | None = None
     p_equivalent: float | None = None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.compare.estimates import SEEDS_FOR_A_RECIPE
 from harness.compare.overall import mean_verdict
-from harness.compare.results import Comparison, Family, Seeds
+from harness.compare.results import Comparison, Family, Seeds, TaskComparison
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
 from harness.stats.across import LEAST_TASKS
@@ -164,12 +164,29 @@ def left_out(comparison: Comparison) -> str:
 
 def family_of(comparison: Comparison) -> str:
     """Say how many tests a family has, whose p values are adjusted; empty where nothing is tested."""
-    sizes = {t.is_retention: t.family_size for t in comparison.tasks if t.p_adjusted is not None}
-    said = [f"{_count(sizes[r], 'test')} of {'the language model' if r else 'the encoder'}" for r in sorted(sizes)]
+    said = [
+        f"{_count(size.family_size, 'test')} of {'the language model' if size.is_retention else 'the encoder'}"
+        + (f": {over_of(size)}" if size.family_pairs > 1 else "")
+        for size in _families(comparison)
+    ]
     what = {"exploratory": "false discovery rate", "declared": "the declared family"}.get(
         comparison.family, f"the family of {comparison.family}"
     )
     return f"The p values are adjusted for several tests ({what}: {', '.join(said)})." if said else ""
+
+
+def over_of(task: TaskComparison) -> str:
+    """Return what the p values of a task's family are adjusted over: "8 contrasts × 12 tasks"."""
+    pairs, tasks = _count(task.family_pairs, "contrast"), _count(task.family_tasks, "task")
+    if task.family_size == task.family_pairs * task.family_tasks:
+        return f"{pairs} × {tasks}"
+    return f"{_count(task.family_size, 'test')}, {pairs} on up to {tasks}"
+
+
+def _families(comparison: Comparison) -> list[TaskComparison]:
+    """Return one task of each question that is tested; all of them have the same family."""
+    tested = {t.is_retention: t for t in comparison.tasks if t.p_adjusted is not None}
+    return [tested[question] for question in sorted(tested)]
 
 
 def cautions(comparison: Comparison) -> str:

@@ -19,7 +19,7 @@ from tests.factory import TASKS, add_system, fill
 
 def test_the_front_page_sets_the_mask_against_the_training(site: Path, store: Store) -> None:
     index = (site / "index.html").read_text(encoding="utf-8")
-    part = index[index.index("<h3>Mask × training</h3>") : index.index("<h3>Controls")]
+    part = index[index.index("<h2>Mask × training</h2>") : index.index("<h2>Controls")]
     assert re.findall(r'<th scope="row">([^<]+)</th>', part) == ["none", "SimCSE", "supervised"]
     scores = store.scores()
     tasks = [task.name for task in TASKS if task.metric != "v_measure"]

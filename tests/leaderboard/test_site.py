@@ -71,8 +71,8 @@ def test_same_store_same_bytes(store: Store, site: Path) -> None:
     assert len([name for name in before if name.startswith("systems/")]) == len(SKILL) + 2
 
 
-@pytest.mark.slow
-def test_pages_are_whole_linked_and_local(site: Path) -> None:
+def check_links(site: Path) -> dict[Path, Page]:
+    """Every link of every page leads to a file of the site, and to an id that is there."""
     pages = {path.resolve(): Page(path) for path in site.rglob("*.html")}
     for path, page in pages.items():
         assert len(page.ids) == len(set(page.ids)), f"{path.name} has an id twice"
@@ -84,6 +84,12 @@ def test_pages_are_whole_linked_and_local(site: Path) -> None:
             where = (path.parent / target).resolve() if target else path
             assert where.is_file(), f"{path.name}: {link} leads nowhere"
             assert not fragment or fragment in pages[where].ids, f"{path.name}: {link} has no target"
+    return pages
+
+
+@pytest.mark.slow
+def test_pages_are_whole_linked_and_local(site: Path) -> None:
+    for path, page in check_links(site).items():
         tags = [tag for tag, _ in page.tags]
         assert tags.count("script") == 2, "the two of this project, and none inline"
         assert [a["src"] for t, a in page.tags if t == "script"] == [
@@ -133,8 +139,11 @@ def test_every_score_is_the_stores(store: Store, site: Path) -> None:
 
 def test_what_the_front_page_says(site: Path) -> None:
     index = (site / "index.html").read_text("utf-8")
-    assert "On base mini, bidir-supcon is better than causal on 3 of 4 tasks (family-wise p ≤ .05)" in index
-    assert "The mean is not tested: 4 tasks with data of their own are too few to show a difference" in index
+    assert re.search(
+        r"On base mini, bidir-supcon differs from causal, not tested: \+\S+ points on average over 4 tasks", index
+    )
+    assert re.search(r"One by one: better on 3 of 4 tasks.*adjusted over \d+ contrasts × 4 tasks\)", index)
+    assert index.count("On base mini") == 1, "the base is named once"
     assert "not ranked: 1 of 5 tasks" in index or "not ranked: no mask proof" in index
     assert "2 training seeds: the result holds for these 2 checkpoints. To claim something about the recipe" in index
     assert index.count("1 clustering task is shown without a test.") <= 1
@@ -275,10 +284,19 @@ def test_one_system_and_two_bases(tmp_path: Path) -> None:
     store = Store(tmp_path / "r.duckdb")
     add_system(store, "causal", tasks=TASKS[:2])
     add_system(store, "bidir", base="other", tasks=TASKS[1:3])
-    index = build_site(store, tmp_path / "site", resamples=FEW).read_text("utf-8")
-    assert "On base mini there is nothing to compare yet" in index
-    assert index.count('<section class="base"') == 2
-    assert len(re.findall(r'<table class="board sortable"', index)) == 2
+    add_system(store, "bag-of-words", base="", kind="baseline", tasks=TASKS[:2], proof=None)
+    index = build_site(store, tmp_path / "site", resamples=FEW)
+    assert "nothing to compare" in index.read_text("utf-8")
+    for base in ("mini", "other"):
+        page = (index.parent / "bases" / f"{base}.html").read_text("utf-8")
+        assert f"On base {base} there is nothing to compare yet" in page
+        assert len(re.findall(r'<table class="board sortable"', page)) == 1
+        linked = re.findall(r'class="score" href="../(tasks/[^"#]*)#([^"]*)"', page)
+        assert len(linked) == {"mini": 4, "other": 3}[base]
+        for path, row in linked:
+            assert f'<tr id="{row}">' in (index.parent / path).read_text("utf-8")
+    assert len(list(index.parent.glob("systems/bag-of-words--on--*.html"))) == 2, "a page for each base"
+    check_links(index.parent)
 
 
 @pytest.mark.slow
