@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from harness.errors import HarnessError
@@ -41,6 +43,24 @@ def test_macro_f1_worked_by_hand() -> None:
     columns = {"example_id": ["1", "2", "3", "4"], "gold_label": [*"aabb"], "predicted_label": [*"abbc"]}
     b = 2 * 0.5 * 0.5 / (0.5 + 0.5)
     assert score_outcomes("macro_f1", make_outcomes(columns, 4)) == pytest.approx((2 / 3 + b + 0) / 3)
+
+
+def test_cells_and_trials_weigh_the_same_in_any_order() -> None:
+    """The mean over trials of the mean over cells of layer and position, however many rows each has."""
+    rng = np.random.default_rng(0)
+    n = 400
+    columns = {
+        "example_id": [str(i) for i in range(n)],
+        "trial": rng.choice([0, 1, 5], n),
+        "layer": pd.array(rng.integers(0, 40, n), dtype="Int32").astype(object),
+        "position": [position if position else pd.NA for position in rng.integers(-3, 4, n).tolist()],
+        "gold_label": rng.choice([*"ab"], n),
+        "predicted_label": rng.choice([*"ab"], n),
+    }
+    rows = make_outcomes(columns, n)
+    right = (rows["gold_label"] == rows["predicted_label"]).astype(float)
+    cells = right.groupby([rows["trial"], rows["layer"], rows["position"]], dropna=False).mean()
+    assert score_outcomes("accuracy", rows) == pytest.approx(cells.groupby("trial").mean().mean(), abs=1e-12)
 
 
 def test_a_ratio_over_nothing_is_refused() -> None:

@@ -13,10 +13,11 @@ def verify(db: options.Db = options.DB, as_json: options.Json = False) -> None:
 
     For mteb tasks the score must equal mteb's main_score.
     """
-    from harness.cli.screen import err, print_json
+    from harness.cli.screen import CountScreen, err, print_json
     from harness.store import Store
 
-    checks = list(Store(db, read_only=True).verify())
+    with CountScreen() as screen:
+        checks = list(Store(db, read_only=True).verify(screen.count))
     wrong = [check for check in checks if not check.ok]
     if as_json:
         print_json([asdict(check) | {"ok": check.ok} for check in checks])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from harness.metrics.answers import Aligned
@@ -14,12 +15,16 @@ if TYPE_CHECKING:
     from harness.stats.contributions import Contributions
     from harness.stats.mcnemar import McNemar
 
+_NONE = {"layer": -1.0, "position": 0.0}  # where an outcome has none
+_SPREAD = 1e8  # far more than there are positions
+
 
 def _of(rows: pd.DataFrame) -> float:
     """Mean over the cells of layer and position within a trial: cells of unequal size weigh the same."""
-    correct = (rows["gold_label"] == rows["predicted_label"]).astype(float)
-    cells = [rows["layer"].fillna(-1), rows["position"].fillna(0)]
-    return float(correct.groupby(cells).mean().mean())
+    correct = (rows["gold_label"] == rows["predicted_label"]).to_numpy(dtype=float)
+    layer, position = (rows[name].to_numpy(dtype=float, na_value=none) for name, none in _NONE.items())
+    _, cell = np.unique(_SPREAD * layer + position, return_inverse=True)
+    return float((np.bincount(cell, weights=correct) / np.bincount(cell)).mean())
 
 
 def _split(data: Aligned) -> Contributions:

@@ -147,6 +147,27 @@ def test_verify_names_the_tampered_result(store: Store) -> None:
     assert "stored 0.99" in str(bad["MiniContext"].problem)
 
 
+def test_verify_opens_the_database_for_many_scores_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening takes longer than checking one score. A score without outcomes spoils no other of its batch."""
+    for variant in ("causal", "bidir"):
+        add_system(store, variant, tasks=TASKS[:3])
+    with duckdb.connect(str(store.path)) as connection:
+        connection.execute("DELETE FROM outcome WHERE result = 3")
+        connection.execute("UPDATE outcome SET predicted_score = 'nan' WHERE result = 4 AND example_id = 'pair-7'")
+    opened, said = [], []
+    reading = store._reading
+    monkeypatch.setattr(store, "_reading", lambda: opened.append(1) or reading())
+    monkeypatch.setattr("harness.store.verify._ROWS", 1000)
+    checks = list(store.verify(lambda *now: said.append(now)))
+    assert [check.result for check in checks] == list(range(1, 7))
+    assert [check.result for check in checks if not check.ok] == [3, 4]
+    assert "no outcomes" in str(checks[2].problem)
+    assert "not a finite number" in str(checks[3].problem)
+    assert said[0] == (0, 6, "causal, MiniSTS")
+    assert said[-1] == (5, 6, "bidir, MiniTopic")
+    assert len(opened) == 3, "once for the scores, then once a batch"
+
+
 @pytest.mark.slow
 def test_store_imports_no_torch() -> None:
     rooms = "harness.store, harness.compare, leaderboard.build"
