@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from harness.errors import HarnessError, near_names
-from harness.front_matter import read_yaml
+from harness.front_matter import field_names, first_mistake, read_card_file, read_yaml
 from harness.recipes import Recipe, Strict
 from harness.text_to_vector import READING
 from harness.training import PUBLISHED, STAGES, parse_recipe
@@ -132,21 +132,11 @@ class Card(Strict):
 
 def read_card(path: Path) -> Card:
     """Parse and validate one card; HarnessError names the file and the field that is wrong."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise HarnessError(f"{path}: the card is not UTF-8 text; write it again as UTF-8") from None
-    except OSError as error:
-        raise HarnessError(f"{path}: the card cannot be read ({error.strerror}); check the file") from None
-    parts = text.split("---\n", 2)
-    if len(parts) != 3 or parts[0].strip():
-        raise HarnessError(f"{path}: the card has no front matter; start it with YAML between two lines of ---")
-    front = read_yaml(parts[1], where=f"{path}: the front matter")
-    if not isinstance(front, dict):
-        raise HarnessError(f"{path}: the front matter has no fields; a card needs at least `variant` and `attention`")
+    found = read_card_file(path, least="`variant` and `attention`")
+    front = found.fields
     try:
         recipe = parse_recipe({name: front.pop(name) for name in Recipe.model_fields if name in front})
-        card = Card.model_validate(front | {"recipe": recipe, "prose": parts[2].strip(), "sha256": _sha256(text)})
+        card = Card.model_validate(front | {"recipe": recipe, "prose": found.prose, "sha256": _sha256(found.text)})
     except ValidationError as error:
         raise HarnessError(f"{path}: {_first_mistake(error)}") from None
     if card.variant != path.stem:
@@ -240,20 +230,7 @@ def _depth(card: Card, cards: dict[str, Card]) -> int:
 
 
 def _first_mistake(error: ValidationError) -> str:
-    mistakes = error.errors()
-    first = mistakes[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        what = f"unknown field `{where}`; {near_names(str(first['loc'][-1]), _known_fields())}"
-    elif first["type"] == "missing":
-        what = f"the field `{where}` is missing"
-    else:
-        what = (
-            f"`{where}`: {first['msg'].removeprefix('Value error, ')}"
-            if where
-            else first["msg"].removeprefix("Value error, ")
-        )
-    return what + (f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else "")
+    return first_mistake(error, _known_fields())
 
 
 def _replacing(overrides: Iterable[str]) -> dict[str, str]:
@@ -264,13 +241,7 @@ def _replacing(overrides: Iterable[str]) -> dict[str, str]:
 
 def _known_fields() -> set[str]:
     models: tuple[type[BaseModel], ...] = (Card, Recipe, *STAGES)
-    return set().union(*map(_names, models)) - {"recipe", "prose", "sha256"}
-
-
-def _names(model: type[BaseModel]) -> set[str]:
-    """The names of a model's fields and of the fields of the models in it."""
-    inner = [field.annotation for field in model.model_fields.values() if isinstance(field.annotation, type)]
-    return set(model.model_fields).union(*(_names(each) for each in inner if issubclass(each, BaseModel)))
+    return set().union(*map(field_names, models)) - {"recipe", "prose", "sha256"}
 
 
 def _sha256(text: str) -> str:

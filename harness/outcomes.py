@@ -72,7 +72,8 @@ class TaskResult:
     refuses a result whose score is not the aggregate of its outcomes (harness.metrics) to 1e-6. `texts` are the
     hashes of the distinct texts that were evaluated (harness.contamination.text_hashes), None where a task keeps none.
     `note` is said on screen beside the score and not stored. `reported` is what mteb says beside its main score.
-    `shown` is what an example asked, by its id: for readers, cut where it is long (`shown_texts`).
+    `shown` is what an example asked, by its id: for readers, cut where it is long (`shown_texts`); empty where readers
+    must not see it, None where nothing is known.
     """
 
     key: TaskKey

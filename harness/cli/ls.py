@@ -73,9 +73,12 @@ def _models() -> Listing:
 
 
 def _suites() -> Listing:
-    from harness.suites.catalog import suites
+    from harness.suites.catalog import suite_lists, suites
 
-    return ("suite", "tasks", "what it is"), [(each.name, len(each.tasks), each.about) for each in suites().values()]
+    rows: list[tuple[object, ...]] = [(each.name, len(each.tasks), each.about) for each in suites().values()]
+    return ("suite", "tasks", "what it is"), rows + [
+        (name, len(each.tasks), each.about) for name, each in suite_lists().items()
+    ]
 
 
 def _tasks(suite: str) -> Listing:

@@ -40,7 +40,7 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="STAGE=SOURCE",
-        help="Train a stage (mntp, simcse, supcon) on this text: a .parquet, .jsonl or .txt file, or "
+        help="Train a stage (mntp, simcse, supcon) on this text: a .parquet, .jsonl, .csv, .tsv or .txt file, or "
         "hub:ORG/NAME@COMMIT/PATH. With retention=SOURCE: the text of the retention suite. Repeatable.",
     ),
 ]

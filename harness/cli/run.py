@@ -42,7 +42,17 @@ def run(
     tasks: Annotated[
         str | None,
         typer.Option(
-            "--tasks", help="Only these tasks, comma-separated. You can name any mteb task of a supported type."
+            "--tasks",
+            help="Only these tasks, comma-separated. You can name any mteb task of a supported type, and a task card "
+            "with card:NAME.",
+        ),
+    ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--task",
+            metavar="CARD",
+            help="Measure the task of this task card: its name in ./task_cards, or its file (my-pairs.md). Repeatable.",
         ),
     ] = None,
     languages: Annotated[
@@ -123,7 +133,7 @@ def run(
         models=model or (),
         base=base,
         suite=suite,
-        tasks=tasks.split(",") if tasks is not None else None,
+        tasks=_tasks(tasks, task or ()),
         seeds=_seeds(seed, seeds),
         data=options.stage_data(data),
         languages=options.names(languages) or (),
@@ -182,6 +192,13 @@ def _stopped(variants: Sequence[str], at: str | None) -> list[str]:
         for name in variants
         for each in sorted(steps, key=int)
     ]
+
+
+def _tasks(names: str | None, cards: Sequence[str]) -> list[str] | None:
+    """`--tasks A,B --task CARD` ─▶ the names of all of them; None where neither was given."""
+    if names is None and not cards:
+        return None
+    return [*(names.split(",") if names is not None else ()), *(f"card:{card}" for card in cards)]
 
 
 def _seeds(seed: int | None, seeds: int | None) -> tuple[int, ...]:

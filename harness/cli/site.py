@@ -24,13 +24,17 @@ def site(
 ) -> None:
     """Write the pages: static files that open in a browser without a server."""
     from harness.api import write_site
-    from harness.cli.screen import CountScreen
+    from harness.cli.screen import CountScreen, err
     from harness.store import Store
+    from harness.suites.own.publish import kept_back
     from leaderboard.serve import make_server
 
+    store = Store(db, read_only=True)
     with CountScreen() as screen:
-        page = write_site(Store(db, read_only=True), out, progress=screen.count)
+        page = write_site(store, out, progress=screen.count)
     print(page)
+    for sentence in kept_back(store.scores(current=False)[["task", "revision"]].itertuples(index=False)):
+        err.print(sentence)
     if serve:
         with make_server(page.parent, port=port) as server:
             print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)", flush=True)

@@ -130,7 +130,7 @@ class Store(StoreReader):
             names = ", ".join(OUTCOME_COLUMNS)
             connection.execute(f"INSERT INTO outcome (result, {names}) SELECT ?, {names} FROM fresh_outcomes", [number])
             connection.unregister("fresh_outcomes")
-            if result.shown:
+            if result.shown is not None:
                 _add_texts(connection, key, result.shown)
             if result.reported is not None:
                 connection.execute("INSERT INTO reported VALUES (?, ?)", [number, to_json(result.reported)])
@@ -161,8 +161,11 @@ class Store(StoreReader):
 
 
 def _add_texts(connection: duckdb.DuckDBPyConnection, key: TaskKey, shown: Mapping[str, str]) -> None:
-    """Add the texts of examples that have none yet."""
+    """Add the texts of examples that have none yet; where none may be shown, take away those of before."""
     place = [key.task, key.split, key.subset, key.revision]
+    if not shown:
+        connection.execute("DELETE FROM example_text WHERE task = ?", [key.task])
+        return
     fresh = pd.DataFrame({"example_id": list(shown), "shown": list(shown.values())}, dtype="string")
     connection.register("fresh_texts", fresh)
     connection.execute(

@@ -7,14 +7,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+
+from pydantic import Field, ValidationError
 
 from harness.errors import HarnessError, near_names
+from harness.front_matter import first_mistake, read_yaml
+from harness.recipes import Strict
 from harness.suites import mini, retention, words
-from harness.suites.mteb import english, mteb_task
+from harness.suites.mteb import english, is_registered, mteb_task
+from harness.suites.own import card_names, card_task
 from harness.suites.task import Suite, Task, TaskOptions
 from harness.suites.words import feng2025
 
+CARD = "card:"  # before the name or the file of a task card
 MODULES = (mini, retention, words, feng2025, english)
+
+
+class SuiteList(Strict):
+    """A suite as a file: names of tasks, those of cards with card: before them."""
+
+    about: str = "a list of tasks in suites/"
+    tasks: tuple[str, ...] = Field(min_length=1)
+
+    @classmethod
+    def read(cls, path: Path) -> SuiteList:
+        """The list in a YAML file. Raises HarnessError for one that is none, or that names a task twice."""
+        try:
+            found = read_yaml(path.read_text("utf-8-sig"), where=str(path))
+            made = cls.model_validate(found if isinstance(found, dict) else {"tasks": found})
+        except (OSError, UnicodeDecodeError):
+            raise HarnessError(f"{path} cannot be read as UTF-8 text; check the file") from None
+        except ValidationError as error:
+            raise HarnessError(f"{path}: {first_mistake(error, cls.model_fields)}") from None
+        twice = [name for name in made.tasks if made.tasks.count(name) > 1]
+        if twice:
+            raise HarnessError(f"{path} names the task {twice[0]} twice; take one of them out")
+        return made
 
 
 def suites() -> dict[str, Suite[Task]]:
@@ -23,17 +52,35 @@ def suites() -> dict[str, Suite[Task]]:
 
 
 def get_suite(name: str) -> Suite[Task]:
-    """The suite called `name`. Raises HarnessError if there is none."""
+    """The suite called `name`: of this project, else the list suites/NAME.yaml here. HarnessError if there is none."""
     known = suites()
-    if name not in known:
-        raise HarnessError(f"there is no suite {name!r}; {near_names(name, known)}")
-    return known[name]
+    if name in known:
+        return known[name]
+    here = suite_lists()
+    if name not in here:
+        raise HarnessError(f"there is no suite {name!r}; {near_names(name, {*known, *here})}")
+    return Suite(name=name, about=here[name].about, tasks=tuple(map(get_task, here[name].tasks)))
 
 
 def get_task(name: str) -> Task:
-    """The task called `name`: of a suite, else of mteb's registry. Raises HarnessError if there is none."""
+    """The task called `name`: of a suite, else of mteb's registry; of a card with card:NAME, card:FILE.md or FILE.md.
+
+    Raises HarnessError if there is none, and for a card that is called as another task is.
+    """
     listed = {task.name: task for suite in suites().values() for task in suite.tasks}
+    if name.startswith(CARD) or name.endswith(".md"):
+        made = card_task(name.removeprefix(CARD))
+        if made.name in listed or is_registered(made.name):
+            raise HarnessError(f"the task card {made.name} is called as a task of this project or of mteb; rename it")
+        return made
+    if name in card_names() and name not in listed:
+        return get_task(f"{CARD}{name}")
     return listed[name] if name in listed else mteb_task(name, also=tuple(listed))
+
+
+def suite_lists() -> dict[str, SuiteList]:
+    """The suites of a user's own by name: lists of tasks in suites/NAME.yaml of the working directory."""
+    return {path.stem: SuiteList.read(path) for path in sorted(Path.cwd().glob("suites/*.yaml"))}
 
 
 def choose_suite(suite: str, tasks: Sequence[str]) -> Suite[Task]:
@@ -50,7 +97,12 @@ def choose_suite(suite: str, tasks: Sequence[str]) -> Suite[Task]:
         raise HarnessError("--tasks names no task; give --tasks NAME,NAME, or leave it out to run the whole suite")
     if set(wanted) <= set(whole.names):
         return replace(whole, tasks=tuple(whole.task(name) for name in wanted))
-    return Suite(name="tasks", about="tasks named on the command line", tasks=tuple(map(get_task, wanted)))
+    made = tuple(map(get_task, wanted))
+    names = [task.name for task in made]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise HarnessError(f"two of the tasks are called {twice[0]!r}; rename one of their cards")
+    return Suite(name="tasks", about="tasks named on the command line", tasks=made)
 
 
 def open_tasks(tasks: Sequence[Task], options: TaskOptions) -> list[Task]:

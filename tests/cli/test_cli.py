@@ -35,8 +35,8 @@ def harness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 COMMANDS = {
-    "run": "--variant --all --model --base --suite --tasks --languages --subsets --at --seed --seeds --data --data-dir "
-    "--device --dtype --db --site --force --strict --shard --quiet --json",
+    "run": "--variant --all --model --base --suite --tasks --task --languages --subsets --at --seed --seeds --data "
+    "--data-dir --device --dtype --db --site --force --strict --shard --quiet --json",
     "merge": "--into --json",
     "dose": "--variant --base --tasks --ahead --from-layer --seeds --data --device --dtype --db --site --strict "
     "--quiet --json",

@@ -74,8 +74,9 @@ def test_the_fingerprint_changes_with_the_text_and_with_the_share_taken() -> Non
     ("kind", "name", "content", "sentence"),
     [
         ("mntp", "absent.txt", None, "neither `mini`, nor a file"),
-        ("supcon", "lines.txt", "x", r"give \.parquet or \.jsonl"),
-        ("mntp", "rows.csv", "x", r"give \.parquet, \.jsonl or \.txt"),
+        ("supcon", "lines.txt", "x", r"give \.parquet, \.jsonl, \.csv or \.tsv"),
+        ("mntp", "rows.docx", "x", r"give \.parquet, \.jsonl, \.csv, \.tsv or \.txt"),
+        ("mntp", "rows.csv", "x", "does not have the column text or sentence"),
         ("supcon", "rows.jsonl", '{"anchor": "a"}', "does not have the column positive, negative"),
         ("supcon", "rows.jsonl", "{", "line 1, is not JSON"),
         ("mntp", "rows.parquet", "no parquet", "is not a parquet file"),

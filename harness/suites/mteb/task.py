@@ -159,14 +159,23 @@ def registered(name: str, *, subsets: Sequence[str] = ()) -> MtebTask:
     return MtebTask(name=name, make=partial(_fetch, name), choice=Choice(subsets=tuple(subsets)))
 
 
+def is_registered(name: str) -> bool:
+    """Whether mteb's registry has a task called `name`."""
+    return name in _registry()
+
+
 def mteb_task(name: str, *, also: Sequence[str] = ()) -> MtebTask:
     """The task of mteb's registry by `name`. Raises HarnessError if there is none; `also` are other names to offer."""
-    from mteb.get_tasks import TASK_LIST
-
-    known = {task.metadata.name for task in TASK_LIST}
+    known = _registry()
     if name not in known:
         raise HarnessError(f"there is no task {name!r}; {near_names(name, {*known, *also})}")
     return registered(name)
+
+
+def _registry() -> set[str]:
+    from mteb.get_tasks import TASK_LIST
+
+    return {task.metadata.name for task in TASK_LIST}
 
 
 def _fetch(name: str) -> Any:

@@ -1,0 +1,179 @@
+"""A card's examples as a task of mteb's own kinds: mteb samples, fits and scores as it always does.
+
+Classification of one file has no kind in mteb that keeps groups together: the folds are ours (each repeat is a trial in
+which every example is predicted once), the classifier and its training examples are mteb's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from mteb._create_dataloaders import create_dataloader
+from mteb.abstasks.abstask import AbsTask
+from mteb.abstasks.classification import AbsTaskClassification
+from mteb.abstasks.clustering import AbsTaskClustering
+from mteb.abstasks.pair_classification import AbsTaskPairClassification
+from mteb.abstasks.sts import AbsTaskSTS
+from mteb.abstasks.task_metadata import TaskMetadata
+from mteb.languages import ISO_TO_LANGUAGE, ISO_TO_SCRIPT
+
+from harness.errors import HarnessError, near_names
+from harness.suites.mteb.columns import ReadOnce
+from harness.suites.own.card import TaskCard
+from harness.suites.own.folds import FOLDS, folds_of, known_labels
+from harness.suites.own.table import CardRows, rows_of, truths
+
+Table = dict[str, list[Any]]  # column -> values
+
+
+class OfCard(AbsTask):
+    """What the kinds share. `columns` makes the columns that mteb wants of a part's examples."""
+
+    def __init__(self, card: TaskCard) -> None:
+        self.card = card
+        super().__init__()
+
+    def __getattr__(self, name: str) -> Any:
+        """Make the metadata, again whenever mteb has dropped what the object holds of it together with its data."""
+        if name != "metadata":
+            raise AttributeError(name)
+        self.metadata = _metadata(self.card)
+        return self.metadata
+
+    def columns(self, rows: CardRows) -> Table:
+        """The columns of mteb's kind of task."""
+        raise NotImplementedError
+
+    def load_data(self, **_: Any) -> None:
+        """Read the files of the card."""
+        from datasets import Dataset, DatasetDict
+
+        made = {part: Dataset.from_dict(self.columns(rows_of(self.card, part))) for part in self.card.parts}
+        self.dataset = {"default": DatasetDict(made)}
+        self.data_loaded = True
+
+
+class SimilarityOfCard(OfCard, AbsTaskSTS):
+    """Graded pairs."""
+
+    def columns(self, rows: CardRows) -> Table:
+        """The two texts and their similarity."""
+        first, second = rows.texts.values()
+        return {"sentence1": list(first), "sentence2": list(second), "score": list(rows.scores)}
+
+
+class PairsOfCard(OfCard, AbsTaskPairClassification):
+    """Pairs that belong together or do not."""
+
+    def columns(self, rows: CardRows) -> Table:
+        """The two texts and 1 or 0."""
+        first, second = rows.texts.values()
+        return {"sentence1": list(first), "sentence2": list(second), "labels": truths(rows)}
+
+
+class ClusteringOfCard(OfCard, AbsTaskClustering):
+    """Texts whose labels are to be found again; all of them are read, or a `share` that mteb draws."""
+
+    max_document_to_embed = None
+
+    def __init__(self, card: TaskCard) -> None:
+        super().__init__(card)
+        self.max_fraction_of_documents_to_embed = None if card.share == 1 else card.share
+        self.n_clusters = card.draws
+
+    def columns(self, rows: CardRows) -> Table:
+        """Texts and labels."""
+        (texts,) = rows.texts.values()
+        return {"sentences": list(texts), "labels": list(rows.labels)}
+
+
+class ClassificationOfCard(OfCard, AbsTaskClassification):
+    """Training and test texts with labels."""
+
+    def __init__(self, card: TaskCard) -> None:
+        super().__init__(card)
+        self.samples_per_label, self.n_experiments = card.samples_per_label, card.draws
+
+    def columns(self, rows: CardRows) -> Table:
+        """Texts and labels, which are numbers."""
+        (texts,) = rows.texts.values()
+        known = known_labels(self.card)
+        return {"text": list(texts), "label": [known[label] for label in rows.labels]}
+
+
+class FoldsOfCard(ClassificationOfCard):
+    """The same on one file: folds that keep groups together, drawn anew for each trial."""
+
+    def _evaluate_subset(
+        self,
+        model: Any,
+        data_split: Any,
+        *,
+        encode_kwargs: Any,
+        hf_split: str,
+        hf_subset: str,
+        prediction_folder: Any = None,
+        timer: Any,
+        **_: Any,
+    ) -> Any:
+        data = data_split[hf_split]
+        folds_RN = folds_of(rows_of(self.card), repeats=self.n_experiments)
+        loader = create_dataloader(
+            data, task_metadata=self.metadata, input_column=self.input_column_name, **encode_kwargs
+        )
+        vectors_ND = model.encode(
+            loader, task_metadata=self.metadata, hf_split=hf_split, hf_subset=hf_subset, **encode_kwargs
+        )
+        labels_N = np.asarray(data[self.label_column_name])
+        scores, predictions = [], []
+        for number, fold_N in enumerate(folds_RN):
+            told_N = np.empty_like(labels_N)
+            for fold in range(FOLDS):
+                train, test = np.flatnonzero(fold_N != fold), np.flatnonzero(fold_N == fold)
+                chosen, _, places = self._undersample_data(ReadOnce.of(data.select(train)), number)
+                told_N[test] = self._run_experiment(
+                    *(ReadOnce.of(chosen), ReadOnce.of(data.select(test))),
+                    *(vectors_ND[train][places], vectors_ND[test]),
+                    timer=timer,
+                )[1]
+            scores.append(self._calculate_scores(labels_N, told_N))
+            predictions.append(told_N.tolist())
+        if prediction_folder:
+            self._save_task_predictions(predictions, model, prediction_folder, hf_subset=hf_subset, hf_split=hf_split)
+        return self._calculate_avg_scores(scores)
+
+
+def make_task(card: TaskCard) -> Any:
+    """A fresh task of mteb's on the examples of `card`."""
+    kinds: dict[str, type[OfCard]] = {
+        "similarity": SimilarityOfCard,
+        "pair-classification": PairsOfCard,
+        "classification": ClassificationOfCard if card.train else FoldsOfCard,
+        "clustering": ClusteringOfCard,
+    }
+    return kinds[card.type](card)
+
+
+def _metadata(card: TaskCard) -> TaskMetadata:
+    """Full metadata. The path is no hub data set: `load_data` reads the files."""
+    language, script = card.language.split("-")
+    for code, known in ((language, ISO_TO_LANGUAGE), (script, ISO_TO_SCRIPT)):
+        if code not in known:
+            raise HarnessError(
+                f"{card.task}: {code!r} of the language {card.language!r} is no code of ISO 639-3 or ISO 15924; "
+                f"{near_names(code, known)}"
+            )
+    pairs = len(card.kind.texts) == 2
+    return TaskMetadata(
+        name=card.task,
+        description=card.about,
+        dataset={"path": f"task_cards/{card.task}", "revision": card.revision},
+        type=card.kind.task_type,  # type: ignore[arg-type]
+        category="t2t" if pairs else "t2c",
+        reference=None,
+        eval_splits=["test"],
+        eval_langs=[card.language],
+        main_score=card.kind.main_score,
+        contributed_by="harness",
+    )

@@ -1,0 +1,181 @@
+"""The files of a card as columns, read and checked: what is wrong with them is said before anything is measured."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import psutil
+
+from harness.errors import HarnessError
+from harness.rows import read_cells
+from harness.suites.own.card import TaskCard
+
+# Bytes of memory that a byte of a file takes while it is read, about: packed files hold more.
+_PLAIN, _PACKED = 4, 20
+_TRUTH = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CardRows:
+    """N examples: `texts`, `labels`, `scores` and `numbers` (spans) by role; `ids` and `groups` where a card has them.
+
+    Labels are text. `where` says which file they are of.
+    """
+
+    where: str
+    n: int
+    texts: Mapping[str, tuple[str, ...]]
+    labels: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+    numbers: Mapping[str, tuple[int, ...]]
+    ids: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+def rows_of(card: TaskCard, part: str = "test") -> CardRows:
+    """The examples of a part of `card`, in the order of its file. Raises HarnessError for what cannot be measured."""
+    return _read(_Key(card=card, revision=card.revision), part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Key:
+    """A card and the state of its files; equal ones are read once a process."""
+
+    card: TaskCard
+    revision: str
+
+    def __hash__(self) -> int:
+        return hash(self.revision)
+
+
+@lru_cache(maxsize=4)
+def _read(key: _Key, part: str) -> CardRows:
+    card, kind, path = key.card, key.card.kind, key.card.path(part)
+    _check_memory(path.stat().st_size * (_PACKED if path.suffix in (".gz", ".parquet") else _PLAIN), str(path))
+    spans = tuple(name for pair in kind.spans for name in pair)
+    also = [role for role in ("id",) if role in card.columns]
+    roles = (*kind.roles, *also, *(("group",) if card.group else ()))
+    names = tuple((card.group if role == "group" and card.group else card.column(role),) for role in roles)
+    cells = dict(zip(roles, zip(*read_cells(path, names), strict=True), strict=False))
+    if not cells:
+        raise HarnessError(f"{path} has no rows; a task needs examples")
+    column = _Columns(path=str(path), card=card, cells=cells)
+    found = CardRows(
+        where=str(path),
+        n=len(cells[roles[0]]),
+        texts={role: column.texts(role) for role in kind.texts},
+        labels=column.texts("label") if kind.answer == "label" else (),
+        scores=column.numbers("score", float) if kind.answer == "score" else (),
+        numbers={role: column.numbers(role, _whole) for role in spans},
+        ids=column.texts("id") if also else (),
+        groups=column.texts("group") if card.group else (),
+    )
+    _check_ids(found)
+    _check_answers(found, card)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Columns:
+    """Cells by role; those that are not what they should be are named by their row, the heading not counted."""
+
+    path: str
+    card: TaskCard
+    cells: Mapping[str, Sequence[object]]
+
+    def _name(self, role: str) -> str:
+        return self.card.group or role if role == "group" else self.card.column(role)
+
+    def texts(self, role: str) -> tuple[str, ...]:
+        """Cells as text; a whole number is written as one."""
+        made = tuple(_written(cell) for cell in self.cells[role])
+        empty = [row for row, text in enumerate(made, start=1) if not text.strip()]
+        if empty:
+            raise HarnessError(
+                f"{self.path}: {self._name(role)!r} is empty in {len(empty)} of {len(made)} rows (the first is row "
+                f"{empty[0]}); fill it in, or delete these rows"
+            )
+        return made
+
+    def numbers(self, role: str, read: Callable[[Any], Any]) -> tuple[Any, ...]:
+        """Cells as numbers."""
+        made = []
+        for row, cell in enumerate(self.cells[role], start=1):
+            try:
+                value = read(cell)
+                if not math.isfinite(value) or isinstance(cell, bool):
+                    raise ValueError
+            except (TypeError, ValueError):
+                what = "a whole number" if read is _whole else "a number"
+                raise HarnessError(
+                    f"{self.path}, row {row}: {self._name(role)!r} is {cell!r}, which is not {what}; correct it"
+                ) from None
+            made.append(value)
+        return tuple(made)
+
+
+def _written(cell: object) -> str:
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _whole(cell: Any) -> int:
+    if float(cell) != int(float(cell)):
+        raise ValueError
+    return int(float(cell))
+
+
+def _check_memory(needed: int, where: str) -> None:
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise HarnessError(
+            f"reading {where} needs about {needed / 2**30:.1f} GB of memory, and {free / 2**30:.1f} GB are free; take "
+            "a part of the file"
+        )
+
+
+def _check_ids(rows: CardRows) -> None:
+    name, count = Counter(rows.ids).most_common(1)[0] if rows.ids else ("", 1)
+    if count > 1:
+        raise HarnessError(f"{rows.where}: the id {name!r} stands {count} times; give each example an id of its own")
+
+
+def _check_answers(rows: CardRows, card: TaskCard) -> None:
+    if rows.scores and len(set(rows.scores)) < 2:
+        raise HarnessError(f"{rows.where}: all scores are {rows.scores[0]:g}, so there is nothing to predict")
+    if rows.labels and len(set(rows.labels)) < 2:
+        raise HarnessError(f"{rows.where}: all labels are {rows.labels[0]!r}, so there is nothing to predict")
+    if card.type == "pair-classification":
+        truths(rows)
+
+
+def truths(rows: CardRows) -> list[int]:
+    """The labels of pairs as 1 and 0. Raises HarnessError for others."""
+    odd = next((label for label in rows.labels if label.lower() not in _TRUTH), None)
+    if odd is not None:
+        raise HarnessError(
+            f"{rows.where}: {odd!r} is no label of a pair; write 1 where the texts belong together and 0 where not"
+        )
+    return [_TRUTH[label.lower()] for label in rows.labels]
+
+
+def label_codes(labels: Iterable[str]) -> dict[str, int]:
+    """A number for each of the labels; labels that are whole numbers stay what they are.
+
+    >>> label_codes(["b", "a"]), label_codes(["10", "2"])
+    ({'a': 0, 'b': 1}, {'2': 2, '10': 10})
+    """
+    names = sorted(set(labels))
+    if all(map(_is_whole, names)) and len({int(name) for name in names}) == len(names):
+        return {name: int(name) for name in sorted(names, key=int)}
+    return {name: number for number, name in enumerate(names)}
+
+
+def _is_whole(name: str) -> bool:
+    return name.removeprefix("-").isdecimal() and name.isascii()

@@ -1,0 +1,125 @@
+"""A card ─▶ a task, measured as any other; what the card keeps from readers never reaches a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+import pandas as pd
+
+from harness.encoder.protocol import TextEncoder
+from harness.errors import HarnessError
+from harness.outcomes import TaskResult
+from harness.suites.mteb import Choice, MtebTask
+from harness.suites.own.card import TaskCard, find_card
+from harness.suites.own.folds import check_learnable, known_labels
+from harness.suites.own.table import CardRows, rows_of
+from harness.suites.task import Task, TaskInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnTask(Task):
+    """The task of a card."""
+
+    card: TaskCard
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The name of the card."""
+        return self.card.task
+
+    @cached_property
+    def info(self) -> TaskInfo:
+        """What the card says. Raises HarnessError for files that are missing or cannot be measured."""
+        kind = self.card.kind
+        for part in self.card.parts:
+            rows_of(self.card, part)
+        if self.card.type == "classification":
+            check_learnable(self.card)
+        assert _of_mteb(self.card).info
+        return TaskInfo(
+            name=self.name,
+            task_type=kind.task_type,
+            metric=kind.metric,
+            revision=self.card.revision,
+            about=self.card.about,
+        )
+
+    @property
+    def cost(self) -> int:
+        """The different texts of its files."""
+        return sum(len(set().union(*rows_of(self.card, part).texts.values())) for part in self.card.parts)
+
+    @property
+    def data_path(self) -> str:
+        """The name of the test file."""
+        return self.card.parts["test"]
+
+    def run(self, encoder: TextEncoder) -> list[TaskResult]:
+        """Measure; examples are called as the card wants them to be."""
+        revision = self.info.revision
+        results = _of_mteb(self.card).run(encoder)
+        if self.card.revision != revision:
+            raise HarnessError(f"the files of {self.name} were changed while it was measured; give the command again")
+        rows = rows_of(self.card)
+        return [_named(result, self.card, rows) for result in results]
+
+
+def card_task(name: str) -> OwnTask:
+    """The task of the card called `name`, or at that path. Raises HarnessError for a card or files that will not do."""
+    return OwnTask(card=find_card(name))
+
+
+def _of_mteb(card: TaskCard) -> MtebTask:
+    from harness.suites.own.sentences import make_task
+
+    return MtebTask(name=card.task, make=partial(make_task, card), choice=Choice(languages=("all",)))
+
+
+def _named(result: TaskResult, card: TaskCard, rows: CardRows) -> TaskResult:
+    """The result with the names of examples, units and labels that the card allows, and its texts only if it does.
+
+    With `texts` an example is called by its row and the hash of its text, unless it has an id; with `ids` by its id or
+    its row; with `nothing` by its row, and groups and labels are numbered.
+    """
+    outcomes = result.outcomes.copy()
+    # mteb's rows are called ROW:HASH.
+    row = outcomes["example_id"].str.split(":").str[0].astype(int).to_numpy()
+    nothing = card.publish == "nothing"
+    if card.type == "classification":
+        label_of = {str(number): label for label, number in known_labels(card).items()}
+        for name in ("gold_label", "predicted_label"):
+            outcomes[name] = outcomes[name].map(label_of).astype("string")
+    if card.publish != "texts" or rows.ids:
+        names = pd.Series(rows.ids if rows.ids and not nothing else [str(n + 1) for n in range(rows.n)], dtype="string")
+        outcomes["example_id"] = names.iloc[row].array
+    if rows.groups:
+        outcomes["unit"] = pd.Series(rows.groups, dtype="string").iloc[row].array
+    elif (result.outcomes["unit"] == result.outcomes["example_id"]).all():
+        outcomes["unit"] = outcomes["example_id"]
+    elif card.publish != "texts":
+        outcomes["unit"] = _numbered(outcomes["unit"])
+    shown: Mapping[str, str] = {}
+    if card.publish == "texts" and result.shown is not None:
+        called = dict(zip(result.outcomes["example_id"], outcomes["example_id"], strict=True))
+        shown = {called[name]: text for name, text in result.shown.items() if name in called}
+    if nothing:
+        if rows.groups:
+            outcomes["unit"] = _numbered(outcomes["unit"])
+        outcomes = _without_labels(outcomes, clusters=card.type == "clustering")
+    return replace(result, outcomes=outcomes, shown=shown)
+
+
+def _numbered(column: pd.Series) -> pd.Series:
+    return pd.Series(pd.factorize(column)[0] + 1, index=column.index).astype("string")
+
+
+def _without_labels(outcomes: pd.DataFrame, *, clusters: bool) -> pd.DataFrame:
+    labels = sorted(
+        set(outcomes["gold_label"].dropna()) | (set() if clusters else set(outcomes["predicted_label"].dropna()))
+    )
+    number = {label: str(place) for place, label in enumerate(labels)}
+    for name in ("gold_label",) if clusters else ("gold_label", "predicted_label"):
+        outcomes[name] = outcomes[name].map(number).astype("string")
+    return outcomes

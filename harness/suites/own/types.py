@@ -1,0 +1,80 @@
+"""The types of task that a card can describe: their columns, their metric, what runs them. A new one is a line here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_SPAN = ("start", "end")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardType:
+    """`roles` are the columns that the type needs, `options` the fields of a card that only some types take.
+
+    `texts` are the roles that hold texts, `spans` the columns of the word's first character and of the one behind its
+    last, a pair for each text. `task_type` and `metric` are what results are stored with, `main_score` is mteb's name
+    of the metric (empty: the word-level probes run it). `trains` says that a second file may hold training examples.
+    """
+
+    task_type: str
+    metric: str
+    about: str
+    roles: tuple[str, ...]
+    texts: tuple[str, ...]
+    answer: str
+    main_score: str = ""
+    spans: tuple[tuple[str, str], ...] = ()
+    options: tuple[str, ...] = ()
+    trains: bool = False
+
+    @property
+    def of_words(self) -> bool:
+        """Whether it reads words, and not whole texts."""
+        return not self.main_score
+
+
+_PAIR = ("text1", "text2")
+_SPAN_PAIR = (("start1", "end1"), ("start2", "end2"))
+TYPES: dict[str, CardType] = {
+    "similarity": CardType(
+        task_type="STS",
+        metric="spearman",
+        main_score="cosine_spearman",
+        about="pairs of texts with a similarity that people gave",
+        roles=(*_PAIR, "score"),
+        texts=_PAIR,
+        answer="score",
+    ),
+    "pair-classification": CardType(
+        task_type="PairClassification",
+        metric="average_precision",
+        main_score="max_ap",
+        about="pairs of texts that belong together (label 1) or do not (label 0)",
+        roles=(*_PAIR, "label"),
+        texts=_PAIR,
+        answer="label",
+    ),
+    "classification": CardType(
+        task_type="Classification",
+        metric="accuracy",
+        main_score="accuracy",
+        about="texts with a label each",
+        roles=("text", "label"),
+        texts=("text",),
+        answer="label",
+        options=("samples_per_label", "draws"),
+        trains=True,
+    ),
+    "clustering": CardType(
+        task_type="Clustering",
+        metric="v_measure",
+        main_score="v_measure",
+        about="texts with a label each, found again without labels",
+        roles=("text", "label"),
+        texts=("text",),
+        answer="label",
+        options=("draws", "share"),
+    ),
+}
+# The columns of every type beside those that it needs.
+ALSO = ("id",)
