@@ -33,6 +33,11 @@ class StageRecipe(Strict):
         """Whether the stage changes weights of the base."""
         return True
 
+    @property
+    def opens_mask(self) -> bool:
+        """Whether the mask changes from causal to bidirectional during the stage."""
+        return False
+
 
 class Recipe(TextToVector):
     """What makes a variant, for one base: everything that can change a weight or an embedding.
@@ -59,6 +64,8 @@ class Recipe(TextToVector):
         if self.trained_share is not None and (self.weights == "random" or not self.stages):
             raise ValueError("trained_share needs stages on pretrained weights; take it out")
         for stage in self.stages:
+            if stage.opens_mask and self.attention == "causal":
+                raise ValueError(f"the {stage.kind} stage has a mask_ramp, which ends at attention: bidirectional")
             if not stage.adapts and not (self.slots is not None and stage.pools):
                 raise ValueError(
                     f"the {stage.kind} stage has neither lora nor slots, so it trains nothing; give it lora"

@@ -24,7 +24,9 @@ UNTRAINED = {
     "echo-bare", "echo-lead", "echo-other", "causal-eos",
 }  # fmt: skip
 SLOTS = {"causal-slots-simcse", "causal-slots-supcon", "causal-slots-lora-supcon", "bidir-slots-supcon"}
+RAMPS = {"bidir-mntp-at-once", "bidir-mntp-window", "bidir-mntp-bernoulli", "bidir-mntp-layers"}
 BY_NAME = {
+    *RAMPS,
     "bidir-echo", "bidir-prompteol", "echo-bare", "echo-lead", "echo-other",
     "causal-slots-simcse", "causal-slots-lora-supcon", "bidir-slots-supcon",
 }  # fmt: skip
@@ -41,7 +43,7 @@ def write_card(folder: Path, variant: str, front: str = "", prose: str = "What i
 
 def test_the_variants_and_what_they_are() -> None:
     cards = load_cards()
-    assert set(cards) == EIGHT | UNTRAINED | SLOTS
+    assert set(cards) == EIGHT | UNTRAINED | SLOTS | RAMPS
     assert set(cards) - set(of_all(cards)) == BY_NAME
     stages = {name: [stage.kind for stage in cards[name].recipe.stages] for name in EIGHT}
     assert stages == {
@@ -72,7 +74,7 @@ def test_the_ladder_comes_first_step_by_step() -> None:
 
 def test_a_ninth_variant_is_a_file() -> None:
     write_card(Path("model_cards"), "ninth", "step_from: causal\n")
-    assert set(load_cards()) == EIGHT | UNTRAINED | SLOTS | {"ninth"}
+    assert set(load_cards()) == EIGHT | UNTRAINED | SLOTS | RAMPS | {"ninth"}
 
 
 def test_a_card_here_replaces_the_packaged_one() -> None:
@@ -145,6 +147,10 @@ def test_the_addresses_of_recipes_and_stages_stay() -> None:
         "causal-slots-lora-supcon": "15b5fb61dd7a6a13",
         "causal-slots-simcse": "440ba0abb166389b",
         "causal-slots-supcon": "fecbab3ab35b2c03",
+        "bidir-mntp-at-once": "4c4503ca0d494ce5",
+        "bidir-mntp-bernoulli": "0e880c73cc1ecf54",
+        "bidir-mntp-layers": "942a763b2f30f038",
+        "bidir-mntp-window": "dc627b0fdc4b8b73",
     }
 
 
@@ -154,6 +160,17 @@ def test_how_a_text_is_read_changes_no_stage() -> None:
     stages = [[stage.digest for stage in plan_lineage(base, each.recipe_on("mini"), 0)] for each in (card, read)]
     assert stages[0] == stages[1]
     assert card.recipe_on("mini").digest != read.recipe_on("mini").digest
+
+
+@pytest.mark.parametrize("name", sorted(RAMPS))
+def test_a_ramp_differs_from_mntp_in_its_mask_alone(name: str) -> None:
+    cards = load_cards()
+    for base in ("mini", "smollm2-135m", "gemma3-270m", "another"):
+        (stage,) = cards[name].recipe_on(base).stages
+        (plain,) = cards["bidir-mntp"].recipe_on(base).stages
+        fields = stage.model_dump()
+        assert fields.pop("mask_ramp") == {"by": name.removeprefix("bidir-mntp-").replace("-", "_"), "over": 0.5}
+        assert fields == plain.model_dump()
 
 
 STAGE = "stages: [{kind: mntp, examples: 9, steps: 1, batch_size: 2, max_length: 8, learning_rate: 1.0e-3%s}]\n"

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from harness.encoder.degrees import seen
+from harness.encoder.degrees import Ahead
 from harness.errors import HarnessError
 
 PACKED, VARLEN = "packed_sdpa", "packed_varlen"
@@ -33,7 +33,7 @@ _VARLEN_WIDTHS = range(8, 257, 8)
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where the texts of a flat sequence lie, and what a token sees: all of its text, none or `ahead` tokens behind it.
+    """Where the texts of a flat sequence lie, and what a token sees: all of its text, none behind it, or as in `ahead`.
 
     `groups`: (start, n, l) of each run of n texts of length l. `bounds`: start of every text and the end, (N+1,) int32.
     """
@@ -42,7 +42,7 @@ class Layout:
     bounds: Tensor
     longest: int
     causal: bool
-    ahead: int | None = None
+    ahead: Ahead | None = None
 
 
 def lay_out(lengths: Sequence[int], *, causal: bool, device: torch.device) -> tuple[Layout, Tensor]:
@@ -131,7 +131,7 @@ def _packed_attention(
     layout: Layout | None = None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    ahead: int | None = None,
+    ahead: Ahead | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """As transformers calls a kernel: query (1, H, T, E), key and value (1, K, T, E) ─▶ (1, T, H, E), by `attend`."""
@@ -152,7 +152,7 @@ def _by_length(
             query_nHlE,
             key_nKlE,
             value_nKlE,
-            attn_mask=None if layout.ahead is None else seen(length, layout.ahead, device=query.device),
+            attn_mask=None if layout.ahead is None else layout.ahead.seen(length, device=query.device),
             dropout_p=dropout,
             is_causal=layout.causal and length > 1 and layout.ahead is None,
             scale=scaling,
@@ -168,8 +168,9 @@ def _at_once(
     """All lengths in one call of torch's variable-length attention."""
     from torch.nn.attention import varlen
 
-    if dropout:
-        raise HarnessError(f"{VARLEN} has no dropout of attention; train with {PACKED}")
+    ahead = layout.ahead
+    if dropout or (ahead is not None and ahead.drawn is not None):
+        raise HarnessError(f"{VARLEN} has no dropout of attention and no drawn mask; train with {PACKED}")
     query_THE, key_TKE, value_TKE = (part[0].transpose(0, 1).contiguous() for part in (query, key, value))
     out = varlen.varlen_attn(
         query_THE,
@@ -180,7 +181,7 @@ def _at_once(
         layout.longest,
         layout.longest,
         scale=scaling,
-        window_size=(-1, layout.ahead if layout.ahead is not None else 0 if layout.causal else -1),
+        window_size=(-1, ahead.tokens if ahead is not None else 0 if layout.causal else -1),
         enable_gqa=query.shape[1] != key.shape[1],
     )
     assert isinstance(out, Tensor)

@@ -53,7 +53,7 @@ def train_contrastive(
     if attention_dropout is not None:
         set_attention_dropout(start.backbone, attention_dropout)
     columns = zip(_NAMES, zip(*rows, strict=True), strict=False)
-    prepare(start.backbone, stage, name=job.base.name)
+    prepare(start.backbone, stage, name=job.base.name, mask=watch.mask)
     if stage.packed:
         read_packed(start.backbone)
     train(

@@ -65,7 +65,7 @@ def train_mntp(stage: MntpStage, texts: Sequence[str], *, job: StageJob, watch: 
     examples = examples_of(stage, texts, tokenizer)
     watch.unused = sum(not _predictable(example) for example in examples)
     model.requires_grad_(False)  # an LM head with weights of its own would be trained beside the adapters
-    prepare(model.base_model, stage, name=job.base.name)
+    prepare(model.base_model, stage, name=job.base.name, mask=watch.mask)
     shared = arguments(stage, job)
     if stage.micro_batch_size is not None:
         at_once = min(stage.micro_batch_size, shared["per_device_train_batch_size"])

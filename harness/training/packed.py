@@ -15,15 +15,17 @@ from torch import Tensor
 from harness.encoder.packing import PACKED, lay_out, why_padded
 from harness.errors import HarnessError
 from harness.training.lora import make_trainable, round_frozen
+from harness.training.ramp import RampedMask
 from harness.training.trained import TrainedStage
 
 IGNORED = -100  # the label that transformers' losses leave out
 
 
-def prepare(backbone: Any, stage: TrainedStage, *, name: str) -> None:
+def prepare(backbone: Any, stage: TrainedStage, *, name: str, mask: RampedMask | None = None) -> None:
     """Put fresh adapters into the decoder of the base `name`, and make it ready to be trained as `stage` says.
 
-    Raises HarnessError for a packed stage if packing is not proven for the decoder.
+    With `mask` it attends as that says. Raises HarnessError for a packed stage if packing is not proven for the
+    decoder, and for a mask that cannot be set.
     """
     if stage.packed:
         if because := why_padded(backbone, limit=stage.max_length):
@@ -31,6 +33,8 @@ def prepare(backbone: Any, stage: TrainedStage, *, name: str) -> None:
                 f"the {stage.kind} stage is packed, and {name} cannot be read so: {because}; set packed to false"
             )
         backbone.set_attn_implementation(PACKED)
+    if mask is not None:
+        mask.attach(backbone, name=name)
     make_trainable(backbone, stage.lora)
     if stage.precision == "bfloat16":
         round_frozen(backbone, torch.bfloat16)

@@ -19,6 +19,7 @@ from harness.rows import TEXT, Columns, check_columns, read_rows
 from harness.training.kind import MadeAdapter, StageJob, StageKind
 from harness.training.lora import Lora, save_trained
 from harness.training.processes import Processes
+from harness.training.ramp import MaskRamp, RampedMask
 
 if TYPE_CHECKING:
     from harness.training.watch import TrainingWatch
@@ -52,6 +53,9 @@ class TrainedStage(StageKind):
     precision: Literal["float32", "bfloat16"] = "float32"
     gradient_checkpointing: bool = False
     packed: bool = Field(False, description="no padding is computed, nor a prediction that nothing is learnt from")
+    mask_ramp: MaskRamp | None = Field(
+        None, description="from the causal mask to the card's; without it the card's from the first step on"
+    )
     lora: Lora | None = Field(Lora(), description="null: only the vectors of the slots are trained")
 
     @model_validator(mode="after")
@@ -67,14 +71,18 @@ class TrainedStage(StageKind):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """`packed` and `until` are younger than the first recipes: a dump leaves them out while they are not used."""
+        """Fields that are younger than the first recipes: a dump leaves them out while they are not used."""
         fields: dict[str, Any] = dump(self)
-        unused = {name for name in ("packed", "until") if fields[name] is None or fields[name] is False}
+        unused = {name for name in ("packed", "until", "mask_ramp") if fields[name] is None or fields[name] is False}
         return {name: value for name, value in fields.items() if name not in unused}
 
     @property
     def adapts(self) -> bool:
         return self.lora is not None
+
+    @property
+    def opens_mask(self) -> bool:
+        return self.mask_ramp is not None
 
     @property
     def in_order(self) -> bool:
@@ -152,7 +160,10 @@ class TrainedStage(StageKind):
                 f"{self.data}, the text of the {self.kind} stage, has changed since this command began; give the "
                 "command again"
             )
-        watch = TrainingWatch(job.begin(), batch_size=self.batch_size, until=self.until)
+        mask = None
+        if self.mask_ramp is not None:
+            mask = RampedMask(self.mask_ramp, steps=self.steps, longest=self.max_length, seed=job.seed)
+        watch = TrainingWatch(job.begin(), batch_size=self.batch_size, until=self.until, mask=mask)
         try:
             backbone = self.train(rows, job, watch)
         except HarnessError:

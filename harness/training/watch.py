@@ -18,6 +18,7 @@ from harness.errors import HarnessError
 from harness.training.checkpoints import last_checkpoint, mark_complete
 from harness.training.kind import StageJob
 from harness.training.processes import Processes
+from harness.training.ramp import RampedMask
 from harness.training.trained import TrainedStage
 
 CHECKPOINTS = 10  # in a stage
@@ -42,11 +43,19 @@ class TrainingWatch(TrainerCallback):
     """Forwards steps to `on_step` and keeps `losses`, a list of (step, mean loss since the last entry).
 
     `unused` counts the examples that the training cannot learn from, `tokens` those that it read. Training stops after
-    step `until`; None: after the last.
+    step `until`; None: after the last. `mask`, if there is one, is told of each step.
     """
 
-    def __init__(self, on_step: OnStep | None, *, batch_size: int, until: int | None = None) -> None:
+    def __init__(
+        self,
+        on_step: OnStep | None,
+        *,
+        batch_size: int,
+        until: int | None = None,
+        mask: RampedMask | None = None,
+    ) -> None:
         self.on_step = on_step
+        self.mask = mask
         self.batch_size = batch_size
         self.until = until
         self.tokens = 0
@@ -80,6 +89,10 @@ class TrainingWatch(TrainerCallback):
             yield
         finally:
             backbone.forward = plain
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.mask is not None:
+            self.mask.step = state.global_step
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         state.num_input_tokens_seen = self.tokens

@@ -89,7 +89,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_readme_is_short_and_names_every_variant() -> None:
     assert len(README.split()) <= 1000
     cards = load_cards()
-    by_name = "".join((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") for page in ("prompts", "controls"))
+    by_name = "".join(
+        (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") for page in ("prompts", "controls", "mask")
+    )
     for variant in cards:
         assert f"`{variant}`" in (README if variant in of_all(cards) else by_name)
 
