@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from harness.cli import cache
+from harness.cli import cache, check, new
 from harness.cli.data import fetch
 from harness.cli.streams import safe_streams, visible
 from harness.errors import HarnessError
@@ -69,6 +69,15 @@ _cache = typer.Typer(help="See what lies in the cache, and remove what nothing n
 for _command in (cache.ls, cache.prune):
     _cache.command(help=_help(_command))(_command)
 app.add_typer(_cache, name="cache")
+for _group, _command, _about in (
+    ("new", new.task, "Write a card for a file of yours."),
+    ("check", check.task, "See what is in a task of your own."),
+):
+    _typer = typer.Typer(help=_about, no_args_is_help=True)
+    _typer.command(help=_help(_command))(_command)
+    # One command alone would be taken for the group itself.
+    _typer.callback()(lambda: None)
+    app.add_typer(_typer, name=_group)
 
 
 def main() -> None:

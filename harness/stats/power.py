@@ -35,6 +35,13 @@ def minimum_detectable_effect(estimate: Estimate) -> float | None:
     return None if exact is None else max(by_t or 0.0, exact * parts.size)
 
 
+def detectable_difference(variance: float, *, n_units: int) -> float | None:
+    """Return the same for a mean over units whose differences have that variance, before anything was measured."""
+    if n_units < 2:
+        return None
+    return _standard_errors(round(min(n_units - 1, 1e4), 2)) * float(np.sqrt(variance / n_units))
+
+
 @cache
 def _standard_errors(df: float) -> float:
     """Return how many estimated standard errors a t test with `df` finds with POWER.

@@ -56,6 +56,8 @@ COMMANDS = {
     "regress": "--variant --all --tasks --update --rebuild --from --reference --cached --json",
     "data fetch": "--out --from",
     "reproduce": "--base --variant --tasks --beside --data --data-dir --device --dtype --db --json",
+    "new task": "--type --name",
+    "check task": "--base --json",
     "words": "--base --tasks --variant --show --db --json",
     "cache ls": "--db --json",
     "cache prune": "--yes --older-than --db --json",

@@ -1,0 +1,178 @@
+"""A file ─▶ the card that would read it: the type by its columns and their values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from harness.errors import HarnessError, near_names
+from harness.rows import FORMATS, column_names, read_cells
+from harness.suites.own.types import TYPES
+
+LOOKED_AT = 2000  # rows
+_GROUPS = ("group", "author", "user", "speaker", "document", "doc", "source_id")
+_TRUTHS = {"0", "1", "0.0", "1.0", "true", "false"}
+# Thai, Lao, Burmese and Khmer, Chinese characters and kana
+_UNPARTED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+# The language that a script suggests, the first that a text has a letter of; other scripts are of many.
+_LANGUAGES = {
+    r"[\u3040-\u30ff]": "jpn-Jpan",
+    r"[\uac00-\ud7af]": "kor-Hang",
+    r"[\u3400-\u9fff]": "zho-Hans",
+    r"[\u0e00-\u0e7f]": "tha-Thai",
+    r"[\u0600-\u06ff]": "ara-Arab",
+    r"[\u0590-\u05ff]": "heb-Hebr",
+    r"[\u0900-\u097f]": "hin-Deva",
+    r"[\u0370-\u03ff]": "ell-Grek",
+    r"[\u0400-\u04ff]": "rus-Cyrl",
+}
+_MOST_LABELS = 0.2  # of the rows: a column with more different values is no label
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A card as text, where it would lie, and the first rows by what their columns are."""
+
+    path: Path
+    text: str
+    type: str
+    examples: tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Column:
+    """The values of a column, as text."""
+
+    name: str
+    values: Sequence[str]
+
+    @property
+    def numeric(self) -> bool:
+        return all(re.fullmatch(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", value) for value in self.values)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it numbers the rows."""
+        first = int(self.values[0]) if self.values[0].isdecimal() else 0
+        return list(self.values) == [str(first + row) for row in range(len(self.values))] and len(self.values) > 2
+
+    @property
+    def binary(self) -> bool:
+        return {value.lower() for value in self.values} <= _TRUTHS
+
+    @property
+    def words(self) -> float:
+        """Words a value, about: two characters of a script that writes none apart count as one."""
+        return sum(value.count(" ") + 1 + len(_UNPARTED.findall(value)) / 2 for value in self.values) / len(self.values)
+
+    @property
+    def labels(self) -> bool:
+        """Whether few different values stand in it, each more than once on average."""
+        return 2 <= len(set(self.values)) <= max(2, _MOST_LABELS * len(self.values))
+
+
+def propose(file: Path, *, kind: str | None = None, name: str | None = None) -> Proposal:
+    """The card for `file`, of the type `kind` (None: the one that its columns suggest).
+
+    Raises HarnessError if the columns suggest none, and for a file that cannot be read.
+    """
+    if kind is not None and kind not in TYPES:
+        raise HarnessError(f"there is no type {kind!r}; {near_names(kind, TYPES)}")
+    names = column_names(file)
+    rows = list(islice(read_cells(file, tuple((each,) for each in names)), LOOKED_AT))
+    if not rows:
+        raise HarnessError(f"{file} has no rows; a task needs examples")
+    cells = [["" if cell is None else str(cell) for cell in column] for column in zip(*rows, strict=True)]
+    columns = [_Column(name=each, values=values) for each, values in zip(names, cells, strict=True)]
+    columns = [column for column in columns if not column.counts] or columns
+    found_kind, roles = _roles(columns, kind)
+    if found_kind is None:
+        raise HarnessError(
+            f"{file} has the columns {', '.join(names)}, which suggest no type; name one with --type "
+            f"({', '.join(TYPES)}), and correct the columns in the card"
+        )
+    task = name or re.sub(r"[^A-Za-z0-9._-]+", "-", _stem(file)).strip("-.") or "my-task"
+    group = next((c.name for c in columns if c.name.lower() in _GROUPS and 1 < len(set(c.values)) < len(rows)), None)
+    text = _card(task, file.name, found_kind, roles, group, _language("".join(map(" ".join, cells))))
+    shown = [
+        {role: dict(zip(names, row, strict=True)).get(column, "") for role, column in roles.items()}
+        for row in islice(zip(*cells, strict=True), 5)
+    ]
+    return Proposal(path=file.parent / f"{task}.md", text=text, type=found_kind, examples=tuple(shown))
+
+
+def _stem(file: Path) -> str:
+    stem = file.name.removesuffix(".gz")
+    return next((stem.removesuffix(ending) for ending in FORMATS if stem.endswith(ending)), stem)
+
+
+def _roles(columns: Sequence[_Column], kind: str | None) -> tuple[str | None, dict[str, str]]:
+    """The type and what its columns are called: a column of the right name first, else by its values."""
+    longest = max((c.words for c in columns if not c.numeric), default=0.0)
+    texts = [
+        c
+        for c in columns
+        if not c.numeric and c.words >= max(1.5, longest / 4) and (not c.labels or c.words >= longest / 1.5)
+    ]
+    others = [c for c in columns if c not in texts]
+    truths = [c for c in others if c.binary]
+    numbers = [c for c in others if c.numeric and not c.binary]
+    labels = [c for c in others if c.labels]
+    guess: str | None = None
+    if len(texts) >= 2 and (truths or numbers):
+        guess = "pair-classification" if truths and not numbers else "similarity"
+    elif texts and labels:
+        guess = "classification"
+    wanted = kind or guess
+    if wanted is None:
+        return None, {}
+    fitting: dict[str, Sequence[_Column]] = {
+        "text": texts,
+        "text1": texts,
+        "text2": texts[1:],
+        "score": numbers or truths,
+        "label": truths if wanted == "pair-classification" else labels,
+    }
+    named = {c.name: c for c in columns}
+    roles: dict[str, str] = {}
+    for role in TYPES[wanted].roles:
+        taken = set(roles.values())
+        free = [c.name for c in fitting.get(role, ()) if c.name not in taken]
+        near = [c for c in free if c.lower().startswith(role.rstrip("12")[:4])]
+        roles[role] = role if role in named else next(iter([*near, *free]), "WRITE_ITS_NAME")
+    return wanted, roles
+
+
+def _card(task: str, file: str, kind: str, roles: Mapping[str, str], group: str | None, language: str) -> str:
+    other = {role: name for role, name in roles.items() if role != name}
+    lines = [f"task: {task}", f"type: {kind}", f"file: {_quoted(file)}"]
+    if other:
+        lines.append(f"columns: {{{', '.join(f'{role}: {_quoted(name)}' for role, name in other.items())}}}")
+    if group:
+        lines.append(f"group: {_quoted(group)}")
+    lines += [f"language: {language}", "publish: ids"]
+    return "\n".join(["---", *lines, "---", "", f"{TYPES[kind].about[0].upper()}{TYPES[kind].about[1:]}.", ""])
+
+
+def _language(text: str) -> str:
+    """The language by the script, where a tenth of the letters are of it: a guess to be corrected in the card."""
+    letters = sum(map(str.isalpha, text)) or 1
+    found = (code for script, code in _LANGUAGES.items() if len(re.findall(script, text)) >= letters / 10)
+    return next(found, "eng-Latn")
+
+
+def _quoted(value: str) -> str:
+    """A value of YAML that means just this text."""
+    plain = re.fullmatch(r"[A-Za-z_][\w./-]*", value) and value.lower() not in (
+        "true",
+        "false",
+        "yes",
+        "no",
+        "null",
+        "on",
+        "off",
+    )
+    return value if plain else "'" + value.replace("'", "''") + "'"
