@@ -177,6 +177,7 @@ def run_variants(
     if not plan.idle:
         with nullcontext() if screen is None else screen(plan.to_measure) as listener:
             if listener is not None:
+                listener.begin(plan, store)
                 listener.note(plan.summary)
                 for each in plan.failed:
                     listener.note(f"{each.what}: failed, {each.reason}")

@@ -28,6 +28,7 @@ _REPORT = (
 COMMANDS = (
     *(
         "run",
+        "status",
         "merge",
         "dose",
         "train",

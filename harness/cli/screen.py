@@ -18,6 +18,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -26,12 +27,16 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli.pulse import Pulse, duration, left_words
 from harness.cli.streams import visible
+from harness.run.forecast import Forecast
 
 if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
     from harness.encoder.reader import EncodingProgress
     from harness.outcomes import TaskResult
+    from harness.run.plan import RunPlan
+    from harness.store import Store
     from harness.training.lineage import PlannedStage
     from harness.training.watch import OnStep, Step
 
@@ -144,11 +149,19 @@ def pivot(
     return [[*labels, *map(here.get, columns)] for labels, here in rows.items()]
 
 
+class _LeftColumn(TimeRemainingColumn):
+    """The time left by the pace of a bar, or as the field `left` of its task says it."""
+
+    def render(self, task: Task) -> Text:
+        left = task.fields.get("left")
+        return super().render(task) if left is None else Text(left(), style="progress.remaining")
+
+
 class _Bars:
     """Bars on stderr while the block lasts; `_live` where somebody can see them move. None if `quiet`."""
 
     def __init__(self, *, description_first: bool, quiet: bool = False) -> None:
-        said, left = TextColumn("{task.description}", markup=False), (TextColumn("left"), TimeRemainingColumn())
+        said, left = TextColumn("{task.description}", markup=False), (TextColumn("left"), _LeftColumn())
         bar = (BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(), *left)
         columns: tuple[ProgressColumn, ...] = (said, *bar) if description_first else (*bar, said)
         self._live = err.is_terminal and not quiet
@@ -172,7 +185,23 @@ class RunScreen(_Bars):
         self._stage = self._progress.add_task("", total=None, visible=False)
         self._texts = self._progress.add_task("", total=None, visible=False)
         self._read_s = 0.0
+        self._pulse: Pulse | None = None
         self._started = time.monotonic()
+
+    def __exit__(self, *error: object) -> None:
+        if self._pulse is not None:
+            self._pulse.stop()
+        super().__exit__(*error)
+
+    def begin(self, plan: RunPlan, store: Store) -> None:
+        say = None if self._live else self.note
+        pulse = self._pulse = Pulse(Forecast.of(plan, store), store.path, say)
+
+        def left() -> str:
+            there = pulse.forecast.left()
+            return left_words(there.seconds, there.unknown)
+
+        self._progress.update(self._all, total=pulse.forecast.all_tasks, left=left)
 
     def note(self, message: str) -> None:
         if self._quiet:
@@ -185,6 +214,9 @@ class RunScreen(_Bars):
         stage, what = planned.stage, f"{label} · {planned.name}"
         together = f" on {processes} processes" if (processes := Processes.here().size) > 1 else ""
         self.note(f"{label} · {stage.doing}{together}")
+        if self._pulse is not None:
+            self._pulse.forecast.stage(planned)
+            self._pulse.doing = what
         self._progress.reset(self._stage, total=stage.total_steps, visible=stage.total_steps > 0, description=what)
 
         def on_step(step: Step) -> None:
@@ -198,7 +230,10 @@ class RunScreen(_Bars):
                 visible=step.done < step.total,
                 description=f"{what} · {pace}",
             )
-            at = f"{step.done} of {step.total} steps, {pace}, about {_duration(step.left_s)} left"
+            if self._pulse is not None:
+                self._pulse.forecast.step(step)
+                self._pulse.doing = f"{what}, step {step.done} of {step.total}"
+            at = f"{step.done} of {step.total} steps, {pace}, about {duration(step.left_s)} left"
             if step.done - step.first == _TIMED_STEPS and step.left_s > _LONG_S:
                 self.note(f"{what}: {at}; lower steps, batch_size or max_length in the card if that is too long")
             elif not self._live and step.total >= 100 and step.done < step.total and not step.done % (step.total // 5):
@@ -211,6 +246,9 @@ class RunScreen(_Bars):
 
     def task(self, label: str, name: str, number: int, total: int) -> None:
         self._progress.update(self._all, description=f"{label} · {name}")
+        if self._pulse is not None:
+            self._pulse.forecast.task(label, name)
+            self._pulse.doing = f"{label} · {name}"
 
     def reading(self, reading: EncodingProgress) -> None:
         if reading.seconds < self._read_s:  # another read has begun: forget the pace of the last
@@ -231,9 +269,13 @@ class RunScreen(_Bars):
         from harness.outcomes import DIAGNOSTIC_TYPES
 
         key = result.key
+        if self._pulse is not None:
+            self._pulse.forecast.result(label, result)
+            self._progress.update(self._all, completed=self._pulse.forecast.done_tasks)
         if result.task_type in DIAGNOSTIC_TYPES and key.subset not in ("default", "linear", "MLP"):
             return  # controls: a dozen a task
-        self._progress.advance(self._all)
+        if self._pulse is None:
+            self._progress.advance(self._all)
         part = "" if key.subset == "default" else f" ({key.subset})"
         said = f"; {result.note}" if result.note else ""
         score = get_metric(key.metric).write(result.score)
@@ -242,13 +284,6 @@ class RunScreen(_Bars):
     def _clock(self) -> str:
         seconds = int(time.monotonic() - self._started)
         return f"{seconds // 60:3d}:{seconds % 60:02d}"
-
-
-def _duration(seconds: float) -> str:
-    """About how long, in the largest unit of which there are two."""
-    units = [(3600, "h"), (60, "min"), (1, "s")]
-    size, unit = next(((size, unit) for size, unit in units if seconds >= 2 * size), units[-1])
-    return f"{seconds / size:.0f} {unit}"
 
 
 class CountScreen(_Bars):

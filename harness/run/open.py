@@ -32,12 +32,15 @@ if TYPE_CHECKING:
     from harness.encoder.placement import Placement
     from harness.encoder.reader import EncodingProgress
     from harness.encoder.reference import ReferenceEncoder
+    from harness.run.plan import RunPlan
+    from harness.store import Store
     from harness.training.watch import OnStep
 
 
 class Listener(Protocol):
     """Hears how a run goes; the command line draws bars from it."""
 
+    def begin(self, plan: RunPlan, store: Store) -> None: ...
     def note(self, message: str) -> None: ...
     def stage(self, label: str, planned: PlannedStage) -> OnStep: ...
     def proof(self, label: str, proof: MaskProof) -> None: ...

@@ -84,7 +84,7 @@ def test_a_long_training_says_after_three_steps_how_long_it_takes(
     ("seconds", "said"), [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "120 min"), (9_000, "2 h")]
 )
 def test_a_duration_has_the_largest_unit_of_which_there_are_two(seconds: float, said: str) -> None:
-    assert screen._duration(seconds) == said
+    assert screen.duration(seconds) == said
 
 
 def drawn(made: screen.PlainTable, *, width: int) -> list[str]:

@@ -24,6 +24,8 @@ class Ear:
         self.proofs: list[str] = []
         self.notes: list[str] = []
 
+    def begin(self, plan, store) -> None: ...
+
     def note(self, message: str) -> None:
         self.notes.append(message)
 
