@@ -78,6 +78,11 @@ class TableRow:
         return all(cell.score for cell in self.cells if not cell.task.is_retention)
 
     @property
+    def by_task(self) -> Mapping[TaskColumn, TableCell]:
+        """The cells of its tasks."""
+        return {cell.task: cell for cell in self.cells}
+
+    @property
     def trained(self) -> bool:
         """Whether a stage was trained for it."""
         return any(system.stage_digests for system in self.entry.systems)

@@ -30,6 +30,7 @@ from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text
 from leaderboard.answers import Changed, ChangedExample
+from leaderboard.board import make_board
 from leaderboard.diagnostics import with_layers
 from leaderboard.grid import make_grid
 from leaderboard.model import Site, TaskColumn
@@ -209,6 +210,7 @@ def _environment() -> Environment:
         "size": text.size,
         "key": text.sort_key,
         "small": text.small,
+        "count": text.count,
         "signed": text.signed,
         "breakable": text.breakable,
         "headline": headline,
@@ -234,6 +236,7 @@ def _environment() -> Environment:
         "layer_curves": figures.layer_curves,
         "diagnostic_curves": diagnostic_curves,
         "in_order": figures.in_order,
+        "make_board": make_board,
         "mask_grid": make_grid,
         "overview": make_overview,
         "metric_of": get_metric,

@@ -37,8 +37,8 @@ def span(interval: Interval | DrawSpread | None, metric: str = MEAN_METRIC, *, s
 
 
 def breakable(name: str) -> Markup:
-    """Return a name that a narrow column may break between its words: MiniAnimacyBefore, bidir-supcon."""
-    return Markup("<wbr>").join(re.split(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[-_])(?=\w)", name))
+    """Return a name that a narrow column may break between its words: MiniAnimacyBefore, v_measure."""
+    return Markup("<wbr>").join(re.split(r"(?<=[a-z0-9])(?=[A-Z])|(?<=_)(?=\w)", name))
 
 
 def heading(metrics: Iterable[str]) -> str:
@@ -110,6 +110,16 @@ def seconds(value: float | None) -> str:
 def size(n_bytes: int) -> str:
     """Return a file's size: '12 kB', '3.4 MB'."""
     return f"{max(1, round(n_bytes / 1e3))} kB" if n_bytes < 1e6 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def count(value: int | None) -> str:
+    """Return a large count in three figures: '812', '81.5 k', '1.23 M'."""
+    if value is None:
+        return NONE
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return str(value)
 
 
 def sort_key(value: float | None) -> str:

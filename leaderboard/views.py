@@ -193,8 +193,10 @@ def _base(
 
     headline = contrasts.headline_among(by_name)
     first = (headline.variant, headline.against) if headline else None
-    claims = [names for names, pair in pairs.items() if pair.contrast is not None or names == first]
-    means = judge_means([pairs[names].comparison for names in claims])
+    first = first if first in pairs else None
+    claims = [names for names, pair in pairs.items() if pair.contrast is not None and names != first]
+    means = judge_means(pairs[first].comparison if first else None, [pairs[names].comparison for names in claims])
+    claims = [*([first] if first else []), *claims]
     pairs |= {names: replace(pairs[names], mean=mean) for names, mean in zip(claims, means, strict=True)}
 
     def measured(of: Sequence[VariantContrast]) -> tuple[ComparedPair, ...]:

@@ -41,24 +41,36 @@ def mean_verdict(value: float, p: float | None, *, alpha: float) -> Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class MeanVerdict:
-    """What is said of the mean over tasks of one comparison; `p` is adjusted by Holm over `n_means` comparisons."""
+    """What is said of the mean over tasks of one comparison, with the `p` that it rests on."""
 
     verdict: Verdict
     p: float
-    n_means: int
 
 
-def judge_means(comparisons: Sequence[Comparison]) -> list[MeanVerdict | None]:
-    """Judge the means of `comparisons` as one family; None where a mean is not tested."""
-    own = [c.across.raw.p if c.across is not None else None for c in comparisons]
-    adjusted = holm(own)
-    n = sum(p is not None for p in own)
+def judge_means(first: Comparison | None, others: Sequence[Comparison]) -> list[MeanVerdict | None]:
+    """Judge the mean of `first`, then those of `others`; None where a mean is not tested.
+
+    The headline was declared as the first claim, so its test stands alone. The others are adjusted by Holm, and none of
+    them has a p below that of the headline. The order was fixed before any result was seen, so it keeps the family-wise
+    error rate (Westfall and Krishen 2001, JSPI 99).
+    """
+    gate = _own_p(first) if first is not None else 0.0
+    adjusted = [None if p is None else max(p, gate or 0.0) for p in holm([_own_p(each) for each in others])]
+    every = (
+        [(first, gate), *zip(others, adjusted, strict=True)]
+        if first is not None
+        else zip(others, adjusted, strict=True)
+    )
     return [
         None
-        if p is None or c.across is None
-        else MeanVerdict(verdict=mean_verdict(c.across.raw.value, p, alpha=c.alpha), p=p, n_means=n)
-        for c, p in zip(comparisons, adjusted, strict=True)
+        if p is None or each.across is None
+        else MeanVerdict(verdict=mean_verdict(each.across.raw.value, p, alpha=each.alpha), p=p)
+        for each, p in every
     ]
+
+
+def _own_p(comparison: Comparison) -> float | None:
+    return comparison.across.raw.p if comparison.across is not None else None
 
 
 def mean_over_tasks(

@@ -51,14 +51,63 @@
       var does = tool.dataset.does;
       if (does === "filter") tool.addEventListener("input", function () { table.set({ q: tool.value }, true); });
       if (does === "complete") tool.addEventListener("change", function () { table.set({ complete: tool.checked ? "1" : "" }); });
+      if (does === "ends") tool.addEventListener("change", function () { table.set({ ends: tool.checked ? "1" : "" }); });
       if (does === "columns") tool.addEventListener("change", function () { table.set({ columns: tool.value }); });
-      if (does === "reset") tool.addEventListener("click", function () {
-        table.set({ sort: "", order: "", q: "", complete: "", columns: "" });
-      });
+      if (does === "reset") tool.addEventListener("click", function () { table.blank(); table.set({}); });
     });
+    this.offerColumns();
   }
 
-  Table.prototype.blank = function () { this.state = { sort: "", order: "", q: "", complete: "", columns: "" }; };
+  Table.prototype.blank = function () {
+    this.state = { sort: "", order: "", q: "", complete: "", columns: "", hide: "", ends: "" };
+  };
+
+  // a box a column, made when they are first asked for; what is hidden by hand is a list in the address
+  Table.prototype.offerColumns = function () {
+    var table = this, choose = document.querySelector('[data-choose="' + this.id + '"]');
+    if (!choose) return;
+    var boxes = choose.querySelector(".boxes");
+    function group(name, heads) {
+      var set = make("fieldset"), rest = heads.map(function (head) {
+        var label = make("label"), box = make("input");
+        box.type = "checkbox";
+        box.value = head.dataset.key;
+        box.addEventListener("change", function () { table.hide([box.value], !box.checked); });
+        label.append(box, " " + head.querySelector(".head").textContent.trim());
+        return label;
+      });
+      set.append(make("legend", name));
+      if (heads.length > 1) {
+        [["all", false], ["none", true]].forEach(function (each) {
+          var button = make("button", each[0]);
+          button.type = "button";
+          button.addEventListener("click", function () { table.hide(heads.map(function (h) { return h.dataset.key; }), each[1]); });
+          set.append(button);
+        });
+      }
+      rest.forEach(function (label) { set.append(label); });
+      boxes.append(set);
+    }
+    choose.addEventListener("toggle", function () {
+      if (!choose.open || boxes.children.length) return;
+      var types = {};
+      table.heads.slice(1).forEach(function (head) {
+        var type = head.dataset.type || "of the variant";
+        (types[type] = types[type] || []).push(head);
+      });
+      Object.keys(types).forEach(function (type) { group(type, types[type]); });
+      table.tick();
+    });
+  };
+  Table.prototype.hidden = function () { return this.state.hide ? this.state.hide.split(",") : []; };
+  Table.prototype.hide = function (keys, away) {
+    var kept = this.hidden().filter(function (key) { return !keys.includes(key); });
+    this.set({ hide: kept.concat(away ? keys : []).join(",") });
+  };
+  Table.prototype.tick = function () {
+    var hidden = this.hidden();
+    all('[data-choose="' + this.id + '"] input').forEach(function (box) { box.checked = !hidden.includes(box.value); });
+  };
 
   // best first, worst first, as declared
   Table.prototype.press = function (key) {
@@ -80,15 +129,15 @@
       var mine = each.dataset.key === state.sort;
       if (mine) head = each;
       each.removeAttribute("aria-sort");
-      var button = each.querySelector("button.sort");
-      if (button) button.textContent = "⇅";
+      var way = each.querySelector(".way");
+      if (way) way.textContent = "⇅";
     });
     if (head) {
       index = Array.from(head.parentNode.children).indexOf(head);
       var best = head.dataset.best, text = best === "text";
       var up = (best === "low" || text) === (state.order === "best");
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
-      head.querySelector("button.sort").textContent = up ? "▲" : "▼";
+      head.querySelector(".way").textContent = up ? "▲" : "▼";
     }
     var shown = 0, total = 0, word = state.q.trim().toLowerCase();
     this.bodies.forEach(function (part) {
@@ -116,6 +165,8 @@
       total += rows.length;
     });
     this.hideColumns();
+    this.tick();
+    this.node.classList.toggle("with-ends", state.ends === "1");
     var sorted = head
       ? "sorted by " + head.querySelector(".head").textContent.trim() + (text ? "" : state.order === "best" ? ", best first" : ", worst first")
       : "in the order of the ladder";
@@ -125,18 +176,20 @@
       if (tool.classList.contains("state")) tool.textContent = line;
       if (does === "filter" && tool.value !== state.q) tool.value = state.q;
       if (does === "complete") tool.checked = state.complete === "1";
+      if (does === "ends") tool.checked = state.ends === "1";
       if (does === "columns") tool.value = state.columns;
     });
     return line;
   };
 
   Table.prototype.hideColumns = function () {
-    var wanted = this.state.columns, kind = wanted.split(":")[0], name = wanted.slice(kind.length + 1);
+    var away = this.hidden(), wanted = this.state.columns, kind = wanted.split(":")[0], name = wanted.slice(kind.length + 1);
     function fits(head) {
+      if (away.includes(head.dataset.key)) return false;
       if (!wanted || !head.dataset.type) return true;
       return kind === "type" ? head.dataset.type === name : (head.dataset.suites || "").split(" ").includes(name);
     }
-    if (!this.filtered && !wanted) return;
+    if (!this.filtered && !wanted && !away.length) return;
     this.filtered = true;
     var counts = {};
     var keep = this.heads.map(function (head) {
@@ -147,6 +200,8 @@
     all("thead tr:last-child, tbody tr:not(.divider), tfoot tr", this.node).forEach(function (row) {
       Array.from(row.children).forEach(function (cell, i) { cell.hidden = keep[i] === false; });
     });
+    var corner = this.node.querySelector("td.corner");
+    if (corner) corner.colSpan = this.heads.filter(function (head, i) { return keep[i] && !head.dataset.type; }).length;
     all("thead th.type", this.node).forEach(function (head) {
       head.hidden = !counts[head.dataset.type];
       if (counts[head.dataset.type]) head.colSpan = counts[head.dataset.type];
@@ -183,7 +238,11 @@
   all("table.sortable").forEach(function (node) { tables[node.id] = new Table(node); });
   window.addEventListener("popstate", read);
   window.addEventListener("hashchange", read);
-  if (window.location.hash.slice(0, 2) === "#?") read();
+  if (window.location.hash.slice(0, 2) === "#?") {
+    read();
+    var first = tables[window.location.hash.slice(2).split(".")[0]];
+    if (first) (first.node.closest("section") || first.node).scrollIntoView();
+  }
 
   // ---- copying
   function copy(text, button) {
@@ -208,7 +267,10 @@
     var button = event.target.closest("button.copy");
     if (button) copy(button.previousElementSibling.textContent, button);
     button = event.target.closest("button.copy-link");
-    if (button) copy(window.location.href, button);
+    if (button) {
+      var place = window.location.hash.slice(0, 3) === "#?t" ? window.location.hash : "#" + button.closest("section").id;
+      copy(window.location.href.split("#")[0] + place, button);
+    }
     button = event.target.closest("button.save");
     if (button) save(button);
   });

@@ -36,13 +36,23 @@ def compared(p: float | None = 0.001, *, value: float = 0.047, verdicts: str = "
 )
 def test_the_sentence_holds_the_verdict_of_the_mean(p: float | None, value: float, said: str) -> None:
     found = compared(p, value=value)
-    assert headline(found, judge_means([found])[0]).startswith(said)
+    assert headline(found, judge_means(found, [])[0]).startswith(said)
 
 
-def test_the_means_of_a_base_are_one_family() -> None:
-    alone, of_two = judge_means([compared(0.03)]), judge_means([compared(0.03), compared(None), compared(0.04)])
-    assert [m and m.verdict for m in (*alone, *of_two)] == ["better", "undecided", None, "undecided"]
-    assert of_two[0] == MeanVerdict(verdict="undecided", p=0.06, n_means=2)
+def test_the_headline_is_tested_first_and_the_other_means_together() -> None:
+    def judged(first: float | None, *others: float | None) -> list[MeanVerdict | None]:
+        return judge_means(compared(first), [compared(p) for p in others])
+
+    assert judged(0.03) == [MeanVerdict(verdict="better", p=0.03)]
+    assert judged(0.03, 0.02, None, 0.04) == [
+        MeanVerdict(verdict="better", p=0.03),
+        MeanVerdict(verdict="better", p=0.04),
+        None,
+        MeanVerdict(verdict="better", p=0.04),
+    ]
+    assert judged(0.03, 0.001)[1] == MeanVerdict(verdict="better", p=0.03), "never below the headline's"
+    assert judged(0.2, 0.001)[1] == MeanVerdict(verdict="undecided", p=0.2), "nothing after a headline that failed"
+    assert judge_means(None, [compared(0.04)]) == [MeanVerdict(verdict="better", p=0.04)]
 
 
 def test_the_tasks_are_counted_once_with_the_size_of_their_family() -> None:
@@ -57,6 +67,6 @@ def test_the_tasks_are_counted_once_with_the_size_of_their_family() -> None:
 
 def test_several_bases_are_counted() -> None:
     bases = [compared(value=0.012), compared(value=0.31), compared(0.5, value=-0.01)]
-    assert over_bases([(c, judge_means([c])[0]) for c in bases]) == (
+    assert over_bases([(c, judge_means(c, [])[0]) for c in bases]) == (
         "x-1 is better than y on 2 of 3 bases, undecided on 1: between −1.0 and +31.0 points on average over the tasks."
     )

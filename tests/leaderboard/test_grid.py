@@ -42,7 +42,7 @@ def test_rows_without_training_stand_beside_it_and_a_half_table_is_left_out() ->
     assert [row.training for row in grid.rows] == ["none", "supervised"]
     assert [row.entry.variant for row, _ in grid.beside] == ["causal-prompteol"]  # echo lacks tasks
     page = build_site(store, Path("site"), resamples=99).read_text(encoding="utf-8")
-    assert "none: causal-prompteol" in page
+    assert "read in other ways: <a" in page
     half = fill(Path("half.duckdb"), variants=("causal", "bidir", "bidir-supcon"), seeds=1)
     [base] = make_site(half, current_entries(half), half.scores(), known={}, resamples=99, progress=None).bases
     assert make_grid(base, contrasts, "g") is None
