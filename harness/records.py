@@ -303,6 +303,21 @@ class Run:
         return bool(self.mask_proof) and self.mask_proof.get("passed", True) is True  # type: ignore[union-attr]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What it took to measure one task in one run; None is what the device does not tell.
+
+    `tokens` is how many the encoder read, `tokens_per_s` while it read. `peak_bytes` is the most that torch held on a
+    GPU, on a CPU the most that the process had in memory. `energy_j` is of the whole GPU.
+    """
+
+    seconds: float
+    tokens: int | None = None
+    tokens_per_s: float | None = None
+    peak_bytes: int | None = None
+    energy_j: float | None = None
+
+
 def proof_words(proof: Mapping[str, Any]) -> str:
     """What the checks of a mask proof measured, to be read behind "N checks"; "" for older proofs."""
     checks = [each for each in proof.get("checks") or () if isinstance(each, Mapping) and "wrong" in each]

@@ -31,6 +31,7 @@ from harness.store import Store
 from leaderboard import figures, text
 from leaderboard.answers import Changed, ChangedExample
 from leaderboard.board import make_board
+from leaderboard.costs import cost_lines
 from leaderboard.diagnostics import with_layers
 from leaderboard.grid import make_grid
 from leaderboard.model import Site, TaskColumn
@@ -112,8 +113,11 @@ def _systems(material: PageMaterial, _: str) -> Iterable[PageFile]:
     for base in material.site.bases:
         places = with_layers(base, material.places.get(base.key, {}), material.diagnostics[base.key])
         for row in base.all_rows:
+            costs = cost_lines(material.costs, row.entry.systems)
             about = f"{row.entry.variant} on {row.entry.base}" if row.entry.base else row.entry.variant
-            yield PageFile(path=row.href, about=about, values={"base": base, "row": row, "places": places})
+            yield PageFile(
+                path=row.href, about=about, values={"base": base, "row": row, "places": places, "costs": costs}
+            )
 
 
 def _words(material: PageMaterial, path: str) -> list[PageFile]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +11,10 @@ import pandas as pd
 from harness.compare.cells import Places, read_places
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
+from harness.records import Cost
 from harness.store import Store
 from leaderboard.answers import Changed, ExampleAnswers, answers_of, changed, script_of
+from leaderboard.costs import read_costs
 from leaderboard.diagnostics import Diagnostics, read_diagnostics
 from leaderboard.model import BaseSection, Site, TableRow, TaskColumn
 
@@ -37,7 +39,7 @@ class PageMaterial:
     """What the pages are made of.
 
     `changed` is by the page of a comparison, `places` and `diagnostics` by the key of a base; `everything` is
-    Store.scores with `diagnostics`.
+    Store.scores with `diagnostics`, `costs` what each system took.
     """
 
     store: Store
@@ -45,6 +47,7 @@ class PageMaterial:
     folder: Path
     everything: pd.DataFrame
     diagnostics: Mapping[str, Mapping[str, Diagnostics]]
+    costs: Mapping[str, Sequence[tuple[str, str, Cost]]]
     examples: dict[TaskColumn, list[TaskExamples]] = field(default_factory=dict)
     changed: dict[str, dict[TaskColumn, Changed]] = field(default_factory=dict)
     places: dict[str, dict[TaskColumn, Places]] = field(default_factory=dict)
@@ -56,7 +59,10 @@ def read_material(
     """Read the outcomes of every task, and write the scripts into `folder`; `count` is given the name of each task."""
     everything = store.scores(diagnostics=True)
     diagnostics = {base.key: read_diagnostics(store, base, everything) for base in site.bases}
-    found = PageMaterial(store=store, site=site, folder=folder, everything=everything, diagnostics=diagnostics)
+    found = PageMaterial(
+        store=store, site=site, folder=folder, everything=everything, diagnostics=diagnostics,
+        costs=read_costs(store, everything),
+    )  # fmt: skip
     numbers: Numbers = {
         (system, TaskPart(task, split, subset)): int(number)
         for system, task, split, subset, number in scores[

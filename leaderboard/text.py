@@ -108,7 +108,9 @@ def seconds(value: float | None) -> str:
 
 
 def size(n_bytes: int) -> str:
-    """Return a file's size: '12 kB', '3.4 MB'."""
+    """Return a size in bytes: '12 kB', '3.4 MB', '1.2 GB'."""
+    if n_bytes >= 1e9:
+        return f"{n_bytes / 1e9:.1f} GB"
     return f"{max(1, round(n_bytes / 1e3))} kB" if n_bytes < 1e6 else f"{n_bytes / 1e6:.1f} MB"
 
 

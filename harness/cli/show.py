@@ -10,7 +10,7 @@ from harness.cli import options
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.records import FirstToken, StageManifest, System
+    from harness.records import Cost, FirstToken, StageManifest, System
 
 
 def show(
@@ -18,7 +18,10 @@ def show(
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
-    """Show one run: its system, recipe, training, library versions, mask proof and scores."""
+    """Show one run: its system, recipe, training, library versions, mask proof, scores and costs.
+
+    Costs (tokens, memory, energy) are of the run's device: compare them with those of the same kind of device only.
+    """
     from dataclasses import asdict
 
     from harness.cli.screen import out, print_json, table
@@ -36,6 +39,7 @@ def show(
     scores = store.scores(run_id=record.run_id, diagnostics=True)
     stages = store.stages(system.stage_digests)
     measured = set(zip(scores["task"], scores["revision"], strict=True))
+    costs = {task: cost for (run_id, task), cost in store.costs().items() if run_id == record.run_id}
     overlaps = [each for each in store.overlaps(system_id=system.system_id) if (each.task, each.revision) in measured]
     if as_json:
         columns = ["task", "split", "subset", "revision", "metric", "score", "n_examples", "n_trials", "seconds"]
@@ -44,6 +48,7 @@ def show(
                 "run": asdict(record) | {"provenance": record.provenance.plain()},
                 "system": asdict(system) | {"recipe": system.recipe.plain()},
                 "scores": scores[columns].to_dict("records"),
+                "costs": {task: asdict(cost) for task, cost in costs.items()},
                 "stages": [{"digest": s.digest, "kind": s.kind, "manifest": s.plain()} for s in stages.values()],
                 "overlaps": [asdict(each) | {"share": each.share} for each in overlaps],
             }
@@ -81,15 +86,29 @@ def show(
             get_metric(row["metric"]).write(row["score"], more_digits=1),
             row["n_examples"],
             f"{row['seconds']:.1f}",
+            *_cost(costs.get(row["task"])),
         )
         for row in scores.to_dict("records")
     ]
-    out.print(table(("task", "metric", "score", "examples", "seconds"), cells, right=(2, 3, 4)))
+    headers = ("task", "metric", "score", "examples", "seconds", "tokens", "tokens/s", "peak memory", "energy")
+    out.print(table(headers, cells, right=range(2, 9)))
     if system.stage_digests:
         out.print()
         out.print(f"Overlap of the training data with tasks: {summary(system.stage_digests, overlaps, measured)}")
     if overlaps:
         out.print(table(("task", "overlap"), [(each.task, each.sentence) for each in by_task(overlaps)]))
+
+
+def _cost(cost: Cost | None) -> tuple[str | None, ...]:
+    """What the task of a result took, as `harness show` prints it; a task with several results took it once."""
+    if cost is None:
+        return (None,) * 4
+    return (
+        None if cost.tokens is None else f"{cost.tokens:,}",
+        None if cost.tokens_per_s is None else f"{cost.tokens_per_s:,.0f}",
+        None if cost.peak_bytes is None else f"{cost.peak_bytes / 1e9:.2f} GB",
+        None if cost.energy_j is None else f"{cost.energy_j:,.0f} J",
+    )
 
 
 _NO_PROOF = {

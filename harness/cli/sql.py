@@ -19,7 +19,7 @@ def sql(
     as_json: options.Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values with a header.")] = False,
 ) -> None:
-    """Query the database with DuckDB's SQL: tables system, run, score and outcome, and the view result.
+    """Query the database with DuckDB's SQL: tables system, run, score, cost and outcome, and the view result.
 
     Example: harness sql "SELECT variant, task, avg(score) FROM result WHERE current GROUP BY ALL ORDER BY ALL".
 

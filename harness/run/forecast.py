@@ -96,6 +96,9 @@ class Forecast:
         """The stage that is trained has done a step."""
         if self._stage is not None:
             self._stage = (self._stage[0], step, self.clock())
+            planned, left = self._stage[0], (step.total - step.done) * getattr(self._stage[0].stage, "batch_size", 0)
+            if left:
+                self.example_s[planned.stage.kind] = step.left_s / left
             if step.done >= step.total:
                 self._end_stage()
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
 from harness.outcomes import TaskResult
+from harness.records import Cost
+from harness.run.cost import metered
 from harness.suites.task import Task
 
 
@@ -14,11 +16,12 @@ from harness.suites.task import Task
 class Measured:
     """What one task gave: a result for each split and subset. It can be pickled.
 
-    `cut` says how many of the texts were cut at the encoder's limit; it is empty if none was.
+    `cut` says how many of the texts were cut at the encoder's limit; it is empty if none was. `cost` is what it took.
     """
 
     results: tuple[TaskResult, ...]
     cut: str = ""
+    cost: Cost | None = None
 
 
 def measure(encoder: TextEncoder, task: Task) -> Measured:
@@ -27,10 +30,11 @@ def measure(encoder: TextEncoder, task: Task) -> Measured:
     Raises HarnessError if its data cannot be had, an embedding is not finite, or a library cannot evaluate it.
     """
     try:
-        results = tuple(task.run(encoder))
+        with metered(encoder) as meter:
+            results = tuple(task.run(encoder))
     except HarnessError:
         raise
     except Exception as error:  # scikit-learn, mteb and datasets raise all kinds
         said = " ".join(str(error).split())[:200] or "without a message"
         raise HarnessError(f"{task.name} cannot be measured ({type(error).__name__}: {said})") from error
-    return Measured(results=results, cut=encoder.truncation_note())
+    return Measured(results=results, cut=encoder.truncation_note(), cost=meter.cost)

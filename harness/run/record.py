@@ -50,6 +50,8 @@ def record_task(
             for overlap in overlaps_of(stage, texts, task=info.name, revision=info.revision, texts=seen)
         ]
     )
+    if measured.cost is not None:
+        store.add_cost(run.run_id, info.name, measured.cost)
     rows = store.scores(run_id=run.run_id, diagnostics=True)
     stored = set(zip(rows["task"], rows["split"], rows["subset"], strict=True))
     for result in measured.results:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from harness.errors import HarnessError
 from harness.outcomes import NoiseFloor, TaskKey
-from harness.records import Overlap, Provenance, Record, Run, StageManifest, StoredRecipe, System, to_json
+from harness.records import Cost, Overlap, Provenance, Record, Run, StageManifest, StoredRecipe, System, to_json
 
 Row = Sequence[Any]
 Kept = TypeVar("Kept", bound=Record)
@@ -20,6 +21,7 @@ SYSTEM = "system_id, base, base_revision, variant, seed, kind, card_hash, recipe
 STAGE = "digest, kind, manifest"
 OVERLAP = "stage, source, task, revision, how, n_texts, n_shared, note"
 RUN = "run_id, system_id, suite, dtype, device, evaluation, provenance, mask_proof, started_at, finished_at"
+COST = "run_id, task, seconds, tokens, tokens_per_s, peak_bytes, energy_j"
 KEY = "task, split, subset, revision, metric"
 NOISE = f"system_id, base_revision, {KEY}, dtype, device, scores"
 
@@ -73,6 +75,15 @@ def to_run(row: Row) -> Run:
         provenance=_parsed(Provenance, provenance), mask_proof=None if proof is None else _object(proof),
         started_at=aware(started), finished_at=finished and aware(finished),
     )  # fmt: skip
+
+
+def from_cost(run_id: str, task: str, cost: Cost) -> list[object]:
+    return [run_id, task, *astuple(cost)]
+
+
+def to_cost(row: Row) -> tuple[str, str, Cost]:
+    run_id, task, *values = row
+    return run_id, task, Cost(**dict(zip(COST.split(", ")[2:], values, strict=True)))
 
 
 def to_key(row: Row) -> TaskKey:

@@ -32,6 +32,7 @@ _RESULTS = f"""
 _SHARED = {
     "system": ("system_id",),
     "run": ("run_id",),
+    "cost": ("run_id", "task"),
     "stage": ("digest",),
     "overlap": ("stage", "task", "revision", "how", "source", "note"),
     "noise_floor": ("system_id", "task", "split", "subset", "revision", "metric", "dtype", "device"),

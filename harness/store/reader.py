@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from harness.outcomes import DIAGNOSTIC_TYPES, OUTCOME_COLUMNS, NoiseFloor, TaskKey, TaskPart
-from harness.records import Overlap, Run, StageManifest, System
+from harness.records import Cost, Overlap, Run, StageManifest, System
 from harness.store import columns
 from harness.store.connection import OnWait, check_name, reading
 from harness.store.query import run_query
@@ -114,6 +114,11 @@ class StoreReader:
         query = f"SELECT {columns.RUN} FROM run WHERE ?::VARCHAR IS NULL OR system_id = ? ORDER BY started_at, run_id"
         rows = self._rows(query, [system_id, system_id])
         return [columns.to_run(row) for row in rows]
+
+    def costs(self) -> dict[tuple[str, str], Cost]:
+        """Return what each task of each run took, by the run's id and the task; older results have none."""
+        found = self._later("cost", f"SELECT {columns.COST} FROM cost ORDER BY run_id, task")
+        return {(run_id, task): cost for run_id, task, cost in map(columns.to_cost, found)}
 
     def scores(
         self,

@@ -12,7 +12,7 @@ import pandas as pd
 from harness.errors import HarnessError
 from harness.metrics import TOLERANCE, score_outcomes
 from harness.outcomes import OUTCOME_COLUMNS, NoiseFloor, TaskKey, TaskResult, check_outcomes
-from harness.records import Overlap, Run, StageManifest, System, now, to_json
+from harness.records import Cost, Overlap, Run, StageManifest, System, now, to_json
 from harness.store import columns
 from harness.store.connection import writing
 from harness.store.reader import StoreReader
@@ -135,6 +135,14 @@ class Store(StoreReader):
             if result.reported is not None:
                 connection.execute("INSERT INTO reported VALUES (?, ?)", [number, to_json(result.reported)])
         return int(number)
+
+    def add_cost(self, run_id: str, task: str, cost: Cost) -> None:
+        """Store what it took to measure `task` in a run, once."""
+        with self._writing() as connection:
+            connection.execute(
+                f"INSERT OR IGNORE INTO cost ({columns.COST}) VALUES ({_marks(7)})",
+                columns.from_cost(run_id, task, cost),
+            )
 
     def add_noise_floors(self, floors: Iterable[NoiseFloor]) -> None:
         """Store how far scores move by themselves; a new measurement of the same system and task replaces the old."""

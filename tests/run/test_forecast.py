@@ -115,9 +115,10 @@ STATUS = RunStatus(
 
 def test_a_status_is_read_back_and_a_dead_writer_is_recognised() -> None:
     database = Path("results.duckdb")
-    write_status(status_file(database), STATUS)
-    assert [each for _, each in read_status(database)] == [STATUS]
-    assert STATUS.state == "running"
+    status = replace(STATUS, written=time.time())
+    write_status(status_file(database), status)
+    assert [each for _, each in read_status(database)] == [status]
+    assert status.state == "running"
     assert sweep(database) == []
     dead = subprocess.Popen([sys.executable, "-c", "print()"], stdout=subprocess.PIPE)
     killed = replace(STATUS, pid=dead.pid, started_at=process_start(dead.pid))
@@ -127,7 +128,7 @@ def test_a_status_is_read_back_and_a_dead_writer_is_recognised() -> None:
     write_status(Path(".results.duckdb.x.1.running"), killed)
     assert sweep(database) == [killed]
     assert [path.name for path, _ in read_status(database)] == [status_file(database).name]
-    elsewhere = replace(STATUS, host="node-7", pid=1)
+    elsewhere = replace(status, host="node-7", pid=1)
     assert elsewhere.state == "running"
     assert replace(elsewhere, written=time.time() - 600).state == "silent"
 
