@@ -18,7 +18,7 @@ from harness.errors import HarnessError, near_names
 from harness.front_matter import first_mistake, read_card_file
 from harness.hub import HubData
 from harness.recipes import Strict
-from harness.suites.own.types import ALSO, TYPES, CardType
+from harness.suites.own.types import ALSO, TYPES, WORD, CardType
 
 Publish = Literal["texts", "ids", "nothing"]
 _ABOUT = {"title", "language", "license", "source", "prose", "folder"}  # fields that no score depends on
@@ -42,6 +42,8 @@ class TaskCard(Strict):
     samples_per_label: int = Field(8, ge=1)
     draws: int = Field(10, ge=1, le=100)
     share: float = Field(1.0, gt=0, le=1)
+    positions: tuple[int, ...] = Field((0,), min_length=1, description="words that are read, counted from the target")
+    features: Literal["cosine", "difference", "concatenation"] = "cosine"
     prose: str = ""
     folder: Path
 
@@ -64,7 +66,7 @@ class TaskCard(Strict):
             raise ValueError(f"a task of type {self.type} trains nothing; take `train` out")
         if self.test is not None and self.train is None and kind.trains:
             raise ValueError("`test` needs `train` beside it; name one file with `file` to split it into folds")
-        known = (*kind.roles, *ALSO)
+        known = (*kind.roles, *ALSO, *((WORD,) if kind.of_words else ()))
         for role in self.columns:
             if role not in known:
                 raise ValueError(f"`columns`: {self.type} has no column {role!r}; {near_names(role, known)}")
@@ -77,6 +79,14 @@ class TaskCard(Strict):
     def kind(self) -> CardType:
         """Its type."""
         return TYPES[self.type]
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The columns that are read, spans apart where the card names the word's column instead."""
+        located = WORD in self.columns
+        spans = {name for pair in self.kind.spans for name in pair} if located else set()
+        also = [name for name in (WORD, "id") if name in self.columns]
+        return (*(role for role in self.kind.roles if role not in spans), *also)
 
     @property
     def about(self) -> str:

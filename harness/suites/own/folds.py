@@ -34,20 +34,20 @@ def check_learnable(card: TaskCard) -> None:
 
 def folds_of(rows: CardRows, *, repeats: int) -> NDArray[np.intp]:
     """(R, N): the fold of each example in each repeat. Raises HarnessError where a fold has nothing to learn from."""
-    groups = rows.groups or tuple(map(str, range(rows.n)))
+    groups = rows.together or tuple(map(str, range(rows.n)))
+    what = "groups" if rows.groups else "words" if rows.together else "examples"
     if len(set(groups)) < FOLDS:
         raise HarnessError(
-            f"{rows.where}: {len(set(groups))} {'groups' if rows.groups else 'examples'} cannot be spread over {FOLDS} "
-            "folds; give more of them"
+            f"{rows.where}: {len(set(groups))} {what} cannot be spread over {FOLDS} folds; give more of them"
         )
     of_label = {
         label: {g for g, each in zip(groups, rows.labels, strict=True) if each == label} for label in rows.labels
     }
     alone = sorted(label for label, found in of_label.items() if len(found) < 2)
     if alone:
-        what = f"in one group, {next(iter(of_label[alone[0]]))!r}" if rows.groups else "once"
+        only = f"in one of the {what}, {next(iter(of_label[alone[0]]))!r}" if rows.together else "once"
         raise HarnessError(
-            f"{rows.where}: the label {alone[0]!r} stands only {what}, so that a fold would be tested on it without "
+            f"{rows.where}: the label {alone[0]!r} stands only {only}, so that a fold would be tested on it without "
             "training on it; add examples, or take these out"
         )
     folds_RN = group_folds(np.array(rows.labels), groups, n_folds=FOLDS, repeats=repeats)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from harness.errors import HarnessError, near_names
 from harness.rows import FORMATS, column_names, read_cells
-from harness.suites.own.types import TYPES
+from harness.suites.own.table import UNPARTED
+from harness.suites.own.types import TYPES, WORD
 
 LOOKED_AT = 2000  # rows
 _GROUPS = ("group", "author", "user", "speaker", "document", "doc", "source_id")
+_WORDS = ("word", "target", "lemma")
 _TRUTHS = {"0", "1", "0.0", "1.0", "true", "false"}
-# Thai, Lao, Burmese and Khmer, Chinese characters and kana
-_UNPARTED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 # The language that a script suggests, the first that a text has a letter of; other scripts are of many.
 _LANGUAGES = {
     r"[\u3040-\u30ff]": "jpn-Jpan",
@@ -66,7 +66,7 @@ class _Column:
     @property
     def words(self) -> float:
         """Words a value, about: two characters of a script that writes none apart count as one."""
-        return sum(value.count(" ") + 1 + len(_UNPARTED.findall(value)) / 2 for value in self.values) / len(self.values)
+        return sum(value.count(" ") + 1 + len(UNPARTED.findall(value)) / 2 for value in self.values) / len(self.values)
 
     @property
     def labels(self) -> bool:
@@ -121,8 +121,16 @@ def _roles(columns: Sequence[_Column], kind: str | None) -> tuple[str | None, di
     truths = [c for c in others if c.binary]
     numbers = [c for c in others if c.numeric and not c.binary]
     labels = [c for c in others if c.labels]
+    starts, ends = ([c for c in others if c.numeric and part in c.name.lower()] for part in ("start", "end"))
+    word = next((c.name for c in others if c.name.lower() in _WORDS), None)
+    of_words = word is not None or (starts and len(starts) == len(ends))
+    numbers = [c for c in numbers if c not in (*starts, *ends) and "index" not in c.name.lower()]
+    labels = [c for c in labels if c not in (*starts, *ends) and c.name != word and "index" not in c.name.lower()]
     guess: str | None = None
-    if len(texts) >= 2 and (truths or numbers):
+    if of_words and texts and (labels or numbers):
+        pair = len(texts) >= 2 and (len(starts) == 2 or not starts)
+        guess = "word-in-context" if pair and labels else "word-label" if labels else "word-score"
+    elif len(texts) >= 2 and (truths or numbers):
         guess = "pair-classification" if truths and not numbers else "similarity"
     elif texts and labels:
         guess = "classification"
@@ -135,19 +143,32 @@ def _roles(columns: Sequence[_Column], kind: str | None) -> tuple[str | None, di
         "text2": texts[1:],
         "score": numbers or truths,
         "label": truths if wanted == "pair-classification" else labels,
+        "start": starts,
+        "start1": starts,
+        "start2": starts[1:],
+        "end": ends,
+        "end1": ends,
+        "end2": ends[1:],
     }
     named = {c.name: c for c in columns}
     roles: dict[str, str] = {}
-    for role in TYPES[wanted].roles:
+    kind_of = TYPES[wanted]
+    spans = {name for pair in kind_of.spans for name in pair}
+    located = bool(spans) and not starts and word is not None
+    for role in kind_of.roles:
+        if located and role in spans:
+            continue
         taken = set(roles.values())
         free = [c.name for c in fitting.get(role, ()) if c.name not in taken]
         near = [c for c in free if c.lower().startswith(role.rstrip("12")[:4])]
         roles[role] = role if role in named else next(iter([*near, *free]), "WRITE_ITS_NAME")
+    if located and word is not None:
+        roles[WORD] = word
     return wanted, roles
 
 
 def _card(task: str, file: str, kind: str, roles: Mapping[str, str], group: str | None, language: str) -> str:
-    other = {role: name for role, name in roles.items() if role != name}
+    other = {role: name for role, name in roles.items() if role != name or role == WORD}
     lines = [f"task: {task}", f"type: {kind}", f"file: {_quoted(file)}"]
     if other:
         lines.append(f"columns: {{{', '.join(f'{role}: {_quoted(name)}' for role, name in other.items())}}}")

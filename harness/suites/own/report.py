@@ -63,7 +63,7 @@ def report(task: OwnTask, base: Base) -> CardReport:
     train = rows.get("train")
     metric = get_metric(info.metric)
     n = rows["test"].n
-    units = len(set(rows["test"].groups)) or n
+    units = len(set(rows["test"].together)) or n
     return CardReport(
         task=task.name,
         about=info.about,
@@ -101,11 +101,13 @@ def _part(
     part: str, rows: CardRows, card: TaskCard, lengths: Callable[[Sequence[str]], list[int]], limit: int
 ) -> PartReport:
     texts = sorted(set().union(*rows.texts.values()))
-    seen = Counter(zip(*([normalised(text) for text in column] for column in rows.texts.values()), strict=True))
+    seen = Counter(
+        zip(*([normalised(text) for text in column] for column in rows.texts.values()), *rows.spans, strict=True)
+    )
     return PartReport(
         part=part,
         rows=rows.n,
-        units=len(set(rows.groups)) or rows.n,
+        units=len(set(rows.together)) or rows.n,
         repeated=rows.n - len(seen),
         cut=sum(n > limit for n in lengths(texts)),
         labels=dict(Counter(rows.labels).most_common()),
@@ -128,7 +130,7 @@ def _chance(metric: str, rows: CardRows) -> float:
 
 
 def _tested(card: TaskCard, units: int, *, tested: bool) -> str:
-    what = f"{card.group!r}" if card.group else "example"
+    what = f"{card.group!r}" if card.group else "word" if card.kind.of_words else "example"
     if not tested:
         return f"no difference of {card.kind.metric} is tested: it is described"
     few = "; fewer than 50 are outside what is calibrated" if units < 50 else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,17 +15,21 @@ import psutil
 from harness.errors import HarnessError
 from harness.rows import read_cells
 from harness.suites.own.card import TaskCard
+from harness.suites.own.types import WORD
+from harness.suites.words.data.examples import Span
 
 # Bytes of memory that a byte of a file takes while it is read, about: packed files hold more.
 _PLAIN, _PACKED = 4, 20
+# Scripts that write no blanks between words: Thai, Lao, Burmese and Khmer, Chinese characters and kana
+UNPARTED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _TRUTH = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CardRows:
-    """N examples: `texts`, `labels`, `scores` and `numbers` (spans) by role; `ids` and `groups` where a card has them.
+    """N examples: `texts`, `labels` and `scores`; `ids` and `groups` where a card has them. Labels are text.
 
-    Labels are text. `where` says which file they are of.
+    Of tasks on words `spans` are the word's characters (start, end) in each of the texts. `where` is the file.
     """
 
     where: str
@@ -32,9 +37,17 @@ class CardRows:
     texts: Mapping[str, tuple[str, ...]]
     labels: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
-    numbers: Mapping[str, tuple[int, ...]]
+    spans: tuple[tuple[Span, ...], ...] = ()
     ids: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+
+    @property
+    def together(self) -> tuple[str, ...]:
+        """What belongs together: the groups, or the words; empty where every example stands alone."""
+        if self.groups or not self.spans:
+            return self.groups
+        first = next(iter(self.texts.values()))
+        return tuple(text[start:end] for text, (start, end) in zip(first, self.spans[0], strict=True))
 
 
 def rows_of(card: TaskCard, part: str = "test") -> CardRows:
@@ -57,22 +70,21 @@ class _Key:
 def _read(key: _Key, part: str) -> CardRows:
     card, kind, path = key.card, key.card.kind, key.card.path(part)
     _check_memory(path.stat().st_size * (_PACKED if path.suffix in (".gz", ".parquet") else _PLAIN), str(path))
-    spans = tuple(name for pair in kind.spans for name in pair)
-    also = [role for role in ("id",) if role in card.columns]
-    roles = (*kind.roles, *also, *(("group",) if card.group else ()))
+    roles = (*card.roles, *(("group",) if card.group else ()))
     names = tuple((card.group if role == "group" and card.group else card.column(role),) for role in roles)
     cells = dict(zip(roles, zip(*read_cells(path, names), strict=True), strict=False))
     if not cells:
         raise HarnessError(f"{path} has no rows; a task needs examples")
     column = _Columns(path=str(path), card=card, cells=cells)
+    texts = {role: column.texts(role) for role in kind.texts}
     found = CardRows(
         where=str(path),
         n=len(cells[roles[0]]),
-        texts={role: column.texts(role) for role in kind.texts},
+        texts=texts,
         labels=column.texts("label") if kind.answer == "label" else (),
         scores=column.numbers("score", float) if kind.answer == "score" else (),
-        numbers={role: column.numbers(role, _whole) for role in spans},
-        ids=column.texts("id") if also else (),
+        spans=tuple(column.spans(pair, texts[role]) for pair, role in zip(kind.spans, kind.texts, strict=False)),
+        ids=column.texts("id") if "id" in roles else (),
         groups=column.texts("group") if card.group else (),
     )
     _check_ids(found)
@@ -117,6 +129,30 @@ class _Columns:
                 ) from None
             made.append(value)
         return tuple(made)
+
+    def spans(self, pair: tuple[str, str], texts: Sequence[str]) -> tuple[Span, ...]:
+        """The characters of the word in each text: those that are given, or where the text has the given word."""
+        if WORD in self.cells:
+            words = self.texts(WORD)
+            return tuple(self._located(row, *each) for row, each in enumerate(zip(words, texts, strict=True), start=1))
+        starts, ends = (self.numbers(role, _whole) for role in pair)
+        for row, (start, end, text) in enumerate(zip(starts, ends, texts, strict=True), start=1):
+            if not 0 <= start < end <= len(text):
+                raise HarnessError(
+                    f"{self.path}, row {row}: the span {start}:{end} lies outside its text of {len(text)} characters; "
+                    "count from 0, and the end behind the last character"
+                )
+        return tuple(zip(starts, ends, strict=True))
+
+    def _located(self, row: int, word: str, text: str) -> Span:
+        whole = re.escape(word) if UNPARTED.search(word) else rf"(?<!\w){re.escape(word)}(?!\w)"
+        found = [match.span() for match in re.finditer(whole, text, re.IGNORECASE)]
+        if len(found) != 1:
+            times = "is not a word of its text" if not found else f"stands {len(found)} times in its text"
+            raise HarnessError(
+                f"{self.path}, row {row}: {word!r} {times}; give the word's characters in the columns start and end"
+            )
+        return found[0]
 
 
 def _written(cell: object) -> str:

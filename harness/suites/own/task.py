@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -14,6 +14,7 @@ from harness.outcomes import TaskResult
 from harness.suites.mteb import Choice, MtebTask
 from harness.suites.own.card import TaskCard, find_card
 from harness.suites.own.folds import check_learnable, known_labels
+from harness.suites.own.probes import make_probe
 from harness.suites.own.table import CardRows, rows_of
 from harness.suites.task import Task, TaskInfo
 
@@ -35,9 +36,9 @@ class OwnTask(Task):
         kind = self.card.kind
         for part in self.card.parts:
             rows_of(self.card, part)
-        if self.card.type == "classification":
+        if kind.answer == "label" and kind.metric == "accuracy":
             check_learnable(self.card)
-        assert _of_mteb(self.card).info
+        assert _made(self.card).info
         return TaskInfo(
             name=self.name,
             task_type=kind.task_type,
@@ -59,7 +60,7 @@ class OwnTask(Task):
     def run(self, encoder: TextEncoder) -> list[TaskResult]:
         """Measure; examples are called as the card wants them to be."""
         revision = self.info.revision
-        results = _of_mteb(self.card).run(encoder)
+        results = _made(self.card).run(encoder)
         if self.card.revision != revision:
             raise HarnessError(f"the files of {self.name} were changed while it was measured; give the command again")
         rows = rows_of(self.card)
@@ -71,7 +72,9 @@ def card_task(name: str) -> OwnTask:
     return OwnTask(card=find_card(name))
 
 
-def _of_mteb(card: TaskCard) -> MtebTask:
+def _made(card: TaskCard) -> Task:
+    if card.kind.of_words:
+        return make_probe(card)
     from harness.suites.own.sentences import make_task
 
     return MtebTask(name=card.task, make=partial(make_task, card), choice=Choice(languages=("all",)))
@@ -94,20 +97,21 @@ def _named(result: TaskResult, card: TaskCard, rows: CardRows) -> TaskResult:
     if card.publish != "texts" or rows.ids:
         names = pd.Series(rows.ids if rows.ids and not nothing else [str(n + 1) for n in range(rows.n)], dtype="string")
         outcomes["example_id"] = names.iloc[row].array
-    if rows.groups:
-        outcomes["unit"] = pd.Series(rows.groups, dtype="string").iloc[row].array
+    if rows.together:
+        # Numbered by the file, not by what a system could read of it.
+        called_so = not nothing if rows.groups else card.publish == "texts"
+        units = pd.Series(rows.together, dtype="string") if called_so else _numbered(pd.Series(rows.together))
+        outcomes["unit"] = units.iloc[row].array
     elif (result.outcomes["unit"] == result.outcomes["example_id"]).all():
         outcomes["unit"] = outcomes["example_id"]
     elif card.publish != "texts":
         outcomes["unit"] = _numbered(outcomes["unit"])
-    shown: Mapping[str, str] = {}
+    shown: Mapping[str, str] | None = None if card.publish == "texts" else {}
     if card.publish == "texts" and result.shown is not None:
         called = dict(zip(result.outcomes["example_id"], outcomes["example_id"], strict=True))
         shown = {called[name]: text for name, text in result.shown.items() if name in called}
     if nothing:
-        if rows.groups:
-            outcomes["unit"] = _numbered(outcomes["unit"])
-        outcomes = _without_labels(outcomes, clusters=card.type == "clustering")
+        outcomes = _without_labels(outcomes, rows.labels, clusters=card.type == "clustering")
     return replace(result, outcomes=outcomes, shown=shown)
 
 
@@ -115,10 +119,9 @@ def _numbered(column: pd.Series) -> pd.Series:
     return pd.Series(pd.factorize(column)[0] + 1, index=column.index).astype("string")
 
 
-def _without_labels(outcomes: pd.DataFrame, *, clusters: bool) -> pd.DataFrame:
-    labels = sorted(
-        set(outcomes["gold_label"].dropna()) | (set() if clusters else set(outcomes["predicted_label"].dropna()))
-    )
+def _without_labels(outcomes: pd.DataFrame, known: Iterable[str], *, clusters: bool) -> pd.DataFrame:
+    every = [*known, *outcomes["gold_label"].dropna(), *([] if clusters else outcomes["predicted_label"].dropna())]
+    labels = sorted(set(every))
     number = {label: str(place) for place, label in enumerate(labels)}
     for name in ("gold_label",) if clusters else ("gold_label", "predicted_label"):
         outcomes[name] = outcomes[name].map(number).astype("string")

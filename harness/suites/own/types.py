@@ -75,6 +75,36 @@ TYPES: dict[str, CardType] = {
         answer="label",
         options=("draws", "share"),
     ),
+    "word-label": CardType(
+        task_type="ContextProbe",
+        metric="accuracy",
+        about="words in their sentences with a label each",
+        roles=("text", *_SPAN, "label"),
+        texts=("text",),
+        spans=(_SPAN,),
+        answer="label",
+        options=("positions",),
+    ),
+    "word-score": CardType(
+        task_type="WordNorms",
+        metric="pearson",
+        about="words in their sentences with a score each",
+        roles=("text", *_SPAN, "score"),
+        texts=("text",),
+        spans=(_SPAN,),
+        answer="score",
+    ),
+    "word-in-context": CardType(
+        task_type="WiC",
+        metric="accuracy",
+        about="two uses of a word: the same sense or not",
+        roles=(*_PAIR, "start1", "end1", "start2", "end2", "label"),
+        texts=_PAIR,
+        spans=_SPAN_PAIR,
+        answer="label",
+        options=("features",),
+    ),
 }
-# The columns of every type beside those that it needs.
+# The columns of every type beside those that it needs; and of types on words, in place of those of spans.
 ALSO = ("id",)
+WORD = "word"

@@ -92,7 +92,7 @@ def measure_labels(
     task: WordProbe, examples: Sequence[WordExample], encoder: TextEncoder
 ) -> tuple[list[SubsetOutcomes], str]:
     """The score and its controls, and what could not be read. The vectors of pairs become the features of `task`."""
-    read: Read = partial(_read, task, read_set(encoder, examples, all_positions(task.data)))
+    read: Read = partial(_read, task, read_set(encoder, examples, all_positions(task.data) or task.positions))
     found = read()
     asked = _Asked.of(found.examples, (None,) if task.task_type == "WiC" else task.positions)
     return list(_parts(found.vectors, asked, read)), found.note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.rows import format_of
 from harness.suites.own import card_task
 from harness.suites.own.task import OwnTask
 
@@ -20,18 +22,13 @@ def write_table(path: Path, table: Table) -> Path:
     """The table in the format that the name says."""
     frame = pd.DataFrame({name: list(values) for name, values in table.items()})
     packed = "gzip" if path.suffix == ".gz" else None
-    kind = path.name.split(".")[1]
+    kind = format_of(path).removeprefix(".")
     if kind == "parquet":
         frame.to_parquet(path.with_suffix("") if packed else path, index=False)
         if packed:
-            import gzip
-
             path.write_bytes(gzip.compress(path.with_suffix("").read_bytes()))
     elif kind == "jsonl":
         lines = "".join(json.dumps(row) + "\n" for row in frame.to_dict("records"))
-        frame = pd.Series([lines])
-        import gzip
-
         path.write_bytes(gzip.compress(lines.encode()) if packed else lines.encode())
     else:
         separator = "\t" if kind == "tsv" else ","

@@ -36,6 +36,26 @@ LINES, OTHERS = texts(30, 1), texts(30, 2)
         ),
         ({"topic": ["x", "y", "z"] * 10, "review": LINES}, "classification", {"text": "review", "label": "topic"}),
         (
+            {
+                "sentence": LINES,
+                "char_start": [0] * 30,
+                "char_end": [4] * 30,
+                "label": [1, 0] * 15,
+                "target_index": [0] * 30,
+            },
+            "word-label",
+            {"text": "sentence", "start": "char_start", "end": "char_end"},
+        ),
+        (
+            {
+                "TEXT": [f"w{i} {line}" for i, line in enumerate(LINES)],
+                "target": [f"w{i}" for i in range(30)],
+                "rating": [i / 7 for i in range(30)],
+            },
+            "word-score",
+            {"text": "TEXT", "score": "rating", "word": "target"},
+        ),
+        (
             {"句子": ["我喜欢猫和狗"] * 30, "标签": ["动物", "天气"] * 15},
             "classification",
             {"text": "句子", "label": "标签"},

@@ -56,7 +56,11 @@ def test_examples_that_cannot_be_measured(fields: str, table: Table, sentence: s
     ("fields", "table", "sentence"),
     [
         ("train: b.csv\ntest: a.csv", {**TEXTS, "label": ["x", "z"] * 6}, "the label 'z' is not in the training file"),
-        ("file: a.csv\ngroup: by", {**TEXTS, "label": ["x", "y"] + ["x"] * 10}, "'y' stands only in one group, 'a'"),
+        (
+            "file: a.csv\ngroup: by",
+            {**TEXTS, "label": ["x", "y"] + ["x"] * 10},
+            "'y' stands only in one of the groups, 'a'",
+        ),
         ("file: a.csv", {**TEXTS, "label": ["y"] + ["x"] * 11}, "'y' stands only once"),
         ("file: a.csv\ngroup: by", {**TEXTS, "by": list("aaabbbcccddd")}, "4 groups cannot be spread over 5 folds"),
         ("file: a.csv\nlanguage: xyz-Latn", TEXTS, "'xyz' of the language"),
