@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -263,8 +264,7 @@ class HashEncoder:
         return np.stack([self._vector(text) for batch in inputs for text in batch["text"]])
 
     def _vector(self, text: str) -> np.ndarray:
-        words = [int(hashlib.sha256(f"{self.salt}{word}".encode()).hexdigest()[:8], 16) for word in text.split()]
-        return np.sum([np.random.default_rng(word).normal(size=8) for word in words], axis=0).astype(np.float32)
+        return np.sum([_of_word(self.salt, word) for word in text.split()], axis=0).astype(np.float32)
 
     def similarity(self, one: Any, other: Any) -> Any:
         from sentence_transformers.util import cos_sim
@@ -275,6 +275,11 @@ class HashEncoder:
         from sentence_transformers.util import pairwise_cos_sim
 
         return pairwise_cos_sim(one, other)
+
+
+@cache
+def _of_word(salt: str, word: str) -> np.ndarray:
+    return np.random.default_rng(int(hashlib.sha256(f"{salt}{word}".encode()).hexdigest()[:8], 16)).normal(size=8)
 
 
 def own_task(task: type) -> MtebTask:
