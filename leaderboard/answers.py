@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from harness.compare.one_task import Name
 from harness.metrics import AnswerKind
+from harness.metrics.metric import Better
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +22,10 @@ class ExampleAnswers:
 
     `value_nk` is the share of right answers over an entry's seeds, draws, layers and positions, or its mean
     predicted score; NaN where an entry was not asked, and everywhere for clusters, which are neither right nor wrong.
-    `said_nk` numbers the label in `labels` that it gave most often, -1 for none.
+    `said_nk` numbers the label in `labels` that it gave most often, -1 for none. `off_nk` says how far an answer is off
+    the gold one, 0 is best: the share of wrong answers; for scores the distance between the example's place among all
+    predictions and its place among all gold scores, as a share of the list; without gold scores the value itself, as
+    its metric counts.
     """
 
     entries: tuple[Name, ...]
@@ -30,6 +35,7 @@ class ExampleAnswers:
     labels: tuple[str, ...]
     value_nk: NDArray[np.float64]
     said_nk: NDArray[np.intp]
+    off_nk: NDArray[np.float64]
     kind: AnswerKind
 
     def column(self, entry: Name) -> NDArray[np.float64]:
@@ -52,12 +58,20 @@ class ExampleAnswers:
             spread = filled.max(axis=1) - filled.min(axis=1)
             rows = [int(i) for i in np.argsort(-spread, kind="stable")[:most]]
         ids, shown, gold = (tuple(column[i] for i in rows) for column in (self.ids, self.shown, self.gold))
-        return replace(self, ids=ids, shown=shown, gold=gold, value_nk=self.value_nk[rows], said_nk=self.said_nk[rows])
+        return replace(
+            self,
+            ids=ids,
+            shown=shown,
+            gold=gold,
+            value_nk=self.value_nk[rows],
+            said_nk=self.said_nk[rows],
+            off_nk=self.off_nk[rows],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangedExample:
-    """One example that two entries answer differently; `change` is first minus second."""
+    """One example that two entries answer differently; `change` is above 0 where the first is nearer to gold."""
 
     example_id: str
     shown: str
@@ -69,10 +83,10 @@ class ChangedExample:
 
 @dataclass(frozen=True, kw_only=True)
 class Changed:
-    """The changed examples of a pair on a task: how many each way, of how many, and the largest."""
+    """The changed examples of a pair on a task: how many are nearer to gold and further, of how many; the largest."""
 
-    up: int
-    down: int
+    nearer: int
+    further: int
     n: int
     shown: tuple[ChangedExample, ...]
 
@@ -82,6 +96,7 @@ def answers_of(
     members: Mapping[Name, Sequence[int]],
     *,
     kind: AnswerKind,
+    better: Better = "higher",
     texts: Mapping[str, str] | None = None,
 ) -> ExampleAnswers:
     """Gather the outcomes (of one task) of `members`, entry -> numbers of its results; `texts` by example."""
@@ -123,23 +138,42 @@ def answers_of(
         labels=labels,
         value_nk=value_nk,
         said_nk=said_nk,
+        off_nk=_off(value_nk, gold_column[first], kind=kind, better=better),
         kind=kind,
     )
+
+
+def _off(
+    value_nk: NDArray[np.float64], gold: NDArray[np.object_], *, kind: AnswerKind, better: Better
+) -> NDArray[np.float64]:
+    if kind != "score":
+        return 1 - value_nk
+    gold_n = np.array([np.nan if g is None else float(g) for g in gold])
+    if not np.isfinite(gold_n).all():
+        return value_nk if better == "lower" else -value_nk
+    off = np.full(value_nk.shape, np.nan)
+    for k, values in enumerate(value_nk.T):
+        known = np.isfinite(values)
+        if known.any():
+            places = [rankdata(each[known]) for each in (values, gold_n)]
+            off[known, k] = np.abs(places[0] - places[1]) / known.sum()
+    return off
 
 
 def changed(answers: ExampleAnswers, first: Name, second: Name, *, most: int) -> Changed | None:
     """Return where `first` and `second` differ; None where one was not asked, or there are only clusters."""
     if answers.kind == "cluster" or first not in answers.entries or second not in answers.entries:
         return None
-    change = answers.column(first) - answers.column(second)
+    of = answers.entries.index
+    change = answers.off_nk[:, of(second)] - answers.off_nk[:, of(first)]
     known = np.isfinite(change)
     if not known.any():
         return None
     change = np.where(known, change, 0.0)
     order = [int(i) for i in np.argsort(-np.abs(change), kind="stable")[:most] if change[i] != 0]
     return Changed(
-        up=int((change > 0).sum()),
-        down=int((change < 0).sum()),
+        nearer=int((change > 0).sum()),
+        further=int((change < 0).sum()),
         n=int(known.sum()),
         shown=tuple(
             ChangedExample(
@@ -165,6 +199,7 @@ def script_of(answers: ExampleAnswers, *, key: str) -> str:
         "gold": answers.gold,
         "labels": answers.labels,
         "values": [[_number(v) for v in column] for column in answers.value_nk.T],
+        "off": [[_number(v) for v in column] for column in answers.off_nk.T] if answers.kind == "score" else [],
         "said": [column.tolist() for column in answers.said_nk.T] if answers.labels else [],
     }
     text = json.dumps([key, data], ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")

@@ -116,15 +116,15 @@ def _mean_mark(pair: ComparedPair) -> Mark | None:
     )
 
 
-def score_forest(base: BaseSection, task: TaskColumn, ident: str) -> Markup:
-    """Draw all rows of `base` on one task."""
+def score_forest(base: BaseSection, task: TaskColumn, ident: str, *, chance: float | None = None) -> Markup:
+    """Draw all rows of `base` on one task, and a line at `chance`, what a guess scores."""
     marks = [mark for row in base.all_rows if (mark := _score_mark(row, task)) is not None]
     title = f"{task.label} on {base.name or 'no base'}: score by variant"
     metric = get_metric(task.metrics[0])
     axis = metric.unit if metric.unit == metric.name else f"{metric.described}, {metric.unit}"
-    return forest(
-        marks, scale=forest_scale(marks, zero=False, least=metric.least_span), title=title, axis=axis, ident=ident
-    )
+    level = None if chance is None else metric.scale * chance
+    scale = forest_scale(marks, zero=False, least=metric.least_span, also=() if level is None else (level,))
+    return forest(marks, scale=scale, title=title, axis=axis, ident=ident, level=level)
 
 
 def _score_mark(row: TableRow, task: TaskColumn) -> Mark | None:
@@ -190,14 +190,15 @@ def place_curves(
 ) -> LineChart | None:
     """Draw `rows` over positions or over layers.
 
-    Several tasks share the chart where they read other positions of the same question. Of many rows the first few
-    are drawn, as many as can be told apart.
+    Several tasks share the chart where they read other positions of the same question. A chart holds as many rows as
+    can be told apart; `place_charts` draws more.
     """
+    assert len(rows) <= STYLES
     written = get_metric(metric)
     most = written.scale if written.better == "higher" else None
     series = []
     places: set[int] = set()
-    for style, row in enumerate(rows[:STYLES]):
+    for style, row in enumerate(rows):
         parts = []
         for read in found:
             mine = [c for c in read.cells if read.by == by and (c.base, c.variant) == row.entry.name]
@@ -225,6 +226,22 @@ def place_curves(
     if same is not None:
         legend.append((level_swatch(), "always the most frequent label"))
     return LineChart(chart=chart, legend=tuple(legend))
+
+
+def place_charts(
+    found: Sequence[Places], metric: str, rows: Sequence[TableRow], *, by: By, title: str, ident: str
+) -> tuple[LineChart, ...]:
+    """Draw all `rows` as `place_curves` does, in as many charts as they need."""
+    read = {(c.base, c.variant) for each in found if each.by == by for c in each.cells}
+    drawn = [row for row in rows if row.entry.name in read]
+    n = -(-len(drawn) // STYLES)
+    parts = [drawn[i * len(drawn) // n : (i + 1) * len(drawn) // n] for i in range(n)]
+    said = [f"{title} (part {i} of {n})" if n > 1 else title for i in range(1, n + 1)]
+    charts = [
+        place_curves(found, metric, part, by=by, title=name, ident=f"{ident}-{i}")
+        for i, (part, name) in enumerate(zip(parts, said, strict=True))
+    ]
+    return tuple(chart for chart in charts if chart is not None)
 
 
 def _points(mine: Sequence[Cell], *, by: By, scale: float, most: float | None) -> tuple[Point, ...]:

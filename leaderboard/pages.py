@@ -29,6 +29,7 @@ from harness.compare.wording import (
 from harness.metrics import get_metric
 from harness.store import Store
 from leaderboard import figures, text
+from leaderboard.about import about_task
 from leaderboard.answers import Changed, ChangedExample
 from leaderboard.board import make_board
 from leaderboard.costs import cost_lines
@@ -89,7 +90,11 @@ def _bases(material: PageMaterial, _: str) -> list[PageFile]:
 def _tasks(material: PageMaterial, _: str) -> list[PageFile]:
     examples = material.examples
     return [
-        PageFile(path=task.href, about=task.label, values={"task": task, "sections": examples[task]})
+        PageFile(
+            path=task.href,
+            about=task.label,
+            values={"task": task, "sections": examples[task], "about": about_task(task)},
+        )
         for task in material.site.tasks
     ]
 

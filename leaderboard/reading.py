@@ -13,12 +13,14 @@ from harness.metrics import get_metric
 from harness.outcomes import TaskPart
 from harness.records import Cost
 from harness.store import Store
+from leaderboard.about import chance
 from leaderboard.answers import Changed, ExampleAnswers, answers_of, changed, script_of
 from leaderboard.costs import read_costs
 from leaderboard.diagnostics import Diagnostics, read_diagnostics
 from leaderboard.model import BaseSection, Site, TableRow, TaskColumn
 
 _SHOWN = 30  # examples of a task on its page; a script holds all of them
+_FIRST = 3  # examples at the top of its page
 _FLIPS = 240  # changed examples on the page of a comparison, over its tasks
 
 Numbers = Mapping[tuple[str, TaskPart], int]  # system and task -> number of the result
@@ -32,6 +34,8 @@ class TaskExamples:
     answers: ExampleAnswers | None
     n: int
     script: str
+    first: tuple[tuple[str, str], ...] = ()  # the first few with their gold answers, where their texts are stored
+    chance: float | None = None  # what a guess scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +90,23 @@ def read_material(
                 outcomes,
                 {name: list(seeds.values()) for name, seeds in members.items()},
                 kind=get_metric(task.metrics[0]).answers,
+                better=get_metric(task.metrics[0]).better,
                 texts=texts,
             )
             script = f"examples/{task.key}--{base.key}.js"
             write_file(folder, script, script_of(answers, key=script))
             few = answers.apart(_SHOWN)
-            found.examples[task].append(TaskExamples(base=base, answers=few, n=len(answers.ids), script=script))
+            first = list(zip(answers.shown, answers.gold, strict=True))[:_FIRST] if texts else []
+            found.examples[task].append(
+                TaskExamples(
+                    base=base,
+                    answers=few,
+                    n=len(answers.ids),
+                    script=script,
+                    first=tuple(first),
+                    chance=chance(task.metrics[0], answers.gold),
+                )
+            )
             _find_changed(found, base, task, answers)
             if not task.is_retention and len(task.metrics) == 1:
                 group = scores[scores["result"].isin(results)]

@@ -14,7 +14,7 @@ from harness.store import Store
 from harness.suites.words.feng2025 import TASK_TYPE as PAPER_TYPE
 from harness.suites.words.figures import paper_base
 from leaderboard.diagnostics import Diagnostics, with_layers, without_score
-from leaderboard.figures import LineChart, place_curves, score_forest
+from leaderboard.figures import LineChart, place_charts, score_forest
 from leaderboard.model import BaseSection, TableRow, TaskColumn
 
 # XBefore, XAt and XAfter ask one question on the sides of a word, and share a chart.
@@ -27,8 +27,8 @@ class Question:
 
     label: str
     tasks: tuple[TaskColumn, ...]
-    by_position: LineChart | None
-    by_layer: tuple[tuple[TaskColumn, LineChart], ...]
+    by_position: tuple[LineChart, ...]
+    by_layer: tuple[tuple[TaskColumn, tuple[LineChart, ...]], ...]
     forests: tuple[tuple[TaskColumn, Markup], ...]
     diagnostics: tuple[Diagnostics, ...]
     rows: tuple[tuple[TableRow, TaskColumn, Cell], ...]
@@ -79,15 +79,15 @@ def read_published(store: Store, base: BaseSection, everything: pd.DataFrame) ->
     return in_lines(compare_with_paper(store, base=base.name, paper_base=paper), paper)
 
 
-def diagnostic_curves(base: BaseSection, found: Diagnostics, ident: str) -> list[tuple[str, LineChart]]:
+def diagnostic_curves(base: BaseSection, found: Diagnostics, ident: str) -> list[tuple[str, tuple[LineChart, ...]]]:
     """Draw the results of `found` that were read at several layers, by name."""
     drawn = []
     for i, each in enumerate(found.layered):
         name, metric = each.cells[0].subset, each.cells[0].metric
         title = f"{found.task}, {name}: by layer"
-        chart = place_curves([each], metric, base.all_rows, by="layer", title=title, ident=f"{ident}l{i}")
-        if chart is not None:
-            drawn.append((name, chart))
+        charts = place_charts([each], metric, base.all_rows, by="layer", title=title, ident=f"{ident}l{i}")
+        if charts:
+            drawn.append((name, charts))
     return drawn
 
 
@@ -113,7 +113,7 @@ def _question(
     found = [(task, places[task]) for task in tasks]
     rows = base.all_rows
     by_name = {row.entry.name: row for row in rows}
-    positions = place_curves(
+    positions = place_charts(
         [read for _, read in found],
         tasks[0].metrics[0],
         rows,
@@ -125,9 +125,9 @@ def _question(
     layers = []
     for i, (task, read) in enumerate(mine.items()):
         title = f"{task.label}: score by layer"
-        figure = place_curves([read], task.metrics[0], rows, by="layer", title=title, ident=f"{ident}l{i}")
-        if figure is not None:
-            layers.append((task, figure))
+        charts = place_charts([read], task.metrics[0], rows, by="layer", title=title, ident=f"{ident}l{i}")
+        if charts:
+            layers.append((task, charts))
     drawn = tuple((task, score_forest(base, task, f"{ident}f{i}")) for i, task in enumerate(tasks))
     order = {row.entry.name: i for i, row in enumerate(rows)}
     table = [

@@ -314,7 +314,6 @@
     script.onerror = function () { say("The examples could not be loaded"); delete waiting[key]; };
     document.head.appendChild(script);
   }
-  var MOST = 500;
   function short(value) { return value === null || value === undefined ? "–" : String(Number(value.toPrecision(3))).replace("-", "−"); }
   function named(data, i) { return data.shown.length ? data.shown[i] : data.ids[i]; }
   function answer(data, entry, i) {
@@ -322,21 +321,26 @@
     var code = data.said[entry][i];
     return code < 0 ? "–" : data.labels[code];
   }
+  // all rows, a few hundred a frame, so that the page answers meanwhile; a newer list stops an older one
+  var CHUNK = 300;
   function fill(body, rows) {
+    var mine = body.filling = {}, at = 0;
     body.replaceChildren();
-    var some = document.createDocumentFragment();
-    rows.slice(0, MOST).forEach(function (row) { some.appendChild(row()); });
-    body.appendChild(some);
+    (function some() {
+      if (body.filling !== mine) return;
+      var part = document.createDocumentFragment();
+      rows.slice(at, at + CHUNK).forEach(function (row) { part.appendChild(row()); });
+      body.appendChild(part);
+      at += CHUNK;
+      if (at < rows.length) window.requestAnimationFrame(some);
+    })();
   }
   function grouped(n) { return String(n).replace(/\B(?=(\d{3})+$)/g, ","); }
-  function line(n, total, what, first) {
-    var some = grouped(n) + (n === total ? " " : " of " + grouped(total) + " ") + what;
-    return some + (n > MOST ? "; the " + first + " are listed." : ".");
-  }
+  function line(n, total, what) { return grouped(n) + (n === total ? " " : " of " + grouped(total) + " ") + what + "."; }
 
   all("[data-examples]").forEach(function (tools) {
     var body = document.getElementById(tools.dataset.table).tBodies[0], state = tools.querySelector(".state");
-    var field = tools.querySelector('[data-does="text"]'), own = Array.from(body.rows);
+    var field = tools.querySelector('[data-does="text"]');
     var button = tools.querySelector('[data-does="load"]');
     function show(data) {
       var word = field.value.trim().toLowerCase(), rows = [];
@@ -357,19 +361,14 @@
         });
       });
       fill(body, rows);
-      state.textContent = line(rows.length, data.ids.length, "examples", "first " + MOST);
+      state.textContent = line(rows.length, data.ids.length, "examples");
       say(state.textContent);
     }
     function go() { load(tools.dataset.examples, tools.dataset.name, show); }
     button.addEventListener("click", function () { button.disabled = true; go(); });
     field.addEventListener("input", function () {
-      if (loaded[tools.dataset.name]) { show(loaded[tools.dataset.name]); return; }
-      var word = field.value.trim().toLowerCase(), n = 0;
-      own.forEach(function (row) {
-        row.hidden = Boolean(word) && !row.textContent.toLowerCase().includes(word);
-        n += row.hidden ? 0 : 1;
-      });
-      state.textContent = n + " of " + own.length + " shown.";
+      button.disabled = true;
+      go();
     });
   });
 
@@ -379,6 +378,7 @@
     var field = tools.querySelector('[data-does="text"]'), size = tools.querySelector('[data-does="size"]');
     function signed(value) { return (value > 0 ? "+" : "−") + Math.abs(value).toFixed(3); }
     function few(word, least) {
+      body.filling = null;
       body.replaceChildren.apply(body, own);
       var n = 0;
       own.forEach(function (row) {
@@ -393,11 +393,12 @@
       var a = data.entries.indexOf(tools.dataset.flips), b = data.entries.indexOf(tools.dataset.against), found = [];
       if (a < 0 || b < 0) return;
       data.ids.forEach(function (id, i) {
-        var first = data.values[a][i], second = data.values[b][i];
-        if (first === null || second === null || first === second || Math.abs(first - second) < least) return;
+        // nearer to gold: less far off, or for labels a larger share of right answers
+        var from = data.off.length ? data.off[b][i] : data.values[a][i], less = data.off.length ? data.off[a][i] : data.values[b][i];
+        if (from === null || less === null || from === less || Math.abs(from - less) < least) return;
         var cells = [named(data, i), data.gold[i], answer(data, a, i), answer(data, b, i)];
         if (word && !(id + " " + cells.join(" ")).toLowerCase().includes(word)) return;
-        found.push({ change: first - second, cells: cells, id: id });
+        found.push({ change: from - less, cells: cells, id: id });
       });
       found.sort(function (x, y) { return Math.abs(y.change) - Math.abs(x.change); });
       fill(body, found.map(function (each) {
@@ -411,7 +412,7 @@
           return row;
         };
       }));
-      state.textContent = line(found.length, data.ids.length, "examples changed", MOST + " largest changes");
+      state.textContent = line(found.length, data.ids.length, "examples changed");
       say(state.textContent);
     }
     function go() {

@@ -30,14 +30,16 @@ class Mark:
         return (self.value, self.low, self.high)
 
 
-def forest_scale(marks: Sequence[Mark], *, zero: bool, least: float = 1.0) -> Scale:
+def forest_scale(marks: Sequence[Mark], *, zero: bool, least: float = 1.0, also: Sequence[float] = ()) -> Scale:
     """Choose the axis of a forest plot, or of several that are to be compared."""
-    values = [value for mark in marks for value in mark.ends]
+    values = [*(value for mark in marks for value in mark.ends), *also]
     return scale_of(values, start=_LABEL + 10, end=_WIDTH - _VALUE - 10, zero=zero, least=least)
 
 
-def forest(marks: Sequence[Mark], *, scale: Scale, title: str, axis: str, ident: str) -> Markup:
-    """Draw a row a mark: interval, point, value. `ident` makes the ids unique on the page."""
+def forest(
+    marks: Sequence[Mark], *, scale: Scale, title: str, axis: str, ident: str, level: float | None = None
+) -> Markup:
+    """Draw a row a mark: interval, point, value. `ident` makes the ids unique on the page; `level` is chance."""
     bottom = _TOP + _ROW * len(marks)
     height = bottom + _BOTTOM
     parts = [
@@ -51,6 +53,9 @@ def forest(marks: Sequence[Mark], *, scale: Scale, title: str, axis: str, ident:
         css = "zero" if tick == 0 and scale.low < 0 else "grid"
         parts.append(f'<line class="{css}" x1="{x}" x2="{x}" y1="{_TOP}" y2="{bottom}"/>')
         parts.append(f'<text class="tick" x="{x}" y="{bottom + 15}">{tick_text(tick)}</text>')
+    if level is not None:
+        x = number(scale.at(level))
+        parts.append(f'<line class="level" x1="{x}" x2="{x}" y1="{_TOP}" y2="{bottom}"><title>chance</title></line>')
     middle = number(scale.at((scale.low + scale.high) / 2))
     parts.append(f'<text class="axis" x="{middle}" y="{bottom + 32}">{escape(axis)}</text>')
     parts += [_row(mark, scale, _TOP + _ROW * i + _ROW // 2) for i, mark in enumerate(marks)]
