@@ -166,7 +166,7 @@ def family_of(comparison: Comparison) -> str:
     """Say how many tests a family has, whose p values are adjusted; empty where nothing is tested."""
     said = [
         f"{_count(size.family_size, 'test')} of {'the language model' if size.is_retention else 'the encoder'}"
-        + (f": {over_of(size)}" if size.family_pairs > 1 else "")
+        + (f": {_spread_of(size)}" if size.family_pairs > 1 else "")
         for size in _families(comparison)
     ]
     what = {"exploratory": "false discovery rate", "declared": "the declared family"}.get(
@@ -177,10 +177,13 @@ def family_of(comparison: Comparison) -> str:
 
 def over_of(task: TaskComparison) -> str:
     """Return what the p values of a task's family are adjusted over: "8 contrasts × 12 tasks"."""
+    whole = task.family_size == task.family_pairs * task.family_tasks
+    return _spread_of(task) if whole else f"{_count(task.family_size, 'test')}: {_spread_of(task)}"
+
+
+def _spread_of(task: TaskComparison) -> str:
     pairs, tasks = _count(task.family_pairs, "contrast"), _count(task.family_tasks, "task")
-    if task.family_size == task.family_pairs * task.family_tasks:
-        return f"{pairs} × {tasks}"
-    return f"{_count(task.family_size, 'test')}, {pairs} on up to {tasks}"
+    return f"{pairs} {'×' if task.family_size == task.family_pairs * task.family_tasks else 'on up to'} {tasks}"
 
 
 def _families(comparison: Comparison) -> list[TaskComparison]:

@@ -62,7 +62,7 @@ def test_the_tasks_are_counted_once_with_the_size_of_their_family() -> None:
     assert one_by_one(compared(verdicts="wwd")).startswith("One by one: better on none of 2 tasks, worse on 2 (")
     assert one_by_one(compared(verdicts="d")) == ""
     uneven: Any = Fake(family_size=7, family_pairs=2, family_tasks=4)
-    assert over_of(uneven) == "7 tests, 2 contrasts on up to 4 tasks"
+    assert over_of(uneven) == "7 tests: 2 contrasts on up to 4 tasks"
 
 
 def test_several_bases_are_counted() -> None:

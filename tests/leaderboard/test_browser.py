@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,38 +18,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 380, "height": 800}
-MISSING = "add the dependency group `test` and Debian's package chromium"
-
-
-def _needs(found: object) -> None:
-    if not found:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"no browser to drive: {MISSING}")
-        pytest.skip(f"no browser to drive: {MISSING}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    _needs(path)
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _needs(None)
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """The source of axe-core, as the test dependency brings it."""
-    try:
-        import axe_playwright_python
-    except ImportError:
-        _needs(None)
-    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
