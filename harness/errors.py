@@ -16,6 +16,10 @@ class StoreBusyError(HarnessError):
     """Another process holds the database and did not let go in time."""
 
 
+class MissingDataError(HarnessError):
+    """Data that another machine may have are not on this one."""
+
+
 class ProofError(HarnessError):
     """A model's attention is not what its card says, or its tokens are not what its folder says."""
 

@@ -23,6 +23,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("harness.suites", "harness.store", "harness.cards"),
     ("harness.compare",),
     ("harness.run",),
+    ("harness.engines",),
     (
         *(
             "harness.noise",
@@ -48,7 +49,7 @@ FORBIDDEN = {
     "harness.compare": {"torch", "mteb", "duckdb"},
     "harness.mini": {"mteb", "duckdb", "sentence_transformers"},
 }
-ONLY_STORE = "duckdb"
+ONLY = {"duckdb": "harness.store", "ray": "harness.engines"}  # libraries that one room alone imports
 
 
 def room_of(module: str) -> str:
@@ -105,6 +106,5 @@ def test_outside_libraries_stay_in_their_rooms() -> None:
         for room, forbidden in FORBIDDEN.items():
             if module == room or module.startswith(room + "."):
                 wrong += [f"{module} imports {name}" for name in sorted(outside & forbidden)]
-        if not module.startswith("harness.store") and ONLY_STORE in outside:
-            wrong.append(f"{module} imports {ONLY_STORE}: the store is the only SQL")
+        wrong += [f"{module} imports {name}" for name in outside & ONLY.keys() if not module.startswith(ONLY[name])]
     assert wrong == []

@@ -13,6 +13,7 @@ from harness.api.arguments import as_names
 from harness.bases import resolve_base
 from harness.encoder.placement import Placement
 from harness.encoder.protocol import TextEncoder
+from harness.engines.choose import open_engine, unused_gpus
 from harness.models import resolve_model
 from harness.outcomes import TaskResult
 from harness.paths import cache_folder
@@ -140,6 +141,9 @@ def run_variants(
     force: bool = False,
     strict: bool = False,
     shard: str | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    cell: str | None = None,
     cache: Path | None = None,
     command: str = "harness.run_variants",
     screen: Screen | None = None,
@@ -151,6 +155,8 @@ def run_variants(
     A task that fails, or a system that cannot be trained or opened, does not keep the others from being measured:
     `failed` of the returned plan lists it with the reason. With `strict` the first one is raised.
     `shard` "3/40" measures the third of 40 equal parts, for a `store` of its own (`harness merge` joins them).
+    `engine` "ray" does the work on the Ray cluster at `address` (None: on all of this machine); `cell` is what a stage
+    or task takes of a node, "gpus=1,cpus=4,memory=16" (None: from the size of the base).
     `data`, `cache` as in `open_system`, `text` of the retention suite as data={"retention": …}, the rest as in
     `measure`. `command` is stored with the results. `screen` shows progress (None: silent).
 
@@ -171,7 +177,9 @@ def run_variants(
         force=force,
         shard=Shard.parse(shard) if shard is not None else None,
     )
-    plan = plan_run(request, store, place=Placement.choose(device, dtype), cache=cache or cache_folder())
+    chosen = open_engine(engine, address=address, cell=cell)
+    place = chosen.place(device, dtype) if chosen else Placement.choose(device, dtype)
+    plan = plan_run(request, store, place=place, cache=cache or cache_folder())
     if strict and plan.failed:
         raise plan.failed[0].error
     if not plan.idle:
@@ -181,7 +189,9 @@ def run_variants(
                 listener.note(plan.summary)
                 for each in plan.failed:
                     listener.note(f"{each.what}: failed, {each.reason}")
-            failed = execute(plan, store, listener, command=command, force=force, strict=strict)
+                if not chosen and (said := unused_gpus(place)):
+                    listener.note(said)
+            failed = execute(plan, store, listener, command=command, force=force, strict=strict, engine=chosen)
             plan = replace(plan, failed=(*plan.failed, *failed))
     return plan
 

@@ -93,6 +93,26 @@ def run(
             help="Measure part K of N equal parts, into a database of its own (--db). `harness merge` joins them.",
         ),
     ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", help="Where the work is done: local (in this process) or ray (on a Ray cluster).")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="HOST:PORT",
+            help="The Ray cluster for --engine ray; auto: the one that runs here. Without it: all of this machine.",
+        ),
+    ] = None,
+    cell: Annotated[
+        str | None,
+        typer.Option(
+            "--cell",
+            metavar="NEEDS",
+            help="What one stage or task takes of a Ray node, memory in GB (gpus=1,cpus=4,memory=16). Without it: from "
+            "the size of the base.",
+        ),
+    ] = None,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
@@ -107,8 +127,9 @@ def run(
     are measured. At the end the failures are listed, and the exit code is 5, or 4 if a proof failed. If none of the
     systems that you named can be opened, it is 2 or 4. With --strict the run stops at the first failure.
 
-    On several machines without Ray, give each the same command with another --shard. Nothing is compared until all
-    databases are merged.
+    With --engine ray every GPU of a machine or of a Ray cluster works on it, and lost workers are replaced
+    (docs/cluster.md). On several machines without Ray, give each the same command with another --shard. Nothing is
+    compared until all databases are merged.
     """
     from harness.api import run_variants
     from harness.cards import load_cards, of_all
@@ -144,6 +165,9 @@ def run(
         force=force,
         strict=strict,
         shard=shard,
+        engine=engine,
+        address=address,
+        cell=cell,
         command=shlex.join(["harness", *sys.argv[1:]]),
         screen=partial(RunScreen, quiet=quiet),
     )

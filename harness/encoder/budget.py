@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -15,7 +15,12 @@ _SHARE_OF_FREE_MEMORY = 0.5
 
 
 class TokenBudget:
-    """Tokens of one pass. On CUDA an out-of-memory halves it for good."""
+    """Tokens of one pass. On CUDA an out-of-memory halves it for good.
+
+    `divisor` is for a process that takes up what did not fit in another: its passes begin so much smaller.
+    """
+
+    divisor: ClassVar[int] = 1
 
     def __init__(self, tokens: int) -> None:
         self.tokens = tokens
@@ -29,7 +34,8 @@ class TokenBudget:
         cuda = backbone.device.type == "cuda"
         most, passes = (CUDA_MOST, 1) if cuda else (CPU_MOST, passes_held(workers))
         bytes_free = _SHARE_OF_FREE_MEMORY * free_memory(backbone.device) / passes
-        return cls(max(1, min(most, int(bytes_free / bytes_a_token(backbone, layers=layers)))))
+        fitting = min(most, int(bytes_free / bytes_a_token(backbone, layers=layers)))
+        return cls(max(1, fitting // cls.divisor))
 
     def halve(self, used: int) -> None:
         """Make room after a pass of `used` tokens did not fit."""

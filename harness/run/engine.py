@@ -25,8 +25,8 @@ class Engine(Protocol):
     def submit(self, cell: RunCell) -> None:
         """Begin with `cell`, which was chosen."""
 
-    def wait(self) -> Ended:
-        """What came of the next cell that ends. Called only while one is at work."""
+    def wait(self) -> Ended | None:
+        """What came of the next cell that ends. None if none has ended, but another may begin."""
 
     def cancel(self) -> None:
         """End what is at work, and leave no process; also called when all is done."""

@@ -70,7 +70,7 @@ def execute(
                     engine.submit(left)
                 continue
             ended = engine.wait()
-            if ended.cell.number in going:  # else it came a second time
+            if ended is not None and ended.cell.number in going:  # else it came a second time
                 study.take(ended)
                 end(ended.cell)
     finally:

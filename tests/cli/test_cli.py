@@ -36,7 +36,7 @@ def harness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 COMMANDS = {
     "run": "--variant --all --model --base --suite --tasks --task --languages --subsets --at --seed --seeds --data "
-    "--data-dir --device --dtype --db --site --force --strict --shard --quiet --json",
+    "--data-dir --device --dtype --db --site --force --strict --shard --engine --address --cell --quiet --json",
     "status": "--db --json --sweep",
     "merge": "--into --json",
     "dose": "--variant --base --tasks --ahead --from-layer --seeds --data --device --dtype --db --site --strict "

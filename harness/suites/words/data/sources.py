@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, MissingDataError
 from harness.suites.words.data.examples import WordSet
 
 RAW = "https://raw.githubusercontent.com"
@@ -111,11 +111,11 @@ class DataSet:
 
     def _missing(self, folder: Path, file: SourceFile) -> HarnessError:
         if not folder.is_dir():
-            return HarnessError(
+            return MissingDataError(
                 f"the word-level data are not at {folder}; fetch them with `harness data fetch words`, or name a "
                 "folder that has them with --data-dir"
             )
-        return HarnessError(
+        return MissingDataError(
             f"{folder} holds no data set {self.name} ({file.path} is missing); fetch it with "
             "`harness data fetch words`, or leave its tasks out with --tasks"
         )
