@@ -16,6 +16,8 @@ pytestmark = pytest.mark.slow
 
 CARDS = {name: card for name, card in load_cards().items() if name in of_all(load_cards())}
 CHANCE = {"MiniAnimacyBefore": 1 / 2, "MiniDomainBefore": 1 / 12}
+ALL = ("MiniSTS", *CHANCE)  # of every variant; the first command measures all tasks of three systems
+FIRST = ("bag-of-words", "causal", "bidir-supcon")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def ladder(tmp_path_factory: pytest.TempPathFactory) -> Command:
     assert "bidir-supcon is better than causal on" in first.stdout
     assert Path(command.folder, "leaderboard", "site", "index.html").is_file()
     assert "Nothing to measure" in command("run", "--variant", "bidir-supcon").stderr
-    command("run", "--all")
+    command("run", "--all", "--tasks", ",".join(ALL))
     return command
 
 
@@ -36,10 +38,11 @@ def scores(ladder: Command) -> pd.DataFrame:
     return frame.pivot(index="task", columns="variant", values="score")
 
 
-def test_every_variant_has_every_task(scores: pd.DataFrame) -> None:
+def test_every_variant_has_its_tasks(scores: pd.DataFrame) -> None:
     assert set(scores.columns) == {*CARDS, "bag-of-words"}
     assert set(scores.index) == {entry.name for entry in TASKS}
-    assert scores.notna().all(axis=None)
+    assert scores.loc[list(ALL)].notna().all(axis=None)
+    assert scores[list(FIRST)].notna().all(axis=None)
 
 
 def test_before_the_target_causal_is_at_chance_and_what_sees_it_far_above(scores: pd.DataFrame) -> None:
@@ -54,7 +57,7 @@ def test_before_the_target_causal_is_at_chance_and_what_sees_it_far_above(scores
 
 
 def test_no_task_is_at_its_ceiling_or_its_floor_for_all(scores: pd.DataFrame) -> None:
-    variants = [name for name in CARDS if name != "random"]
+    variants = [name for name in CARDS if name != "random"]  # the scores that are not there are left out
     for task in scores.index:
         row, floor = scores.loc[task, variants], scores.loc[task, "bag-of-words"]
         assert row.min() <= 0.97, task
@@ -63,7 +66,8 @@ def test_no_task_is_at_its_ceiling_or_its_floor_for_all(scores: pd.DataFrame) ->
 
 def test_every_stored_score_is_recomputed(ladder: Command) -> None:
     said = ladder("verify").stdout
-    stored = (len(CARDS) + 1) * len(TASKS)  # bag-of-words is the one more
+    systems = len(CARDS) + 1  # bag-of-words is the one more
+    stored = len(FIRST) * len(TASKS) + (systems - len(FIRST)) * len(ALL)
     assert said.startswith(f"{stored} of {stored} stored scores equal")
 
 
