@@ -32,7 +32,7 @@ OUTCOME_COLUMNS: dict[str, str] = {
 SHOWN_CHARACTERS = 400  # of a text that readers see; long documents would fill the page
 # Types of results that are no scores: controls and diagnostics. They are stored, verified and shown where
 # they are asked for; no comparison, rank or family knows them.
-DIAGNOSTIC_TYPES = frozenset({"ProbeControl", "Reproduction", "Geometry", "Attention"})
+DIAGNOSTIC_TYPES = frozenset({"ProbeControl", "Reproduction", "Geometry", "Attention", "Layers"})
 
 
 class TaskPart(NamedTuple):

@@ -28,6 +28,7 @@ from harness.compare.wording import (
 )
 from harness.metrics import get_metric
 from harness.store import Store
+from harness.suites.layers import TOKENS
 from leaderboard import figures, text
 from leaderboard.about import about_task
 from leaderboard.answers import Changed, ChangedExample
@@ -35,6 +36,7 @@ from leaderboard.board import make_board
 from leaderboard.costs import cost_lines
 from leaderboard.diagnostics import with_layers
 from leaderboard.grid import make_grid
+from leaderboard.layers import layer_charts
 from leaderboard.model import Site, TaskColumn
 from leaderboard.overview import make_overview
 from leaderboard.points import make_budgets, make_doses
@@ -147,6 +149,14 @@ def _budgets(material: PageMaterial, path: str) -> list[PageFile]:
     return [PageFile(path=path, values={"axis": make_budgets(material.store)})]
 
 
+def _layers(material: PageMaterial, path: str) -> list[PageFile]:
+    found = [
+        (base, layer_charts(base, material.diagnostics[base.key], ident=f"y{b}"))
+        for b, base in enumerate(material.site.bases)
+    ]
+    return [PageFile(path=path, values={"bases": [each for each in found if each[1]], "tokens": TOKENS})]
+
+
 def _downloads(material: PageMaterial, path: str) -> list[PageFile]:
     tables = write_tables(material.store, material.site, material.places, material.folder / "downloads")
     return [PageFile(path=path, values={"downloads": tables})]
@@ -161,6 +171,7 @@ PAGES = (
     Page(name="Comparison", title="{} · harness", template="compare.html", make=_comparisons, many=True),
     Page(name="Variant", title="{} · harness", template="system.html", make=_systems, many=True),
     Page(name="Words", title="Words: what a word’s vector knows · harness", template="words.html", make=_words),
+    Page(name="Layers", title="The layers · harness", template="layers.html", make=_layers),
     Page(name="Mask", title="The mask by degrees · harness", template="degrees.html", make=_degrees),
     Page(name="Budget", title="Training budget · harness", template="budget.html", make=_budgets),
     Page(name="Methods", title="Methods: how to read these pages · harness", template="methods.html", make=alone),

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from harness.compare.cells import Cell, Places
 from harness.reproduce import PaperTable, compare_with_paper, in_lines
 from harness.store import Store
+from harness.suites.layers import TASK_TYPE as LAYERS_TYPE
 from harness.suites.words.feng2025 import TASK_TYPE as PAPER_TYPE
 from harness.suites.words.figures import paper_base
 from leaderboard.diagnostics import Diagnostics, with_layers, without_score
@@ -64,7 +65,7 @@ def make_words(
     return Words(
         base=base,
         types={kind: tuple(found) for kind, found in types.items()},
-        diagnostics=tuple(d for d in without_score(base, diagnostics) if d.task_type != PAPER_TYPE),
+        diagnostics=tuple(d for d in without_score(base, diagnostics) if d.task_type not in (PAPER_TYPE, LAYERS_TYPE)),
         published=published,
     )
 

@@ -38,6 +38,7 @@ COMMANDS = (
         "rank",
         "power",
         "words",
+        "layers",
         "sql",
         "noise",
         "export",

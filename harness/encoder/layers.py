@@ -1,4 +1,4 @@
-"""The decoder up to one of its layers: what lies behind is not computed."""
+"""The decoder by its layers: up to one of them, what lies behind is not computed; or all of them as they stand."""
 
 from __future__ import annotations
 
@@ -28,6 +28,23 @@ def up_to_layer(backbone: Any, layer: int | None, *, name: str) -> Iterator[None
         yield
     finally:
         backbone.layers, backbone.norm = layers, norm
+
+
+@torch.inference_mode()
+def residual_states(backbone: Any, ids_BT: torch.Tensor) -> torch.Tensor:
+    """States of texts of equal length, (L+1, B, T, D) float32: the embedding, and what each layer hands on.
+
+    Unlike transformers' `hidden_states` the last one has not gone through the last norm, so that all layers compare.
+    """
+    norm, backbone.norm = backbone.norm, torch.nn.Identity()
+    try:
+        ids_BT = ids_BT.to(backbone.device)
+        output = backbone(
+            input_ids=ids_BT, attention_mask=torch.ones_like(ids_BT), use_cache=False, output_hidden_states=True
+        )
+    finally:
+        backbone.norm = norm
+    return torch.stack(list(output.hidden_states)).float()
 
 
 def check_layer(backbone: Any, layer: int, *, name: str) -> int:

@@ -68,6 +68,9 @@ class TextEncoder(Protocol):
     ) -> None:
         """As `word_vectors`, handed to `sink` as they are read; with `keep_cut` it gets no word that is cut off."""
 
+    def token_states(self, ids_BT: Any) -> Any:
+        """States of texts of equal length by their token ids: tensors, as harness.encoder.layers.residual_states."""
+
     def language_model(self) -> LanguageModel:
         """The causal language model inside. Raises HarnessError where there is none."""
 

@@ -215,3 +215,13 @@ def _own_start(special: Sequence[int], own: int) -> int:
 def _nothing(tokenizer: Any) -> int:
     """The token that stands for a text without any."""
     return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
+
+
+def mask_token(tokenizer: Any, wanted: str) -> str:
+    """The vocabulary's own form of `wanted`, or its unknown token where the vocabulary has no such token."""
+    for form in (wanted, f"▁{wanted}", f"Ġ{wanted}"):
+        if tokenizer.convert_tokens_to_ids(form) not in {None, tokenizer.unk_token_id}:
+            return form
+    if tokenizer.unk_token is None:
+        raise HarnessError(f"the base's vocabulary has no token {wanted!r}; set mask_token in the card")
+    return str(tokenizer.unk_token)

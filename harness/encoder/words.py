@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from harness.encoder.layers import residual_states
 from harness.encoder.protocol import Take, WordSink
 from harness.encoder.reader import EncodingWatch, Pass, Reader
 from harness.encoder.tokens import Tokens, count_tokens, tokenise
@@ -74,6 +75,10 @@ class ModelEncoder:
         asked, self._asked = self._asked, set()
         cut = len(asked & self._cut)
         return f"{cut} of {len(asked)} texts cut at {self.max_tokens} tokens" if cut else ""
+
+    def token_states(self, ids_BT: torch.Tensor) -> torch.Tensor:
+        """As TextEncoder.token_states."""
+        return residual_states(self.reader.backbone, ids_BT)
 
     def word_vectors(
         self,

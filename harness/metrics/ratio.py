@@ -59,6 +59,13 @@ METRICS = (
     # Of controls and diagnostics, which are described and never tested (outcomes.DIAGNOSTIC_TYPES).
     _SHARE,
     replace(_IN_UNITS, name="cosine", better="neither", unit="cosine"),
+    replace(_IN_UNITS, name="cka", better="neither", unit="CKA"),
+    replace(_IN_UNITS, name="relative_change", better="neither", unit="of its length"),
+    replace(_IN_UNITS, name="effective_rank", better="neither", digits=1, unit="dimensions", least_span=1.0),
+    replace(_IN_UNITS, name="entropy", better="neither", unit="of log T"),
+    replace(_IN_UNITS, name="degrees", better="neither", digits=1, unit="degrees", least_span=1.0),
+    replace(_IN_UNITS, name="log2_rank", better="neither", digits=2, unit="log2 of the rank", least_span=0.1),
+    replace(_SHARE, name="share", better="neither", unit="% of tokens"),
     replace(_IN_UNITS, name="pull", better="neither", unit="cosine"),
     replace(_IN_UNITS, name="codelength", better="lower", unit="bits a label"),
     replace(_IN_UNITS, name="bits_per_byte", better="lower", unit="bits a byte", split=_split, estimate=estimate_mean),

@@ -19,8 +19,8 @@ from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_systems
 from harness.suites.catalog import choose_suite, open_tasks
 from harness.suites.dev import check_dev_task
 from harness.suites.mteb import Choice
-from harness.suites.retention import RetentionTask, choose_text
-from harness.suites.retention.text import RetentionText
+from harness.suites.retention import choose_text
+from harness.suites.retention.text import OnText, RetentionText
 from harness.suites.task import Suite, Task, TaskOptions
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def plan_run(request: RunRequest, store: Store, *, place: Placement, cache: Path
     if not systems:
         raise HarnessError("there is nothing to measure; name a variant or a model")
     if text is not None:
-        tasks = [task.chosen(TaskOptions(text=text)) if isinstance(task, RetentionTask) else task for task in tasks]
+        tasks = [task.chosen(TaskOptions(text=text)) if isinstance(task, OnText) else task for task in tasks]
     records = [each.record(cache) for each in systems]
     names = names_of(records)
     jobs = [
@@ -178,7 +178,7 @@ def _variants(
         named[CAUSAL_BASE] = cards[CAUSAL_BASE]
     base = resolve_base(request.base)
     data = dict(request.data)
-    text = choose_text(suite.names, base=base.name, source=data.pop("retention", None))
+    text = choose_text(suite.tasks, base=base.name, source=data.pop("retention", None))
     asked = {name: place for place, name in enumerate(request.variants)}
     # A stage that stops early comes before the whole one, which goes on from there.
     in_order = sorted(named, key=lambda name: (list(cards).index(name.partition(READ_WITH)[0]), asked.get(name, -1)))
@@ -202,7 +202,7 @@ def _variants(
 
 
 def _reference(name: str, suite: Suite[Task]) -> Model:
-    kept = sorted(task.name for task in suite.tasks if isinstance(task, RetentionTask))
+    kept = sorted(task.name for task in suite.tasks if isinstance(task, OnText))
     if kept:
         raise HarnessError(f"{name} is not a causal language model, so {kept[0]} cannot be measured on it")
     return resolve_model(name)

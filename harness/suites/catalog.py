@@ -14,14 +14,14 @@ from pydantic import Field, ValidationError
 from harness.errors import HarnessError, near_names
 from harness.front_matter import first_mistake, read_yaml
 from harness.recipes import Strict
-from harness.suites import mini, retention, words
+from harness.suites import layers, mini, retention, words
 from harness.suites.mteb import english, is_registered, mteb_task
 from harness.suites.own import card_names, card_task
 from harness.suites.task import Suite, Task, TaskOptions
 from harness.suites.words import feng2025
 
 CARD = "card:"  # before the name or the file of a task card
-MODULES = (mini, retention, words, feng2025, english)
+MODULES = (mini, retention, words, feng2025, layers, english)
 
 
 class SuiteList(Strict):

@@ -20,6 +20,7 @@ from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArgum
 from harness.encoder.attention import set_attention
 from harness.encoder.opening import open_causal
 from harness.encoder.tokenizer import fit_tokens
+from harness.encoder.tokens import mask_token
 from harness.errors import HarnessError
 from harness.training.checkpoints import AdapterCheckpoints
 from harness.training.kind import StageJob
@@ -180,13 +181,3 @@ def _examples(tokenizer: Any, texts: Sequence[str], stage: MntpStage) -> list[di
 def _predictable(example: Mapping[str, Any]) -> bool:
     """Whether the example has a token after the first one that may be hidden."""
     return not all(example["special_tokens_mask"][1:])
-
-
-def mask_token(tokenizer: Any, wanted: str) -> str:
-    """The vocabulary's own form of `wanted`, or its unknown token where the vocabulary has no such token."""
-    for form in (wanted, f"▁{wanted}", f"Ġ{wanted}"):
-        if tokenizer.convert_tokens_to_ids(form) not in {None, tokenizer.unk_token_id}:
-            return form
-    if tokenizer.unk_token is None:
-        raise HarnessError(f"the base's vocabulary has no token {wanted!r}; set mask_token in the card")
-    return str(tokenizer.unk_token)

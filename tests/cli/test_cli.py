@@ -60,6 +60,7 @@ COMMANDS = {
     "new task": "--type --name",
     "check task": "--base --json",
     "words": "--base --tasks --variant --show --db --json",
+    "layers": "--base --variant --measure --db --json",
     "cache ls": "--db --json",
     "cache prune": "--yes --older-than --db --json",
 }

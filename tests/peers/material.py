@@ -15,8 +15,8 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModel, AutoTokenizer, DataCollatorForLanguageModeling
 
 from benchmarks.material import their_base
+from harness.encoder.tokens import mask_token
 from harness.training.lora import TARGETS
-from harness.training.masking import mask_token
 from tests.peers.cases import ADAPTER, LIMIT, MASKED_BATCH, TEXTS, THEIR_BASE
 
 

@@ -15,6 +15,7 @@ from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, DataCol
 
 from harness.bases import Base, resolve_base
 from harness.encoder.attention import prove_mask, set_attention
+from harness.encoder.tokens import mask_token
 from harness.errors import HarnessError
 from harness.paths import cache_folder
 from harness.recipes import Recipe
@@ -22,7 +23,6 @@ from harness.training import contrastive, parse_recipe, stages
 from harness.training.contrastive import set_attention_dropout
 from harness.training.lineage import PlannedStage, plan_lineage
 from harness.training.manifests import read_stage
-from harness.training.masking import mask_token
 from harness.training.stages import is_trained, stage_folder, train_lineage
 from tests.training.kit import CPU, plan, recipe, stage
 

@@ -14,11 +14,12 @@ from harness.suites.retention.text import MINI, OnText, open_text
 from harness.suites.task import Suite
 
 TASK_TYPE = "Layers"
+FIRST = "likeness to the base"  # what readers call the task's own result
 TEXTS = 200
 TOKENS = 32  # of each text, all equally long: entropy and rank depend on the number
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Measure:
     """One measure of a layer: the subset of the result that it is stored as, its metric, and what it says."""
 
@@ -29,19 +30,19 @@ class Measure:
 
 # In the order in which they are stored and drawn. The first is the task's own result.
 MEASURES: tuple[Measure, ...] = (
-    Measure(name="default", metric="cosine", about="cosine of a token's state with the causal base's at the same layer"),
-    Measure(name="CKA", metric="cka", about="linear CKA of a text's token states with the causal base's"),
-    Measure(name="left influence", metric="relative_change", about="how far a state moves when the token before it is another"),
-    Measure(name="right influence", metric="relative_change", about="how far a state moves when the token behind it is another"),
-    Measure(name="effective rank", metric="effective_rank", about="dimensions that a text's token states fill"),
-    Measure(name="entropy", metric="entropy", about="entropy of a text's token states, from 0 (all alike) to 1"),
-    Measure(name="curvature", metric="degrees", about="angle between the steps from token to token"),
-    Measure(name="update", metric="relative_change", about="what a layer adds to a state, over the length of the state"),
-    Measure(name="word identity", metric="share", about="tokens whose own embedding is the nearest one of their text"),
-    Measure(name="lens: the token itself", metric="log2_rank", about="rank of the token itself, by the base's head"),
-    Measure(name="lens: the next token", metric="log2_rank", about="rank of the next token, by the base's head"),
-    Measure(name="lens: the hidden token", metric="log2_rank", about="rank of a hidden token, read where MNTP reads it"),
-)  # fmt: skip
+    Measure("default", "cosine", "cosine of a token's state with the causal base's at the same layer"),
+    Measure("CKA", "cka", "linear CKA of a text's token states with the causal base's"),
+    Measure("left influence", "relative_change", "how far a state moves when the token before it is another"),
+    Measure("right influence", "relative_change", "how far a state moves when the token behind it is another"),
+    Measure("effective rank", "effective_rank", "dimensions that a text's token states fill"),
+    Measure("entropy", "entropy", "entropy of a text's token states, from 0 (all alike) to 1"),
+    Measure("curvature", "degrees", "angle between the steps from token to token"),
+    Measure("update", "relative_change", "what a layer adds to a state, over the length of the state"),
+    Measure("word identity", "share", "tokens whose own embedding is the nearest one of their text"),
+    Measure("lens: the token itself", "log2_rank", "rank of the token itself, by the base's head"),
+    Measure("lens: the next token", "log2_rank", "rank of the next token, by the base's head"),
+    Measure("lens: the hidden token", "log2_rank", "rank of a hidden token, read one place before it, as in MNTP"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +66,8 @@ TASKS = (
         name="Layers",
         task_type=TASK_TYPE,
         metric="cosine",
-        about="what the states of a text are at each layer: likeness to the causal base, influence of neighbours, rank, "
-        "entropy, curvature, logit lens",
+        about="states of a text at each layer: likeness to the causal base, influence of neighbours, rank, entropy, "
+        "curvature, logit lens",
     ),
 )
 SUITE = Suite(name="layers", about="diagnostics of every layer: what the mask and the training change", tasks=TASKS)

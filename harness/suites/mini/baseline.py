@@ -55,9 +55,15 @@ class BagOfWords:
         sink.open(1, vectors_ND.shape[1])
         sink.add(0, range(len(texts)), vectors_ND)
 
+    def token_states(self, ids_BT: Any) -> Any:
+        """Raises HarnessError: there are none."""
+        return self.language_model()
+
     def language_model(self) -> Any:
         """Raises HarnessError: there is none."""
-        raise HarnessError("a bag of words is not a language model, so it has no retention; leave it out")
+        raise HarnessError(
+            "a bag of words is not a language model, so it has neither retention nor layers; leave it out"
+        )
 
     def for_mteb(self) -> ForMteb:
         """The counts as mteb takes them."""

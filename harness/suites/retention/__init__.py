@@ -7,39 +7,28 @@ same for every text; the text is chosen per run (harness.suites.retention.text).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
 from harness.outcomes import TaskResult
-from harness.suites.retention.text import MINI, MINI_DOCUMENTS, WIKITEXT, RetentionText, open_text
-from harness.suites.task import ListedTask, Suite, TaskOptions
+from harness.suites.retention.text import MINI, MINI_DOCUMENTS, WIKITEXT, OnText, RetentionText, open_text
+from harness.suites.task import Suite, Task
 
 TASK_TYPE = "Retention"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetentionTask(ListedTask):
-    """One metric on one text, None for the mini language's; `sampled` tells the two ways of going on with it apart."""
+class RetentionTask(OnText):
+    """One metric on one text; `sampled` tells the two ways of going on with it apart."""
 
     task_type: str = TASK_TYPE
     sampled: bool = False
-    text: RetentionText | None = None
-    option = "text"
-
-    @property
-    def revision(self) -> str:
-        """The text's."""
-        return (self.text or open_text(MINI)).revision
 
     @property
     def cost(self) -> int | None:
         """The documents of the mini language; those of another text are counted when it is read."""
         return None if self.text is not None and self.text.files else MINI_DOCUMENTS
-
-    def chosen(self, options: TaskOptions) -> RetentionTask:
-        """The same task on the text of `options`."""
-        return replace(self, text=options.text)
 
     def run(self, encoder: TextEncoder) -> list[TaskResult]:
         """Measure and return one result; its subset is the text's name."""
@@ -95,13 +84,13 @@ SUITE = Suite(
 SUITES = (SUITE,)
 
 
-def choose_text(tasks: Sequence[str], *, base: str, source: str | None) -> RetentionText | None:
+def choose_text(tasks: Sequence[Task], *, base: str, source: str | None) -> RetentionText | None:
     """The text for `tasks` on `base`: `source` as the user named it, else what belongs to the base.
 
-    None where no task of the suite is asked for. Raises HarnessError where a text is needed and not named, or named
-    and not needed.
+    None where no task needs one. Raises HarnessError where a text is needed and not named, or named and not needed.
     """
-    if not {task.name for task in TASKS} & set(tasks):
+    kinds = sorted({task.task_type.lower() for task in tasks if isinstance(task, OnText)})
+    if not kinds:
         if source is not None:
             raise HarnessError(
                 f"--data retention={source} is for retention tasks, and none was given; add --suite retention"
@@ -109,7 +98,7 @@ def choose_text(tasks: Sequence[str], *, base: str, source: str | None) -> Reten
         return None
     if source is None and base != MINI:
         raise HarnessError(
-            f"retention on base {base} needs a text; give --data retention=FILE (.txt, .jsonl "
+            f"{' and '.join(kinds)} on base {base} needs a text; give --data retention=FILE (.txt, .jsonl "
             f"or .parquet), or --data retention={WIKITEXT} to use WikiText-2 from the hub"
         )
     return open_text(source or MINI)

@@ -1,17 +1,19 @@
-"""The text that retention is measured on: of the mini language, a file of the user's, or data of the hub."""
+"""The text of the suites retention and layers: of the mini language, a file of the user's, or data of the hub."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import Self
 
 from harness.errors import HarnessError
 from harness.hub import HubData
 from harness.rows import TEXT, check_columns, read_rows
+from harness.suites.task import ListedTask, TaskOptions
 
 # Raise when the same system on the same text would score otherwise.
 SUITE_VERSION = 1
@@ -72,7 +74,7 @@ def open_text(source: str) -> RetentionText:
         path = Path(source).expanduser()
         if not path.is_file():
             raise HarnessError(
-                f"the text of the retention suite, {source!r}, is neither `{MINI}`, `{WIKITEXT}`, nor a file here, "
+                f"the text of --data retention, {source!r}, is neither `{MINI}`, `{WIKITEXT}`, nor a file here, "
                 "nor hub:…"
             )
         with path.open("rb") as file:
@@ -86,6 +88,23 @@ def open_text(source: str) -> RetentionText:
         files=tuple(files),
         articles=hub is not None and hub.repo == WIKITEXT_DATA.repo,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnText(ListedTask):
+    """A task on a text that the user chooses, None for the mini language's; not for reference models."""
+
+    text: RetentionText | None = None
+    option = "text"
+
+    @property
+    def revision(self) -> str:
+        """The text's."""
+        return (self.text or open_text(MINI)).revision
+
+    def chosen(self, options: TaskOptions) -> Self:
+        """The same task on the text of `options`."""
+        return replace(self, text=options.text)
 
 
 def _rows(path: Path) -> Iterator[str]:

@@ -12,6 +12,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.mini import corpus, grammar
 from harness.mini.corpus import held_out_documents
+from harness.suites import layers, mini
 from harness.suites.retention import SUITE, choose_text
 from harness.suites.retention.text import WIKITEXT_DATA, open_text
 
@@ -67,7 +68,7 @@ def write(name: str, content: str | list[str]) -> None:
     [
         ("absent.txt", None, "neither `mini`, `wikitext-2`, nor a file"),
         ("empty.txt", "\n \n", "has no text"),
-        ("rows.csv", "x", r"give \.parquet, \.jsonl or \.txt"),
+        ("rows.doc", "x", r"give \.parquet, \.jsonl, \.csv, \.tsv or \.txt"),
         ("hub:Salesforce/wikitext@main/x.parquet", None, "write hub:ORG/NAME@COMMIT/PATH"),
         ("rows.jsonl", "{", "line 1, is not JSON"),
         ("rows.jsonl", '{"body": "x"}', "does not have the column text"),
@@ -92,14 +93,16 @@ def test_a_parquet_file_without_text_and_a_file_that_is_not_utf8() -> None:
 
 def test_which_text_a_run_takes() -> None:
     Path("own.txt").write_text("one")
-    names = SUITE.names
-    assert choose_text(("MiniSTS",), base="mini", source=None) is None
+    names, sentences = SUITE.tasks, mini.SUITE.tasks[:1]
+    assert choose_text(sentences, base="mini", source=None) is None
     assert choose_text(names, base="mini", source=None) == open_text("mini")
     assert choose_text(names[:1], base="other", source="own.txt") == open_text("own.txt")
     with pytest.raises(HarnessError, match="retention on base other needs a text"):
         choose_text(names, base="other", source=None)
+    with pytest.raises(HarnessError, match="layers on base other needs a text"):
+        choose_text(layers.TASKS, base="other", source=None)
     with pytest.raises(HarnessError, match="is for retention tasks, and none was given; add --suite retention"):
-        choose_text(("MiniSTS",), base="mini", source="own.txt")
+        choose_text(sentences, base="mini", source="own.txt")
 
 
 def test_wikitext_is_read_from_the_hubs_cache_an_article_a_document(
