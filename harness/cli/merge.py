@@ -41,4 +41,10 @@ def merge(
         return
     rows = [(each.source, each.added, each.there) for each in merged]
     out.print(table(("database", "results added", "there already"), rows, right=(1, 2)))
+    for each in merged:
+        for stage in each.retrained:
+            err.print(
+                f"{each.source}: stage {stage} has other weights than in {into}; systems that share this stage may "
+                "stand on two trainings of it"
+            )
     print(f"\nWrite the pages: harness site --db {into}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from harness.errors import HarnessError
 from harness.outcomes import OUTCOME_COLUMNS
 from harness.store.connection import OnWait, publish, reading, writing
 
+_LEFT_S = 3600.0
 _ROWS = 500_000  # of outcomes, moved at a time
 # What a result is: two of one identity are the same measurement. What it measures is its cell.
 _CELL = "r.system_id, r.evaluation, r.dtype, r.device, s.task, s.split, s.subset, s.revision, s.metric"
@@ -45,11 +48,16 @@ _OF_RESULT = ("score", "reported")
 
 @dataclass(frozen=True, kw_only=True)
 class Merged:
-    """What came from one database: how many results it gave, and how many were there already."""
+    """What came from one database: how many results it gave, and how many were there already.
+
+    `retrained` are stages that it holds with other weights than the target. Each system was measured with weights of
+    one training, but two systems that share such a stage may stand on two trainings of it.
+    """
 
     source: Path
     added: int
     there: int
+    retrained: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,12 +104,18 @@ def merge(
 
 @contextmanager
 def _whole(target: Path) -> Iterator[Path]:
-    """`target` where it is there, else a new database that takes its place at the end, or is removed."""
+    """`target` where it is there, else a new database that takes its place at the end, or is removed.
+
+    What a killed merge left is removed an hour later: until then it may be that of another machine.
+    """
     if os.path.lexists(target):
         yield target
         return
     fresh = target.with_name(f".{target.name}.{os.getpid()}.merging")
-    fresh.unlink(missing_ok=True)
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.merging*"):
+        with suppress(OSError):
+            if left == fresh or time.time() - left.stat().st_mtime > _LEFT_S:
+                left.unlink()
     try:
         yield fresh
         if not publish(fresh, target):
@@ -118,16 +132,16 @@ def _add(
         fresh = _fresh(here, theirs, target, source)
         _same_weights(here, fresh, target, source)
         tables = {name for (name,) in origin.execute("SELECT table_name FROM system.main.duckdb_tables()").fetchall()}
+        retrained = _retrained(origin, into) if "stage" in tables else ()
         for table in (name for name in _SHARED if name in tables):
             _add_rows(table, origin, into)
-        numbers: dict[int, int] = {}
-        for result in fresh:
-            [(numbers[result.number],)] = into.execute("SELECT nextval('result_number')::INTEGER").fetchall()
+        drawn = into.execute("SELECT nextval('result_number')::INTEGER FROM range(?)", [len(fresh)]).fetchall()
+        numbers = dict(zip([each.number for each in fresh], sorted(number for (number,) in drawn), strict=True))
         for table in (name for name in _OF_RESULT if name in tables):
             _add_numbered(table, origin, into, numbers)
         for part in _in_parts(fresh):
             _add_numbered("outcome", origin, into, {number: numbers[number] for number in part})
-    return Merged(source=source, added=len(fresh), there=len(theirs) - len(fresh))
+    return Merged(source=source, added=len(fresh), there=len(theirs) - len(fresh), retrained=retrained)
 
 
 def _results(connection: duckdb.DuckDBPyConnection) -> list[_Result]:
@@ -178,6 +192,17 @@ def _same_weights(here: Sequence[_Result], fresh: Sequence[_Result], target: Pat
                 f"weights than those in {target} or another database; give all shards one cache (HARNESS_CACHE), or "
                 "train before with `harness train`. Nothing was merged"
             )
+
+
+def _retrained(origin: duckdb.DuckDBPyConnection, into: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The stages that both have, with unlike weights: kind and address."""
+    asked = "SELECT digest, kind, json_extract_string(manifest, '$.weights_sha256') FROM main.stage ORDER BY digest"
+    here = {digest: weights for digest, _, weights in into.execute(asked).fetchall()}
+    return tuple(
+        f"{kind} {digest[:12]}"
+        for digest, kind, weights in origin.execute(asked).fetchall()
+        if weights and here.get(digest) and here[digest] != weights
+    )
 
 
 def _add_rows(table: str, origin: duckdb.DuckDBPyConnection, into: duckdb.DuckDBPyConnection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from harness.store import Store
 from harness.store.merge import Merged, merge
 from harness.store.migrate import known_migrations, migrate
 from tests.factory import TASKS, add_system, one_transaction, result_of
+from tests.store.test_sharing import python
 
 TWO = TASKS[:2]
 CELLS = [(variant, task) for variant in ("causal", "bidir", "bidir-mntp") for task in TWO]
@@ -144,6 +146,40 @@ def test_unlike_outcomes_are_refused_by_name_and_nothing_is_written(tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("there", [False, True])
+def test_a_kill_leaves_the_target_as_it_was(tmp_path: Path, there: bool) -> None:
+    """In the middle of the transaction, with one database added and half of the next; then the same again."""
+    code = """
+        import sys, time
+        from pathlib import Path
+        import harness.store.merge as module
+        added, plain = [], module._add_numbered
+        def slow(table, *rest):
+            plain(table, *rest)
+            added.append(table)
+            if added.count("outcome") == 2:
+                print("inside", flush=True); time.sleep(60)
+        module._add_numbered = slow
+        module.merge([Path(name) for name in sys.argv[2:]], Path(sys.argv[1]))
+    """
+    sources, target = [tmp_path / "a.duckdb", tmp_path / "b.duckdb"], tmp_path / "results.duckdb"
+    for number, source in enumerate(sources):
+        filled(source, CELLS[number::3][:1])
+    before = rows(filled(target, CELLS[4:5]).path) if there else None
+    process = python(code, target, *sources)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "inside\n", process.stderr and process.stderr.read()
+    process.kill()
+    process.communicate()
+    assert (rows(target) if target.exists() else None) == before
+    for left in tmp_path.glob(".*"):
+        os.utime(left, (1, 1))
+    assert [each.added for each in merge(sources, target)] == [1, 1]
+    assert len(Store(target).scores()) == 2 + there
+    assert not [path.name for path in tmp_path.iterdir() if path.name[0] == "." or path.suffix == ".wal"]
+
+
+@pytest.mark.slow
 def test_one_system_of_two_trainings_is_refused(tmp_path: Path) -> None:
     stores = [Store(tmp_path / name) for name in ("a.duckdb", "b.duckdb")]
     for store, task, weights in zip(stores, TWO, ("1" * 64, "2" * 64), strict=True):
@@ -163,6 +199,10 @@ def test_one_system_of_two_trainings_is_refused(tmp_path: Path) -> None:
 def test_what_cannot_be_merged_is_told_in_a_sentence(tmp_path: Path) -> None:
     store = filled(tmp_path / "a.duckdb", CELLS[:1])
     new = tmp_path / "new.duckdb"
+    for source, weights in ((store, "1" * 64), (filled(tmp_path / "b.duckdb", CELLS[2:3]), "2" * 64)):
+        source.add_stages([StageManifest(digest="a" * 64, kind="mntp", weights_sha256=weights)])
+    said = merge([store.path, tmp_path / "b.duckdb"], tmp_path / "c.duckdb")
+    assert [each.retrained for each in said] == [(), ("mntp aaaaaaaaaaaa",)]
     assert "there is no database at absent.duckdb" in told(lambda: merge([Path("absent.duckdb")], new))
     assert "is the target of --into itself" in told(lambda: merge([store.path], store.path))
     (tmp_path / "text.duckdb").write_text("id,score\n" * 900)
