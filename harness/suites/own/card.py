@@ -18,7 +18,7 @@ from harness.errors import HarnessError, near_names
 from harness.front_matter import first_mistake, read_card_file
 from harness.hub import HubData
 from harness.recipes import Strict
-from harness.suites.own.types import ALSO, TYPES, WORD, CardType
+from harness.suites.own.types import ALSO, JUDGEMENTS, TYPES, WORD, CardType
 
 Publish = Literal["texts", "ids", "nothing"]
 _ABOUT = {"title", "language", "license", "source", "prose", "folder"}  # fields that no score depends on
@@ -64,6 +64,8 @@ class TaskCard(Strict):
             raise ValueError("a card names either `file`, or `test` (and `train`); give one of them")
         if self.train is not None and not kind.trains:
             raise ValueError(f"a task of type {self.type} trains nothing; take `train` out")
+        if kind.layout and self.file is None:
+            raise ValueError(f"a task of type {self.type} is a folder; name it with `file`")
         if self.test is not None and self.train is None and kind.trains:
             raise ValueError("`test` needs `train` beside it; name one file with `file` to split it into folds")
         known = (*kind.roles, *ALSO, *((WORD,) if kind.of_words else ()))
@@ -97,8 +99,15 @@ class TaskCard(Strict):
     @property
     def parts(self) -> dict[str, str]:
         """Its files, by what they are for: test, and train where there is one."""
+        if self.kind.layout:
+            return {part: f"{self.file}/{name}" for part, name in self.kind.layout}
         found = {"test": self.file or self.test, "train": self.train}
         return {part: name for part, name in found.items() if name is not None}
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The parts that hold texts."""
+        return tuple(part for part in self.parts if part != JUDGEMENTS)
 
     def column(self, role: str) -> str:
         """The name of a column in the files."""

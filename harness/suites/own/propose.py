@@ -81,6 +81,8 @@ def propose(file: Path, *, kind: str | None = None, name: str | None = None) -> 
     """
     if kind is not None and kind not in TYPES:
         raise HarnessError(f"there is no type {kind!r}; {near_names(kind, TYPES)}")
+    if kind is not None and TYPES[kind].layout:
+        raise HarnessError(f"a task of type {kind} is a folder of files; write its card by hand (docs/tasks.md)")
     names = column_names(file)
     rows = list(islice(read_cells(file, tuple((each,) for each in names)), LOOKED_AT))
     if not rows:

@@ -59,7 +59,7 @@ def report(task: OwnTask, base: Base) -> CardReport:
     """What is in `task`, whose texts are counted as `base` reads them. Raises HarnessError as measuring it would."""
     card, info = task.card, task.info
     lengths, limit = _reader(base)
-    rows = {part: rows_of(card, part) for part in card.parts}
+    rows = {part: rows_of(card, part) for part in card.tables}
     train = rows.get("train")
     metric = get_metric(info.metric)
     n = rows["test"].n

@@ -14,6 +14,7 @@ from mteb.abstasks.abstask import AbsTask
 from mteb.abstasks.classification import AbsTaskClassification
 from mteb.abstasks.clustering import AbsTaskClustering
 from mteb.abstasks.pair_classification import AbsTaskPairClassification
+from mteb.abstasks.retrieval import AbsTaskRetrieval
 from mteb.abstasks.sts import AbsTaskSTS
 from mteb.abstasks.task_metadata import TaskMetadata
 from mteb.languages import ISO_TO_LANGUAGE, ISO_TO_SCRIPT
@@ -21,6 +22,7 @@ from mteb.languages import ISO_TO_LANGUAGE, ISO_TO_SCRIPT
 from harness.errors import HarnessError, near_names
 from harness.suites.mteb.columns import ReadOnce
 from harness.suites.own.card import TaskCard
+from harness.suites.own.documents import judgements_of
 from harness.suites.own.folds import FOLDS, folds_of, known_labels
 from harness.suites.own.table import CardRows, rows_of, truths
 
@@ -70,6 +72,23 @@ class PairsOfCard(OfCard, AbsTaskPairClassification):
         """The two texts and 1 or 0."""
         first, second = rows.texts.values()
         return {"sentence1": list(first), "sentence2": list(second), "labels": truths(rows)}
+
+
+class RetrievalOfCard(OfCard, AbsTaskRetrieval):
+    """Queries whose relevant documents are to be found."""
+
+    def load_data(self, **_: Any) -> None:
+        """Read the folder of the card."""
+        from datasets import Dataset
+
+        queries, corpus = rows_of(self.card), rows_of(self.card, "corpus")
+        made = {
+            name: Dataset.from_dict({"id": list(rows.ids), "text": list(rows.texts["text"])})
+            for name, rows in (("corpus", corpus), ("queries", queries))
+        }
+        judged = {"relevant_docs": judgements_of(self.card), "top_ranked": None}
+        self.dataset = {"default": {"test": {**made, **judged}}}
+        self.data_loaded = True
 
 
 class ClusteringOfCard(OfCard, AbsTaskClustering):
@@ -151,6 +170,7 @@ def make_task(card: TaskCard) -> Any:
         "pair-classification": PairsOfCard,
         "classification": ClassificationOfCard if card.train else FoldsOfCard,
         "clustering": ClusteringOfCard,
+        "retrieval": RetrievalOfCard,
     }
     return kinds[card.type](card)
 
@@ -164,13 +184,13 @@ def _metadata(card: TaskCard) -> TaskMetadata:
                 f"{card.task}: {code!r} of the language {card.language!r} is no code of ISO 639-3 or ISO 15924; "
                 f"{near_names(code, known)}"
             )
-    pairs = len(card.kind.texts) == 2
+    of_labels = len(card.kind.texts) == 1 and card.kind.answer == "label"
     return TaskMetadata(
         name=card.task,
         description=card.about,
         dataset={"path": f"task_cards/{card.task}", "revision": card.revision},
         type=card.kind.task_type,  # type: ignore[arg-type]
-        category="t2t" if pairs else "t2c",
+        category="t2c" if of_labels else "t2t",
         reference=None,
         eval_splits=["test"],
         eval_langs=[card.language],

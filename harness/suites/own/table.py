@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -68,8 +69,12 @@ class _Key:
 
 @lru_cache(maxsize=4)
 def _read(key: _Key, part: str) -> CardRows:
+    if key.card.kind.layout:
+        from harness.suites.own.documents import texts_of
+
+        return texts_of(key.card, part)
     card, kind, path = key.card, key.card.kind, key.card.path(part)
-    _check_memory(path.stat().st_size * (_PACKED if path.suffix in (".gz", ".parquet") else _PLAIN), str(path))
+    check_memory(path)
     roles = (*card.roles, *(("group",) if card.group else ()))
     names = tuple((card.group if role == "group" and card.group else card.column(role),) for role in roles)
     cells = dict(zip(roles, zip(*read_cells(path, names), strict=True), strict=False))
@@ -87,7 +92,7 @@ def _read(key: _Key, part: str) -> CardRows:
         ids=column.texts("id") if "id" in roles else (),
         groups=column.texts("group") if card.group else (),
     )
-    _check_ids(found)
+    check_ids(found)
     _check_answers(found, card)
     return found
 
@@ -105,7 +110,7 @@ class _Columns:
 
     def texts(self, role: str) -> tuple[str, ...]:
         """Cells as text; a whole number is written as one."""
-        made = tuple(_written(cell) for cell in self.cells[role])
+        made = tuple(written(cell) for cell in self.cells[role])
         empty = [row for row, text in enumerate(made, start=1) if not text.strip()]
         if empty:
             raise HarnessError(
@@ -155,7 +160,8 @@ class _Columns:
         return found[0]
 
 
-def _written(cell: object) -> str:
+def written(cell: object) -> str:
+    """A cell as text; a whole number as one."""
     if cell is None:
         return ""
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
@@ -167,16 +173,19 @@ def _whole(cell: Any) -> int:
     return int(float(cell))
 
 
-def _check_memory(needed: int, where: str) -> None:
+def check_memory(path: Path) -> None:
+    """Raise HarnessError if `path` would not fit into memory, about."""
+    needed = path.stat().st_size * (_PACKED if path.suffix in (".gz", ".parquet") else _PLAIN)
     free = psutil.virtual_memory().available
     if needed > free:
         raise HarnessError(
-            f"reading {where} needs about {needed / 2**30:.1f} GB of memory, and {free / 2**30:.1f} GB are free; take "
+            f"reading {path} needs about {needed / 2**30:.1f} GB of memory, and {free / 2**30:.1f} GB are free; take "
             "a part of the file"
         )
 
 
-def _check_ids(rows: CardRows) -> None:
+def check_ids(rows: CardRows) -> None:
+    """Raise HarnessError for an id that stands twice."""
     name, count = Counter(rows.ids).most_common(1)[0] if rows.ids else ("", 1)
     if count > 1:
         raise HarnessError(f"{rows.where}: the id {name!r} stands {count} times; give each example an id of its own")

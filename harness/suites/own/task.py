@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from harness.outcomes import TaskResult
 from harness.suites.mteb import Choice, MtebTask
 from harness.suites.own.card import TaskCard, find_card
+from harness.suites.own.documents import check_judgements
 from harness.suites.own.folds import check_learnable, known_labels
 from harness.suites.own.probes import make_probe
 from harness.suites.own.table import CardRows, rows_of
@@ -34,8 +35,10 @@ class OwnTask(Task):
     def info(self) -> TaskInfo:
         """What the card says. Raises HarnessError for files that are missing or cannot be measured."""
         kind = self.card.kind
-        for part in self.card.parts:
+        for part in self.card.tables:
             rows_of(self.card, part)
+        if kind.layout:
+            check_judgements(self.card)
         if kind.answer == "label" and kind.metric == "accuracy":
             check_learnable(self.card)
         assert _made(self.card).info
@@ -50,7 +53,7 @@ class OwnTask(Task):
     @property
     def cost(self) -> int:
         """The different texts of its files."""
-        return sum(len(set().union(*rows_of(self.card, part).texts.values())) for part in self.card.parts)
+        return sum(len(set().union(*rows_of(self.card, part).texts.values())) for part in self.card.tables)
 
     @property
     def data_path(self) -> str:
@@ -87,8 +90,9 @@ def _named(result: TaskResult, card: TaskCard, rows: CardRows) -> TaskResult:
     its row; with `nothing` by its row, and groups and labels are numbered.
     """
     outcomes = result.outcomes.copy()
-    # mteb's rows are called ROW:HASH.
-    row = outcomes["example_id"].str.split(":").str[0].astype(int).to_numpy()
+    # Examples are called ROW:HASH, queries QUERY:HASH.
+    place = {name if card.kind.layout else str(n): n for n, name in enumerate(rows.ids or map(str, range(rows.n)))}
+    row = outcomes["example_id"].str.rsplit(":", n=1).str[0].map(place).to_numpy(dtype=int)
     nothing = card.publish == "nothing"
     if card.type == "classification":
         label_of = {str(number): label for label, number in known_labels(card).items()}

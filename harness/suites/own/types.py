@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+JUDGEMENTS = "judgements"  # the part of a task that holds no texts
 _SPAN = ("start", "end")
 
 
@@ -13,7 +14,8 @@ class CardType:
 
     `texts` are the roles that hold texts, `spans` the columns of the word's first character and of the one behind its
     last, a pair for each text. `task_type` and `metric` are what results are stored with, `main_score` is mteb's name
-    of the metric (empty: the word-level probes run it). `trains` says that a second file may hold training examples.
+    of the metric (empty: the word-level probes run it). `trains` says that a second file may hold training examples. A
+    `layout` names the files of a folder by what they are for.
     """
 
     task_type: str
@@ -26,6 +28,7 @@ class CardType:
     spans: tuple[tuple[str, str], ...] = ()
     options: tuple[str, ...] = ()
     trains: bool = False
+    layout: tuple[tuple[str, str], ...] = ()
 
     @property
     def of_words(self) -> bool:
@@ -74,6 +77,16 @@ TYPES: dict[str, CardType] = {
         texts=("text",),
         answer="label",
         options=("draws", "share"),
+    ),
+    "retrieval": CardType(
+        task_type="Retrieval",
+        metric="ndcg_at_10",
+        main_score="ndcg_at_10",
+        about="queries whose relevant documents are to be found",
+        roles=(),
+        texts=("text",),
+        answer="judgements",
+        layout=(("test", "queries.jsonl"), ("corpus", "corpus.jsonl"), (JUDGEMENTS, "qrels/test.tsv")),
     ),
     "word-label": CardType(
         task_type="ContextProbe",
