@@ -41,6 +41,7 @@ from leaderboard.model import Site, TaskColumn
 from leaderboard.overview import make_overview
 from leaderboard.points import make_budgets, make_doses
 from leaderboard.reading import PageMaterial, read_material, write_file
+from leaderboard.spending import make_spending
 from leaderboard.tables import write_tables
 from leaderboard.words import diagnostic_curves, make_words, read_published
 
@@ -257,6 +258,7 @@ def _environment() -> Environment:
         "diagnostic_curves": diagnostic_curves,
         "in_order": figures.in_order,
         "make_board": make_board,
+        "make_spending": make_spending,
         "mask_grid": make_grid,
         "overview": make_overview,
         "metric_of": get_metric,

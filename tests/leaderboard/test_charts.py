@@ -5,6 +5,7 @@ import re
 import pytest
 
 from leaderboard.charts import Mark, Point, Series, curves, scale_of, strip, strip_scale
+from leaderboard.charts.scatter import Spent, front, scatter
 
 
 def test_an_axis_holds_every_value_and_no_impossible_one() -> None:
@@ -34,3 +35,13 @@ def test_a_strip_says_what_it_draws() -> None:
     assert "mean over 2 tasks: +4.0; T: +9.0, better" in drawn
     x1, x2 = map(float, re.search(r'class="span" x1="([\d.]+)" x2="([\d.]+)"', drawn).groups())  # type: ignore[union-attr]
     assert (x1, x2) == (pytest.approx(scale.at(-1.0), abs=0.1), pytest.approx(scale.at(9.0), abs=0.1))
+
+
+def test_the_front_joins_what_no_other_beats_in_cost_and_score() -> None:
+    points = [
+        Spent(label=f"v{i}", cost=x, score=y) for i, (x, y) in enumerate([(5, 50), (1, 40), (2, 30), (5, 60), (9, 60)])
+    ]
+    assert [each.label for each in front(points)] == ["v1", "v3"]
+    drawn = scatter(points, title="t", across="s", up="points", ident="i")
+    assert drawn.count("<circle") == 5
+    assert drawn.count('class="name"') == 2
