@@ -46,6 +46,8 @@ def connect(ray: Any, address: str | None) -> None:
         )
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise HarnessError(_sentence(ray, error, address)) from None
+    with suppress(AttributeError):  # Ray says on stdout that a worker died; the engine says it on stderr
+        ray._private.worker._worker_logs_enabled = False
 
 
 def _answers(address: str) -> None:

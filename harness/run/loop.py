@@ -5,20 +5,25 @@ This process alone writes to the store, whatever the engine.
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
+from harness.outcomes import TaskKey
 from harness.records import Run
 from harness.run.cells import Ended, RunCell, cells_of
 from harness.run.engine import Engine, LocalEngine
 from harness.run.open import Evidence, Listener
-from harness.run.plan import Failure, Job, RunPlan, lacking
+from harness.run.plan import Failure, Job, RunPlan, lacking, stored
 from harness.run.record import record_run, record_task
 from harness.training.processes import Processes
 
 if TYPE_CHECKING:
     from harness.store import Store
+
+_OLD_S = 5.0  # what was read of the store is read again after so long
 
 
 def execute(
@@ -98,6 +103,7 @@ class _Study:
     runs: dict[tuple[int, str], Run] = field(default_factory=dict)
     open_cells: dict[int, int] = field(default_factory=dict)  # tasks of each job that have not ended
     weights: dict[int, frozenset[str]] = field(default_factory=dict)
+    read: dict[int, tuple[float, set[TaskKey]]] = field(default_factory=dict)  # when, and what the store held
 
     def left(self, cell: RunCell) -> RunCell | None:
         """`cell` with what is still to be done of it; None if that is nothing, or nothing that can be done."""
@@ -109,7 +115,7 @@ class _Study:
         if cell.task is None or self.force:
             return cell
         # Another process may have measured it since the plan was made.
-        task = lacking(cell.task, self.store, self.plan.jobs[cell.job].record, self.plan.place)
+        task = lacking(cell.task, self._done(cell.job))
         if task is None:
             return None
         if cell.job not in self.weights:
@@ -155,6 +161,14 @@ class _Study:
             for (number, _), run in self.runs.items():
                 if number == cell.job:
                     self.store.finish_run(run.run_id)
+
+    def _done(self, job: int) -> set[TaskKey]:
+        """What the store holds of the system of a job; read anew once it may be out of date."""
+        read, done = self.read.get(job, (-math.inf, set()))
+        if time.monotonic() - read > _OLD_S:
+            done = stored(self.store, self.plan.jobs[job].record, self.plan.place)
+            self.read[job] = time.monotonic(), done
+        return done
 
     def _run(self, job: int, evidence: Evidence) -> Run:
         """The run in the store of what `evidence` says: one for each machine that the system was opened on."""

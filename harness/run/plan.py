@@ -211,16 +211,12 @@ def _reference(name: str, suite: Suite[Task]) -> Model:
 def _with_missing(job: Job, tasks: Sequence[Task], request: RunRequest, store: Store, place: Placement) -> Job:
     # --force is about what was named: the floor and the causal base that are brought along are not measured again.
     named = job.record.variant in request.variants or isinstance(job.system, Model)
-    done = set() if request.force and named else _done(store, job.record, place)
-    return replace(job, named=named, missing=tuple(left for task in tasks if (left := _left(task, done)) is not None))
+    done = set() if request.force and named else stored(store, job.record, place)
+    return replace(job, named=named, missing=tuple(left for task in tasks if (left := lacking(task, done)) is not None))
 
 
-def lacking(task: Task, store: Store, system: System, place: Placement) -> Task | None:
-    """The task with those of its splits and subsets that `store` holds no result for; None if it holds all."""
-    return _left(task, _done(store, system, place))
-
-
-def _left(task: Task, done: set[TaskKey]) -> Task | None:
+def lacking(task: Task, done: set[TaskKey]) -> Task | None:
+    """The task with those of its splits and subsets that are not `done`; None if all are."""
     info = task.info
     here = {key.part for key in done if (key.task, key.revision) == (info.name, info.revision)}
     if not info.parts:
@@ -229,5 +225,6 @@ def _left(task: Task, done: set[TaskKey]) -> Task | None:
     return task.only(parts) if parts else None
 
 
-def _done(store: Store, record: System, place: Placement) -> set[TaskKey]:
+def stored(store: Store, record: System, place: Placement) -> set[TaskKey]:
+    """What `store` holds results for, of the system `record` at `place`."""
     return set(store.done(record.system_id, dtype=place.dtype, device=place.device, evaluation=EVALUATION_VERSION))

@@ -90,11 +90,12 @@ def tables(store: Store) -> list[pd.DataFrame]:
 
 
 def test_with_a_killed_worker_and_a_lost_node_every_number_is_that_of_one_process(
-    cluster: Any, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     wanted = request(tiny_base, "ninth", "tenth", seeds=(0, 1))
     far, ear = Store(tmp_path / "far.duckdb"), Ear()
     assert execute(plan(wanted, far), far, ear, command="test", engine=Disturbed(cluster)) == ()
+    assert "(raylet)" not in capfd.readouterr().out
     assert any("is lost; tried again" in note for note in ear.notes)
     assert len([note for note in ear.notes if "training" in note]) == 4  # two seeds of two stages, each once
     assert not list(cache_folder().glob("engine-*"))
