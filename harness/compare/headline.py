@@ -53,7 +53,13 @@ def one_by_one(comparison: Comparison) -> str:
     how = "" if not judged else f" ({level}, adjusted over {over_of(judged[0])})"
     if comparison.family == "exploratory":
         how = f" (exploratory, false discovery rate {level[4:]})"
-    return f"One by one: {', '.join(parts)}{how}."
+    return f"One by one: {', '.join(parts)}{how}.{_as_language_model(comparison)}"
+
+
+def _as_language_model(comparison: Comparison) -> str:
+    tested = [task.verdict for task in comparison.tasks if task.is_retention and task.verdict != "descriptive"]
+    kinds = [f"{kind} on {n}" for kind in ("better", "worse", "equivalent", "undecided") if (n := tested.count(kind))]
+    return f" As a language model: {', '.join(kinds)} of {len(tested)}." if kinds else ""
 
 
 def over_bases(judged: Sequence[JudgedPair]) -> str:

@@ -24,4 +24,4 @@ def test_the_reference_results_can_be_browsed() -> None:
     )
     assert first == second
     assert Path("index.html") in first
-    assert b"bidir-supcon is better than causal on" in first[Path("index.html")]
+    assert b"bidir-supcon is better than causal: +" in first[Path("index.html")]
