@@ -15,9 +15,9 @@ HEAD = """# Commands
 All commands and their options. This file is generated from the command line: `python docs/cli.py` writes it.
 `harness COMMAND --help` prints the same text.
 
-Exit codes: 0 success; 1 a check found a problem (only `compare --exit-code`, `regress` and `calibrate`); 2 bad input;
-3 another process is using the database; 4 a mask proof or another check of `doctor` failed; 5 `verify` found a wrong
-score, or some tasks of `run` could not be measured; 130 interrupted.
+Exit codes: 0 success; 1 a check found a problem (only `compare --exit-code`, `regress` and `calibrate`); 2 bad input,
+or another process uses the database; 3 an internal error; 4 a mask proof, `verify` or another proof failed; 5 done, but
+some tasks or systems of `run` could not be measured; 130 interrupted.
 """
 
 

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -24,27 +24,18 @@ _REPORT = (
     "This is a fault of harness. Report it to the maintainers, in the issues of the repository that you have it from, "
     "with the lines above, the command, and what `harness doctor` says"
 )
-# In the order in which `harness --help` lists them: the function NAME of harness/cli/NAME.py.
-COMMANDS = (
-    *(
-        "run",
-        "status",
-        "merge",
-        "dose",
-        "train",
-        "ls",
-        "show",
-        "compare",
-        "rank",
-        "power",
-        "words",
-        "layers",
-        "sql",
-        "noise",
-        "export",
-        "site",
-    ),
-    *("reproduce", "verify", "regress", "calibrate", "doctor"),
+# In the order in which `harness --help` lists them, by group: the function NAME of harness/cli/NAME.py.
+GROUPS = {
+    "Measure": ("run", "status", "merge", "dose", "train", "noise"),
+    "Compare": ("compare", "rank", "power", "words", "layers", "reproduce"),
+    "Look up and take away": ("ls", "show", "sql", "site", "export"),
+    "Check": ("verify", "regress", "calibrate", "doctor"),
+}
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
+_FIRST = (
+    "Measure what each step of turning a causal language model into a text encoder buys.\n\n"
+    "Try this first: `harness run --variant bidir-supcon`. It trains a small model that comes with the package, "
+    "measures it beside the causal base and writes the pages."
 )
 
 
@@ -55,31 +46,48 @@ def _help(command: Callable[..., None]) -> str:
 
 app = typer.Typer(
     name="harness",
-    help="Measure what each step of turning a causal language model into a text encoder buys.",
+    help=_FIRST,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for _name in COMMANDS:
-    _command = getattr(import_module(f"harness.cli.{_name}"), _name)
-    app.command(help=_help(_command))(_command)
+for _group, _names in GROUPS.items():
+    for _name in _names:
+        _command = getattr(import_module(f"harness.cli.{_name}"), _name)
+        app.command(help=_help(_command), rich_help_panel=_group)(_command)
 _data = typer.Typer(help="Fetch data sets that do not come from the hub.", no_args_is_help=True)
 _data.command(help=_help(fetch))(fetch)
-app.add_typer(_data, name="data")
+app.add_typer(_data, name="data", rich_help_panel="Measure")
 _cache = typer.Typer(help="See what lies in the cache, and remove what nothing needs.", no_args_is_help=True)
 for _command in (cache.ls, cache.prune):
     _cache.command(help=_help(_command))(_command)
-app.add_typer(_cache, name="cache")
-for _group, _command, _about in (
-    ("new", new.task, "Write a card for a file of yours."),
-    ("check", check.task, "See what is in a task of your own."),
+app.add_typer(_cache, name="cache", rich_help_panel="Check")
+for _name, _command, _about, _group in (
+    ("new", new.task, "Write a card for a file of yours.", "Measure"),
+    ("check", check.task, "See what is in a task of your own.", "Check"),
 ):
     _typer = typer.Typer(help=_about, no_args_is_help=True)
     _typer.command(help=_help(_command))(_command)
     # One command alone would be taken for the group itself.
     _typer.callback()(lambda: None)
-    app.add_typer(_typer, name=_group)
+    app.add_typer(_typer, name=_name, rich_help_panel=_group)
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"harness {version('encoder-harness')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

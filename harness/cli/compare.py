@@ -33,6 +33,7 @@ def compare(
         bool,
         typer.Option("--bayes", help="Also fit a hierarchical model over tasks, seeds and examples (needs numpyro)."),
     ] = False,
+    wide: Annotated[bool, typer.Option("--wide", help="Print all columns, however narrow the terminal is.")] = False,
     dtype: options.MeasuredDtype = None,
     device: options.MeasuredDevice = None,
     db: options.Db = options.DB,
@@ -41,8 +42,7 @@ def compare(
     """Compare two variants task by task: A minus B, with 95 % intervals, adjusted p values and verdicts.
 
     The p values are adjusted for all tasks and pairs of the declared family. --tasks selects rows of the table and does
-    not change a verdict; the mean over tasks is made from those rows. For --base, give the name of the base in the
-    database (`harness ls systems`).
+    not change a verdict; the mean over tasks is made from those rows.
 
     Both variants are compared in one dtype and on one device: the one that both have and that most systems of the base
     share. If they have none in common, a sentence says so.
@@ -79,7 +79,7 @@ def compare(
         more |= {"posterior": asdict(posterior)} if posterior else {}
         print_json(comparison_as_json(comparison) | more)
     else:
-        print_comparison(comparison)
+        print_comparison(comparison, wide=wide)
         if posterior:
             print_posterior(posterior, [task.key.part for task in comparison.tasks])
         for each in flipped:

@@ -17,8 +17,13 @@ from harness.outcomes import TaskPart
 from harness.stats.hierarchical import Posterior
 
 
-def print_comparison(comparison: Comparison) -> None:
-    out.print(_details(comparison))
+def print_comparison(comparison: Comparison, *, wide: bool = False) -> None:
+    """Table and sentences; on a terminal that is too narrow for all columns, only the most important ones."""
+    details = _details(comparison)
+    narrow = not wide and not details.fits(out.width)
+    out.print(_narrow(comparison) if narrow else details)
+    if narrow:
+        print("\n--wide shows examples, units, seeds, scores, p values and detectable differences too.")
     out.print()
     print(describe(comparison))
 
@@ -78,6 +83,12 @@ def _details(comparison: Comparison) -> PlainTable:
         for task in comparison.tasks
     ]
     return table(headers, rows, right=range(1, 10))
+
+
+def _narrow(comparison: Comparison) -> PlainTable:
+    labels = _labels([comparison])
+    rows = [(labels[t.key.part], _signed(t, t.difference), _interval(t), _verdict(t)) for t in comparison.tasks]
+    return table(("task", "difference", "95 % interval", "verdict"), rows, right=(1, 2))
 
 
 def overview(comparisons: Sequence[Comparison]) -> PlainTable:

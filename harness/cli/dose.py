@@ -67,6 +67,7 @@ def dose(
     from leaderboard.build import build_site
 
     prepare(quiet=quiet)
+    base = options.base_at(base, db)
     found = resolve_base(base)
     names = tuple(dict.fromkeys(variant or ("causal",)))
     for name in names:

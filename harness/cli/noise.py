@@ -39,7 +39,7 @@ def noise(
     store = Store(db, on_wait=lambda message: err.print(message))
     found = measure_noise(
         store,
-        base=base,
+        base=options.base_at(base, db),
         variant=variant,
         seed=seed,
         suite=suite,

@@ -67,6 +67,18 @@ def stage_data(values: list[str] | None) -> dict[str, str]:
     return data
 
 
+def base_at(name: str, db: Path) -> str:
+    """`--base NAME` ─▶ the folder of the base that the database calls so; else `name` as it is."""
+    from harness.bases import named_bases
+
+    if "/" in name or name in named_bases() or Path(name).expanduser().exists() or not db.exists():
+        return name
+    from harness.store import Store
+
+    folders = [each.folder for each in Store(db, read_only=True).systems() if each.base == name and not each.lineage]
+    return next((folder for folder in reversed(folders) if folder and Path(folder).is_dir()), name)
+
+
 def names(values: str | None) -> tuple[str, ...] | None:
     """`--tasks A,B` ─▶ ("A", "B"); None where the option was not given."""
     return None if values is None else tuple(name.strip() for name in values.split(",") if name.strip())

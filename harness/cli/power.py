@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isfinite
 from typing import Annotated
 
 import typer
@@ -40,6 +41,8 @@ def power(
     from harness.metrics import get_metric
     from harness.store import Store
 
+    if effect is not None and not isfinite(effect):
+        raise HarnessError(f"--effect {effect:g} is no difference; give a finite number")
     if effect == 0:
         raise HarnessError("no number of examples shows a difference of 0; give --effect another value")
     store = Store(db, read_only=True)

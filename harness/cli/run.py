@@ -152,7 +152,7 @@ def run(
         store,
         variants,
         models=model or (),
-        base=base,
+        base=options.base_at(base, db),
         suite=suite,
         tasks=_tasks(tasks, task or ()),
         seeds=_seeds(seed, seeds),

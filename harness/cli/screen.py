@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import sys
 import time
 import warnings
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rich.cells import cell_len
@@ -88,7 +89,21 @@ def prepare(*, quiet: bool = False) -> None:
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, default=str, allow_nan=False))
+    """Print `value` as JSON, which has no NaN and no infinity: they become null."""
+    print(json.dumps(_finite(value), indent=2, default=_plain, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no word for: numbers and arrays of numpy as their like in Python, anything else as text."""
+    return _finite(value.tolist()) if hasattr(value, "tolist") else str(value)
 
 
 class PlainTable:
@@ -113,6 +128,10 @@ class PlainTable:
             for row in self._rows:
                 grid.add_row(*(row[column] for column in columns))
             yield grid
+
+    def fits(self, width: int) -> bool:
+        """Whether one table of `width` characters holds all columns."""
+        return len(self._blocks(width)) == 1
 
     def _blocks(self, width: int) -> list[list[int]]:
         """The columns of each table, from left to right."""

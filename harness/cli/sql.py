@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -37,7 +38,9 @@ def sql(
     frame = Store(db, read_only=True).query(query)
     names, rows = [str(name) for name in frame.columns], frame.to_numpy().tolist()
     if as_csv:
-        csv.writer(data_stream(), lineterminator="\n").writerows([names, *rows])
+        csv.writer(data_stream(), lineterminator="\n").writerows(
+            [names, *([_cell(each) for each in row] for row in rows)]
+        )
     elif as_json:
         if len(set(names)) < len(names):
             raise HarnessError("two columns of the result have one name; give one another name with AS")
@@ -57,4 +60,13 @@ def _json(value: Any) -> Any:
         return {str(key): _json(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_json(each) for each in value]
+    if isinstance(value, (bytes, bytearray)):
+        return value.hex()
     return value.isoformat() if isinstance(value, date) else value
+
+
+def _cell(value: Any) -> Any:
+    """A value of DuckDB as a cell of CSV: lists and structures as JSON, bytes as in JSON, anything else as it is."""
+    if isinstance(value, (Mapping, list, tuple)):
+        return json.dumps(_json(value), default=str, ensure_ascii=False)
+    return _json(value) if isinstance(value, (bytes, bytearray)) else value

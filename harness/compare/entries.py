@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.bases import resolve_base
 from harness.cards import READ_WITH, load_cards
 from harness.errors import HarnessError, near_names
 from harness.records import System
@@ -126,11 +127,19 @@ def _short(revisions: Collection[str]) -> dict[str, str]:
 def find_base(entries: Sequence[Entry], name: str, *, revision: str | None = None) -> str:
     """Return what the base `name` is called among `entries`: of several revisions `revision`, or the newest measured.
 
-    A name that is not there is returned as it is.
+    `name` can be what `harness run --base` takes: a folder or a GGUF file is the base of its revision, and no other. A
+    name that is not there is returned as it is.
     """
     if any(entry.base == name for entry in entries):
         return name
     fitting = [entry for entry in entries if entry.base and entry.systems[0].base == name]
+    if not fitting and entries and Path(name).expanduser().exists():
+        found = resolve_base(name)
+        same = [each.base for each in entries if each.base and each.systems[0].base_revision == found.revision]
+        return same[-1] if same else name
+    if not fitting and (at := name.partition("@"))[1]:
+        fitting = [entry for entry in entries if entry.systems[0].base == at[0]]
+        fitting = [entry for entry in fitting if entry.systems[0].base_revision.startswith(at[2])]
     exact = [entry for entry in fitting if entry.systems[0].base_revision == revision]
     return max(exact or fitting, key=lambda entry: entry.newest).base if fitting else name
 

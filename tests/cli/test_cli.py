@@ -45,7 +45,7 @@ COMMANDS = {
     "ls": "--suite --db --json",
     "show": "--db --json",
     "export": "--out --format --seed --base --db",
-    "compare": "--base --tasks --flips --exit-code --looks --bayes --dtype --device --db --json",
+    "compare": "--base --tasks --flips --exit-code --looks --bayes --wide --dtype --device --db --json",
     "rank": "--base --suite --tasks --dtype --device --db --json",
     "power": "--base --task --tasks --effect --db --json",
     "sql": "--db --json --csv",
@@ -96,6 +96,25 @@ def test_help_lines_end_at_the_width_of_the_terminal(name: str) -> None:
     for line, following in itertools.pairwise(lines):
         if line and following:
             assert len(f"{line} {following.split()[0]}") > 78, f"{line!r} ends too early"
+
+
+def test_the_version_and_the_first_command(harness) -> None:
+    code, said, _ = harness("--version")
+    assert (code, said.split()[0]) == (0, "harness")
+    _, said, _ = harness()
+    assert "harness run --variant bidir-supcon" in said
+    for group in cli.GROUPS:
+        assert f" {group} " in said
+    assert "--install-completion" in said
+
+
+def test_json_has_no_nan_and_no_numpy(capsys: pytest.CaptureFixture[str]) -> None:
+    import numpy as np
+
+    from harness.cli.screen import print_json
+
+    print_json({"a": [float("nan"), (np.float64("inf"),)], "n": np.int64(5), "v": np.array([1.5, np.nan])})
+    assert json.loads(capsys.readouterr().out) == {"a": [None, [None]], "n": 5, "v": [1.5, None]}
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -173,6 +192,7 @@ def corrupt(folder: Path) -> str:
         (("rank",), "there is no database"),
         (("power", "bidir", "causal"), "there is no database"),
         (("power", "bidir", "causal", "--effect", "0"), "no number of examples shows a difference of 0"),
+        (("power", "bidir", "causal", "--effect", "inf"), "is no difference"),
         (("sql", "SELECT 1"), "there is no database"),
         (("sql", "SELECT 1", "--json", "--csv"), "not both"),
         (("noise", "--variant", "bidir-supcon"), "is not trained yet"),

@@ -71,7 +71,8 @@ def test_no_command_prints_an_escape(db: Path, words: list[str]) -> None:
 def test_json_and_csv_hold_the_same_values(db: Path) -> None:
     query = (
         "SELECT 1e-15::DOUBLE AS tiny, 0.1::DOUBLE + 0.2::DOUBLE AS sum, 9007199254740993 AS large, "
-        "1.10::DECIMAL(5,2) AS money, 'nan'::DOUBLE AS nan, NULL AS nothing, started_at AS moment, suite FROM run"
+        "1.10::DECIMAL(5,2) AS money, 'nan'::DOUBLE AS nan, NULL AS nothing, started_at AS moment, suite, "
+        "[0.1, 1.5] AS list, {'a': 1.10::DECIMAL(5,2)} AS named, 'ab'::BLOB AS bytes FROM run"
     )
     [as_json] = json.loads(harness("sql", query, "--json", "--db", str(db)).stdout)
     [as_csv] = csv.DictReader(io.StringIO(harness("sql", query, "--csv", "--db", str(db)).stdout.decode()))
@@ -80,6 +81,9 @@ def test_json_and_csv_hold_the_same_values(db: Path) -> None:
     assert (as_json["sum"], as_json["large"], as_csv["large"]) == (0.1 + 0.2, 9007199254740993, "9007199254740993")
     assert (as_json["nan"], as_json["nothing"], as_csv["nothing"]) == (None, None, "")
     assert as_json["moment"].replace("T", " ") == as_csv["moment"]
+    for name in ("list", "named"):
+        assert as_json[name] == json.loads(as_csv[name])
+    assert as_json["bytes"] == as_csv["bytes"] == "6162"
     assert as_json["suite"] == as_csv["suite"] == EVIL, "a program gets what is stored"
 
 

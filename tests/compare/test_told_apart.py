@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from harness.bases import resolve_base
+from harness.cli import options
 from harness.compare import compare, current_entries, rank
 from harness.compare.entries import find_base, find_entry
 from harness.errors import HarnessError
@@ -94,3 +97,22 @@ def test_two_bases_of_one_name_are_not_mixed(store: Store) -> None:
     assert rank(store, base="ckpt", resamples=200) == rank(store, base="ckpt@aaaaaaaaab", resamples=200)
     written = build_site(store, Path("site"), resamples=200).parent
     assert len(list((written / "systems").glob("*.html"))) == 4
+
+
+def test_a_folder_is_the_base_of_its_revision(store: Store, tmp_path: Path) -> None:
+    """`--base` takes a folder where results are read, and the name of a base of the database where they are made."""
+    folder = resolve_base("mini").folder
+    copied = Path(shutil.copytree(folder, tmp_path / "mine"))
+    revision = resolve_base(str(copied)).revision
+    add_system(store, "causal", base="other", base_revision="f" * 64, tasks=[])
+    for base in ("other", "mine"):
+        held = {"base_revision": revision, "folder": str(copied)} if base == "mine" else {}
+        add_system(store, "bidir", base=base, tasks=[FakeTask("T", "spearman", 20)], **held)
+    entries = current_entries(store)
+    assert find_base(entries, f"{copied}/") == "mine"
+    assert find_base(entries, "mine@" + revision[:9]) == "mine"
+    assert options.base_at("mine", store.path) == str(copied)
+    for name in ("mini", "org/mine", "nobody"):
+        assert options.base_at(name, store.path) == name
+    (copied / "config.json").write_text((copied / "config.json").read_text() + "\n")
+    assert find_base(entries, str(copied)) == str(copied), "it was changed, so the results are not of it"
