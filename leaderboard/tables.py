@@ -54,7 +54,7 @@ def write_tables(
     for name, (about, frame) in frames.items():
         if frame.empty:
             continue
-        cells = frame.map(_plain_cell).to_csv(index=False, lineterminator="\n")
+        cells = frame.map(plain_cell).to_csv(index=False, lineterminator="\n")
         (folder / f"{name}.csv").write_text(cells, "utf-8", newline="\n")
         frame.to_parquet(folder / f"{name}.parquet", index=False)
         files = tuple((f"{name}.{kind}", (folder / f"{name}.{kind}").stat().st_size) for kind in ("csv", "parquet"))
@@ -66,7 +66,7 @@ def write_tables(
     return tuple(made)
 
 
-def _plain_cell(value: Any) -> Any:
+def plain_cell(value: Any) -> Any:
     """Return text that a spreadsheet would take for a formula behind an apostrophe, and every other value as it is."""
     if not isinstance(value, str) or value[:1] not in set("=+-@\t\r\n"):
         return value

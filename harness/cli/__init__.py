@@ -28,7 +28,7 @@ _REPORT = (
 GROUPS = {
     "Measure": ("run", "status", "merge", "dose", "train", "noise"),
     "Compare": ("compare", "rank", "power", "words", "layers", "reproduce"),
-    "Look up and take away": ("ls", "show", "sql", "site", "export"),
+    "Look up and take away": ("ls", "show", "sql", "site", "table", "figure", "export"),
     "Check": ("verify", "regress", "calibrate", "doctor"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)

@@ -48,6 +48,8 @@ COMMANDS = {
     "compare": "--base --tasks --flips --exit-code --looks --bayes --wide --dtype --device --db --json",
     "rank": "--base --suite --tasks --dtype --device --db --json",
     "power": "--base --task --tasks --effect --db --json",
+    "table": "--variant --against --format --base --tasks --db",
+    "figure": "--out --base --tasks --db",
     "sql": "--db --json --csv",
     "noise": "--variant --base --suite --tasks --seed --device --dtype --db --json",
     "doctor": "--base --device --dtype --kernels --json",

@@ -18,7 +18,7 @@ from harness.cli.screen import _Console, table
 from harness.cli.streams import visible
 from harness.errors import HarnessError
 from harness.store import Store
-from leaderboard.tables import _plain_cell
+from leaderboard.tables import plain_cell
 from tests.factory import TASKS, add_system
 
 EVIL = "\x1b]0;owned\x07\x1b[31mred\x1b[2J\x9b1m\u202eback[link=http://x]y[/link]"
@@ -134,6 +134,6 @@ def test_exit_codes(
 
 def test_no_cell_of_a_table_is_a_formula() -> None:
     for cell in ("=1+2", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1"):
-        assert _plain_cell(cell) == f"'{cell}"
+        assert plain_cell(cell) == f"'{cell}"
     for cell in ("-1.5", "+3", "1e5", "-inf", "a=b", "", -1.5, None):
-        assert _plain_cell(cell) == cell
+        assert plain_cell(cell) == cell

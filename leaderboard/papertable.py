@@ -1,0 +1,186 @@
+"""A table of scores for a paper: LaTeX, Markdown or CSV, with verdict marks and a caption that says what they mean."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.compare.overall import mean_verdict
+from harness.compare.results import Comparison, TaskComparison
+from harness.compare.wording import task_label
+from harness.metrics import get_metric
+from harness.outcomes import TaskPart
+from leaderboard.tables import flat, plain_cell
+
+FORMATS = ("latex", "markdown", "csv")
+_MARKS = {"better": "▲", "worse": "▼", "equivalent": "="}
+_MEAN = "Mean difference"
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "−": "$-$", "×": r"$\times$", "≤": r"$\le$",
+    "±": r"$\pm$", "▲": r"$^{\uparrow}$", "▼": r"$^{\downarrow}$", "…": r"\ldots{}", "÷": r"$\div$", "≥": r"$\ge$",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperTable:
+    """A row a task, a column a variant; a cell is a text with its mark ("" for none)."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    caption: str
+    comparisons: tuple[Comparison, ...]
+
+
+def paper_table(comparisons: Sequence[Comparison], *, retention: bool = False) -> PaperTable:
+    """Arrange comparisons with one variant: its scores, and those of the others with their verdicts.
+
+    Only with `retention` what the language model lost is among the tasks.
+    """
+    if not retention:
+        kept = [replace(c, tasks=tuple(task for task in c.tasks if not task.is_retention)) for c in comparisons]
+        comparisons = [each for each in kept if each.tasks] or comparisons
+    against = comparisons[0].against
+    parts = tuple(dict.fromkeys(task.key.part for each in comparisons for task in each.tasks))
+    of = [{task.key.part: task for task in each.tasks} for each in comparisons]
+    rows = [(task_label(part, parts), _cells(part, of)) for part in parts]
+    if any(each.across is not None and each.across.n_tasks > 1 for each in comparisons):
+        rows.append((_MEAN, (("", ""), *map(_mean, comparisons))))
+    return PaperTable(
+        columns=("Task", against.variant, *(each.variant.variant for each in comparisons)),
+        rows=tuple(rows),
+        caption=_caption(comparisons),
+        comparisons=tuple(comparisons),
+    )
+
+
+def _cells(part: TaskPart, of: Sequence[Mapping[TaskPart, TaskComparison]]) -> tuple[tuple[str, str], ...]:
+    found = [each.get(part) for each in of]
+    first = next(task for task in found if task is not None)
+    write = get_metric(first.key.metric).write
+    others = [("–", "") if task is None else (write(task.score), _MARKS.get(task.verdict, "")) for task in found]
+    return ((write(first.score_against), ""), *others)
+
+
+def _mean(comparison: Comparison) -> tuple[str, str]:
+    across = comparison.across
+    if across is None:
+        return ("–", "")
+    ends = across.raw.interval
+    span = f" ({100 * ends.low:+.1f} to {100 * ends.high:+.1f})" if ends else ""
+    verdict = mean_verdict(across.raw.value, across.raw.p, alpha=comparison.alpha)
+    return (f"{100 * across.raw.value:+.1f}{span}", _MARKS.get(verdict, ""))
+
+
+def _caption(comparisons: Sequence[Comparison]) -> str:
+    """What is shown, what the marks mean, over which tests, seeds and examples."""
+    first = comparisons[0]
+    where = f" on base {first.variant.base}" if first.variant.base else ""
+    tasks = [task for each in comparisons for task in each.tasks]
+    sizes = [task.n_examples for task in tasks]
+    examples = f"{min(sizes):,}" if min(sizes) == max(sizes) else f"{min(sizes):,} to {max(sizes):,}"
+    seeds: dict[int, list[str]] = {}
+    for entry in (first.against, *(each.variant for each in comparisons)):
+        seeds.setdefault(sum(seed is not None for seed in entry.seeds), []).append(entry.variant)
+    counts = [f"{n or 'none needed'} for {', '.join(names)}" for n, names in sorted(seeds.items())]
+    families = dict.fromkeys(said for task in tasks if (said := _family(task)))
+    points = {get_metric(task.key.metric).unit for task in tasks}
+    unit = "Scores in points (score × 100), means over training seeds" if points == {"points"} else "Scores"
+    return " ".join(
+        [
+            f"{unit}{where}. ▲ better, ▼ worse, = equivalent to {first.against.variant} in a test at level",
+            f"{first.alpha:g}; no mark: not decided, or not tested.",
+            *families,
+            f"Training seeds: {'; '.join(counts)}. Examples: {examples} in a task.",
+            *(
+                [f"{_MEAN}: over the tested tasks, with its 95 % interval."]
+                if any(e.across for e in comparisons)
+                else []
+            ),
+        ]
+    )
+
+
+def _family(task: TaskComparison) -> str:
+    """Name the tests over which the p value of a task was adjusted; empty where it has none."""
+    if task.p_adjusted is None:
+        return ""
+    if task.family == "exploratory":
+        return "P values: false discovery rate over the tasks of a comparison."
+    what = "declared contrasts" if task.family == "declared" else "pairs of variants"
+    return (
+        f"P values are adjusted by max-T over {task.family_size} tests: {task.family_pairs} {what} on up to "
+        f"{task.family_tasks} tasks."
+    )
+
+
+def write_table(table: PaperTable, form: str) -> str:
+    """Return the table in one of FORMATS."""
+    return {"latex": _latex, "markdown": _markdown, "csv": _csv}[form](table)
+
+
+def escape_latex(text: str) -> str:
+    """Return `text` as LaTeX sets it.
+
+    >>> escape_latex("90 % of a_b")
+    '90 \\\\% of a\\\\_b'
+    """
+    return "".join(_LATEX.get(each, each) for each in text)
+
+
+def _latex(table: PaperTable) -> str:
+    heads = " & ".join(map(escape_latex, table.columns))
+    lines = [" & ".join([escape_latex(name), *(_marked(*cell) for cell in cells)]) for name, cells in table.rows]
+    body = [f"{line} \\\\" for line in lines]
+    caption = escape_latex(table.caption)
+    for arrow in ("uparrow", "downarrow"):  # in a sentence a mark is no superscript
+        caption = caption.replace(rf"$^{{\{arrow}}}$", rf"$\{arrow}$")
+    if table.rows[-1][0] == _MEAN:
+        body.insert(-1, r"\midrule")
+    return "\n".join(
+        [
+            r"% needs \usepackage{booktabs}",
+            r"\begin{table}",
+            r"\centering",
+            rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
+            r"\toprule",
+            rf"{heads} \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            rf"\caption{{{caption}}}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _marked(text: str, mark: str) -> str:
+    shown = {"=": "$^{=}$"}.get(mark, escape_latex(mark))
+    return escape_latex(text.replace("-", "−")) + shown
+
+
+def _markdown(table: PaperTable) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+    right = ["---", *["---:"] * (len(table.columns) - 1)]
+    rows = [line([name, *(f"{text} {mark}".strip() for text, mark in cells)]) for name, cells in table.rows]
+    return "\n".join([line(table.columns), line(right), *rows, "", table.caption, ""])
+
+
+def _csv(table: PaperTable) -> str:
+    """One row a task and variant, with every number behind the verdict."""
+    rows = [
+        {"base": each.variant.base, "variant": each.variant.variant, "against": each.against.variant, **flat(task)}
+        for each in table.comparisons
+        for task in each.tasks
+    ]
+    said = io.StringIO()
+    writer = csv.DictWriter(said, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: plain_cell(value) for name, value in row.items()} for row in rows)
+    return said.getvalue()
