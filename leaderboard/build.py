@@ -23,14 +23,21 @@ _CODE = (
 )  # fmt: skip
 
 
-def build_site(store: Store, out: Path, *, resamples: int = 10_000, progress: AnalysisProgress | None = None) -> Path:
+def build_site(
+    store: Store,
+    out: Path,
+    *,
+    resamples: int = 10_000,
+    progress: AnalysisProgress | None = None,
+    beside: bool = False,
+) -> Path:
     """Render the store into folder `out` and return the path of its index.html.
 
     The same database gives the same bytes, so a site that this code made from it is left as it is. The files of the
     new site come into place when all are complete; files that harness did not write stay. Raises HarnessError if the
-    store has no scores, or `out` has files and no site.
+    store has no scores, or `out` has files and no site; with `beside` such files may be there, and stay.
     """
-    return Draft(store, out, resamples=resamples).write(progress)
+    return Draft(store, out, resamples=resamples).write(progress, beside=beside)
 
 
 class Draft:
@@ -60,9 +67,9 @@ class Draft:
         )
         return self._known[base]
 
-    def write(self, progress: AnalysisProgress | None = None) -> Path:
+    def write(self, progress: AnalysisProgress | None = None, *, beside: bool = False) -> Path:
         """Write the site unless it is up to date, and return the path of index.html; errors as of `build_site`."""
-        check_folder(self._out)
+        check_folder(self._out, beside=beside)
         if not self._entries:
             path = self._store.path
             raise HarnessError(f"{path} has no scores yet; make some with `harness run --variant bidir-supcon`")

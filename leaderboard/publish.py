@@ -27,11 +27,16 @@ def is_current(out: Path, stamp: str) -> bool:
     return (out / "index.html").is_file() and _marker(out).startswith(f"{_HEAD} {stamp}\n")
 
 
-def check_folder(out: Path) -> None:
-    """Raise HarnessError if `out` is a file, or a folder with files and no list of what harness wrote there."""
+def check_folder(out: Path, *, beside: bool = False) -> None:
+    """Raise HarnessError if `out` is a file, or a folder with files and no list of what harness wrote there.
+
+    With `beside` files of others may be there.
+    """
     if out.exists() and not out.is_dir():
         raise HarnessError(f"{out} is a file; name a folder for the site")
     if not out.is_dir() or _marker(out).startswith(_HEAD) or _BEFORE_LISTS.fullmatch(_marker(out)):
+        return
+    if beside and not (out / MARKER).exists():
         return
     if any(not each.name.startswith(_BUILDING) for each in out.iterdir()):
         raise HarnessError(f"{out} has files that harness did not write; name another folder, or empty this one")

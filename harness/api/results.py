@@ -166,14 +166,16 @@ def rank_variants(
     return rank(store, base=base, suite=suite, tasks=as_names(tasks), dtype=dtype, device=device)
 
 
-def write_site(store: Store, out: str | Path, *, progress: AnalysisProgress | None = None) -> Path:
+def write_site(
+    store: Store, out: str | Path, *, progress: AnalysisProgress | None = None, beside: bool = False
+) -> Path:
     """Write the pages of `store` to the folder `out` and return index.html, which opens without a server.
 
     The folder is replaced when it is complete. `progress(done, total, next)` hears of each step. Raises HarnessError
-    if the store has no scores or the folder holds anything but such pages.
+    if the store has no scores, and without `beside` also if the folder holds anything but such pages.
 
     Example: `write_site(store, "site")`.
     """
     from leaderboard.build import build_site
 
-    return build_site(store, Path(out), progress=progress)
+    return build_site(store, Path(out), progress=progress, beside=beside)

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli import options
 
+_TO_GITHUB = """To publish on GitHub Pages, push the folder to a branch and choose that branch under Settings, Pages:
+  git -C {folder} init -b gh-pages && git -C {folder} add -A && git -C {folder} commit -m "Results"
+  git -C {folder} push URL-OF-THE-REPOSITORY gh-pages"""
+
 
 def site(
     db: options.Db = options.DB,
     out: options.SiteFolder = options.SITE,
+    publish: Annotated[
+        Path | None,
+        typer.Option(
+            "--publish",
+            metavar="DIR",
+            help="Write the pages to DIR, for GitHub Pages. Files that harness did not write, such as .git and CNAME, "
+            "stay as they are.",
+        ),
+    ] = None,
     serve: Annotated[
         bool,
         typer.Option(
@@ -31,8 +45,11 @@ def site(
 
     store = Store(db, read_only=True)
     with CountScreen() as screen:
-        page = write_site(store, out, progress=screen.count)
+        page = write_site(store, publish or out, progress=screen.count, beside=publish is not None)
     print(page)
+    if publish is not None:
+        (publish / ".nojekyll").touch()  # GitHub would leave out what begins with an underscore
+        err.print(_TO_GITHUB.format(folder=publish), soft_wrap=True)
     for sentence in kept_back(store.scores(current=False)[["task", "revision"]].itertuples(index=False)):
         err.print(sentence)
     if serve:

@@ -40,6 +40,29 @@ def test_what_others_put_there_stays(tmp_path: Path) -> None:
     assert not is_current(out, ONE)
 
 
+def test_a_checkout_can_be_published_into(tmp_path: Path) -> None:
+    """Without a list of ours, but asked for: what is there stays, and is never written over."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "CNAME").write_text("example.org")
+    check_folder(tmp_path, beside=True)
+    with pytest.raises(HarnessError, match="has files that harness did not write"):
+        check_folder(tmp_path)
+    (tmp_path / MARKER).write_text("another program's")
+    with pytest.raises(HarnessError, match="has files that harness did not write"):
+        check_folder(tmp_path, beside=True)
+    (tmp_path / MARKER).unlink()
+    (tmp_path / "linked").symlink_to(tmp_path, target_is_directory=True)
+    with published(tmp_path / "linked", ONE) as fresh:
+        (fresh / "index.html").write_text("ours")
+    assert (tmp_path / "linked").is_symlink()
+    assert content(tmp_path)["CNAME"] == "example.org"
+    with (
+        pytest.raises(HarnessError, match="CNAME is in the way"),
+        published(tmp_path, TWO) as fresh,
+    ):
+        (fresh / "CNAME").write_text("ours")
+
+
 @pytest.mark.parametrize("marker", ["", "another program's", f"Made from {ONE}", "index.html\nthesis.tex\n"])
 def test_a_folder_without_our_list_is_refused(tmp_path: Path, marker: str) -> None:
     (tmp_path / "thesis.tex").write_text("years")
