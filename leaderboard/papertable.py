@@ -25,7 +25,7 @@ _LATEX = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class PaperTable:
+class TableForPaper:
     """A row a task, a column a variant; a cell is a text with its mark ("" for none)."""
 
     columns: tuple[str, ...]
@@ -34,7 +34,7 @@ class PaperTable:
     comparisons: tuple[Comparison, ...]
 
 
-def paper_table(comparisons: Sequence[Comparison], *, retention: bool = False) -> PaperTable:
+def paper_table(comparisons: Sequence[Comparison], *, retention: bool = False) -> TableForPaper:
     """Arrange comparisons with one variant: its scores, and those of the others with their verdicts.
 
     Only with `retention` what the language model lost is among the tasks.
@@ -48,7 +48,7 @@ def paper_table(comparisons: Sequence[Comparison], *, retention: bool = False) -
     rows = [(task_label(part, parts), _cells(part, of)) for part in parts]
     if any(each.across is not None and each.across.n_tasks > 1 for each in comparisons):
         rows.append((_MEAN, (("", ""), *map(_mean, comparisons))))
-    return PaperTable(
+    return TableForPaper(
         columns=("Task", against.variant, *(each.variant.variant for each in comparisons)),
         rows=tuple(rows),
         caption=_caption(comparisons),
@@ -116,7 +116,7 @@ def _family(task: TaskComparison) -> str:
     )
 
 
-def write_table(table: PaperTable, form: str) -> str:
+def write_table(table: TableForPaper, form: str) -> str:
     """Return the table in one of FORMATS."""
     return {"latex": _latex, "markdown": _markdown, "csv": _csv}[form](table)
 
@@ -130,7 +130,7 @@ def escape_latex(text: str) -> str:
     return "".join(_LATEX.get(each, each) for each in text)
 
 
-def _latex(table: PaperTable) -> str:
+def _latex(table: TableForPaper) -> str:
     heads = " & ".join(map(escape_latex, table.columns))
     lines = [" & ".join([escape_latex(name), *(_marked(*cell) for cell in cells)]) for name, cells in table.rows]
     body = [f"{line} \\\\" for line in lines]
@@ -163,7 +163,7 @@ def _marked(text: str, mark: str) -> str:
     return escape_latex(text.replace("-", "−")) + shown
 
 
-def _markdown(table: PaperTable) -> str:
+def _markdown(table: TableForPaper) -> str:
     def line(cells: Sequence[str]) -> str:
         return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
@@ -172,7 +172,7 @@ def _markdown(table: PaperTable) -> str:
     return "\n".join([line(table.columns), line(right), *rows, "", table.caption, ""])
 
 
-def _csv(table: PaperTable) -> str:
+def _csv(table: TableForPaper) -> str:
     """One row a task and variant, with every number behind the verdict."""
     rows = [
         {"base": each.variant.base, "variant": each.variant.variant, "against": each.against.variant, **flat(task)}
