@@ -20,7 +20,7 @@ def figure(
     """Draw a figure of the results for a paper, and write it as PDF, SVG or PNG.
 
     ladder: the steps of the ladder, each with its mean difference and its tasks. dose: scores by the degree of the
-    mask (`harness dose`). budget: scores by training steps (`harness run --at`).
+    mask (`harness dose`). budget: scores by training steps (`harness run --variant bidir-mntp --at 0,50`).
 
     It needs matplotlib: pip install 'encoder-harness[figures]'.
     """
