@@ -130,4 +130,4 @@ def _write(figure: Any, out: Path) -> None:
 
     dates = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
     with mpl.rc_context({"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "harness"}):
-        figure.savefig(out, dpi=300, metadata=dates.get(out.suffix))
+        figure.savefig(out, dpi=300, bbox_inches="tight", metadata=dates.get(out.suffix))
