@@ -90,7 +90,7 @@ def measure(
 
     `tasks` are names of the suite or of mteb (None: the whole `suite`). A result has `key` (task, split, subset,
     revision, metric), `score` in the metric's own unit (accuracy: 1.0 is perfect), and `outcomes`: a data frame with a
-    row for each example and trial. `text` is for the retention suite, `languages` and `subsets` choose among the
+    row for each example and trial. `text` is for the suites retention and layers, `languages` and `subsets` choose among the
     subsets of mteb tasks, `data_dir` holds the data of the words suite.
 
     Nothing is stored without a `store`. With one, each task is stored as it ends; the newest result counts. To measure
@@ -103,7 +103,7 @@ def measure(
     evidence, chosen = system.evidence, choose_suite(suite, as_names(tasks) or ())
     base = evidence.system.base
     options = TaskOptions(
-        text=choose_text(chosen.names, base=base, source=text) if base or text else None,
+        text=choose_text(chosen.tasks, base=base, source=text) if base or text else None,
         choice=Choice(languages=tuple(languages), subsets=tuple(subsets)) or None,
         data_dir=data_dir,
         cache=cache_folder(),
