@@ -31,7 +31,7 @@ SURFACE = {
     "rank_variants": "store, *, base='mini', suite=None, tasks=None, dtype=None, device=None",
     "run_variants": "store, variants=(), *, models=(), base='mini', suite='mini', tasks=None, seeds=(0,), data=None, "
     "languages=(), subsets=(), data_dir=None, device='auto', dtype='auto', force=False, strict=False, "
-    "shard=None, cache=None, command='harness.run_variants', screen=None",
+    "shard=None, engine='local', address=None, cell=None, cache=None, command='harness.run_variants', screen=None",
     "write_site": "store, out, *, progress=None",
 }
 FAST = TASKS[1]  # MiniNorms: 120 scores

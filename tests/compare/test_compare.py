@@ -287,6 +287,10 @@ def test_declared_contrasts() -> None:
         "causal-slots-supcon - bidir-supcon: four trained vectors in place of the mask, MNTP and LoRA",
         "causal-slots-lora-supcon - bidir-supcon: slots in place of the mask and MNTP",
         "bidir-slots-supcon - causal-slots-lora-supcon: the mask and MNTP, at equal slots and training",
+        "bidir-mntp-at-once - bidir-mntp: causal for half of MNTP",
+        "bidir-mntp-window - bidir-mntp-at-once: a growing window in place of a switch",
+        "bidir-mntp-bernoulli - bidir-mntp-at-once: a growing random share in place of a switch",
+        "bidir-mntp-layers - bidir-mntp-at-once: layer by layer in place of a switch",
     ]
     assert contrasts.rungs == ("causal", "bidir", "bidir-mntp", "bidir-simcse", "bidir-supcon")
     steps = [(c.against, c.variant) for c in contrasts.ladder]

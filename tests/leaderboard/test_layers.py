@@ -17,6 +17,7 @@ from leaderboard.build import build_site
 from tests.cli.test_cli import call
 from tests.factory import TASKS, add_system
 
+pytestmark = pytest.mark.slow
 N, LAYERS = 6, 3
 
 
