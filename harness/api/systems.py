@@ -90,8 +90,8 @@ def measure(
 
     `tasks` are names of the suite or of mteb (None: the whole `suite`). A result has `key` (task, split, subset,
     revision, metric), `score` in the metric's own unit (accuracy: 1.0 is perfect), and `outcomes`: a data frame with a
-    row for each example and trial. `text` is for the suites retention and layers, `languages` and `subsets` choose among the
-    subsets of mteb tasks, `data_dir` holds the data of the words suite.
+    row for each example and trial. `text` is for the suites retention and layers, `languages` and `subsets` choose
+    among the subsets of mteb tasks, `data_dir` holds the data of the words suite.
 
     Nothing is stored without a `store`. With one, each task is stored as it ends; the newest result counts. To measure
     only what a store lacks, use `run_variants`. Texts that were cut are a Python warning.
