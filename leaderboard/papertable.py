@@ -88,17 +88,14 @@ def _caption(comparisons: Sequence[Comparison]) -> str:
     families = dict.fromkeys(said for task in tasks if (said := _family(task)))
     points = {get_metric(task.key.metric).unit for task in tasks}
     unit = "Scores in points (score × 100), means over training seeds" if points == {"points"} else "Scores"
+    spans = [each.across.raw.interval is not None for each in comparisons if each.across]
     return " ".join(
         [
             f"{unit}{where}. ▲ better, ▼ worse, = equivalent to {first.against.variant} in a test at level",
             f"{first.alpha:g}; no mark: not decided, or not tested.",
-            *families,
+            *([f"P values: {'; '.join(families)}."] if families else []),
             f"Training seeds: {'; '.join(counts)}. Examples: {examples} in a task.",
-            *(
-                [f"{_MEAN}: over the tested tasks, with its 95 % interval."]
-                if any(e.across for e in comparisons)
-                else []
-            ),
+            *([f"{_MEAN}: over the tested tasks{', with its 95 % interval' * any(spans)}."] if spans else []),
         ]
     )
 
@@ -108,11 +105,11 @@ def _family(task: TaskComparison) -> str:
     if task.p_adjusted is None:
         return ""
     if task.family == "exploratory":
-        return "P values: false discovery rate over the tasks of a comparison."
+        return "false discovery rate over the tasks of a comparison"
     what = "declared contrasts" if task.family == "declared" else "pairs of variants"
     return (
-        f"P values are adjusted by max-T over {task.family_size} tests: {task.family_pairs} {what} on up to "
-        f"{task.family_tasks} tasks."
+        f"adjusted by max-T over {task.family_size:,} tests, {task.family_pairs} {what} on up to "
+        f"{task.family_tasks} {'tasks' if task.family_tasks > 1 else 'task'}"
     )
 
 
