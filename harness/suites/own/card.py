@@ -175,6 +175,8 @@ def find_card(name: str) -> TaskCard:
         near = (
             near_names(name, known) if known else "this folder has no task_cards/ (`harness new task FILE` writes one)"
         )
+        if Path(f"{name}.md").is_file():
+            near = f"name the file that lies here by its path: {name}.md"
         raise HarnessError(f"there is no task card {name!r}; {near}")
     return read_task_card(known[name])
 

@@ -46,6 +46,9 @@ def test_a_card_is_found_by_name_here_and_by_its_file() -> None:
             find_card(name)
     with pytest.raises(HarnessError, match="leads outside the folder of its card"):
         assert get_task("card:mine").info
+    Path("beside.md").write_text("---\ntask: beside\n---\n")
+    with pytest.raises(HarnessError, match=r"name the file that lies here by its path: beside\.md"):
+        find_card("beside")
 
 
 def test_a_file_outside_the_cards_folder_is_refused_also_behind_a_link() -> None:
