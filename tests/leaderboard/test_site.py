@@ -25,7 +25,7 @@ HOSTILE = '<script>alert("x")</script><img src=x onerror=y>&amp;\'"'
 class Page(HTMLParser):
     """Links, ids, tags and table cells of a page; void elements aside, every tag must be closed in order."""
 
-    VOID = frozenset({"meta", "link", "br", "img", "input", "hr"})
+    VOID = frozenset({"meta", "link", "br", "wbr", "img", "input", "hr"})
 
     def __init__(self, path: Path) -> None:
         super().__init__()
