@@ -19,6 +19,8 @@ from harness.suites.retention import TASK_TYPE as RETENTION
 from leaderboard.history import HistoricRun
 from leaderboard.signatures import Signature
 
+FRONT = "index.html"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TaskColumn:
@@ -197,3 +199,11 @@ class Site:
     newest: str  # date of the newest score: the site's own date would change its bytes
     calibration: CalibrationReport | None  # the last report of `harness calibrate`
     calibrated: str  # its date, or empty
+
+    @property
+    def front(self) -> BaseSection | None:
+        """The base that the first page shows; None where it is an overview of several.
+
+        Tasks that were measured on reference models alone are of no base: they have a page of their own.
+        """
+        return next((base for base in self.bases if base.href == FRONT), None)

@@ -86,8 +86,8 @@ def alone(_: PageMaterial, path: str) -> list[PageFile]:
 
 
 def _bases(material: PageMaterial, _: str) -> list[PageFile]:
-    several = material.site.bases if len(material.site.bases) > 1 else ()
-    return [PageFile(path=base.href, about=base.name or "no base", values={"base": base}) for base in several]
+    own = [base for base in material.site.bases if base is not material.site.front]
+    return [PageFile(path=base.href, about=base.name or "no base", values={"base": base}) for base in own]
 
 
 def _tasks(material: PageMaterial, _: str) -> list[PageFile]:

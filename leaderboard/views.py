@@ -20,7 +20,7 @@ from harness.outcomes import TaskPart
 from harness.store import Store
 from leaderboard import text
 from leaderboard.history import make_history
-from leaderboard.model import BaseSection, ComparedPair, Site, TableRow, TaskColumn
+from leaderboard.model import FRONT, BaseSection, ComparedPair, Site, TableRow, TaskColumn
 from leaderboard.rows import Rows, StoredMaterial, file_name
 
 
@@ -90,7 +90,7 @@ def make_site(
             chosen=encoder or list(analysis.tasks),
             resamples=resamples,
         )
-        href = "index.html" if len(names) == 1 else f"bases/{keys[name]}.html"
+        href = FRONT if [name] in (names, [each for each in names if each]) else f"bases/{keys[name]}.html"
         of = replace(kept, scores=rows, section=_among(names, name))
         bases.append(_base(name, keys[name], href, here, analysis, ranks, of))
     return Site(

@@ -130,7 +130,7 @@ def find_base(entries: Sequence[Entry], name: str, *, revision: str | None = Non
     `name` can be what `harness run --base` takes: a folder or a GGUF file is the base of its revision, and no other. A
     name that is not there is returned as it is.
     """
-    if any(entry.base == name for entry in entries):
+    if not name or any(entry.base == name for entry in entries):
         return name
     fitting = [entry for entry in entries if entry.base and entry.systems[0].base == name]
     if not fitting and entries and Path(name).expanduser().exists():

@@ -264,12 +264,15 @@ def test_a_reference_makes_nobody_else_incomplete_and_moves_no_declared_verdict(
     ranks = rank(store, base="mini", resamples=200)
     assert ranks.unranked == {}
     assert [entry.is_reference for entry in current_entries(store)] == [True, False, False]
-    page = build_site(store, tmp_path / "site", resamples=200).read_text()
+    index = build_site(store, tmp_path / "site", resamples=200)
+    page = index.read_text()
     assert "unranked" not in page
+    assert "On base mini" in page
     assert page.index(">bidir</a>") < page.index(">some/model</a>")
     assert '<span class="note">reference model</span>' in page
-    assert page.index("Base</span> mini") < page.index("<h2>Results</h2>")  # the third task, measured on it alone
-    assert "measured for reference models only" in page
+    (alone,) = (index.parent / "bases").glob("*.html")  # of the third task, measured on it alone
+    assert f'href="bases/{alone.name}">no base</a>' in page
+    assert "measured for reference models only" in alone.read_text()
 
 
 def test_a_reference_has_no_language_model_to_lose(tiny_base: Path, tiny_bert: Path) -> None:
