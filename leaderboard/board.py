@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.compare.ranking import Place
 from harness.metrics import get_metric
-from harness.records import StageManifest
+from harness.stage_record import StageManifest
 from leaderboard.model import BaseSection, ComparedPair, TableRow, TaskColumn
 
 SHADES = 8  # steps of the style sheet

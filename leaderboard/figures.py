@@ -11,7 +11,7 @@ from harness.compare.cells import By, Cell, Places
 from harness.compare.entries import Entry
 from harness.compare.results import TaskComparison
 from harness.metrics import get_metric
-from harness.records import StageManifest
+from harness.stage_record import StageManifest
 from leaderboard import text
 from leaderboard.charts import (
     STYLES,

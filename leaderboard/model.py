@@ -14,7 +14,8 @@ from harness.compare.results import Comparison, TaskComparison, TaskScore
 from harness.contamination.wording import TaskOverlap
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
-from harness.records import Run, StageManifest, System
+from harness.records import Run, System
+from harness.stage_record import StageManifest
 from harness.suites.retention import TASK_TYPE as RETENTION
 from leaderboard.history import HistoricRun
 from leaderboard.signatures import Signature

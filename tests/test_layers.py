@@ -15,6 +15,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("harness.templates", "harness.front_matter"),
     ("harness.text_to_vector",),
     ("harness.recipes", "harness.hub", "harness.rows", "harness.outcomes", "harness.records"),
+    ("harness.stage_record",),
     ("harness.paths", "harness.fingerprint", "harness.provenance", "harness.packages", "harness.mini", "harness.stats"),
     ("harness.gguf",),
     ("harness.metrics", "harness.bases", "harness.contamination"),

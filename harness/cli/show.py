@@ -10,7 +10,8 @@ from harness.cli import options
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.records import Cost, FirstToken, StageManifest, System
+    from harness.records import Cost, FirstToken, System
+    from harness.stage_record import StageManifest
 
 
 def show(

@@ -13,7 +13,7 @@ from harness.cards import READ_WITH, UNTIL
 from harness.compare.cells import Cell, cells
 from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import Entry, current_entries, find_base
-from harness.records import StageManifest
+from harness.stage_record import StageManifest
 from harness.store import Store
 from harness.text_to_vector import Degree, TextToVector
 

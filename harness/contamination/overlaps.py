@@ -8,7 +8,8 @@ import numpy as np
 
 from harness.contamination.declared import declared_for, source_name
 from harness.contamination.texts import Hashes, count_shared
-from harness.records import Overlap, StageManifest
+from harness.records import Overlap
+from harness.stage_record import StageManifest
 
 
 def overlaps_of(

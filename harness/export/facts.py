@@ -14,7 +14,8 @@ from harness.compare.results import TaskScore
 from harness.contamination.declared import hub_id, source_name
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
-from harness.records import Run, StageManifest, System
+from harness.records import Run, System
+from harness.stage_record import StageManifest
 from harness.store import Store
 
 _NONE = "–"

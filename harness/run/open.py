@@ -17,8 +17,9 @@ from harness.errors import HarnessError
 from harness.models import Model
 from harness.outcomes import TaskResult
 from harness.recipes import Recipe
-from harness.records import Provenance, StageManifest, System
+from harness.records import Provenance, System
 from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_system
+from harness.stage_record import StageManifest
 from harness.training.lineage import PlannedStage
 from harness.training.lora import slots_alone
 from harness.training.manifests import ADAPTER, read_stage, read_texts

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from harness.errors import HarnessError
 from harness.outcomes import NoiseFloor, TaskKey
-from harness.records import Cost, Overlap, Provenance, Record, Run, StageManifest, StoredRecipe, System, to_json
+from harness.records import Cost, Overlap, Provenance, Record, Run, StoredRecipe, System, to_json
+from harness.stage_record import StageManifest
 
 Row = Sequence[Any]
 Kept = TypeVar("Kept", bound=Record)

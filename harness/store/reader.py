@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from harness.outcomes import DIAGNOSTIC_TYPES, OUTCOME_COLUMNS, NoiseFloor, TaskKey, TaskPart
-from harness.records import Cost, Overlap, Run, StageManifest, System
+from harness.records import Cost, Overlap, Run, System
+from harness.stage_record import StageManifest
 from harness.store import columns
 from harness.store.connection import OnWait, check_name, reading
 from harness.store.query import run_query

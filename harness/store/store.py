@@ -12,7 +12,8 @@ import pandas as pd
 from harness.errors import HarnessError
 from harness.metrics import TOLERANCE, score_outcomes
 from harness.outcomes import OUTCOME_COLUMNS, NoiseFloor, TaskKey, TaskResult, check_outcomes
-from harness.records import Cost, Overlap, Run, StageManifest, System, now, to_json
+from harness.records import Cost, Overlap, Run, System, now, to_json
+from harness.stage_record import StageManifest
 from harness.store import columns
 from harness.store.connection import writing
 from harness.store.reader import StoreReader

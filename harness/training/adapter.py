@@ -12,7 +12,7 @@ from pydantic import Field
 from harness.bases import Base
 from harness.errors import HarnessError
 from harness.hub import is_hub_id, snapshot
-from harness.records import StageData
+from harness.stage_record import StageData
 from harness.training.kind import MadeAdapter, StageJob, StageKind
 from harness.training.lora import CONFIG, WEIGHTS, check_adapter
 

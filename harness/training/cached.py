@@ -16,7 +16,8 @@ from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
 from harness.gguf.convert import read_manifest
-from harness.records import StageManifest, System
+from harness.records import System
+from harness.stage_record import StageManifest
 from harness.training.checkpoints import last_checkpoint
 from harness.training.manifests import read_stage, stage_at
 from harness.training.merging import is_whole

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from harness.bases import Base
 from harness.recipes import Recipe, StageRecipe
-from harness.records import StageData
+from harness.stage_record import StageData
 
 if TYPE_CHECKING:
     from harness.encoder.model import Encoder

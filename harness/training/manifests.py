@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.contamination.texts import Hashes, text_hashes
 from harness.errors import HarnessError
-from harness.records import StageManifest
+from harness.stage_record import StageManifest
 
 # What lies in a stage's folder besides a saved encoder.
 MANIFEST = "stage.json"

@@ -23,7 +23,7 @@ from harness.errors import HarnessError
 from harness.paths import room_for, whole_folder
 from harness.provenance import collect
 from harness.recipes import Recipe
-from harness.records import StageFields, StageManifest
+from harness.stage_record import StageFields, StageManifest
 from harness.training.kind import MadeAdapter, StageJob
 from harness.training.lineage import PlannedStage
 from harness.training.lora import CONFIG, SLOTS, WEIGHTS, merge_adapter

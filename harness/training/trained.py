@@ -14,8 +14,8 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from harness.bases import EMBEDDED, Base
 from harness.errors import HarnessError
 from harness.hub import HubData
-from harness.records import StageData
 from harness.rows import TEXT, Columns, check_columns, read_rows
+from harness.stage_record import StageData
 from harness.training.kind import MadeAdapter, StageJob, StageKind
 from harness.training.lora import Lora, save_trained
 from harness.training.processes import Processes

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from harness.paths import cache_folder
-from harness.records import StageManifest
+from harness.stage_record import StageManifest
 from harness.store import Store
 from tests.cli.conftest import Run
 from tests.factory import FakeTask, add_system

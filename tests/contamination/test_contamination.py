@@ -11,7 +11,8 @@ from harness.contamination.declared import declared_for, known_overlaps, source_
 from harness.contamination.overlaps import overlaps_of
 from harness.contamination.texts import count_shared, text_hashes
 from harness.contamination.wording import by_task, summary
-from harness.records import Overlap, StageManifest
+from harness.records import Overlap
+from harness.stage_record import StageManifest
 
 SAME = [
     ("A dog runs.", "a  dog\truns ."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,11 @@ def test_with_a_killed_worker_and_a_lost_node_every_number_is_that_of_one_proces
     assert execute(plan(wanted, far), far, ear, command="test", engine=Disturbed(cluster)) == ()
     assert "(raylet)" not in capfd.readouterr().out
     assert any("is lost; tried again" in note for note in ear.notes)
-    assert len([note for note in ear.notes if "training" in note]) == 4  # two seeds of two stages, each once
+    # Two seeds of two stages: each begins once, and once more for each time that its process is lost.
+    begun = Counter(note.split(":")[0].replace("training ", "") for note in ear.notes if " · training " in note)
+    lost = Counter(note.split(":")[0] for note in ear.notes if "is lost; tried again" in note)
+    assert len(begun) == 4
+    assert begun == {what: 1 + lost[what] for what in begun}
     assert not list(cache_folder().glob("engine-*"))
     assert plan(wanted, far).idle
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))

@@ -16,7 +16,8 @@ from harness.export.card import model_card
 from harness.export.choose import find_system, proven_runs
 from harness.export.markdown import code, escape, quote
 from harness.recipes import Recipe
-from harness.records import Overlap, StageManifest
+from harness.records import Overlap
+from harness.stage_record import StageManifest
 from harness.store import Store
 from tests.factory import TASKS, FakeTask, add_system
 from tests.test_cards import write_card

@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 from harness.errors import HarnessError
-from harness.records import Overlap, StageData, StageManifest, System
+from harness.records import Overlap, System
+from harness.stage_record import StageData, StageManifest
 from harness.store import Store
 from harness.store.migrate import known_migrations, migrate
 from tests.factory import TASKS, result_of

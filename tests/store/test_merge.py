@@ -12,7 +12,8 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.outcomes import NoiseFloor
-from harness.records import Overlap, Provenance, Run, StageManifest
+from harness.records import Overlap, Provenance, Run
+from harness.stage_record import StageManifest
 from harness.store import Store
 from harness.store.merge import Merged, merge
 from harness.store.migrate import known_migrations, migrate

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.records import Provenance, StageManifest, StoredRecipe, to_json
+from harness.records import Provenance, StoredRecipe, to_json
 from harness.reference.files import read_references
+from harness.stage_record import StageManifest
 from harness.store.columns import from_stage, to_stage
 
 # Written before there was a version.

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from harness.bases import Base
 from harness.paths import cache_folder
-from harness.records import StageManifest
+from harness.stage_record import StageManifest
 from harness.training import parse_recipe
 from harness.training.checkpoints import last_checkpoint, mark_complete
 from harness.training.lineage import PlannedStage
