@@ -56,8 +56,9 @@ def cluster() -> Iterator[Any]:
 
 
 def at_work() -> list[psutil.Process]:
-    """Processes of the cluster that carry out a cell."""
-    return [each for each in psutil.process_iter() if "Member.carry_out" in " ".join(each.cmdline()[:1])]
+    """Processes of the cluster that carry out a cell; a process that ends while they are looked at has no command line."""
+    each = psutil.process_iter(["cmdline"], ad_value=[])
+    return [process for process in each if "Member.carry_out" in " ".join((process.info["cmdline"] or [])[:1])]
 
 
 class Disturbed(RayEngine):
