@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,6 @@ from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult, make_outcomes
 from harness.records import Provenance, Run, StoredRecipe, System
 from harness.store import Store
-from harness.store.connection import writing
 
 PROOF = {"passed": True, "kernel": "sdpa", "cases": [{"batch": 1, "padding": "none", "moved": 0.0}]}
 
@@ -130,27 +129,13 @@ def add_system(
         provenance=Provenance(versions={"torch": "2.13.0"}, command=f"harness run --variant {variant}"),
         mask_proof=proof,
     )  # fmt: skip
-    with one_transaction(store) if at_once else nullcontext():
+    with store.together() if at_once else nullcontext():
         store.add_system(made)
         store.add_run(run)
         for task in tasks:
             store.add_result(run.run_id, result_of(task, skill=skill, seed=(base, variant, seed)))
         store.finish_run(run.run_id)
     return run.run_id
-
-
-@contextmanager
-def one_transaction(store: Store) -> Iterator[None]:
-    """Let the store's writes share one transaction: a test that only needs results need not open 8 times."""
-    if "_writing" in vars(store):
-        yield
-        return
-    with writing(store.path, wait_s=60, on_wait=None) as connection:
-        store._writing = lambda: nullcontext(connection)  # type: ignore[method-assign]
-        try:
-            yield
-        finally:
-            del store._writing
 
 
 @cache
@@ -175,7 +160,7 @@ def fill(
 ) -> Store:
     """A store with the ladder on one base; variants with randomness get `seeds` seeds."""
     store = Store(path)
-    with one_transaction(store):
+    with store.together():
         for variant in variants:
             n = seeds if variant.startswith("bidir-") else 1  # a control needs no second seed in a test
             for seed in [None] if variant in UNTRAINED else range(n):

@@ -5,7 +5,6 @@ This process alone writes to the store, whatever the engine.
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -14,16 +13,17 @@ from harness.errors import HarnessError
 from harness.outcomes import TaskKey
 from harness.records import Run
 from harness.run.cells import Ended, RunCell, cells_of
+from harness.run.claims import Claims
 from harness.run.engine import Engine, LocalEngine
 from harness.run.open import Evidence, Listener
-from harness.run.plan import Failure, Job, RunPlan, lacking, stored
+from harness.run.plan import Failure, RunPlan, lacking, stored
 from harness.run.record import record_run, record_task
 from harness.training.processes import Processes
 
 if TYPE_CHECKING:
     from harness.store import Store
 
-_OLD_S = 5.0  # what was read of the store is read again after so long
+_ASK_S = 1.0  # between two looks at what other processes have claimed
 
 
 def execute(
@@ -56,6 +56,8 @@ def execute(
     going = {cell.number: cell for cell in cells_of(plan, stages=engine.stages)}  # all that have not ended
     ready = {number: cell for number, cell in going.items() if not cell.after}
     waiting = {number: cell for number, cell in going.items() if cell.after}
+    elsewhere: dict[int, RunCell] = {}  # what other processes are at work on
+    came: Ended | None = None
 
     def end(cell: RunCell) -> None:
         study.done(going.pop(cell.number))
@@ -66,20 +68,30 @@ def execute(
     try:
         engine.start(plan, listener)
         while going:
-            cell = engine.choose(ready.values())
+            # What went well is recorded while the engine is at work on what comes next.
+            cell = None if came is not None and came.error is not None else engine.choose(ready.values())
             if cell is not None:
                 del ready[cell.number]
-                if (left := study.left(cell)) is None:
+                if not study.claim(cell):
+                    elsewhere[cell.number] = cell
+                    elsewhere |= {n: ready.pop(n) for n, other in list(ready.items()) if study.leaves(other, cell)}
+                elif (left := study.left(cell)) is None:
                     end(cell)
                 else:
                     engine.submit(left)
-                continue
-            ended = engine.wait()
-            if ended is not None and ended.cell.number in going:  # else it came a second time
-                study.take(ended)
-                end(ended.cell)
+            elif came is not None:
+                study.take(came)
+                end(came.cell)
+                came = None
+            elif elsewhere and not ready and study.ask_again(elsewhere, idle=len(going) == len(elsewhere)):
+                ready, elsewhere = elsewhere, {}
+            else:
+                came = engine.wait()
+                if came is not None and came.cell.number not in going:  # it came a second time
+                    came = None
     finally:
         engine.cancel()
+        study.claims.close()
     if study.unopened and True not in study.opened:
         raise study.unopened[0]
     return tuple(study.failed)
@@ -103,7 +115,37 @@ class _Study:
     runs: dict[tuple[int, str], Run] = field(default_factory=dict)
     open_cells: dict[int, int] = field(default_factory=dict)  # tasks of each job that have not ended
     weights: dict[int, frozenset[str]] = field(default_factory=dict)
-    read: dict[int, tuple[float, set[TaskKey]]] = field(default_factory=dict)  # when, and what the store held
+    read: dict[int, tuple[int, set[TaskKey]]] = field(default_factory=dict)  # Store.changes, and what it held
+    begun: set[int] = field(default_factory=set)  # jobs whose tasks are measured here, whoever else does
+    asked: float = 0.0  # when it was last looked at what others have claimed
+
+    def __post_init__(self) -> None:
+        self.claims = Claims(self.store.path)
+
+    def claim(self, cell: RunCell) -> bool:
+        """Whether no other process on this database is about to measure `cell`: now this one is."""
+        if cell.task is None or self.force:
+            return True
+        free = self.claims.take(*self._name(cell))
+        if free:
+            self.begun.add(cell.job)
+        return free
+
+    def leaves(self, other: RunCell, taken: RunCell) -> bool:
+        """Whether `other` is left to the process that has claimed `taken`: it has their system open already."""
+        return other.job == taken.job and other.task is not None and other.job not in self.begun
+
+    def ask_again(self, elsewhere: dict[int, RunCell], *, idle: bool) -> bool:
+        """Whether to try again for what other processes have claimed. Waits if this one is `idle`."""
+        if not self.asked and self.listener is not None:
+            self.listener.note(f"{len(elsewhere)} results are left; other processes on this database measure them")
+        if (pause := self.asked + _ASK_S - time.monotonic()) > 0 and self.asked:
+            if not idle:
+                return False
+            time.sleep(pause)
+        self.asked = time.monotonic()
+        self.begun |= {cell.job for cell in elsewhere.values()}
+        return True
 
     def left(self, cell: RunCell) -> RunCell | None:
         """`cell` with what is still to be done of it; None if that is nothing, or nothing that can be done."""
@@ -119,7 +161,7 @@ class _Study:
         if task is None:
             return None
         if cell.job not in self.weights:
-            self.weights[cell.job] = _counted(self.plan.jobs[cell.job], self.store)
+            self.weights[cell.job] = self.store.weights(self.plan.jobs[cell.job].record.system_id)
         return replace(cell, task=task, weights=self.weights[cell.job])
 
     def take(self, ended: Ended) -> None:
@@ -155,6 +197,7 @@ class _Study:
         """Note that `cell` has ended; with the last one of a job, that its runs have."""
         if cell.task is None:
             return
+        self.claims.release(*self._name(cell))
         left = self.open_cells.setdefault(cell.job, cell.turn[1]) - 1
         self.open_cells[cell.job] = left
         if not left and cell.job not in self.dropped:
@@ -163,12 +206,16 @@ class _Study:
                     self.store.finish_run(run.run_id)
 
     def _done(self, job: int) -> set[TaskKey]:
-        """What the store holds of the system of a job; read anew once it may be out of date."""
-        read, done = self.read.get(job, (-math.inf, set()))
-        if time.monotonic() - read > _OLD_S:
-            done = stored(self.store, self.plan.jobs[job].record, self.plan.place)
-            self.read[job] = time.monotonic(), done
-        return done
+        """What the store holds of the system of a job; read anew once another process has written."""
+        changes = self.store.changes
+        if job not in self.read or self.read[job][0] != changes:
+            self.read[job] = changes, stored(self.store, self.plan.jobs[job].record, self.plan.place)
+        return self.read[job][1]
+
+    def _name(self, cell: RunCell) -> tuple[str, ...]:
+        """What a claim on the results of `cell` is called in every process."""
+        assert cell.task is not None
+        return self.plan.jobs[cell.job].record.system_id, cell.task.name, self.plan.place.device, self.plan.place.dtype
 
     def _run(self, job: int, evidence: Evidence) -> Run:
         """The run in the store of what `evidence` says: one for each machine that the system was opened on."""
@@ -192,13 +239,3 @@ class _Study:
         if self.listener is not None:
             where = f"{failure.system} · {failure.task}" if failure.task else failure.system
             self.listener.note(f"{where}: failed, {failure.reason}")
-
-
-def _counted(job: Job, store: Store) -> frozenset[str]:
-    """The hashes of the weights with which the results that count were measured."""
-    runs = {run.run_id: run.provenance for run in store.runs(system_id=job.record.system_id)}
-    if not any(provenance.weights_sha256 for provenance in runs.values()):
-        return frozenset()
-    rows = store.scores(diagnostics=True)
-    counted = {runs[run].weights_sha256 for run in rows[rows["system_id"] == job.record.system_id]["run_id"]}
-    return frozenset(found for found in counted if found)

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 def record_run(store: Store, evidence: Evidence, *, suite: str, command: str) -> Run:
     """Store the system of `evidence`, its stages, and a new run of it; return the run, which is not finished."""
-    store.add_stages([stage for stage, _ in evidence.stages])
     run = Run(
-        system_id=store.add_system(evidence.system),
+        system_id=evidence.system.system_id,
         suite=suite,
         dtype=evidence.place.dtype,
         device=evidence.place.device,
@@ -30,7 +29,10 @@ def record_run(store: Store, evidence: Evidence, *, suite: str, command: str) ->
         ),
         mask_proof=evidence.proof.to_dict() if evidence.proof else None,
     )
-    store.add_run(run)
+    with store.together():
+        store.add_stages([stage for stage, _ in evidence.stages])
+        store.add_system(evidence.system)
+        store.add_run(run)
     return run
 
 
@@ -42,18 +44,9 @@ def record_task(
     With `again` False, so does one that another run of the system has stored under the same conditions meanwhile.
     """
     seen = [result.texts for result in measured.results]
-    # Before the results: a kill between the two must not leave a result whose overlap nobody counts any more.
-    store.add_overlaps(
-        [
-            overlap
-            for stage, texts in evidence.stages
-            for overlap in overlaps_of(stage, texts, task=info.name, revision=info.revision, texts=seen)
-        ]
-    )
-    if measured.cost is not None:
-        store.add_cost(run.run_id, info.name, measured.cost)
-    rows = store.scores(run_id=run.run_id, diagnostics=True)
-    stored = set(zip(rows["task"], rows["split"], rows["subset"], strict=True))
-    for result in measured.results:
-        if result.key.part not in stored:
-            store.add_result(run.run_id, result, again=again)
+    overlaps = [
+        overlap
+        for stage, texts in evidence.stages
+        for overlap in overlaps_of(stage, texts, task=info.name, revision=info.revision, texts=seen)
+    ]
+    store.add_task(run.run_id, info.name, measured.results, cost=measured.cost, overlaps=overlaps, again=again)

@@ -69,11 +69,15 @@ def from_run(run: Run) -> list[object]:
     ]
 
 
+def to_provenance(text: str) -> Provenance:
+    return _parsed(Provenance, text)
+
+
 def to_run(row: Row) -> Run:
     run_id, system_id, suite, dtype, device, evaluation, provenance, proof, started, finished = row
     return Run(
         run_id=run_id, system_id=system_id, suite=suite, dtype=dtype, device=device, evaluation=evaluation,
-        provenance=_parsed(Provenance, provenance), mask_proof=None if proof is None else _object(proof),
+        provenance=to_provenance(provenance), mask_proof=None if proof is None else _object(proof),
         started_at=aware(started), finished_at=finished and aware(finished),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -43,15 +43,18 @@ OnWait = Callable[[str], None]
 
 
 @contextmanager
-def writing(path: Path, *, wait_s: float, on_wait: OnWait | None) -> Iterator[duckdb.DuckDBPyConnection]:
+def writing(
+    path: Path, *, wait_s: float, on_wait: OnWait | None, threads: int | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection inside a transaction, committed at the end and rolled back on any exception.
 
-    Creates and migrates the database where needed. Raises StoreBusyError after `wait_s` seconds in the queue,
-    HarnessError for a path that cannot be written or is no harness database.
+    Creates and migrates the database where needed. With one of `threads` the file is open sooner (None: one a core).
+    Raises StoreBusyError after `wait_s` seconds in the queue, HarnessError for a path that cannot be written or is no
+    harness database.
     """
     _create(path)
     _check_writable(path)
-    connection = _open(path, read_only=False, wait_s=wait_s, on_wait=on_wait)
+    connection = _open(path, read_only=False, wait_s=wait_s, on_wait=on_wait, threads=threads)
     try:
         with _sentences(path):
             version = read_version(connection, name=str(path))
@@ -101,6 +104,16 @@ def reading(
         connection.close()
 
 
+def file_state(path: Path) -> tuple[int, ...]:
+    """What is another tuple once the database, or the log that a killed writer left beside it, has been written to."""
+    found: tuple[int, ...] = ()
+    for each in (path, path.with_name(f"{path.name}.wal")):
+        with suppress(FileNotFoundError):
+            stat = each.stat()
+            found += (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    return found
+
+
 def check_name(path: Path) -> None:
     """Raise HarnessError for a name by which DuckDB would open something else than a file of this machine."""
     if _REMOTE.match(str(path)) and not (path.is_file() or re.match(r"[a-z]:", str(path), re.IGNORECASE)):
@@ -143,13 +156,16 @@ def publish(fresh: Path, path: Path) -> bool:
     return True
 
 
-def _open(path: Path, *, read_only: bool, wait_s: float, on_wait: OnWait | None) -> duckdb.DuckDBPyConnection:
+def _open(
+    path: Path, *, read_only: bool, wait_s: float, on_wait: OnWait | None, threads: int | None = None
+) -> duckdb.DuckDBPyConnection:
     _check_file(path)
+    config = _CONFIG if threads is None else {**_CONFIG, "threads": threads}
     deadline = time.monotonic() + wait_s
     pause, told = _PAUSE_S[0], False
     while True:
         try:
-            return duckdb.connect(str(path.absolute()), read_only=read_only, config=_CONFIG)
+            return duckdb.connect(str(path.absolute()), read_only=read_only, config=config)
         except duckdb.Error as error:
             holder = _holder(error)
             if holder is None:

@@ -18,7 +18,7 @@ from harness.outcomes import DIAGNOSTIC_TYPES, OUTCOME_COLUMNS, NoiseFloor, Task
 from harness.records import Cost, Overlap, Run, System
 from harness.stage_record import StageManifest
 from harness.store import columns
-from harness.store.connection import OnWait, check_name, reading
+from harness.store.connection import OnWait, check_name, file_state, reading
 from harness.store.query import run_query
 from harness.store.verify import Check, VerifyProgress, batches, check_scores
 
@@ -44,6 +44,15 @@ class StoreReader:
         self.wait_s = wait_s
         self.read_only = read_only
         self.on_wait = on_wait
+        self._seen: tuple[int, ...] = ()
+        self._changes = 0
+
+    @property
+    def changes(self) -> int:
+        """A number that grows when another process, or another Store of this one, has written to the database."""
+        if (state := file_state(self.path)) != self._seen:
+            self._seen, self._changes = state, self._changes + 1
+        return self._changes
 
     def _reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         return reading(self.path, wait_s=self.wait_s, read_only=self.read_only, on_wait=self.on_wait)
@@ -89,6 +98,12 @@ class StoreReader:
             "AND dtype = ? AND evaluation = ? AND (?::VARCHAR IS NULL OR device = ?)"
         )
         return frozenset(map(columns.to_key, self._rows(query, [system_id, dtype, evaluation, device, device])))
+
+    def weights(self, system_id: str) -> frozenset[str]:
+        """Return the hashes of the weights with which the results of a system that count were measured."""
+        query = "SELECT DISTINCT provenance FROM result JOIN run USING (run_id) WHERE result.system_id = ? AND current"
+        found = {columns.to_provenance(text).weights_sha256 for (text,) in self._rows(query, [system_id])}
+        return frozenset(each for each in found if each)
 
     def systems(self) -> list[System]:
         """Return all systems in the order they were first added."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import duckdb
@@ -15,21 +15,49 @@ from harness.outcomes import OUTCOME_COLUMNS, NoiseFloor, TaskKey, TaskResult, c
 from harness.records import Cost, Overlap, Run, System, now, to_json
 from harness.stage_record import StageManifest
 from harness.store import columns
-from harness.store.connection import writing
+from harness.store.connection import file_state, writing
 from harness.store.reader import StoreReader
 
 
 class Store(StoreReader):
     """One results database, shared by any number of processes that take turns.
 
-    Each method that writes is one short transaction. With `read_only` writing is refused; path, waiting and errors as
-    in StoreReader.
+    Each method that writes is one short transaction, or a part of one (`together`). With `read_only` writing is
+    refused; path, waiting and errors as in StoreReader.
     """
 
+    _together: duckdb.DuckDBPyConnection | None = None
+
     def _writing(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        if self._together is not None:
+            return nullcontext(self._together)
         if self.read_only:
             raise HarnessError(f"{self.path} was opened for reading only")
-        return writing(self.path, wait_s=self.wait_s, on_wait=self.on_wait)
+        return self._alone()
+
+    @contextmanager
+    def _alone(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A transaction of its own. What it writes is no change by another process."""
+        with writing(self.path, wait_s=self.wait_s, on_wait=self.on_wait, threads=1) as connection:
+            changes = self.changes
+            yield connection
+        self._seen, self._changes = file_state(self.path), changes
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write in one transaction what is written inside: the file is opened once. Nothing can be read meanwhile.
+
+        Opening takes longer than writing a few rows. If anything is raised, nothing is written.
+        """
+        if self._together is not None:
+            yield
+            return
+        with self._writing() as connection:
+            self._together = connection
+            try:
+                yield
+            finally:
+                self._together = None
 
     def ready(self) -> None:
         """Make the database if it is not there and see that it can be written, before any work depends on it."""
@@ -100,42 +128,43 @@ class Store(StoreReader):
         Raises HarnessError if the score is not the aggregate of the outcomes (to 1e-6) or not finite, if the
         run is unknown, or if it has a result for this task, split and subset already.
         """
-        key, rows = result.key, check_outcomes(result.outcomes)
-        recomputed = score_outcomes(key.metric, rows)
-        if not abs(recomputed - result.score) <= TOLERANCE:  # so written that NaN is refused too
-            raise HarnessError(
-                f"{key.task}: its score {result.score:.7g} differs from the {key.metric} of its outcomes, "
-                f"{recomputed:.7g}; nothing was stored"
-            )
+        rows = _checked(result)
         with self._writing() as connection:
             if not _exists(connection, "run", "run_id", run_id):
                 raise HarnessError(f"the database has no run {run_id}; add it before its results")
-            taken = connection.execute(
-                "SELECT 1 FROM score WHERE run_id = ? AND task = ? AND split = ? AND subset = ?",
-                [run_id, key.task, key.split, key.subset],
-            ).fetchall()
-            if taken:
-                raise HarnessError(f"run {run_id} already has a result for {key.task}; measure it in a new run")
-            if not again and (there := _measured(connection, run_id, key)):
+            if _in_run(connection, run_id, result.key):
+                raise HarnessError(f"run {run_id} already has a result for {result.key.task}; measure it in a new run")
+            if not again and (there := _measured(connection, run_id, result.key)):
                 return there[-1]
-            [(number,)] = connection.execute("SELECT nextval('result_number')::INTEGER").fetchall()
-            connection.execute(
-                f"INSERT INTO score VALUES ({_marks(13)})",
-                [
-                    *(number, run_id, key.task, key.split, key.subset, key.revision, key.metric, result.task_type),
-                    *(float(result.score), rows["example_id"].nunique(), rows["trial"].nunique()),
-                    *(float(result.seconds), columns.naive(now())),
-                ],
-            )
-            connection.register("fresh_outcomes", rows)
-            names = ", ".join(OUTCOME_COLUMNS)
-            connection.execute(f"INSERT INTO outcome (result, {names}) SELECT ?, {names} FROM fresh_outcomes", [number])
-            connection.unregister("fresh_outcomes")
-            if result.shown is not None:
-                _add_texts(connection, key, result.shown)
-            if result.reported is not None:
-                connection.execute("INSERT INTO reported VALUES (?, ?)", [number, to_json(result.reported)])
-        return int(number)
+            return _insert(connection, run_id, result, rows)
+
+    def add_task(
+        self,
+        run_id: str,
+        task: str,
+        results: Sequence[TaskResult],
+        *,
+        cost: Cost | None = None,
+        overlaps: Sequence[Overlap] = (),
+        again: bool = True,
+    ) -> None:
+        """Store all that measuring `task` gave in a run, or nothing of it: results, cost and overlaps.
+
+        Results that the run holds already stay as they are, so the same call twice changes nothing. `again` and errors
+        as in `add_result`.
+        """
+        checked = [(result, _checked(result)) for result in results]  # before the file is taken
+        with self.together():
+            self.add_overlaps(overlaps)
+            if cost is not None:
+                self.add_cost(run_id, task, cost)
+            with self._writing() as connection:
+                if not _exists(connection, "run", "run_id", run_id):
+                    raise HarnessError(f"the database has no run {run_id}; add it before its results")
+                for result, rows in checked:
+                    stored = _in_run(connection, run_id, result.key)
+                    if not stored and (again or not _measured(connection, run_id, result.key)):
+                        _insert(connection, run_id, result, rows)
 
     def add_cost(self, run_id: str, task: str, cost: Cost) -> None:
         """Store what it took to measure `task` in a run, once."""
@@ -169,6 +198,41 @@ class Store(StoreReader):
             connection.execute("INSERT INTO calibration VALUES (?, ?)", [to_json(report), columns.naive(now())])
 
 
+def _checked(result: TaskResult) -> pd.DataFrame:
+    """The outcomes of `result`. Raises HarnessError if they are not whole, or if they do not give its score."""
+    rows = check_outcomes(result.outcomes)
+    recomputed = score_outcomes(result.key.metric, rows)
+    if not abs(recomputed - result.score) <= TOLERANCE:  # so written that NaN is refused too
+        raise HarnessError(
+            f"{result.key.task}: its score {result.score:.7g} differs from the {result.key.metric} of its outcomes, "
+            f"{recomputed:.7g}; nothing was stored"
+        )
+    return rows
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, run_id: str, result: TaskResult, rows: pd.DataFrame) -> int:
+    """Insert a checked result and return its number."""
+    key = result.key
+    [(number,)] = connection.execute("SELECT nextval('result_number')::INTEGER").fetchall()
+    connection.execute(
+        f"INSERT INTO score VALUES ({_marks(13)})",
+        [
+            *(number, run_id, key.task, key.split, key.subset, key.revision, key.metric, result.task_type),
+            *(float(result.score), rows["example_id"].nunique(), rows["trial"].nunique()),
+            *(float(result.seconds), columns.naive(now())),
+        ],
+    )
+    connection.register("fresh_outcomes", rows)
+    names = ", ".join(OUTCOME_COLUMNS)
+    connection.execute(f"INSERT INTO outcome (result, {names}) SELECT ?, {names} FROM fresh_outcomes", [number])
+    connection.unregister("fresh_outcomes")
+    if result.shown is not None:
+        _add_texts(connection, key, result.shown)
+    if result.reported is not None:
+        connection.execute("INSERT INTO reported VALUES (?, ?)", [number, to_json(result.reported)])
+    return int(number)
+
+
 def _add_texts(connection: duckdb.DuckDBPyConnection, key: TaskKey, shown: Mapping[str, str]) -> None:
     """Add the texts of examples that have none yet; where none may be shown, take away those of before."""
     place = [key.task, key.split, key.subset, key.revision]
@@ -183,6 +247,14 @@ def _add_texts(connection: duckdb.DuckDBPyConnection, key: TaskKey, shown: Mappi
         [*place, *place],
     )
     connection.unregister("fresh_texts")
+
+
+def _in_run(connection: duckdb.DuckDBPyConnection, run_id: str, key: TaskKey) -> bool:
+    """Whether the run has a result for the task, split and subset of `key`."""
+    rows = connection.execute(
+        "SELECT 1 FROM score WHERE run_id = ? AND task = ? AND split = ? AND subset = ?", [run_id, *key.part]
+    ).fetchall()
+    return bool(rows)
 
 
 def _measured(connection: duckdb.DuckDBPyConnection, run_id: str, key: TaskKey) -> list[int]:

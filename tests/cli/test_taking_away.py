@@ -13,7 +13,7 @@ from harness.cli import comparison
 from harness.cli.screen import _Console
 from harness.store import Store
 from tests.cli.conftest import Run
-from tests.factory import FakeTask, add_system, one_transaction
+from tests.factory import FakeTask, add_system
 
 TASKS = (FakeTask("MiniSTS", "spearman", 60), FakeTask("A_long_name_of_a_task", "accuracy", 40, "Classification"))
 
@@ -21,7 +21,7 @@ TASKS = (FakeTask("MiniSTS", "spearman", 60), FakeTask("A_long_name_of_a_task", 
 @pytest.fixture(scope="module")
 def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = Store(tmp_path_factory.mktemp("db") / "r.duckdb")
-    with one_transaction(store):
+    with store.together():
         for variant, skill in (("causal", 0.2), ("bidir", 0.3), ("bidir-mntp", 0.8)):
             add_system(store, variant, skill=skill, tasks=TASKS)
     return store.path

@@ -9,7 +9,7 @@ import numpy as np
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult, make_outcomes
 from harness.store import Store
-from tests.factory import add_system, one_transaction, rng_for
+from tests.factory import add_system, rng_for
 
 FEW = 400
 
@@ -36,7 +36,7 @@ def result(task: str, metric: str, columns: dict[str, object], n: int) -> TaskRe
 
 def store_of(path: Path, results: dict[tuple[str, int | None], list[TaskResult]]) -> Store:
     store = Store(path / "r.duckdb")
-    with one_transaction(store):
+    with store.together():
         for (variant, seed), found in results.items():
             run_id = add_system(store, variant, seed=seed, tasks=[])
             for each in found:

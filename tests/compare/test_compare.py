@@ -16,7 +16,7 @@ from harness.errors import HarnessError
 from harness.outcomes import TaskPart
 from harness.records import Run
 from harness.store import Store
-from tests.factory import TASKS, FakeTask, add_system, ladder_store, one_transaction, result_of
+from tests.factory import TASKS, FakeTask, add_system, ladder_store, result_of
 from tests.test_cards import write_card
 
 FEW = 300
@@ -147,7 +147,7 @@ def analyse_all(store: Store) -> Analysis:
 def test_same_answers_are_undecided_everywhere(tmp_path: Path) -> None:
     """Identical systems: no difference, never a verdict, and no interval of width 0 is claimed."""
     store = Store(tmp_path / "r.duckdb")
-    with one_transaction(store):
+    with store.together():
         for variant in ("causal", "bidir"):
             run_id = add_system(store, variant, tasks=[])
             for task in TASKS:
@@ -161,7 +161,7 @@ def test_same_answers_are_undecided_everywhere(tmp_path: Path) -> None:
 def test_three_seeds_equal_to_the_baseline_are_undecided(tmp_path: Path) -> None:
     """A mean over three seeds is not exactly a third plus a third plus a third."""
     store = Store(tmp_path / "r.duckdb")
-    with one_transaction(store):
+    with store.together():
         for variant, seed in (("causal", None), ("bidir-supcon", 0), ("bidir-supcon", 1), ("bidir-supcon", 2)):
             run_id = add_system(store, variant, seed=seed, tasks=[])
             for task in TASKS:

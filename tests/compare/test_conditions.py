@@ -13,13 +13,13 @@ from harness.errors import HarnessError
 from harness.records import Run
 from harness.store import Store
 from leaderboard.build import build_site
-from tests.factory import TASKS, add_system, one_transaction, result_of
+from tests.factory import TASKS, add_system, result_of
 
 
 @pytest.fixture
 def store() -> Store:
     store = Store(Path("results.duckdb"))
-    with one_transaction(store):
+    with store.together():
         add_system(store, "causal", skill=0.4, tasks=TASKS[:2])
         add_system(store, "bidir", skill=0.5, tasks=TASKS[:2])
     return store
@@ -30,7 +30,7 @@ def again(store: Store, variant: str, *, dtype: str, device: str = "cpu", base: 
     [system] = [each for each in store.systems() if (each.base, each.variant) == (base, variant)]
     [before] = store.runs(system_id=system.system_id)
     run = Run(**{**vars(before), "run_id": f"{base}{variant}{dtype}{device}", "dtype": dtype, "device": device})
-    with one_transaction(store):
+    with store.together():
         store.add_run(run)
         store.add_result(run.run_id, result_of(TASKS[0], skill=0.6, seed=dtype))
 
@@ -44,7 +44,7 @@ def test_nothing_is_said_where_all_were_measured_alike(store: Store) -> None:
 @pytest.mark.parametrize(("dtype", "device"), [("bfloat16", "cpu"), ("float32", "cuda")])
 def test_two_conditions_are_said_beside_the_verdict(dtype: str, device: str) -> None:
     store = Store(Path("apart.duckdb"))
-    with one_transaction(store):
+    with store.together():
         add_system(store, "causal", skill=0.4, tasks=TASKS[1:2])
         add_system(store, "bidir", skill=0.5, tasks=TASKS[:2])
     again(store, "causal", dtype=dtype, device=device)
@@ -62,7 +62,7 @@ def test_two_conditions_are_said_beside_the_verdict(dtype: str, device: str) -> 
 
 @pytest.mark.slow
 def test_a_system_that_is_measured_again_in_another_dtype_keeps_both(store: Store) -> None:
-    with one_transaction(store):
+    with store.together():
         add_system(store, "bidir-mntp", seed=0, skill=0.55, tasks=TASKS[:2])
     before = store.scores().drop(columns="current")
     again(store, "bidir", dtype="bfloat16")
@@ -89,7 +89,7 @@ def test_what_most_systems_share_counts_and_of_equals_the_newest(store: Store) -
     assert set(store.scores()["dtype"]) == {"float32"}
     again(store, "bidir", dtype="bfloat16")  # as many systems, but fewer results
     assert set(store.scores()["dtype"]) == {"float32"}
-    with one_transaction(store):
+    with store.together():
         for name in ("causal", "bidir"):
             add_system(store, name, base="other", skill=0.5, tasks=TASKS[:1])
     again(store, "causal", dtype="bfloat16", base="other")
@@ -104,7 +104,7 @@ def test_what_most_systems_share_counts_and_of_equals_the_newest(store: Store) -
 
 @pytest.mark.slow
 def test_a_pair_is_compared_in_a_dtype_that_both_have(store: Store) -> None:
-    with one_transaction(store):
+    with store.together():
         add_system(store, "random", seed=0, skill=0.2, tasks=TASKS[:2])
     add_system(store, "bidir-mntp", seed=0, skill=0.55, tasks=TASKS[:1], dtype="bfloat16")
     said = compare(store, base="mini", variant="bidir-mntp", against="causal", resamples=200)

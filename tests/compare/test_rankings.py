@@ -13,7 +13,7 @@ from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult, make_outcomes
 from harness.records import Run, System
 from harness.store import Store
-from tests.factory import PROOF, one_transaction, rng_for
+from tests.factory import PROOF, rng_for
 
 METRICS = {"ndcg_at_10": "Retrieval", "average_precision": "PairClassification", "macro_f1": "Classification"}
 
@@ -37,7 +37,7 @@ def outcomes(metric: str, *, skill: float) -> pd.DataFrame:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("rankings") / "results.duckdb")
     store.ready()
-    with one_transaction(store):
+    with store.together():
         for variant, skill in {"causal": 0.5, "bidir": 0.7}.items():
             system = System(base="mini", base_revision="1", variant=variant, card_hash="c")
             run = Run(

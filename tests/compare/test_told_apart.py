@@ -16,7 +16,7 @@ from harness.interchange.chosen import choose
 from harness.interchange.mteb_files import write_mteb
 from harness.store import Store
 from leaderboard.build import build_site
-from tests.factory import TASKS, FakeTask, add_system, one_transaction
+from tests.factory import TASKS, FakeTask, add_system
 
 STS = FakeTask("STSBenchmark", "spearman", 40)
 
@@ -41,7 +41,7 @@ def scores(store: Store) -> dict[str, float]:
 
 @pytest.mark.slow
 def test_folders_of_one_name_and_revisions_of_one_id(store: Store) -> None:
-    with one_transaction(store):
+    with store.together():
         model(store, "final", "a", skill=0.3)
         model(store, "final", "b", skill=0.9)
         model(store, "org/enc", "c", commit="1" * 40)
@@ -62,7 +62,7 @@ def test_folders_of_one_name_and_revisions_of_one_id(store: Store) -> None:
 
 
 def test_a_reference_that_is_called_as_a_variant_does_not_take_its_row(store: Store) -> None:
-    with one_transaction(store):
+    with store.together():
         add_system(store, "causal", skill=0.3, tasks=[STS])
         add_system(store, "bidir", skill=0.4, tasks=[STS])
         model(store, "causal", "a", skill=0.9)
@@ -77,7 +77,7 @@ def test_a_reference_that_is_called_as_a_variant_does_not_take_its_row(store: St
 @pytest.mark.slow
 def test_two_bases_of_one_name_are_not_mixed(store: Store) -> None:
     first, second = "a" * 64, "a" * 9 + "b" * 55
-    with one_transaction(store):
+    with store.together():
         for variant, revision in (("causal", first), ("bidir", first), ("bidir", second), ("causal", second)):
             skill = 0.3 if revision == first else 0.8
             add_system(store, variant, base="ckpt", base_revision=revision, skill=skill, tasks=TASKS[:1])

@@ -56,7 +56,7 @@ def cluster() -> Iterator[Any]:
 
 
 def at_work() -> list[psutil.Process]:
-    """Processes of the cluster that carry out a cell; a process that ends while they are looked at has no command line."""
+    """Processes of the cluster that carry out a cell; one that ends while they are looked at has no command line."""
     each = psutil.process_iter(["cmdline"], ad_value=[])
     return [process for process in each if "Member.carry_out" in " ".join((process.info["cmdline"] or [])[:1])]
 

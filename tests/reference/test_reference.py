@@ -18,7 +18,7 @@ from harness.reference.rebuild import rebuild
 from harness.reference.take import take_references
 from harness.store import Store
 from harness.suites.task import TaskInfo
-from tests.factory import TASKS, FakeTask, add_system, one_transaction, outcomes_of
+from tests.factory import TASKS, FakeTask, add_system, outcomes_of
 
 NAMES = [task.name for task in TASKS]
 
@@ -97,7 +97,7 @@ def test_a_touched_file_is_refused(references: list[Reference], tmp_path: Path) 
 def test_a_store_made_of_references_holds_them(references: list[Reference], store: Store, tmp_path: Path) -> None:
     questions = {task.name: outcomes_of(task, skill=0.1, seed="bag of words") for task in TASKS}
     made = Store(tmp_path / "made.duckdb")
-    with one_transaction(made):
+    with made.together():
         assert rebuild(made, references, questions, note=lambda _: None) == 2 * len(TASKS)
     assert all(check.ok for check in made.verify())
     before = store.scores().set_index(["system_id", "task"])["score"]

@@ -17,7 +17,7 @@ from harness.run.forecast import Forecast, Left
 from harness.run.status import RunStatus, process_start, read_status, status_file, sweep, write_status
 from harness.store import Store
 from harness.training.watch import Step
-from tests.factory import TASKS, add_system, one_transaction
+from tests.factory import TASKS, add_system
 from tests.run.kit import plan, request
 
 OPEN_S, TASK_S, STEP_S = 4.0, {"A": 10.0, "B": 30.0}, 2.0
@@ -100,7 +100,7 @@ def test_paces_come_from_the_store(tiny_base: Path, store: Store) -> None:
     asked = plan(request(tiny_base, "bidir", "ninth"), store)
     assert Forecast.of(asked, store).left().unknown[:1] == ("training simcse",)
     assert asked.base is not None
-    with one_transaction(store):
+    with store.together():
         add_system(store, "other", base=asked.base.name, tasks=TASKS[:1])
         add_system(store, "other", base="elsewhere", tasks=TASKS[1:2])
     assert Forecast.of(asked, store).task_s == {"MiniSTS": 0.5}

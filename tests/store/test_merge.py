@@ -17,7 +17,7 @@ from harness.stage_record import StageManifest
 from harness.store import Store
 from harness.store.merge import Merged, merge
 from harness.store.migrate import known_migrations, migrate
-from tests.factory import TASKS, add_system, one_transaction, result_of
+from tests.factory import TASKS, add_system, result_of
 from tests.store.test_sharing import python
 
 TWO = TASKS[:2]
@@ -27,7 +27,7 @@ OVERLAP = Overlap(stage="a" * 64, source="mini", task="T", revision="1", how="me
 
 def filled(path: Path, cells=CELLS) -> Store:
     store = Store(path)
-    with one_transaction(store):
+    with store.together():
         for variant, task in cells:
             add_system(store, variant, tasks=[task])
     return store

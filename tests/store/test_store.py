@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.outcomes import OUTCOME_COLUMNS
-from harness.records import Provenance, Run, StoredRecipe, System
+from harness.records import Cost, Overlap, Provenance, Run, StoredRecipe, System
 from harness.store import Store
 from tests.factory import TASKS, FakeTask, add_system, result_of
 
@@ -117,6 +117,63 @@ def test_done_is_what_needs_no_second_run(store: Store) -> None:
     assert store.done(system.system_id, dtype="float32", evaluation="1", device="cpu") == keys
     for other in ({"dtype": "bfloat16"}, {"evaluation": "2"}, {"device": "cuda"}):
         assert not store.done(system.system_id, **{"dtype": "float32", "evaluation": "1", **other})
+
+
+def test_a_task_is_stored_whole_with_one_opening(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = new_run(store)
+    first, second = (result_of(task, skill=0.6) for task in TASKS[:2])
+    second = replace(second, key=replace(second.key, task=first.key.task, subset="other"))
+    overlap = Overlap(stage="s", source="d", task=first.key.task, revision="r1", how="measured", n_texts=3, n_shared=1)
+    cost = Cost(seconds=2.0)
+    with pytest.raises(HarnessError, match="differs from"):
+        store.add_task(run.run_id, first.key.task, [first, replace(second, score=9.0)], cost=cost, overlaps=[overlap])
+    with pytest.raises(HarnessError, match="no run nope"):
+        store.add_task("nope", first.key.task, [first], cost=cost, overlaps=[overlap])
+    assert (len(store.scores()), store.costs(), store.overlaps()) == (0, {}, [])
+    opened: list[int] = []
+    opening = store._alone
+    monkeypatch.setattr(store, "_alone", lambda: opened.append(1) or opening())
+    for _ in range(2):  # the second time changes nothing
+        store.add_task(run.run_id, first.key.task, [first, second], cost=cost, overlaps=[overlap])
+    assert len(opened) == 2
+    assert list(store.scores()["subset"]) == ["default", "other"]
+    assert (list(store.costs().values()), store.overlaps()) == ([cost], [overlap])
+    assert all(check.ok for check in store.verify())
+    again = new_run(store)
+    store.add_task(again.run_id, first.key.task, [first], again=False)
+    assert len(store.scores(current=False)) == 2
+    store.add_task(again.run_id, first.key.task, [first])
+    assert len(store.scores(current=False)) == 3
+
+
+def test_what_another_process_writes_is_a_change_and_what_this_one_writes_is_none(store: Store) -> None:
+    other = Store(store.path)
+    run = new_run(store)
+    before = store.changes
+    store.add_result(run.run_id, result_of(TASKS[0], skill=0.5))
+    store.scores()
+    assert store.changes == before
+    other.add_result(run.run_id, result_of(TASKS[1], skill=0.5))
+    assert store.changes > before
+    seen = store.changes
+    store.finish_run(run.run_id)
+    assert store.changes == seen
+    other.finish_run(run.run_id)
+    store.finish_run(run.run_id)  # it has not been asked for between
+    assert store.changes > seen
+
+
+def test_weights_are_those_of_the_results_that_count(store: Store) -> None:
+    system = System(base="mini", base_revision="1", variant="bidir")
+    store.add_system(system)
+    for weights, tasks in (("a", TASKS[:2]), ("b", TASKS[:1]), ("c", ())):
+        run = Run(system_id=system.system_id, suite="mini", dtype="float32", device="cpu", evaluation="1",
+                  provenance=Provenance(weights_sha256=weights))  # fmt: skip
+        store.add_run(run)
+        for task in tasks:
+            store.add_result(run.run_id, result_of(task, skill=0.5))
+    assert store.weights(system.system_id) == {"a", "b"}
+    assert store.weights("nope") == frozenset()
 
 
 @pytest.mark.slow
