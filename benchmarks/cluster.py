@@ -22,7 +22,8 @@ from machine import described
 from harness.encoder.placement import Placement
 from harness.engines.cluster import RayEngine
 from harness.engines.connect import import_ray
-from harness.engines.member import Member, NodeCheck, Reply
+from harness.engines.member import Member, NodeCheck
+from harness.engines.wire import Reply
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult, make_outcomes
 from harness.provenance import collect
@@ -83,9 +84,9 @@ class Sleeper(Member):
             time.sleep(0.1)
         return ""
 
-    def carry_out(self, cell: RunCell, *, smaller: bool) -> Reply:
+    def work(self, cell: RunCell, *, smaller: bool) -> Reply:
         """Sleep."""
-        return Reply(ended=asleep(cell, Provenance(version=1)), told=())
+        return Reply(ended=asleep(cell, Provenance(version=1)))
 
 
 @dataclass

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from harness.encoder.placement import Placement
-from harness.engines.cluster import RayEngine
 from harness.errors import HarnessError, near_names
+
+if TYPE_CHECKING:
+    from harness.engines.cluster import RayEngine
 
 ENGINES = ("local", "ray")
 
@@ -19,6 +22,8 @@ def open_engine(name: str, *, address: str | None = None, cell: str | None = Non
     if name not in ENGINES:
         raise HarnessError(f"no engine {name!r}; {near_names(name, ENGINES)}")
     if name == "ray":
+        from harness.engines.cluster import RayEngine  # imports torch
+
         return RayEngine(address=address, cell=cell)
     for option, value in (("--address", address), ("--cell", cell)):
         if value is not None:

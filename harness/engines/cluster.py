@@ -20,8 +20,9 @@ from typing import Any
 
 from harness.encoder.placement import DEVICES, Placement
 from harness.engines.connect import connect, import_ray
-from harness.engines.member import Member, NodeCheck, Reply, facts
+from harness.engines.member import Member, NodeCheck, facts
 from harness.engines.needs import CellNeeds
+from harness.engines.wire import Reply, unpack
 from harness.errors import HarnessError
 from harness.models import Model
 from harness.run.cells import Ended, RunCell
@@ -228,12 +229,18 @@ class RayEngine:
                 self._refuse(process, said)
             process.ready = not said
             return process.ready
-        self._take(process, cell, said)
+        try:
+            self._take(process, cell, unpack(said, cell))
+        except HarnessError as error:
+            self._ended.append(Ended(cell=cell, error=error))
         return True
 
     def _take(self, process: _Process, cell: RunCell, reply: Reply) -> None:
-        for method, arguments in reply.told if self._listener is not None else ():
-            getattr(self._listener, method)(*arguments)
+        for each in reply.told:
+            if each.proof is None:
+                self._note(each.note)
+            elif self._listener is not None:
+                self._listener.proof(each.label, each.proof)
         if reply.reason == "memory":
             self._end(process)  # it keeps what it has
             if cell.number not in self._smaller:

@@ -8,9 +8,10 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import harness
+from harness.engines.wire import Packet, Reason, Reply, Told, pack
 from harness.errors import HarnessError, MissingDataError
 from harness.provenance import commit, versions
 from harness.run.cells import Ended, RunCell, Worker
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from harness.store import Store
     from harness.training.lineage import PlannedStage
     from harness.training.watch import OnStep
-
-Reason = Literal["", "memory", "data"]
 
 
 def facts() -> dict[str, str]:
@@ -47,25 +46,16 @@ class NodeCheck:
     cuda: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """What came of a cell, what is to be told of it, and why it is worth another try (empty: it is not)."""
-
-    ended: Ended
-    told: tuple[tuple[str, tuple[Any, ...]], ...]
-    reason: Reason = ""
-
-
 @dataclass
 class Heard:
-    """A Listener that keeps what it hears, as (method, arguments), for the command to tell."""
+    """A Listener that keeps what it hears, for the command to tell."""
 
-    told: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
 
     def begin(self, plan: RunPlan, store: Store) -> None: ...
 
     def note(self, message: str) -> None:
-        self.told.append(("note", (message,)))
+        self.told.append(Told(note=message))
 
     def stage(self, label: str, planned: PlannedStage) -> OnStep:
         def on_step(step: Any) -> None:
@@ -77,7 +67,7 @@ class Heard:
         return on_step
 
     def proof(self, label: str, proof: MaskProof) -> None:
-        self.told.append(("proof", (label, proof)))
+        self.told.append(Told(label=label, proof=proof))
 
     def task(self, label: str, name: str, number: int, total: int) -> None: ...
 
@@ -116,7 +106,11 @@ class Member:
                 return "gives a GPU to a cell, but torch sees no CUDA device there; give --device cpu, or mend it"
         return ""
 
-    def carry_out(self, cell: RunCell, *, smaller: bool) -> Reply:
+    def carry_out(self, cell: RunCell, *, smaller: bool) -> Packet:
+        """What comes of `cell`, packed for its way to the command."""
+        return pack(self.work(cell, smaller=smaller))
+
+    def work(self, cell: RunCell, *, smaller: bool) -> Reply:
         """Train the stage of `cell` or measure its task; with `smaller` a pass takes a quarter of the memory."""
         from harness.encoder.budget import TokenBudget
 

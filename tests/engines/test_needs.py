@@ -103,7 +103,7 @@ def test_what_is_worth_another_try_is_told_from_what_is_not(tmp_path: Path, monk
             raise error
 
         monkeypatch.setattr("harness.run.cells.Worker.carry_out", carry_out)
-        reply = Member().carry_out(cell, smaller=False)
+        reply = Member().work(cell, smaller=False)
         assert reply.ended.where == socket.gethostname()
         return reply.reason
 
