@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -99,12 +100,17 @@ def test_a_kill_in_the_middle_of_each_stage(command: Command) -> None:
     assert first["losses"] == second["losses"]
 
 
-def test_two_runs_at_once_share_one_database(command: Command) -> None:
-    first, second = command.start(*RUN), command.start(*RUN)
-    for process in (first, second):
+def test_four_runs_at_once_divide_one_study(command: Command) -> None:
+    processes = [command.start(*RUN) for _ in range(4)]
+    said = []
+    for process in processes:
         out, err = process.communicate()
         assert process.returncode == 0, err
         assert "better than causal" in out
+        said += err.splitlines()
+    measured = [line for line in said if re.search(r"· Mini\w+: .* in \d+ s", line)]
+    assert len(measured) == 6, "a result is measured twice:\n" + "\n".join(said)
+    assert not list(command.folder.glob(".*.claims"))
     assert len(list((command.folder / "cache" / "stages").glob("*/stage.json"))) == 1
     assert len(scores(command)) == 6
     assert len(Store(command.folder / "results.duckdb").scores(current=False)) == 6, "a result is stored twice"
