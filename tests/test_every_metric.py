@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 from harness.gate.declared import Gate, declared_gate
 from harness.gate.judge import Judged, Remeasured, judge
 from harness.metrics import METRICS, get_metric, score_outcomes
+from harness.metrics.f1 import write_set
 from harness.outcomes import TaskKey, make_outcomes
 from harness.reference.answers import pack, unpack
 from tests.factory import rng_for
@@ -46,6 +47,8 @@ def outcomes(metric: str, *, more: bool, system: str = "") -> pd.DataFrame:
     labels = world.choice([*"abc"], n)
     wrong = own.choice([*"abc", "none of them"], n)
     said = np.where(own.random(n) < (0.8 if more else 0.5), labels, wrong)
+    if metric == "multilabel_f1":
+        labels, said = (np.array([write_set([label]) for label in each]) for each in (labels, said))
     return make_outcomes({**where, "gold_label": labels, "predicted_label": said}, n)
 
 
@@ -122,8 +125,9 @@ def test_answers_are_kept_and_come_back(metric: str) -> None:
 def test_another_wrong_label_is_another_answer(metric: str) -> None:
     """Also where the gold standard has neither of the two; a cluster's name means nothing."""
     before = outcomes(metric, more=True)
-    wrong = before["predicted_label"].eq("none of them")
-    now = before.assign(predicted_label=before["predicted_label"].mask(wrong, "nor these"))
+    wrong = before["predicted_label"].str.contains("none of them")
+    other = before["predicted_label"].str.replace("none of them", "nor these")
+    now = before.assign(predicted_label=other)
     assert judged(metric, now, before, margin=0.1).changed == wrong.sum() > 0
     assert judged("v_measure", now, before, margin=0.1).verdict == "identical"
 
@@ -133,4 +137,4 @@ def test_a_metric_is_tested_where_it_says_how_it_splits() -> None:
     assert accuracy.tested
     assert not replace(accuracy, split=None).tested
     tested = {name for name, metric in METRICS.items() if metric.tested and "_at_" not in name}
-    assert tested == {"accuracy", "average_precision", "pearson", "spearman", "bits_per_byte"}
+    assert tested == {"accuracy", "weighted_f1", "average_precision", "pearson", "spearman", "bits_per_byte"}

@@ -10,6 +10,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.metrics import METRICS, get_metric, score_outcomes
+from harness.metrics.f1 import write_set
 from harness.outcomes import make_outcomes
 
 
@@ -43,6 +44,23 @@ def test_macro_f1_worked_by_hand() -> None:
     columns = {"example_id": ["1", "2", "3", "4"], "gold_label": [*"aabb"], "predicted_label": [*"abbc"]}
     b = 2 * 0.5 * 0.5 / (0.5 + 0.5)
     assert score_outcomes("macro_f1", make_outcomes(columns, 4)) == pytest.approx((2 / 3 + b + 0) / 3)
+
+
+def test_weighted_f1_worked_by_hand() -> None:
+    """The same answers: a has F1 2/3 and b 1/2, each for two of the four examples; c for none."""
+    columns = {"example_id": ["1", "2", "3", "4"], "gold_label": [*"aabb"], "predicted_label": [*"abbc"]}
+    assert score_outcomes("weighted_f1", make_outcomes(columns, 4)) == pytest.approx((2 / 3 + 0.5) / 2)
+
+
+def test_f1_of_sets_worked_by_hand() -> None:
+    """Label a: once right of twice told and once asked, F1 2/3; b: never told, 0; c is asked of none and no class."""
+    gold, said = (["a"], ["b"], [], ["b"]), (["a"], ["a", "c"], [], [])
+    columns = {
+        "example_id": ["1", "2", "3", "4"],
+        "gold_label": list(map(write_set, gold)),
+        "predicted_label": list(map(write_set, said)),
+    }
+    assert score_outcomes("multilabel_f1", make_outcomes(columns, 4)) == pytest.approx((2 / 3 + 0) / 2)
 
 
 def test_cells_and_trials_weigh_the_same_in_any_order() -> None:

@@ -34,7 +34,7 @@ def align(outcomes: pd.DataFrame, *, metric: str) -> list[Aligned]:
 
 
 def _aligned(asked: pd.DataFrame, members: Mapping[int, pd.DataFrame], *, metric: str) -> Aligned:
-    gold, answer_nk = code_answers(asked, list(members.values()), kind=get_metric(metric).answers)
+    gold, answer_nk, names = code_answers(asked, list(members.values()), kind=get_metric(metric).answers)
     unit, units = pd.factorize(asked["unit"])
     trial, trials = pd.factorize(asked["trial"])
     return Aligned(
@@ -47,6 +47,7 @@ def _aligned(asked: pd.DataFrame, members: Mapping[int, pd.DataFrame], *, metric
         n_examples=asked["example_id"].nunique(),
         n_units=len(units),
         n_trials=len(trials),
+        names=names,
     )
 
 

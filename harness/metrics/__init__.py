@@ -19,7 +19,7 @@ from harness.metrics.metric import Asked, Found, Metric, interval_words
 
 TOLERANCE = 1e-6
 _FAMILIES = (
-    "ranking", "accuracy", "macro_f1", "v_measure", "average_precision", "correlation", "ratio", "perplexity",
+    "ranking", "accuracy", "f1", "v_measure", "average_precision", "correlation", "ratio", "perplexity",
     "largest",
 )  # fmt: skip
 METRICS: dict[str, Metric] = {

@@ -2,7 +2,8 @@
 
 It decides how the answers of several systems become columns of numbers, and how they are kept as one line of
 text in the golden results. Labels: a character an outcome, `.` for the right label and a letter of the line's own list
-for any other. Clusters: a letter an outcome. Scores: little-endian float32 in base64, which keeps a score to 1e-6.
+for any other; as many characters as the list needs where it is longer than the alphabet. Clusters: a letter an outcome.
+Scores: little-endian float32 in base64, which keeps a score to 1e-6.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import base64
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, product
 from typing import Any, Literal
 
 import numpy as np
@@ -42,6 +44,7 @@ class Aligned:
     n_examples: int
     n_units: int
     n_trials: int
+    names: tuple[str, ...] = ()  # of labels: what each code stands for
 
     @property
     def correct_nk(self) -> NDArray[np.float64]:
@@ -51,15 +54,17 @@ class Aligned:
 
 def code_answers(
     asked: pd.DataFrame, results: Sequence[pd.DataFrame], *, kind: AnswerKind
-) -> tuple[NDArray[Any], NDArray[Any]]:
+) -> tuple[NDArray[Any], NDArray[Any], tuple[str, ...]]:
     """Return gold (n,) and answers (n, k) of k results as numbers: scores as they are, labels and clusters as codes.
+
+    And what the codes of labels stand for.
 
     A label has the code of the same gold label, or one of its own that is the same in all results. Clusters have names
     that mean nothing outside their result, so the names that the gold never has are numbered in each result anew.
     """
     if kind == "score":
         scores = [rows["predicted_score"].to_numpy(dtype=np.float64) for rows in results]
-        return asked["gold_score"].to_numpy(dtype=np.float64), np.stack(scores, axis=1)
+        return asked["gold_score"].to_numpy(dtype=np.float64), np.stack(scores, axis=1), ()
     gold, labels = pd.factorize(asked["gold_label"])
     of_gold = known = pd.Index(labels)
     answers = []
@@ -71,25 +76,21 @@ def code_answers(
         else:
             place = of_gold.get_indexer(pd.Index(names))
             answers.append(np.where(place >= 0, place, np.arange(len(names)) + len(of_gold))[code])
-    return np.asarray(gold), np.stack(answers, axis=1)
+    return np.asarray(gold), np.stack(answers, axis=1), tuple(map(str, known))
 
 
 def pack_answers(outcomes: pd.DataFrame, *, kind: AnswerKind) -> tuple[dict[str, str], str]:
-    """Return the answers in `outcomes` as letter -> label (none for scores) and one line of text.
-
-    Raises HarnessError for more labels than there are letters.
-    """
+    """Return the answers in `outcomes` as letters -> label (none for scores) and one line of text."""
     if kind == "score":
         scores = outcomes["predicted_score"].to_numpy(dtype="<f4")
         return {}, base64.b64encode(scores.tobytes()).decode()
     said = outcomes["predicted_label"].astype(str)
     right = said.eq(outcomes["gold_label"]) if kind == "label" else pd.Series(False, index=said.index)
     labels = sorted(set(said[~right]))
-    if len(labels) > len(_LETTERS):
-        raise HarnessError(f"a file of golden results can have up to {len(_LETTERS)} labels a task, not {len(labels)}")
-    letter = dict(zip(labels, _LETTERS, strict=False))
-    text = "".join(RIGHT if ok else letter[label] for label, ok in zip(said, right, strict=True))
-    return {letter[label]: label for label in labels}, text
+    width = next(width for width in count(1) if len(_LETTERS) ** width >= len(labels))
+    letters = dict(zip(labels, map("".join, product(_LETTERS, repeat=width)), strict=False))
+    text = "".join(RIGHT * width if ok else letters[label] for label, ok in zip(said, right, strict=True))
+    return {letters[label]: label for label in labels}, text
 
 
 def unpack_answers(text: str, labels: Mapping[str, str], questions: pd.DataFrame, *, kind: AnswerKind) -> pd.DataFrame:
@@ -97,10 +98,13 @@ def unpack_answers(text: str, labels: Mapping[str, str], questions: pd.DataFrame
     if kind == "score":
         scores = _scores(text, len(questions))
         return questions.assign(predicted_score=pd.array(scores, dtype="Float64"))
-    if len(text) != len(questions) or not set(text) <= {RIGHT, *labels}:
-        raise HarnessError(f"{len(text)} golden answers do not fit {len(questions)} questions")
+    width = len(next(iter(labels), RIGHT))
+    answers = [text[place : place + width] for place in range(0, len(text), width)]
+    if len(answers) != len(questions) or not set(answers) <= {RIGHT * width, *labels}:
+        raise HarnessError(f"{len(answers)} golden answers do not fit {len(questions)} questions")
     said = [
-        gold if letter == RIGHT else labels[letter] for letter, gold in zip(text, questions["gold_label"], strict=True)
+        gold if answer == RIGHT * width else labels[answer]
+        for answer, gold in zip(answers, questions["gold_label"], strict=True)
     ]
     return questions.assign(predicted_label=pd.array(said, dtype="string"))
 

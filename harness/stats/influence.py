@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from harness.errors import HarnessError
 from harness.stats.units import FloatArray
 
+IntArray = NDArray[np.integer]
 Correlation = Literal["spearman", "pearson"]
 Smooth = Literal["spearman", "pearson", "average_precision"]
 
@@ -44,6 +46,24 @@ def influence(gold: FloatArray, predicted_nk: FloatArray, *, kind: Smooth) -> tu
         pull = joint / scale - 0.5 * values[k] * (own.own_pull / own.square + other.own_pull / other.square)
         pulls[:, k] = pull - pull.mean()
     return values, pulls
+
+
+def weighted_f1_parts(gold_n: IntArray, said_nk: IntArray) -> FloatArray:
+    """What each example adds to the weighted F1 of each column (n, k), to first order: their mean is the score.
+
+    F1 of class c is 2 T / (G + S): T examples of c are told to be of c, G are of c, and S are told to be. Weighted by G
+    it is the mean over examples of the F1 of their class. An example that is told to be of c makes S larger.
+    """
+    size = int(max(gold_n.max(), said_nk.max())) + 1
+    of_class = np.bincount(gold_n, minlength=size).astype(np.float64)
+    parts = np.empty(said_nk.shape)
+    for k, said_n in enumerate(said_nk.T):
+        right = gold_n == said_n
+        either = of_class + np.bincount(said_n, minlength=size)
+        f1 = 2 * np.bincount(gold_n[right], minlength=size) / np.maximum(either, 1)
+        share = of_class / np.maximum(either, 1)  # how much a change of 2 T or of G + S counts
+        parts[:, k] = f1[gold_n] + share[gold_n] * (2 * right - f1[gold_n]) - share[said_n] * f1[said_n]
+    return parts
 
 
 def mid_rank_correlation(first: FloatArray, second: FloatArray) -> float:

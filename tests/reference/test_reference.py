@@ -11,6 +11,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.gate.pairs import check_references, find_references, pair_store
 from harness.metrics import score_outcomes
+from harness.outcomes import make_outcomes
 from harness.reference.answers import asked_hash, pack, unpack
 from harness.reference.change import change, describe
 from harness.reference.files import Reference, read_references, write_references
@@ -35,6 +36,15 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.fixture(scope="module")
 def references(store: Store) -> list[Reference]:
     return take_references(store, base="mini", variants=["bidir-mntp", "causal"], tasks=NAMES)
+
+
+def test_more_wrong_labels_than_letters_take_two_letters_each() -> None:
+    n = 200
+    columns = {"example_id": [*map(str, range(n))], "gold_label": ["right"] * n}
+    rows = make_outcomes({**columns, "predicted_label": ["right" if i % 2 else f"wrong {i}" for i in range(n)]}, n)
+    packed = pack(rows, metric="accuracy")
+    asked = rows.assign(predicted_label=pd.NA)
+    pd.testing.assert_frame_equal(unpack(packed, asked, metric="accuracy"), rows)
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)

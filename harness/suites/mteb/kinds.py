@@ -12,8 +12,12 @@ from harness.suites.mteb.kept import Kept
 from harness.suites.mteb.labels import classification, clustering, clustering_of_sets
 from harness.suites.mteb.pairs import pair_classification, sts
 from harness.suites.mteb.retrieval import metric_of, retrieval
+from harness.suites.mteb.sets import bitext, multilabel, summaries
 
-SUPPORTED = ("STS", "Classification", "PairClassification", "Clustering", "Retrieval", "Reranking")
+SUPPORTED = (
+    "STS", "Classification", "MultilabelClassification", "PairClassification", "Clustering", "Retrieval", "Reranking",
+    "BitextMining", "Summarization",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,21 +45,29 @@ def type_of(task: Any) -> MtebType:
     from mteb.abstasks.classification import AbsTaskClassification
     from mteb.abstasks.clustering import AbsTaskClustering
     from mteb.abstasks.clustering_legacy import AbsTaskClusteringLegacy
+    from mteb.abstasks.multilabel_classification import AbsTaskMultilabelClassification
     from mteb.abstasks.pair_classification import AbsTaskPairClassification
     from mteb.abstasks.retrieval import AbsTaskRetrieval
     from mteb.abstasks.sts import AbsTaskSTS
+    from mteb.abstasks.text.bitext_mining import AbsTaskBitextMining
+    from mteb.abstasks.text.summarization import AbsTaskSummarization
 
     meta = task.metadata
     if isinstance(task, AbsTaskAggregate):
         parts = ",".join(part.metadata.name for part in task.tasks)
         raise HarnessError(f"{meta.name} is a mean over tasks; name its tasks: --tasks {parts}")
-    kinds: dict[type, MtebType] = {
+    kinds: dict[type, MtebType] = {  # a type before those that it is made from
+        AbsTaskMultilabelClassification: MtebType(
+            metrics={"accuracy": "accuracy", "f1": "multilabel_f1"}, keep=multilabel, draws=True
+        ),
         AbsTaskSTS: MtebType(metrics={"cosine_spearman": "spearman"}, keep=sts),
         AbsTaskClassification: MtebType(metrics={"accuracy": "accuracy", "f1": "macro_f1"}, keep=classification),
         AbsTaskPairClassification: MtebType(metrics={"max_ap": "average_precision"}, keep=pair_classification),
         AbsTaskClustering: MtebType(metrics={"v_measure": "v_measure"}, keep=clustering, draws=True),
         AbsTaskClusteringLegacy: MtebType(metrics={"v_measure": "v_measure"}, keep=clustering_of_sets),
         AbsTaskRetrieval: MtebType(metrics=None, keep=retrieval),
+        AbsTaskBitextMining: MtebType(metrics={"f1": "weighted_f1"}, keep=bitext),
+        AbsTaskSummarization: MtebType(metrics={"cosine_spearman": "spearman"}, keep=summaries),
     }
     found = next((kind for base, kind in kinds.items() if isinstance(task, base)), None)
     if found is None or meta.type not in SUPPORTED:
@@ -68,6 +80,11 @@ def type_of(task: Any) -> MtebType:
         )
     if found.metric(meta.main_score) is None:
         raise HarnessError(f"{meta.name} is scored by {meta.main_score}, which is not supported for {meta.type}")
+    if "Deprecated" in getattr(task, "evaluator", type(None)).__name__:
+        raise HarnessError(
+            f"{meta.name} is scored by the mean of correlations and of their p values, a fault of mteb's; measure "
+            f"{meta.superseded_by}, which has the correlations alone"
+        )
     if getattr(task, "is_cross_validation", False):
         raise HarnessError(f"{meta.name} has its own folds, which is not supported")
     return found

@@ -119,7 +119,7 @@ class MtebTask(Task):
             for scores in by_subset:
                 part = TaskPart(self.info.name, split, str(scores["hf_subset"]))
                 kept = type_of(task).keep(
-                    task, task.dataset.get(part.subset, task.dataset)[split], saved[part.subset][split], draws
+                    task, task.dataset.get(part.subset, task.dataset)[split], _predictions(saved, split, part), draws
                 )
                 yield self._result(part, kept, reported=scores, seconds=seconds)
 
@@ -143,6 +143,13 @@ class MtebTask(Task):
             shown=kept.shown,
             reported=_finite(reported),
         )
+
+
+def _predictions(saved: Mapping[str, Any], split: str, part: TaskPart) -> Any:
+    """What mteb saved of `part`. Of texts in many languages, which it reads at once, that is one list of many."""
+    if part.subset in saved:
+        return saved[part.subset][split]
+    return {part.subset: saved["parallel"][split][part.subset]}
 
 
 def _finite(reported: Any) -> Any:
