@@ -180,7 +180,7 @@ def corrupt(folder: Path) -> str:
         ),
         (("run", "--model", "./nowhere"), "no model './nowhere'"),
         (("run", "--model", "./nowhere", "--data", "mntp=x.txt"), "is for variants, and only --model was given"),
-        (("run", "--variant", "bidir", "--tasks", "SummEval"), "of type Summarization"),
+        (("run", "--variant", "bidir", "--tasks", "SummEval"), "of correlations and of their p values"),
         (("run", "--variant", "bidir", "--device", "tpu"), "use auto, cpu, cuda"),
         (("run", "--variant", "bidir", "--db", "absent/results.duckdb"), "absent"),
         (("run", "--variant", "bidir", "--shard", "4/3", "--db", "s.duckdb"), "from 1/40 to 40/40"),
