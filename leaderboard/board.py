@@ -9,6 +9,7 @@ from harness.compare.ranking import Place
 from harness.metrics import get_metric
 from harness.stage_record import StageManifest
 from leaderboard.model import BaseSection, ComparedPair, TableRow, TaskColumn
+from leaderboard.papertable import caption_of
 
 SHADES = 8  # steps of the style sheet
 
@@ -105,6 +106,12 @@ def make_board(base: BaseSection, stages: Mapping[str, StageManifest]) -> Board:
         groups=groups, shades=shades, trained=trained, tokens=tokens, n_tested=ranked * (ranked - 1) // 2,
         matrix=_matrix(base, places if ranked else {}),
     )  # fmt: skip
+
+
+def caption_for_paper(base: BaseSection, root: str) -> str:
+    """Say what the marks of the table mean, over which tests, seeds and examples; empty where nothing is compared."""
+    pairs = [pair.comparison for pair in base.pairs if pair.names[1] == root and pair.comparison.tasks]
+    return caption_of(pairs, mean=False) if pairs else ""
 
 
 def _in_points(task: TaskColumn) -> bool:

@@ -30,27 +30,30 @@ def build_site(
     resamples: int = 10_000,
     progress: AnalysisProgress | None = None,
     beside: bool = False,
+    url: str = "",
 ) -> Path:
     """Render the store into folder `out` and return the path of its index.html.
 
     The same database gives the same bytes, so a site that this code made from it is left as it is. The files of the
     new site come into place when all are complete; files that harness did not write stay. Raises HarnessError if the
-    store has no scores, or `out` has files and no site; with `beside` such files may be there, and stay.
+    store has no scores, or `out` has files and no site; with `beside` such files may be there, and stay. `url` is the
+    address at which the folder will be published: previews of links need it.
     """
-    return Draft(store, out, resamples=resamples).write(progress, beside=beside)
+    return Draft(store, out, resamples=resamples, url=url).write(progress, beside=beside)
 
 
 class Draft:
     """A site of the store as it is now, not written yet; its analyses can be used before it is written."""
 
-    def __init__(self, store: Store, out: Path, *, resamples: int = 10_000) -> None:
+    def __init__(self, store: Store, out: Path, *, resamples: int = 10_000, url: str = "") -> None:
         self._store, self._out, self._resamples = store, out, resamples
+        self._url = f"{url.rstrip('/')}/" if url else ""
         scores = store.scores()
         every = current_entries(store, scores=scores)
         self._entries = [entry for entry in every if not entry.read_otherwise]
         otherwise = {system.system_id for entry in every if entry.read_otherwise for system in entry.systems}
         self._scores = scores[~scores["system_id"].isin(otherwise)]
-        self._stamp = _stamp(store, scores, resamples)
+        self._stamp = _stamp(store, scores, resamples, self._url)
         self._known: dict[str, Analysis] = {}
 
     @property
@@ -80,7 +83,7 @@ class Draft:
         )
         try:
             with published(self._out, self._stamp) as fresh:
-                write_pages(self._store, site, self._scores, fresh, progress=progress)
+                write_pages(self._store, site, self._scores, fresh, url=self._url, progress=progress)
         except OSError as error:
             raise HarnessError(f"cannot write the site to {self._out}: {error.strerror or error}") from None
         return self._out / "index.html"
@@ -90,13 +93,13 @@ class Draft:
         return is_current(self._out, self._stamp)
 
 
-def _stamp(store: Store, scores: pd.DataFrame, resamples: int) -> str:
+def _stamp(store: Store, scores: pd.DataFrame, resamples: int, url: str) -> str:
     """Return a digest of all that a site is made of: results, systems, runs, and the code that draws it."""
     digest = hashlib.sha256(scores.to_csv(index=False).encode())
     digest.update(store.scores(diagnostics=True)["result"].to_numpy().tobytes())
     kept = (store.systems(), store.runs(), store.overlaps(), store.noise_floors(), store.calibration())
     digest.update(repr(store.text_counts()).encode())
-    digest.update(repr((resamples, *kept, list(store.stages()))).encode())
+    digest.update(repr((resamples, url, *kept, list(store.stages()))).encode())
     digest.update(declared_contrasts().sha256.encode())
     for package, pattern in _CODE:
         for path in sorted(Path(str(files(package))).glob(pattern)):

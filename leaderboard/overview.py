@@ -18,6 +18,13 @@ class Overview:
     rows: tuple[tuple[BaseSection, tuple[ComparedPair | None, ...]], ...]
 
 
+def base_sentence(base: BaseSection) -> str:
+    """Return the main result of a base in one sentence."""
+    if base.answer is None:
+        return f"Scores on base {base.name}." if base.name else "Scores of reference models."
+    return headline(base.answer.comparison, base.answer.mean)
+
+
 def make_overview(site: Site) -> Overview:
     """Arrange the headline and the ladder of every base."""
     answers: dict[tuple[str, str], list[ComparedPair]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -32,41 +33,49 @@ from harness.suites.layers import TOKENS
 from leaderboard import figures, text
 from leaderboard.about import about_task
 from leaderboard.answers import Changed, ChangedExample
-from leaderboard.board import make_board
+from leaderboard.board import caption_for_paper, make_board
+from leaderboard.citation import citation
 from leaderboard.costs import cost_lines
 from leaderboard.diagnostics import with_layers
 from leaderboard.grid import make_grid
 from leaderboard.layers import layer_charts
 from leaderboard.model import Site, TaskColumn
-from leaderboard.overview import make_overview
+from leaderboard.overview import base_sentence, make_overview
+from leaderboard.papertable import for_pages
 from leaderboard.points import make_budgets, make_doses
 from leaderboard.reading import PageMaterial, read_material, write_file
 from leaderboard.spending import make_spending
 from leaderboard.tables import write_tables
 from leaderboard.words import diagnostic_curves, make_words, read_published
 
-ASSETS = ("style.css", "theme.js", "site.js")
+ASSETS = ("style.css", "theme.js", "site.js", "takeaway.js", "share.png")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageFile:
-    """One file of a page: its path, what it is about, and the values that its template gets in addition to the site."""
+    """One file of a page: its path, what it is about, and the values that its template gets in addition to the site.
+
+    `said` describes the file for search engines and previews of links; empty: as its page does.
+    """
 
     path: str
     about: str = ""
     values: Mapping[str, Any]
+    said: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
     """One page or one sort of pages; `make` returns its files, given the material and the path of a single file.
 
-    A page with `many` files has no link in the navigation, and `{}` in its title is what a file is about. `parts`
-    (name, id) are links of the navigation to parts of a page, in place of one link to the page.
+    A page with `many` files has no link in the navigation, and `{}` in its title and in `said`, its description, is
+    what a file is about. `parts` (name, id) are links of the navigation to parts of a page, in place of one link to the
+    page.
     """
 
     name: str
     title: str
+    said: str
     template: str
     make: Callable[[PageMaterial, str], Iterable[PageFile]]
     many: bool = False
@@ -85,9 +94,18 @@ def alone(_: PageMaterial, path: str) -> list[PageFile]:
     return [PageFile(path=path, values={})]
 
 
+def _front(material: PageMaterial, path: str) -> list[PageFile]:
+    front = material.site.front
+    said = base_sentence(front) if front else " ".join(make_overview(material.site).sentences)
+    return [PageFile(path=path, values={}, said=said)]
+
+
 def _bases(material: PageMaterial, _: str) -> list[PageFile]:
     own = [base for base in material.site.bases if base is not material.site.front]
-    return [PageFile(path=base.href, about=base.name or "no base", values={"base": base}) for base in own]
+    return [
+        PageFile(path=base.href, about=base.name or "no base", values={"base": base}, said=base_sentence(base))
+        for base in own
+    ]
 
 
 def _tasks(material: PageMaterial, _: str) -> list[PageFile]:
@@ -108,7 +126,7 @@ def _comparisons(material: PageMaterial, _: str) -> Iterable[PageFile]:
             flips = material.changed.get(pair.href, {})
             about = f"{pair.label} on {base.name}" if base.name else pair.label
             values = {"base": base, "pair": pair, "flips": flips, "shown": _largest_of_each(flips)}
-            yield PageFile(path=pair.href, about=about, values=values)
+            yield PageFile(path=pair.href, about=about, values=values, said=sentence(pair.comparison))
 
 
 def _largest_of_each(flips: Mapping[TaskColumn, Changed]) -> list[tuple[TaskColumn, ChangedExample]]:
@@ -159,32 +177,67 @@ def _layers(material: PageMaterial, path: str) -> list[PageFile]:
 
 
 def _downloads(material: PageMaterial, path: str) -> list[PageFile]:
-    tables = write_tables(material.store, material.site, material.places, material.folder / "downloads")
-    return [PageFile(path=path, values={"downloads": tables})]
+    folder = material.folder / "downloads"
+    tables = write_tables(material.store, material.site, material.places, folder)
+    cited = citation(material.site, [folder / name for name, _ in tables[-1].files])
+    return [PageFile(path=path, values={"downloads": tables, "cited": cited})]
 
 
 _INDEX = (("Answer", "answer"), ("Ladder", "ladder"), ("Table", "table"))
 _QUESTION = "harness: what does each step of turning a language model into a text encoder buy?"
 PAGES = (
-    Page(name="Results", title=_QUESTION, template="index.html", make=alone, parts=_INDEX),
-    Page(name="Base", title="{} · harness", template="base.html", make=_bases, many=True),
-    Page(name="Task", title="{} · harness", template="task.html", make=_tasks, many=True),
-    Page(name="Comparison", title="{} · harness", template="compare.html", make=_comparisons, many=True),
-    Page(name="Variant", title="{} · harness", template="system.html", make=_systems, many=True),
-    Page(name="Words", title="Words: what a word’s vector knows · harness", template="words.html", make=_words),
-    Page(name="Layers", title="The layers · harness", template="layers.html", make=_layers),
-    Page(name="Mask", title="The mask by degrees · harness", template="degrees.html", make=_degrees),
-    Page(name="Budget", title="Training budget · harness", template="budget.html", make=_budgets),
-    Page(name="Methods", title="Methods: how to read these pages · harness", template="methods.html", make=alone),
-    Page(name="History", title="History: scores over time · harness", template="history.html", make=alone),
-    Page(name="Downloads", title="Downloads · harness", template="downloads.html", make=_downloads),
-)
+    Page(name="Results", title=_QUESTION, said="", template="index.html", make=_front, parts=_INDEX),
+    Page(name="Base", title="{} · harness", said="", template="base.html", make=_bases, many=True),
+    Page(
+        name="Task", title="{} · harness", template="task.html", make=_tasks, many=True,
+        said="{}: what the task asks, its examples, and the scores of all variants with intervals and tests.",
+    ),
+    Page(name="Comparison", title="{} · harness", said="", template="compare.html", make=_comparisons, many=True),
+    Page(
+        name="Variant", title="{} · harness", template="system.html", make=_systems, many=True,
+        said="{}: how it was made, its scores on every task with intervals, and the proof of its attention mask.",
+    ),
+    Page(
+        name="Words", title="Words: what a word’s vector knows · harness", template="words.html", make=_words,
+        said="Probes on the vectors of words, by layer and by position, with controls.",
+    ),
+    Page(
+        name="Layers", title="The layers · harness", template="layers.html", make=_layers,
+        said="What the states of a text are at each layer of each variant.",
+    ),
+    Page(
+        name="Mask", title="The mask by degrees · harness", template="degrees.html", make=_degrees,
+        said="Scores by how far ahead a token sees, from the causal to the bidirectional mask.",
+    ),
+    Page(
+        name="Budget", title="Training budget · harness", template="budget.html", make=_budgets,
+        said="Scores by the number of training steps of the last stage.",
+    ),
+    Page(
+        name="Methods", title="Methods: how to read these pages · harness", template="methods.html", make=alone,
+        said="The tests, intervals, families and declared contrasts behind the verdicts of these pages.",
+    ),
+    Page(
+        name="History", title="History: scores over time · harness", template="history.html", make=alone,
+        said="Every stored run: what differs from the run before it, and how much its scores changed.",
+    ),
+    Page(
+        name="Downloads", title="Downloads · harness", template="downloads.html", make=_downloads,
+        said="Every table of these pages as CSV and parquet, the database, and how to cite it.",
+    ),
+)  # fmt: skip
 
 
 def write_pages(
-    store: Store, site: Site, scores: pd.DataFrame, folder: Path, *, progress: AnalysisProgress | None = None
+    store: Store,
+    site: Site,
+    scores: pd.DataFrame,
+    folder: Path,
+    *,
+    url: str = "",
+    progress: AnalysisProgress | None = None,
 ) -> None:
-    """Write all files of the site into `folder`."""
+    """Write all files of the site into `folder`; `url` is where the folder will be published, empty if not known."""
     total = 2 * len(site.tasks) + sum(len(base.all_rows) + len(base.pairs) for base in site.bases)
     done = 0
 
@@ -195,7 +248,9 @@ def write_pages(
         done += 1
 
     for name in ASSETS:
-        write_file(folder, f"assets/{name}", (files("leaderboard") / "assets" / name).read_text("utf-8"))
+        (folder / "assets").mkdir(exist_ok=True)
+        (folder / "assets" / name).write_bytes((files("leaderboard") / "assets" / name).read_bytes())
+    write_file(folder, "assets/paper.js", f"window.harnessPaper = {json.dumps(for_pages())};\n")
     material = read_material(store, site, scores, folder, count=count)
     for page in PAGES:
         template = _environment().get_template(page.template)
@@ -204,7 +259,10 @@ def write_pages(
                 count(f"page of {made.about}")
             root = "../" * made.path.count("/")
             title = page.title.format(made.about)
-            content = template.render(site=site, root=root, here=made.path, title=title, **made.values)
+            said = made.said or page.said.format(made.about)
+            content = template.render(
+                site=site, root=root, here=made.path, title=title, said=said, url=url, **made.values
+            )
             write_file(folder, made.path, content)
 
 
@@ -258,6 +316,7 @@ def _environment() -> Environment:
         "diagnostic_curves": diagnostic_curves,
         "in_order": figures.in_order,
         "make_board": make_board,
+        "caption_for_paper": caption_for_paper,
         "make_spending": make_spending,
         "mask_grid": make_grid,
         "overview": make_overview,

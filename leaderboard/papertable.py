@@ -1,9 +1,14 @@
-"""A table of scores for a paper: LaTeX, Markdown or CSV, with verdict marks and a caption that says what they mean."""
+"""A table of scores for a paper: LaTeX, Markdown or CSV, with verdict marks and a caption that says what they mean.
+
+The pages write the tables that they show in the same forms: they read the marks, the frame of a LaTeX table and the
+sentences from here (`for_pages`).
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,7 +26,33 @@ _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "−": "$-$", "×": r"$\times$", "≤": r"$\le$",
     "±": r"$\pm$", "▲": r"$^{\uparrow}$", "▼": r"$^{\downarrow}$", "…": r"\ldots{}", "÷": r"$\div$", "≥": r"$\ge$",
+    "○": r"$^{\circ}$", "†": r"$^{\dagger}$", "→": r"$\to$", "Δ": r"$\Delta$", "·": r"$\cdot$", "┃": r"$|$",
+    "<": "$<$", ">": "$>$", "|": "$|$", "’": "'", "“": "``", "”": "''", "\u00a0": "~",
 }  # fmt: skip
+# In a sentence a mark is no superscript.
+_LATEX_SAID = {
+    **_LATEX, "▲": r"$\uparrow$", "▼": r"$\downarrow$", "○": r"$\circ$", "†": r"$\dagger$",
+}  # fmt: skip
+_FRAME = r"""% needs \usepackage{booktabs}
+\begin{table}
+\centering
+\begin{tabular}{COLUMNS}
+\toprule
+HEADS \\
+\midrule
+ROWS
+\bottomrule
+\end{tabular}
+\caption{CAPTION}
+\end{table}
+"""
+_PART = "Not all rows and columns are shown: the tests, seeds and examples named are those of the whole table."
+_NAMED = 6  # variants that a caption names one by one
+
+
+def for_pages() -> dict[str, object]:
+    """Return what the pages need to write a table as the terminal does."""
+    return {"cells": _LATEX, "said": _LATEX_SAID, "frame": _FRAME, "part": _PART}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +82,7 @@ def paper_table(comparisons: Sequence[Comparison], *, retention: bool = False) -
     return TableForPaper(
         columns=("Task", against.variant, *(each.variant.variant for each in comparisons)),
         rows=tuple(rows),
-        caption=_caption(comparisons),
+        caption=caption_of(comparisons),
         comparisons=tuple(comparisons),
     )
 
@@ -74,8 +105,8 @@ def _mean(comparison: Comparison) -> tuple[str, str]:
     return (f"{100 * across.raw.value:+.1f}{span}", _MARKS.get(verdict, ""))
 
 
-def _caption(comparisons: Sequence[Comparison]) -> str:
-    """What is shown, what the marks mean, over which tests, seeds and examples."""
+def caption_of(comparisons: Sequence[Comparison], *, mean: bool = True) -> str:
+    """Say what is shown, what the marks mean, over which tests, seeds and examples; `mean`: there is a row of means."""
     first = comparisons[0]
     where = f" on base {first.variant.base}" if first.variant.base else ""
     tasks = [task for each in comparisons for task in each.tasks]
@@ -84,7 +115,7 @@ def _caption(comparisons: Sequence[Comparison]) -> str:
     seeds: dict[int, list[str]] = {}
     for entry in (first.against, *(each.variant for each in comparisons)):
         seeds.setdefault(sum(seed is not None for seed in entry.seeds), []).append(entry.variant)
-    counts = [f"{n or 'none needed'} for {', '.join(names)}" for n, names in sorted(seeds.items())]
+    counts = [f"{n or 'none needed'} for {_names(names)}" for n, names in sorted(seeds.items())]
     families = dict.fromkeys(said for task in tasks if (said := _family(task)))
     points = {get_metric(task.key.metric).unit for task in tasks}
     unit = "Scores in points (score × 100), means over training seeds" if points == {"points"} else "Scores"
@@ -95,9 +126,14 @@ def _caption(comparisons: Sequence[Comparison]) -> str:
             f"{first.alpha:g}; no mark: not decided, or not tested.",
             *([f"P values: {'; '.join(families)}."] if families else []),
             f"Training seeds: {'; '.join(counts)}. Examples: {examples} in a task.",
-            *([f"{_MEAN}: over the tested tasks{', with its 95 % interval' * any(spans)}."] if spans else []),
+            *([f"{_MEAN}: over the tested tasks{', with its 95 % interval' * any(spans)}."] if spans and mean else []),
         ]
     )
+
+
+def _names(variants: Sequence[str]) -> str:
+    """Name the variants, or count them where a caption has no room for all."""
+    return ", ".join(variants) if len(variants) <= _NAMED else f"{len(variants)} variants"
 
 
 def _family(task: TaskComparison) -> str:
@@ -128,31 +164,17 @@ def escape_latex(text: str) -> str:
 
 
 def _latex(table: TableForPaper) -> str:
-    heads = " & ".join(map(escape_latex, table.columns))
     lines = [" & ".join([escape_latex(name), *(_marked(*cell) for cell in cells)]) for name, cells in table.rows]
     body = [f"{line} \\\\" for line in lines]
-    caption = escape_latex(table.caption)
-    for arrow in ("uparrow", "downarrow"):  # in a sentence a mark is no superscript
-        caption = caption.replace(rf"$^{{\{arrow}}}$", rf"$\{arrow}$")
     if table.rows[-1][0] == _MEAN:
         body.insert(-1, r"\midrule")
-    return "\n".join(
-        [
-            r"% needs \usepackage{booktabs}",
-            r"\begin{table}",
-            r"\centering",
-            rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
-            r"\toprule",
-            rf"{heads} \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            rf"\caption{{{caption}}}",
-            r"\end{table}",
-            "",
-        ]
-    )
+    parts = {
+        "COLUMNS": f"l{'r' * (len(table.columns) - 1)}",
+        "HEADS": " & ".join(map(escape_latex, table.columns)),
+        "ROWS": "\n".join(body),
+        "CAPTION": "".join(_LATEX_SAID.get(each, each) for each in table.caption),
+    }
+    return re.sub("COLUMNS|HEADS|ROWS|CAPTION", lambda found: parts[found[0]], _FRAME)
 
 
 def _marked(text: str, mark: str) -> str:

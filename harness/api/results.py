@@ -167,15 +167,16 @@ def rank_variants(
 
 
 def write_site(
-    store: Store, out: str | Path, *, progress: AnalysisProgress | None = None, beside: bool = False
+    store: Store, out: str | Path, *, progress: AnalysisProgress | None = None, beside: bool = False, url: str = ""
 ) -> Path:
     """Write the pages of `store` to the folder `out` and return index.html, which opens without a server.
 
     The folder is replaced when it is complete. `progress(done, total, next)` hears of each step. Raises HarnessError
-    if the store has no scores, and without `beside` also if the folder holds anything but such pages.
+    if the store has no scores, and without `beside` also if the folder holds anything but such pages. `url` is the
+    address at which the folder will be published: previews of links show a picture only with it.
 
     Example: `write_site(store, "site")`.
     """
     from leaderboard.build import build_site
 
-    return build_site(store, Path(out), progress=progress, beside=beside)
+    return build_site(store, Path(out), progress=progress, beside=beside, url=url)

@@ -271,31 +271,6 @@
       var place = window.location.hash.slice(0, 3) === "#?t" ? window.location.hash : "#" + button.closest("section").id;
       copy(window.location.href.split("#")[0] + place, button);
     }
-    button = event.target.closest("button.save");
-    if (button) save(button);
-  });
-
-  // ---- a figure as a file: its picture with the colours it has on the page
-  var LOOK = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font", "text-anchor", "opacity"];
-  function save(button) {
-    var picture = button.parentNode.querySelector("svg"), twin = picture.cloneNode(true);
-    var from = all("*", picture), to = all("*", twin);
-    from.forEach(function (node, i) {
-      var look = window.getComputedStyle(node);
-      LOOK.forEach(function (name) { to[i].setAttribute(name, look.getPropertyValue(name)); });
-      if (look.getPropertyValue("font")) to[i].setAttribute("font-family", look.fontFamily), to[i].setAttribute("font-size", look.fontSize), to[i].removeAttribute("font");
-    });
-    twin.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-    var link = make("a");
-    link.href = URL.createObjectURL(new Blob([twin.outerHTML], { type: "image/svg+xml" }));
-    link.download = picture.querySelector("title").textContent.replace(/[^\w.-]+/g, "-") + ".svg";
-    link.click();
-    URL.revokeObjectURL(link.href);
-  }
-  all("figure.single").forEach(function (figure) {
-    var button = make("button", "Save as SVG", "save");
-    button.type = "button";
-    figure.appendChild(button);
   });
 
   // ---- examples: a script a task, loaded on demand; a file:// page may load nothing else

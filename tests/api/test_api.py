@@ -32,7 +32,7 @@ SURFACE = {
     "run_variants": "store, variants=(), *, models=(), base='mini', suite='mini', tasks=None, seeds=(0,), data=None, "
     "languages=(), subsets=(), data_dir=None, device='auto', dtype='auto', force=False, strict=False, "
     "shard=None, engine='local', address=None, cell=None, cache=None, command='harness.run_variants', screen=None",
-    "write_site": "store, out, *, progress=None, beside=False",
+    "write_site": "store, out, *, progress=None, beside=False, url=''",
 }
 FAST = TASKS[1]  # MiniNorms: 120 scores
 

@@ -54,7 +54,7 @@ COMMANDS = {
     "noise": "--variant --base --suite --tasks --seed --device --dtype --db --json",
     "doctor": "--base --device --dtype --kernels --json",
     "verify": "--db --json",
-    "site": "--db --out --publish --serve --port",
+    "site": "--db --out --publish --url --serve --port",
     "calibrate": "--quick --db --json",
     "regress": "--variant --all --tasks --update --rebuild --from --reference --cached --json",
     "data fetch": "--out --from",

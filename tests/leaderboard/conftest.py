@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,9 +15,11 @@ from leaderboard.build import build_site
 from tests.factory import TASKS, add_system, ladder_store
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 FEW = 200
+WIDE = {"width": 1280, "height": 900}
+Open = Callable[..., "Page"]
 MISSING = "add the dependency group `test` and Debian's package chromium"
 
 
@@ -65,3 +67,43 @@ def axe() -> str:
     except ImportError:
         _needs(None)
     return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+
+
+@pytest.fixture(scope="session")
+def ladder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with a variant that misses tasks and a baseline."""
+    folder = tmp_path_factory.mktemp("browser")
+    store = Store(folder / "results.duckdb")
+    skills = {"causal": 0.42, "bidir": 0.45, "bidir-mntp": 0.55, "bidir-supcon": 0.72}
+    for variant, skill in skills.items():
+        add_system(store, variant, skill=skill, tasks=TASKS[:2] if variant == "bidir" else TASKS)
+    add_system(store, "bag-of-words", base="", kind="baseline", tasks=TASKS[:2], proof=None)
+    return build_site(store, folder / "site", resamples=400).parent
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Open]:
+    """Open a page that may ask for nothing but its own files and say nothing on the console."""
+    said: list[str] = []
+    contexts = []
+
+    def open_page(path: Path, **options: Any) -> Page:
+        options = {"viewport": WIDE, "offline": True, **options}
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: said.append(f"error: {error}"))
+        page.on("request", lambda request: _watch(request.url, said))
+        page.goto(path.resolve().as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not said
+
+
+def _watch(url: str, said: list[str]) -> None:
+    if not url.startswith(("file:", "data:", "blob:")):
+        said.append(f"request: {url}")

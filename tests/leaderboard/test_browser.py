@@ -3,64 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.store import Store
-from leaderboard.build import build_site
-from tests.factory import TASKS, add_system
+from tests.leaderboard.conftest import WIDE, Open
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 380, "height": 800}
-
-
-@pytest.fixture(scope="module")
-def ladder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site with a variant that misses tasks and a baseline."""
-    folder = tmp_path_factory.mktemp("browser")
-    store = Store(folder / "results.duckdb")
-    skills = {"causal": 0.42, "bidir": 0.45, "bidir-mntp": 0.55, "bidir-supcon": 0.72}
-    for variant, skill in skills.items():
-        add_system(store, variant, skill=skill, tasks=TASKS[:2] if variant == "bidir" else TASKS)
-    add_system(store, "bag-of-words", base="", kind="baseline", tasks=TASKS[:2], proof=None)
-    return build_site(store, folder / "site", resamples=400).parent
-
-
-Open = Callable[..., "Page"]
-
-
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Open]:
-    """Open a page that may ask for nothing but its own files and say nothing on the console."""
-    said: list[str] = []
-    contexts = []
-
-    def open_page(path: Path, **options: Any) -> Page:
-        options = {"viewport": WIDE, "offline": True, **options}
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: said.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: said.append(f"error: {error}"))
-        page.on("request", lambda request: _watch(request.url, said))
-        page.goto(path.resolve().as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not said
-
-
-def _watch(url: str, said: list[str]) -> None:
-    if not url.startswith(("file:", "data:", "blob:")):
-        said.append(f"request: {url}")
 
 
 def _names(page: Page) -> list[str]:

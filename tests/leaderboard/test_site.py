@@ -17,6 +17,7 @@ from leaderboard.pages import PAGES
 from tests.factory import SKILL, TASKS, add_system
 
 FEW = 200
+SCRIPTS = ("theme", "site", "paper", "takeaway")
 METRICS = {task.name: task.metric for task in TASKS}
 HOSTILE = '<script>alert("x")</script><img src=x onerror=y>&amp;\'"'
 
@@ -92,7 +93,7 @@ def test_pages_are_whole_linked_and_local(site: Path) -> None:
         tags = [tag for tag, _ in page.tags]
         assert tags.count("script") == 2, "the two of this project, and none inline"
         assert [a["src"] for t, a in page.tags if t == "script"] == [
-            f"{'../' * (len(path.relative_to(site.resolve()).parts) - 1)}assets/{name}.js" for name in ("theme", "site")
+            f"{'../' * (len(path.relative_to(site.resolve()).parts) - 1)}assets/{name}.js" for name in SCRIPTS
         ]
         policy = next(a["content"] for t, a in page.tags if t == "meta" and "http-equiv" in a)
         assert policy is not None
@@ -142,7 +143,8 @@ def test_what_the_front_page_says(site: Path) -> None:
         r"On base mini, bidir-supcon differs from causal, not tested: \+\S+ points on average over 4 tasks", index
     )
     assert re.search(r"One by one: better on 3 of 4 tasks.*adjusted over \d+ contrasts × 4 tasks\)", index)
-    assert index.count("On base mini") == 1, "the base is named once"
+    assert index[index.index("<body>") :].count("On base mini") == 1, "the base is named once"
+    assert re.search(r'<meta name="description" content="On base mini, bidir-supcon differs from causal', index)
     assert "not ranked: 1 of 5 tasks" in index or "not ranked: no mask proof" in index
     assert "2 training seeds: the result holds for these 2 checkpoints. To claim something about the recipe" in index
     assert index.count("1 clustering task is shown without a test.") <= 1
@@ -202,11 +204,11 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
         page = Page(path)
         assert len(path.name) < 100
         assert [a.get("src") for t, a in page.tags if t == "script"] == [
-            f"{'../' * (len(path.relative_to(folder).parts) - 1)}assets/{name}.js" for name in ("theme", "site")
+            f"{'../' * (len(path.relative_to(folder).parts) - 1)}assets/{name}.js" for name in SCRIPTS
         ]
         assert "img" not in {tag for tag, _ in page.tags}
         assert not [k for _, a in page.tags for k in a if k.startswith("on")]
-        assert path.read_text("utf-8").lower().count("<script") == 2
+        assert path.read_text("utf-8").lower().count("<script") == len(SCRIPTS)
     for path in folder.rglob("examples/*.js"):
         assert "<" not in path.read_text("utf-8")
 
@@ -239,14 +241,14 @@ def test_failure_leaves_the_old_site(store: Store, tmp_path: Path, monkeypatch: 
     add_system(small, "causal", tasks=TASKS[:1])
     folder = build_site(small, tmp_path / "site", resamples=FEW).parent
     before = digest(folder)
-    real = Path.write_text
+    real = Path.write_bytes
 
     def failing(self: Path, *args: object, **kwargs: object) -> int:
         if self.name == "style.css":
             raise OSError(28, "No space left on device")
         return real(self, *args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Path, "write_text", failing)
+    monkeypatch.setattr(Path, "write_bytes", failing)
     with pytest.raises(HarnessError, match="No space left"):
         build_site(small, folder, resamples=FEW + 1)
     monkeypatch.undo()
