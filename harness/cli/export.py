@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import options
 
-FORMATS = ("model", "mteb", "parquet")
+if TYPE_CHECKING:
+    from harness.interchange.chosen import Chosen
+    from harness.store import Store
+
+FORMATS = ("model", "mteb", "parquet", "text")
 
 
 def export(
     system: Annotated[
         str | None,
         typer.Argument(
-            help="VARIANT, BASE/VARIANT, or a system's id (`harness ls systems`) or its first characters. For mteb and "
-            "parquet the default is all."
+            help="VARIANT, BASE/VARIANT, or a system's id (`harness ls systems`) or its first characters. For "
+            "results the default is all."
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="The new folder.")] = None,
     kind: Annotated[
         str,
         typer.Option(
-            "--format", help="model: the encoder. mteb: results in mteb's format. parquet: results as tables."
+            "--format",
+            help="model: the encoder. mteb: results in mteb's format. parquet: results as tables. text: results as "
+            "text files.",
         ),
     ] = "model",
     seed: Annotated[
@@ -44,6 +50,9 @@ def export(
     --format mteb writes results for mteb's leaderboard: DIR/results/MODEL/REVISION/TASK.json.
 
     --format parquet writes scores.parquet and outcomes.parquet. Join them on the column result.
+
+    --format text writes results as text, to be kept in version control: a file for each system and one for the
+    questions, without texts of examples. `harness regress --rebuild DB --reference DIR` makes a database of them.
     """
     from harness.cli.screen import prepare
     from harness.errors import HarnessError, near_names
@@ -60,7 +69,7 @@ def export(
 
         if system is None:
             raise HarnessError(
-                "name a system (`harness ls systems` lists all), or export results with --format mteb or parquet"
+                "name a system (`harness ls systems` lists all), or export results with --format mteb, parquet or text"
             )
         print(export_system(store, system, out, seed=seed, base=base))
         return
@@ -68,5 +77,22 @@ def export(
     from harness.interchange.mteb_files import write_mteb
     from harness.interchange.parquet import write_parquet
 
-    write = write_mteb if kind == "mteb" else write_parquet
-    print(write(store, choose(store, system, seed=seed), out=out))
+    chosen = choose(store, system, seed=seed)
+    if kind == "text":
+        _write_text(store, chosen, out)
+        return
+    print((write_mteb if kind == "mteb" else write_parquet)(store, chosen, out=out))
+
+
+def _write_text(store: Store, chosen: Chosen, out: Path) -> None:
+    import sys
+
+    from harness.paths import new_folder
+    from harness.reference.files import write_references
+    from harness.reference.take import take_study
+
+    study = take_study(store, chosen.systems, chosen.scores)
+    write_references(new_folder(out), study.references, study.questions)
+    for why, count in study.left_out.items():
+        print(f"left out {count} results: {why}", file=sys.stderr)
+    print(out)

@@ -33,7 +33,12 @@ def regress(
         Path | None, typer.Option("--from", metavar="DB", help="Do not measure. Take the results from this database.")
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option("--reference", metavar="DIR", help="The folder of the golden results.")
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="DIR",
+            help="The folder of the golden results, or the name of a tracked study (docs/regression.md).",
+        ),
     ] = None,
     cached: Annotated[
         bool, typer.Option("--cached", help="Take trained stages from the cache instead of training them again.")
@@ -48,17 +53,16 @@ def regress(
     The variants are trained again. Your database and your cache are not changed. Only --update changes the golden
     results.
     """
-    from importlib.resources import files
-
     from harness.cli.screen import RunScreen, prepare, print_json
     from harness.gate.regress import rebuild as make_database
     from harness.gate.regress import regress as gate
     from harness.gate.regress import renew
     from harness.paths import cache_folder
     from harness.reference.change import change, describe
+    from harness.reference.files import GOLDEN, tracked_folder
 
     prepare()
-    folder = reference or Path(str(files("leaderboard"))) / "reference"
+    folder = Path(reference) if update and reference else tracked_folder(reference or GOLDEN)
     chosen = options.names(tasks) or ()
     if variant and everything:
         raise HarnessError("give --variant or --all, not both")

@@ -12,6 +12,7 @@ from harness.bases import resolve_base
 from harness.encoder.placement import Placement
 from harness.gate.declared import Single
 from harness.outcomes import TaskResult
+from harness.reference.answers import asked_hash
 from harness.run.loop import execute
 from harness.run.measure import measure
 from harness.run.open import Listener, open_system
@@ -56,12 +57,10 @@ def measure_one_by_one(single: Single, tasks: Sequence[str], listener: Listener,
 
 
 def ask(store: Store, listener: Listener) -> dict[str, pd.DataFrame]:
-    """Let the suite's floor answer into `store`; return its outcomes by task: the questions, needing no model."""
+    """Let the suite's floor answer into `store`; return its outcomes by their hash: the questions, needing no model."""
     request = RunRequest(base=BASE, variants=(CAUSAL_BASE,), suite=SUITE)
     plan = plan_run(request, store, place=_place(), cache=Path())  # nothing is trained
     jobs = tuple(job for job in plan.jobs if isinstance(job.system, Floor))
     execute(replace(plan, jobs=jobs), store, listener, command="", strict=True)
-    scores = store.scores()
-    return {
-        row["task"]: store.outcomes(results=[row["result"]]).drop(columns="result") for row in scores.to_dict("records")
-    }
+    answered = [store.outcomes(results=[result]).drop(columns="result") for result in store.scores()["result"]]
+    return {asked_hash(outcomes): outcomes for outcomes in answered}

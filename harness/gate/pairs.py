@@ -9,7 +9,7 @@ import pandas as pd
 from harness.errors import HarnessError, near_names
 from harness.gate.judge import Remeasured
 from harness.metrics import score_outcomes
-from harness.outcomes import TaskKey
+from harness.outcomes import TaskKey, TaskPart
 from harness.reference.answers import asked_hash, pack, unpack
 from harness.reference.files import Reference, ReferenceResult
 from harness.store import Store
@@ -19,8 +19,8 @@ _RENEW = "renew the golden results with `harness regress --update`"
 
 
 def find_references(references: Sequence[Reference], variants: Iterable[str]) -> list[Reference]:
-    """Return the reference of each of `variants`; raise HarnessError for one that has none."""
-    known = {reference.system.variant: reference for reference in references}
+    """Return the references of `variants`, all seeds; raise HarnessError for one that has none."""
+    known = {reference.system.variant for reference in references}
     if not known:
         raise HarnessError("there are no golden results; make them with `harness regress --update`")
     for name in variants:
@@ -29,7 +29,9 @@ def find_references(references: Sequence[Reference], variants: Iterable[str]) ->
                 f"{name} has no golden results ({near_names(name, known)}); add them with "
                 f"`harness regress --update --variant {name}`"
             )
-    return [known[name] for name in variants]
+    order = list(dict.fromkeys(variants))
+    chosen = [each for each in references if each.system.variant in order]
+    return sorted(chosen, key=lambda each: order.index(each.system.variant))
 
 
 def check_references(references: Sequence[Reference], infos: Sequence[TaskInfo], *, evaluation: str) -> None:
@@ -64,8 +66,10 @@ def pair_store(store: Store, references: Sequence[Reference], tasks: Iterable[st
     chosen = set(tasks)
     systems = store.systems()
     pairs = []
+    several = [each.system.variant for each in references]
     for reference in references:
         made_by = reference.system
+        label = made_by.variant if several.count(made_by.variant) == 1 else f"{made_by.variant}, seed {made_by.seed}"
         # The same recipe may have another address by now (a renamed title is none, a changed stage is): what
         # counts is what the variant is today.
         mine = [s for s in systems if (s.base, s.variant, s.seed) == (made_by.base, made_by.variant, made_by.seed)]
@@ -73,7 +77,7 @@ def pair_store(store: Store, references: Sequence[Reference], tasks: Iterable[st
         for kept in reference.results:
             if kept.key.task not in chosen:
                 continue
-            found = rows[rows["task"] == kept.key.task]
+            found = rows[(rows[list(TaskPart._fields)] == kept.key.part).all(axis=1)]
             if found.empty:
                 raise HarnessError(f"{store.path} lacks {kept.key.task} of {made_by.variant}; measure it first")
             row = found.iloc[-1]
@@ -83,7 +87,7 @@ def pair_store(store: Store, references: Sequence[Reference], tasks: Iterable[st
                     f"golden result of {kept.key.revision}; {_RENEW}"
                 )
             now = store.outcomes(results=[row["result"]]).drop(columns="result")
-            pairs.append(_pair(made_by.variant, kept, now))
+            pairs.append(_pair(label, kept, now))
     return pairs
 
 

@@ -8,11 +8,12 @@ from tempfile import TemporaryDirectory
 
 from harness.cards import get_card, load_cards
 from harness.errors import HarnessError, near_names
-from harness.gate.declared import declared_gate
+from harness.gate.declared import Gate, declared_gate
 from harness.gate.judge import Judgement, judge
 from harness.gate.measure import BASE, SUITE, ask, measure_one_by_one, measure_variants
 from harness.gate.pairs import check_references, find_references, pair_results, pair_store
 from harness.reference.files import Reference, read_references, write_references
+from harness.reference.questions import read_questions
 from harness.reference.rebuild import rebuild as put_back
 from harness.reference.take import take_references
 from harness.run.open import Screen
@@ -41,6 +42,8 @@ def regress(
     """
     declared = declared_gate()
     known = read_references(folder)
+    if any(each.system.base != BASE for each in known):
+        return _judge_study(known, declared, variants=variants, tasks=tasks, source=source)
     names = tuple(variants) or (tuple(r.system.variant for r in known) if everything else declared.variants)
     references = find_references(known, names)
     infos = _infos(tasks)
@@ -88,7 +91,7 @@ def renew(
             store = Store(source, read_only=True)
         fresh = take_references(store, base=BASE, variants=names, tasks=tasks)
     kept = [each for each in before if each.system.variant not in names]
-    after = sorted([*kept, *fresh], key=lambda each: each.file_name)
+    after = sorted([*kept, *fresh], key=lambda each: each.name)
     write_references(folder, after)
     return before, after
 
@@ -107,13 +110,34 @@ def rebuild(folder: Path, target: Path, *, screen: Screen) -> int:
     building.unlink(missing_ok=True)
     try:
         store = Store(building)
+        questions = read_questions(folder)
         with screen(len(_infos(()))) as listener:
-            listener.note("the suite writes its questions; the bag of words answers them first")
-            count = put_back(store, references, ask(store, listener), note=listener.note)
+            if not questions:
+                listener.note("the suite writes its questions; the bag of words answers them first")
+                questions = ask(store, listener)
+            count = put_back(store, references, questions, note=listener.note)
         building.rename(target)
     finally:
         building.unlink(missing_ok=True)
     return count
+
+
+def _judge_study(
+    known: Sequence[Reference], declared: Gate, *, variants: Sequence[str], tasks: Sequence[str], source: Path | None
+) -> Judgement:
+    """Judge the results of a database by those of a study, which only `harness run` can measure again."""
+    if source is None:
+        bases = ", ".join(sorted({each.system.base for each in known} - {BASE, ""}))
+        raise HarnessError(
+            f"these are results of {bases}; measure that base with `harness run --base`, then name the database with "
+            "--from"
+        )
+    references = find_references(known, variants or [each.system.variant for each in known])
+    names = sorted({result.key.task for each in references for result in each.results})
+    for name in tasks:
+        if name not in names:
+            raise HarnessError(f"the references have no task {name!r}; {near_names(name, names)}")
+    return judge(pair_store(Store(source, read_only=True), references, tasks or names), declared)
 
 
 def _infos(tasks: Sequence[str]) -> list[TaskInfo]:

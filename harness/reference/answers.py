@@ -13,7 +13,7 @@ from harness.metrics import get_metric
 from harness.metrics.answers import pack_answers, unpack_answers
 from harness.outcomes import check_outcomes
 
-_QUESTION = ["example_id", "unit", "trial", "position", "gold_label", "gold_score"]
+QUESTION = ["example_id", "unit", "trial", "position", "gold_label", "gold_score"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class PackedAnswers:
 
 def asked_hash(outcomes: pd.DataFrame) -> str:
     """Return 16 hex digits of what was asked: examples, units, trials, positions and gold answers, in order."""
-    text = outcomes[_QUESTION].to_csv(index=False, lineterminator="\n")
+    text = outcomes[QUESTION].to_csv(index=False, lineterminator="\n")
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -1,64 +1,105 @@
-"""Reference files: JSON lines, the system and its run first, a task a line, a hash of it all last. Read strictly."""
+"""Reference files: the system and its runs first, a task a line, a hash of it all last. Read strictly."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
+import pandas as pd
+
+from harness.errors import HarnessError, near_names
 from harness.outcomes import TaskKey
 from harness.paths import whole_folder
-from harness.records import Provenance, Run, StoredRecipe, System, to_json
+from harness.records import Overlap, Provenance, Run, StoredRecipe, System
 from harness.reference.answers import PackedAnswers
+from harness.reference.questions import QUESTIONS, write_questions
+from harness.reference.sealed import AGAIN, read_sealed, write_sealed
+from harness.stage_record import StageManifest
 
-FORMAT = "harness reference 1"
 SUFFIX = ".jsonl"
+GOLDEN = "mini"  # the tracked results that the gate judges by
+_MOMENTS = ("started_at", "finished_at")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceResult:
-    """One task's answers, and the score that they give."""
+    """One task's answers, and the score that they give. `run` is the place of its run in Reference.runs."""
 
     key: TaskKey
     task_type: str
     score: float
     seconds: float
     answers: PackedAnswers
+    run: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """One system with its results, by task."""
+    """One system with its results, and the runs that measured them, the newest last.
+
+    `stages` made the system, and `overlaps` are what their data shares with the tasks; golden results have neither.
+    """
 
     system: System
-    run: Run
+    runs: tuple[Run, ...]
     results: tuple[ReferenceResult, ...]
+    stages: tuple[StageManifest, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
 
     @property
-    def file_name(self) -> str:
-        seed = "" if self.system.seed is None else f".seed{self.system.seed}"
-        return f"{self.system.base}.{self.system.variant}{seed}{SUFFIX}"
+    def run(self) -> Run:
+        """The newest run."""
+        return self.runs[-1]
+
+    @property
+    def name(self) -> str:
+        """What it is called among references: base, variant and training seed."""
+        seed = [] if self.system.seed is None else [f"seed{self.system.seed}"]
+        return ".".join([self.system.base or "model", self.system.variant, *seed])
 
 
-def write_references(folder: Path, references: Sequence[Reference]) -> None:
-    """Make `folder` hold exactly `references`: whole, or as it was."""
+def write_references(
+    folder: Path, references: Sequence[Reference], questions: Mapping[str, pd.DataFrame] | None = None
+) -> None:
+    """Make `folder` hold exactly `references`, and `questions` (harness.reference.questions): whole, or as it was.
+
+    Raises HarnessError for two systems of one name, and for a folder with other files.
+    """
     if folder.exists():
         strange = sorted(path.name for path in folder.iterdir() if path.suffix != SUFFIX)
         if strange:
             raise HarnessError(
-                f"{folder} holds {strange[0]}, which is not a file of golden results; name another --reference"
+                f"{folder} holds {strange[0]}, which is not a file of golden results; name another folder"
             )
+    for name, count in Counter(reference.name for reference in references).items():
+        if count > 1:
+            raise HarnessError(f"{count} systems are called {name}, with different recipes; name one of them by its id")
     try:
         with whole_folder(folder) as fresh:
             for reference in references:
-                (fresh / reference.file_name).write_text(_write(reference), encoding="utf-8", newline="\n")
+                _write(fresh / f"{reference.name.replace('/', '--')}{SUFFIX}", reference)
+            if questions:
+                write_questions(fresh, questions)
     except OSError as error:
         raise HarnessError(f"cannot write {folder}: {error.strerror or error}") from None
+
+
+def tracked_folder(name: str = GOLDEN) -> Path:
+    """Return the folder of the tracked results called `name`, or the folder that `name` is the path of.
+
+    Raises HarnessError if there is neither.
+    """
+    package = Path(str(files("leaderboard"))) / "reference"
+    for folder in (package / name, Path(name)):
+        if folder.is_dir():
+            return folder
+    known = sorted(path.name for path in package.iterdir() if path.is_dir())
+    raise HarnessError(f"there is no folder {name}, and no tracked results of that name; {near_names(name, known)}")
 
 
 def read_references(folder: Path) -> list[Reference]:
@@ -66,54 +107,50 @@ def read_references(folder: Path) -> list[Reference]:
 
     Raises HarnessError for a file that is not, to the byte, what `write_references` wrote.
     """
-    return [_read(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    return [_read(path) for path in sorted(folder.glob(f"*{SUFFIX}")) if path.name != QUESTIONS]
 
 
-def _write(reference: Reference) -> str:
+def _write(path: Path, reference: Reference) -> None:
     system = {f.name: getattr(reference.system, f.name) for f in fields(System) if f.name != "folder"}
-    run = {f.name: getattr(reference.run, f.name) for f in fields(Run)}
-    for moment in ("started_at", "finished_at"):
-        run[moment] = None if run[moment] is None else run[moment].astimezone(UTC).isoformat(timespec="seconds")
-    lines = [to_json({"format": FORMAT, "system": system, "run": run})]
-    lines += [to_json(asdict(result)) for result in reference.results]
-    text = "".join(f"{line}\n" for line in lines)
-    return text + to_json({"sha256": _sha256(text)}) + "\n"
+    runs = [_plain_run(run) for run in reference.runs]
+    made = {"stages": list(reference.stages), "overlaps": [asdict(each) for each in reference.overlaps]}
+    head = {"system": system, "run": runs[-1], "earlier": runs[:-1], **made}
+    rows = [{name: value for name, value in asdict(result).items() if name != "run"} for result in reference.results]
+    for row, result in zip(rows, reference.results, strict=True):
+        row.update({"run": result.run} if len(runs) > 1 else {})
+    write_sealed(path, {name: value for name, value in head.items() if value}, rows)
+
+
+def _plain_run(run: Run) -> dict[str, Any]:
+    plain = {f.name: getattr(run, f.name) for f in fields(Run)}
+    for name in _MOMENTS:
+        plain[name] = None if plain[name] is None else plain[name].astimezone(UTC).isoformat(timespec="seconds")
+    return plain
 
 
 def _read(path: Path) -> Reference:
-    text = path.read_text(encoding="utf-8")
-    body, _, last = text.removesuffix("\n").rpartition("\n")
-    if last != to_json({"sha256": _sha256(body + "\n")}):
-        raise HarnessError(
-            f"{path.name} was changed (its hash differs); restore it from version control, or make it "
-            "again with `harness regress --update`"
-        )
-    head, *rows = [json.loads(line) for line in body.split("\n")]
-    if head.get("format") != FORMAT:
-        raise HarnessError(
-            f"{path.name} has the format {head.get('format')!r}, but only {FORMAT!r} can be read; run "
-            "`harness regress --update`"
-        )
+    head, rows = read_sealed(path)
     try:
-        return Reference(system=_system(head["system"]), run=_run(head["run"]), results=tuple(map(_result, rows)))
+        runs = tuple(map(_run, [*head.get("earlier", ()), head["run"]]))
+        return Reference(
+            system=System(**{**head["system"], "recipe": StoredRecipe.model_validate(head["system"]["recipe"])}),
+            runs=runs,
+            results=tuple(_result(row, runs) for row in rows),
+            stages=tuple(map(StageManifest.model_validate, head.get("stages", ()))),
+            overlaps=tuple(Overlap(**each) for each in head.get("overlaps", ())),
+        )
     except (KeyError, TypeError, ValueError) as error:
-        raise HarnessError(
-            f"{path.name} has a missing or unknown field ({error}); make it again with `harness regress --update`"
-        ) from None
+        raise HarnessError(f"{path.name} has a missing or unknown field ({error}); {AGAIN}") from None
 
 
 def _run(data: dict[str, Any]) -> Run:
-    moments = {name: data[name] and datetime.fromisoformat(data[name]) for name in ("started_at", "finished_at")}
+    moments = {name: data[name] and datetime.fromisoformat(data[name]) for name in _MOMENTS}
     return Run(**{**data, **moments, "provenance": Provenance.model_validate(data["provenance"])})
 
 
-def _system(data: dict[str, Any]) -> System:
-    return System(**{**data, "recipe": StoredRecipe.model_validate(data["recipe"])})
-
-
-def _result(data: dict[str, Any]) -> ReferenceResult:
-    return ReferenceResult(**{**data, "key": TaskKey(**data["key"]), "answers": PackedAnswers(**data["answers"])})
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _result(data: dict[str, Any], runs: tuple[Run, ...]) -> ReferenceResult:
+    made = {"key": TaskKey(**data["key"]), "answers": PackedAnswers(**data["answers"])}
+    result = ReferenceResult(**{**data, **made})
+    if result.run not in range(len(runs)):
+        raise ValueError(f"run {result.run!r}")
+    return result

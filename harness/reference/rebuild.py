@@ -7,39 +7,47 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from harness.errors import HarnessError
-from harness.metrics import score_outcomes
+from harness.metrics import TOLERANCE, score_outcomes
 from harness.outcomes import TaskResult
 from harness.reference.answers import unpack
 from harness.reference.files import Reference
 from harness.store import Store
 
-Questions = Mapping[str, pd.DataFrame]  # task -> outcomes of any system on it
 
+def rebuild(
+    store: Store, references: Sequence[Reference], questions: Mapping[str, pd.DataFrame], *, note: Callable[[str], None]
+) -> int:
+    """Put `references` into `store`, answers joined with `questions` (hash -> outcomes); return how many results.
 
-def rebuild(store: Store, references: Sequence[Reference], questions: Questions, *, note: Callable[[str], None]) -> int:
-    """Put `references` into `store`, answers joined with the `questions` of their tasks; return how many results.
-
-    Raises HarnessError, with nothing stored of that system, if the suite no longer asks what was answered.
+    Raises HarnessError, with nothing stored of that system, if the suite no longer asks what was answered, or a
+    score is not that of its answers.
     """
     done = 0
     for reference in references:
         results = []
         for kept in reference.results:
-            try:
-                outcomes = unpack(kept.answers, questions[kept.key.task], metric=kept.key.metric)
-            except (HarnessError, KeyError) as error:
+            who, asked = f"{reference.name}, {kept.key.task}", questions.get(kept.answers.asked)
+            if asked is None:
                 raise HarnessError(
-                    f"{reference.system.variant}, {kept.key.task}: {error}; the suite has changed since; renew the "
-                    "golden results with `harness regress --update`"
-                ) from None
+                    f"{who}: the examples differ from those of the golden results; the suite has changed since; renew "
+                    "the golden results with `harness regress --update`"
+                )
+            outcomes = unpack(kept.answers, asked, metric=kept.key.metric)
             score = score_outcomes(kept.key.metric, outcomes)
+            if not abs(score - kept.score) <= TOLERANCE:
+                raise HarnessError(
+                    f"{who}: its answers give {score:.7g}, and not the score {kept.score:.7g} beside them"
+                )
             results.append(
                 TaskResult(key=kept.key, task_type=kept.task_type, score=score, outcomes=outcomes, seconds=kept.seconds)
             )
-        note(f"{reference.system.variant}: {len(results)} results")
+        note(f"{reference.name}: {len(results)} results")
         store.add_system(reference.system)
-        store.add_run(reference.run)
-        for result in results:
-            store.add_result(reference.run.run_id, result)
+        store.add_stages(reference.stages)
+        store.add_overlaps(reference.overlaps)
+        for run in reference.runs:
+            store.add_run(run)
+        for kept, result in zip(reference.results, results, strict=True):
+            store.add_result(reference.runs[kept.run].run_id, result)
         done += len(results)
     return done

@@ -1,21 +1,73 @@
-"""From a store to references: the current results of chosen systems."""
+"""From a store to references: the golden results of some variants, or all that a study found."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
+
+import pandas as pd
 
 from harness.errors import HarnessError
 from harness.metrics import TOLERANCE, score_outcomes
 from harness.outcomes import TaskKey
-from harness.records import Provenance, Run, System
+from harness.records import Provenance, System
 from harness.reference.answers import pack, unpack
 from harness.reference.files import Reference, ReferenceResult
+from harness.stage_record import StageManifest
 from harness.store import Store
 
 # What of a run's provenance is true of any machine.
 _PORTABLE = ("version", "harness", "commit", "python", "platform", "versions", "dtype", "device", "threads")
+# What readers of a study want to know besides.
+_TOLD = ("opening", "encoding", "first_token", "weights_sha256", "contrasts")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Systems with all their current results, the questions that they answered by hash, and what was left out."""
+
+    references: tuple[Reference, ...]
+    questions: Mapping[str, pd.DataFrame]
+    left_out: Mapping[str, int]  # why -> how many results
+
+
+def take_study(store: Store, systems: Mapping[str, System], scores: pd.DataFrame) -> Study:
+    """Return the results `scores` of `systems` (by id) as references, with stages, overlaps and runs.
+
+    Raises HarnessError if none of the results can be written, or a score would not be read back.
+    """
+    runs = {run.run_id: run for run in store.runs()}
+    made, questions, left_out = [], dict[str, pd.DataFrame](), dict[str, int]()
+    for system_id, system in systems.items():
+        rows = scores[scores["system_id"] == system_id].sort_values("result")
+        of = sorted(set(rows["run_id"]), key=lambda run_id: (runs[run_id].started_at, run_id))
+        results = []
+        for row in rows.to_dict("records"):
+            outcomes = store.outcomes(results=[row["result"]]).drop(columns="result")
+            try:
+                result = _result(row, outcomes)
+            except HarnessError as error:
+                left_out[str(error)] = left_out.get(str(error), 0) + 1
+                continue
+            questions.setdefault(result.answers.asked, outcomes)
+            results.append(replace(result, run=of.index(row["run_id"])))
+        if results:
+            made.append(
+                Reference(
+                    system=system,
+                    runs=tuple(
+                        replace(run, provenance=_portable(run.provenance, (*_PORTABLE, *_TOLD)))
+                        for run in map(runs.__getitem__, of)
+                    ),
+                    results=tuple(results),
+                    stages=tuple(_without_machine(each) for each in store.stages(system.stage_digests).values()),
+                    overlaps=tuple(store.overlaps(system_id=system_id)),
+                )
+            )
+    if not made:
+        raise HarnessError(f"{store.path} has no result that can be written as text: {', '.join(left_out)}")
+    return Study(references=tuple(made), questions=questions, left_out=left_out)
 
 
 def take_references(store: Store, *, base: str, variants: Collection[str], tasks: Collection[str]) -> list[Reference]:
@@ -39,8 +91,12 @@ def take_references(store: Store, *, base: str, variants: Collection[str], tasks
         run = runs[rows["run_id"].iloc[-1]]
         if not run.proven:
             raise HarnessError(f"the run of {variant} has no mask proof; run it again")
-        by_task = {row["task"]: _result(store, row) for row in rows.to_dict("records")}
-        made.append(Reference(system=system, run=_portable(run), results=tuple(by_task[name] for name in tasks)))
+        by_task = {
+            row["task"]: _result(row, store.outcomes(results=[row["result"]]).drop(columns="result"))
+            for row in rows.to_dict("records")
+        }
+        golden = replace(run, provenance=_portable(run.provenance, _PORTABLE, command="harness regress --update"))
+        made.append(Reference(system=system, runs=(golden,), results=tuple(by_task[name] for name in tasks)))
     return made
 
 
@@ -53,8 +109,7 @@ def _newest_recipe(systems: list[System], rows: Any) -> System:
     return max((s for s in same if (-1 if s.seed is None else s.seed) == seed), key=lambda s: int(newest[s.system_id]))
 
 
-def _result(store: Store, row: dict[Any, Any]) -> ReferenceResult:
-    outcomes = store.outcomes(results=[row["result"]]).drop(columns="result")
+def _result(row: Mapping[Any, Any], outcomes: pd.DataFrame) -> ReferenceResult:
     key = TaskKey(**{name: row[name] for name in ("task", "split", "subset", "revision", "metric")})
     answers = pack(outcomes, metric=key.metric)
     score = score_outcomes(key.metric, unpack(answers, outcomes, metric=key.metric))
@@ -67,6 +122,10 @@ def _result(store: Store, row: dict[Any, Any]) -> ReferenceResult:
     )
 
 
-def _portable(run: Run) -> Run:
-    kept = {name: value for name, value in run.provenance.plain().items() if name in _PORTABLE}
-    return replace(run, provenance=Provenance(**kept, command="harness regress --update"))
+def _portable(made_by: Provenance, keep: Collection[str], **more: str) -> Provenance:
+    return Provenance(**{name: value for name, value in made_by.plain().items() if name in keep}, **more)
+
+
+def _without_machine(stage: StageManifest) -> StageManifest:
+    told = None if stage.provenance is None else _portable(stage.provenance, _PORTABLE)
+    return stage.model_copy(update={"provenance": told})

@@ -21,7 +21,7 @@ from tests.gate import breakages
 
 pytestmark = pytest.mark.slow
 
-REFERENCE = Path(leaderboard.__file__).parent / "reference"
+REFERENCE = Path(leaderboard.__file__).parent / "reference" / "mini"
 ALONE = declared_gate().one_by_one[0].tasks
 
 

@@ -105,7 +105,8 @@ def test_a_touched_file_is_refused(references: list[Reference], tmp_path: Path) 
 
 @pytest.mark.slow
 def test_a_store_made_of_references_holds_them(references: list[Reference], store: Store, tmp_path: Path) -> None:
-    questions = {task.name: outcomes_of(task, skill=0.1, seed="bag of words") for task in TASKS}
+    answered = [outcomes_of(task, skill=0.1, seed="bag of words") for task in TASKS]
+    questions = {asked_hash(rows): rows for rows in answered}
     made = Store(tmp_path / "made.duckdb")
     with made.together():
         assert rebuild(made, references, questions, note=lambda _: None) == 2 * len(TASKS)
@@ -119,8 +120,9 @@ def test_a_store_made_of_references_holds_them(references: list[Reference], stor
 
 
 def test_a_suite_that_asks_otherwise_is_refused_by_name(references: list[Reference], tmp_path: Path) -> None:
-    questions = {task.name: outcomes_of(task, skill=0.1) for task in TASKS}
-    questions["MiniTopic"].loc[0, "gold_label"] = "c9"
+    answered = {task.name: outcomes_of(task, skill=0.1) for task in TASKS}
+    answered["MiniTopic"].loc[0, "gold_label"] = "c9"
+    questions = {asked_hash(rows): rows for rows in answered.values()}
     made = Store(tmp_path / "made.duckdb")
     with pytest.raises(HarnessError, match=r"MiniTopic: the examples differ from those.*harness regress --update"):
         rebuild(made, references[:1], questions, note=lambda _: None)
