@@ -203,7 +203,7 @@ def corrupt(folder: Path) -> str:
         (("train", "--variant", "bidir"), "bidir has no training"),
         (("export", "bidir", "--out", "made"), "there is no database"),
         (("regress", "--variant", "bidir", "--all"), "not both"),
-        (("regress", "--reference", "nowhere"), "no golden results; make them with `harness regress --update`"),
+        (("regress", "--reference", "nowhere"), "there is no folder nowhere, and no tracked results of that name"),
         (("regress", "--update", "--tasks", "MiniSTS"), "leave out --tasks with --update"),
         (("regress", "--rebuild", "made.duckdb", "--update"), "give no other option except --reference"),
         (("regress", "--rebuild", "made.duckdb", "--reference", "nowhere"), "has no golden results"),
