@@ -74,6 +74,7 @@ class TableRow:
     device: str
     besides: Mapping[str, str]
     by_rank: int | None  # its place if the table is sorted by rank
+    generation: str  # what its greedy continuations share with the base's, in one sentence; "" if not measured
 
     @property
     def complete(self) -> bool:

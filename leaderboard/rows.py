@@ -90,6 +90,7 @@ class Rows:
             seconds=sum(float(str(r["seconds"])) for r in results) / len(entry.systems) if results else None,
             device=", ".join(sorted({f"{row['device']} in {row['dtype']}" for row in results})),
             besides=self._besides(entry),
+            generation=_generation(cells),
         )
 
     def _besides(self, entry: Entry) -> dict[str, str]:
@@ -135,3 +136,21 @@ class Rows:
 def file_name(entry: Entry, base: str) -> str:
     """Return the file name of `entry` in the section of `base` (empty: the only one), before `text.slugs`."""
     return "--".join(filter(None, (*entry.name, f"on--{base}" if base and not entry.base else "")))
+
+
+def _generation(cells: Sequence[TableCell]) -> str:
+    """Return what is left of the base's generation, in one sentence; "" if it was not measured."""
+    found = {cell.score.key.metric: cell.score for cell in cells if cell.score}
+    whole, tokens = found.get("same_text"), found.get("same_tokens")
+    if whole is None or tokens is None:
+        return ""
+    shares = []
+    for each in (whole, tokens):
+        ends = text.span(each.interval or each.spread, each.key.metric)
+        shares.append(
+            f"{text.score(each.score, each.key.metric)}\u00a0%" + (f" (95\u00a0% interval {ends})" if ends else "")
+        )
+    return (
+        f"Under the causal mask its greedy continuation equals the base’s in {shares[0]} of {whole.n_examples} texts; "
+        f"{shares[1]} of all tokens come before the first difference."
+    )

@@ -84,6 +84,10 @@ class LanguageModel:
         """The most tokens of a text that are read, its start token among them."""
         return min(most_tokens(self.model.config) or MAX_TOKENS, MAX_TOKENS)
 
+    def read_out(self, states: Any) -> Any:
+        """The logits (…, V) of states (…, D) of the last layer, before its norm, in float32."""
+        return self.model.lm_head(self.model.base_model.norm(states.to(self.model.dtype))).float()
+
     def losses(self, texts: Sequence[str]) -> TextLosses:
         """The losses of this system on `texts` (harness.encoder.losses)."""
         key = tuple(texts)
@@ -100,6 +104,14 @@ class LanguageModel:
             self._made[key] = continue_texts(
                 self.model, self.tokenizer, prompts, new_tokens=new_tokens, sample_seed=sample_seed
             )
+        return self._made[key]
+
+    def of_base(self, prompts: Sequence[Sequence[int]], *, new_tokens: int) -> NDArray[np.int64]:
+        """As `continuations`, greedy, of the base itself."""
+        key = (tuple(map(tuple, prompts)), new_tokens, "base")
+        if key not in self._made:
+            base = load_causal(self.base, dtype=self.model.dtype, device=self.model.device)
+            self._made[key] = continue_texts(base, self.tokenizer, prompts, new_tokens=new_tokens, sample_seed=None)
         return self._made[key]
 
     def without_adapters(self, texts: Sequence[str]) -> SwitchedOff:

@@ -69,6 +69,10 @@ METRICS = (
     replace(_IN_UNITS, name="pull", better="neither", unit="cosine"),
     replace(_IN_UNITS, name="codelength", better="lower", unit="bits a label"),
     replace(_IN_UNITS, name="bits_per_byte", better="lower", unit="bits a byte", split=_split, estimate=estimate_mean),
+    replace(_SHARE, name="masked_accuracy", unit="% of hidden tokens", split=_split, estimate=estimate_mean),
+    # What a trained system says otherwise than its base is a change, and no loss by itself.
+    replace(_SHARE, name="same_text", better="neither", unit="% of continuations"),
+    replace(_SHARE, name="same_tokens", better="neither", unit="% of tokens"),
     replace(_OF_NGRAMS, name="distinct_2", unit="% of 2-grams"),
     replace(_OF_NGRAMS, name="repeated_4", unit="% of 4-grams"),
 )

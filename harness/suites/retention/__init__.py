@@ -34,7 +34,7 @@ class RetentionTask(OnText):
         """Measure and return one result; its subset is the text's name."""
         from harness.suites.retention.tasks import measure
 
-        return measure(self, self.text or open_text(MINI), encoder.language_model())
+        return measure(self, self.text or open_text(MINI), encoder)
 
 
 TASKS: tuple[RetentionTask, ...] = (
@@ -52,6 +52,21 @@ TASKS: tuple[RetentionTask, ...] = (
         name="RetentionAdaptersOff",
         metric="largest_change",
         about="the largest change of a text's bits from the base's with the adapters off; anything but 0 stops the run",
+    ),
+    RetentionTask(
+        name="RetentionMasked",
+        metric="masked_accuracy",
+        about="share of hidden tokens that are predicted from the state before them, with the system's own mask",
+    ),
+    RetentionTask(
+        name="RetentionSameText",
+        metric="same_text",
+        about="share of greedy continuations that equal the base's to the last token",
+    ),
+    RetentionTask(
+        name="RetentionSameTokens",
+        metric="same_tokens",
+        about="share of the tokens of greedy continuations that come before the first difference from the base's",
     ),
     RetentionTask(
         name="RetentionDistinctGreedy",
@@ -78,7 +93,7 @@ TASKS: tuple[RetentionTask, ...] = (
 )
 SUITE = Suite(
     name="retention",
-    about="what the training cost the language model: bits per byte, perplexity, repetition, under the causal mask",
+    about="what the training cost the language model: bits per byte, the base's continuations, repetition",
     tasks=TASKS,
 )
 SUITES = (SUITE,)

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from harness.encoder.attention import set_attention
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
@@ -20,16 +22,17 @@ from harness.suites.retention import SUITE, TASKS
 from harness.suites.retention.tasks import ngram_counts
 from harness.suites.retention.text import open_text
 from harness.suites.task import TaskOptions
+from harness.text_to_vector import Attention
 from tests.adapters import make_lineage
 
 LONG = "the old man saw her and ran to the big red tree in the road and the cat sat on the mat"
 DOCUMENTS = [LONG, "a dog", f"{LONG} and {LONG} and {LONG} and {LONG}", LONG.replace("cat", "bird")]
 
 
-def encoder(checkpoint: Path, base: Path, *adapters: Path) -> Encoder:
+def encoder(checkpoint: Path, base: Path, *adapters: Path, attention: Attention = "bidirectional") -> Encoder:
     return build_encoder(
         checkpoint,
-        Recipe(attention="bidirectional"),
+        Recipe(attention=attention),
         seed=None,
         place=Placement(device="cpu", dtype="float32"),
         name="tiny",
@@ -75,6 +78,50 @@ def test_every_measure_is_the_aggregate_of_its_documents(tiny_base: Path) -> Non
     for name in base:
         pd.testing.assert_frame_equal(base[name].outcomes[asked], trained[name].outcomes[asked])
     assert trained["RetentionBits"].score != pytest.approx(base["RetentionBits"].score, abs=1e-3)
+    assert (base["RetentionSameText"].score, base["RetentionSameTokens"].score) == (1.0, 1.0)
+    assert trained["RetentionSameTokens"].score < 1.0
+
+
+def test_continuations_are_compared_with_the_bases_up_to_the_first_difference(
+    tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = encoder(tiny_base, tiny_base)
+    model = system.language_model()
+    plain = model.of_base
+
+    def later(prompts, *, new_tokens: int) -> np.ndarray:
+        made = plain(prompts, new_tokens=new_tokens).copy()
+        made[1, 10] += 1  # the second text differs in one token, and is the base's again behind it
+        return made
+
+    monkeypatch.setattr(model, "of_base", later)
+    results = run_all(system)
+    assert results["RetentionSameText"].outcomes["predicted_score"].tolist() == [1.0, 0.0, 1.0]
+    assert results["RetentionSameText"].score == pytest.approx(2 / 3)
+    assert results["RetentionSameTokens"].outcomes["predicted_score"].tolist() == [47.0, 10.0, 47.0]
+    assert results["RetentionSameTokens"].score == pytest.approx((47 + 10 + 47) / (3 * 47))
+
+
+@pytest.mark.parametrize("attention", ["causal", "bidirectional"])
+def test_hidden_tokens_are_predicted_with_the_systems_own_mask(tiny_base: Path, attention: Attention) -> None:
+    text = " ".join([LONG] * 2)
+    Path("text.txt").write_text(f"{text}\n\n{LONG}")
+    task = SUITE.task("RetentionMasked").chosen(TaskOptions(text=open_text("text.txt")))
+    system = encoder(tiny_base, tiny_base, attention=attention)
+    for layer in system.backbone.layers:  # a small random model says the same everywhere: let its states differ more
+        layer.self_attn.o_proj.weight.data *= 50
+    (result,) = task.run(system)
+    assert result.note == "6 of 32 tokens hidden in each of 1 texts"
+    model, tokenizer = system.language_model().model, system.model.tokenizer
+    ids = [tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"][:32]]
+    places = 2 + np.random.default_rng([0, 0]).choice(31, size=6, replace=False)
+    masked = torch.tensor([ids])
+    masked[0, places] = tokenizer.convert_tokens_to_ids("_")
+    set_attention(model.base_model, attention)
+    with torch.inference_mode():
+        logits = model(input_ids=masked, attention_mask=torch.ones_like(masked)).logits[0, places - 1]
+    set_attention(model.base_model, "causal")
+    assert result.score == pytest.approx(int((logits.argmax(-1) == torch.tensor(ids)[places]).sum()) / 6)
 
 
 def test_repetition_is_counted_in_the_continuation_that_was_made(tiny_base: Path) -> None:
@@ -108,7 +155,7 @@ def test_one_forward_pass_serves_every_measure(tiny_base: Path, monkeypatch: pyt
             lambda *args, _made=made, _name=name, **options: (calls.append(_name), _made(*args, **options))[1],
         )
     run_all(encoder(tiny_base, tiny_base))
-    assert sorted(calls) == ["continue_texts"] * 2 + ["text_losses"] * 2  # the variant's, and the base's to compare
+    assert sorted(calls) == ["continue_texts"] * 3 + ["text_losses"] * 2  # the variant's, and the base's to compare
 
 
 def test_what_has_no_language_model_says_so(tiny_base: Path) -> None:
