@@ -206,7 +206,7 @@ def corrupt(folder: Path) -> str:
         (("regress", "--reference", "nowhere"), "there is no folder nowhere, and no tracked results of that name"),
         (("regress", "--update", "--tasks", "MiniSTS"), "leave out --tasks with --update"),
         (("regress", "--rebuild", "made.duckdb", "--update"), "give no other option except --reference"),
-        (("regress", "--rebuild", "made.duckdb", "--reference", "nowhere"), "has no golden results"),
+        (("regress", "--rebuild", "made.duckdb", "--reference", "nowhere"), "there is no folder nowhere"),
         (("regress", "--update", "--from", "absent.duckdb", "--reference", "nowhere"), "there is no database"),
         (("regress", "--update", "--variant", "bidri", "--reference", "nowhere"), "did you mean bidir"),
         (("calibrate", "--db", "absent/results.duckdb"), "absent"),
