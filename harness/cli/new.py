@@ -12,7 +12,11 @@ from harness.errors import HarnessError
 
 def task(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A table: .csv, .tsv, .jsonl or .parquet, or any as .gz.")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A table: .csv, .tsv, .jsonl or .parquet, or any as .gz; or a folder in the layout of BEIR.",
+        ),
     ],
     kind: Annotated[
         str | None, typer.Option("--type", help="The type of the task (default: what the columns suggest).")

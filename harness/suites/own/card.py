@@ -18,10 +18,11 @@ from harness.errors import HarnessError, near_names
 from harness.front_matter import first_mistake, read_card_file
 from harness.hub import HubData
 from harness.recipes import Strict
-from harness.suites.own.types import ALSO, JUDGEMENTS, TYPES, WORD, CardType
+from harness.suites.own.types import ALSO, CANDIDATES, JUDGEMENTS, TYPES, WORD, CardType
 
 Publish = Literal["texts", "ids", "nothing"]
-_ABOUT = {"title", "language", "license", "source", "prose", "folder"}  # fields that no score depends on
+LANGUAGE = r"^[a-z]{3}-[A-Z][a-z]{3}$"
+_ABOUT = {"title", "language", "language2", "license", "source", "prose", "folder"}  # fields that no score depends on
 
 
 class TaskCard(Strict):
@@ -35,11 +36,13 @@ class TaskCard(Strict):
     test: str | None = None
     columns: dict[str, str] = Field(default_factory=dict, description="what a column is → its name in the file")
     group: str | None = Field(None, description="the column of what belongs together: an author, a document, a word")
-    language: str = Field("eng-Latn", pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$")
+    language: str = Field("eng-Latn", pattern=LANGUAGE)
+    language2: str = Field("eng-Latn", pattern=LANGUAGE, description="the language of translations")
     license: str = ""
     source: str = ""
     publish: Publish = "ids"
     samples_per_label: int = Field(8, ge=1)
+    separator: str = Field(";", min_length=1, max_length=3, description="what parts the labels of a cell")
     draws: int = Field(10, ge=1, le=100)
     share: float = Field(1.0, gt=0, le=1)
     positions: tuple[int, ...] = Field((0,), min_length=1, description="words that are read, counted from the target")
@@ -100,14 +103,19 @@ class TaskCard(Strict):
     def parts(self) -> dict[str, str]:
         """Its files, by what they are for: test, and train where there is one."""
         if self.kind.layout:
-            return {part: f"{self.file}/{name}" for part, name in self.kind.layout}
+            on_hub, here = str(self.file).startswith("hub:"), self.folder / str(self.file)
+            return {
+                part: f"{self.file}/{name}"
+                for part, name in self.kind.layout
+                if part not in self.kind.may_lack or on_hub or (here / name).is_file()
+            }
         found = {"test": self.file or self.test, "train": self.train}
         return {part: name for part, name in found.items() if name is not None}
 
     @property
     def tables(self) -> tuple[str, ...]:
         """The parts that hold texts."""
-        return tuple(part for part in self.parts if part != JUDGEMENTS)
+        return tuple(part for part in self.parts if part not in (JUDGEMENTS, CANDIDATES))
 
     def column(self, role: str) -> str:
         """The name of a column in the files."""

@@ -1,12 +1,18 @@
-"""Retrieval in the layout of BEIR: corpus.jsonl, queries.jsonl and qrels/test.tsv in one folder."""
+"""Retrieval and reranking in the layout of BEIR: corpus.jsonl, queries.jsonl and qrels/test.tsv in one folder.
+
+For reranking top_ranked.jsonl names the documents of each query, as mteb's data sets have it; without it they are those
+that are judged.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Container, Iterable
 
 from harness.errors import HarnessError
 from harness.rows import column_names, read_cells
 from harness.suites.own.card import TaskCard
 from harness.suites.own.table import CardRows, check_ids, check_memory, rows_of, written
-from harness.suites.own.types import JUDGEMENTS
+from harness.suites.own.types import CANDIDATES, JUDGEMENTS
 
 Judgements = dict[str, dict[str, int]]  # query -> document -> relevance
 
@@ -55,16 +61,39 @@ def judgements_of(card: TaskCard) -> Judgements:
     return found
 
 
-def check_judgements(card: TaskCard) -> None:
-    """Raise HarnessError for a judgement of a query or a document that is not there."""
+def candidates_of(card: TaskCard) -> dict[str, list[str]]:
+    """The documents that are put in order for each query. Raises HarnessError for a query that has none."""
     judged = judgements_of(card)
-    known = {"query": set(rows_of(card).ids), "document": set(rows_of(card, "corpus").ids)}
-    named = {"query": list(judged), "document": [name for each in judged.values() for name in each]}
-    for kind, names in named.items():
-        unknown = [name for name in names if name not in known[kind]]
-        if unknown:
-            raise HarnessError(
-                f"{card.path(JUDGEMENTS)}: the {kind} {unknown[0]!r} is judged and is not there"
-                f"{f' (nor are {len(unknown) - 1} others)' if len(unknown) > 1 else ''}; add it, or take the judgement "
-                "out"
-            )
+    if CANDIDATES not in card.parts:
+        return {query: list(documents) for query, documents in judged.items()}
+    path = card.path(CANDIDATES)
+    found: dict[str, list[str]] = {}
+    for row, (query, documents) in enumerate(read_cells(path, (("query-id",), ("corpus-ids",))), start=1):
+        if not isinstance(documents, list) or not documents:
+            raise HarnessError(f"{path}, row {row}: 'corpus-ids' is not a list of documents; correct it")
+        found[written(query)] = list(dict.fromkeys(map(written, documents)))
+    without = next((query for query in judged if query not in found), None)
+    if without is not None:
+        raise HarnessError(f"{path} has no documents for the query {without!r}, which is judged; add them")
+    return {query: found[query] for query in judged}
+
+
+def check_judgements(card: TaskCard) -> None:
+    """Raise HarnessError for a query or a document that is judged, or is to be put in order, and is not there."""
+    judged = judgements_of(card)
+    queries, documents = set(rows_of(card).ids), set(rows_of(card, "corpus").ids)
+    _check_known(card, JUDGEMENTS, "query", judged, queries)
+    _check_known(card, JUDGEMENTS, "document", [name for each in judged.values() for name in each], documents)
+    if CANDIDATES in card.parts:
+        named = [name for each in candidates_of(card).values() for name in each]
+        _check_known(card, CANDIDATES, "document", named, documents)
+
+
+def _check_known(card: TaskCard, part: str, kind: str, names: Iterable[str], known: Container[str]) -> None:
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        what, line = ("judged", "judgement") if part == JUDGEMENTS else ("named", "name")
+        raise HarnessError(
+            f"{card.path(part)}: the {kind} {unknown[0]!r} is {what} and is not there"
+            f"{f' (nor are {len(unknown) - 1} others)' if len(unknown) > 1 else ''}; add it, or take the {line} out"
+        )

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from harness.errors import HarnessError, near_names
 from harness.rows import FORMATS, column_names, read_cells
+from harness.suites.own.card import TaskCard
 from harness.suites.own.table import UNPARTED
-from harness.suites.own.types import TYPES, WORD
+from harness.suites.own.types import CANDIDATES, TYPES, WORD
 
 LOOKED_AT = 2000  # rows
 _GROUPS = ("group", "author", "user", "speaker", "document", "doc", "source_id")
@@ -29,6 +30,7 @@ _LANGUAGES = {
     r"[\u0370-\u03ff]": "ell-Grek",
     r"[\u0400-\u04ff]": "rus-Cyrl",
 }
+_SEPARATORS, _LONGEST_LABEL = ("|", ";", ","), 40
 _MOST_LABELS = 0.2  # of the rows: a column with more different values is no label
 
 
@@ -44,10 +46,11 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True)
 class _Column:
-    """The values of a column, as text."""
+    """The values of a column, as text; `lists` says that they are lists in the file."""
 
     name: str
     values: Sequence[str]
+    lists: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -69,6 +72,16 @@ class _Column:
         return sum(value.count(" ") + 1 + len(UNPARTED.findall(value)) / 2 for value in self.values) / len(self.values)
 
     @property
+    def separator(self) -> str:
+        """What parts several labels of one cell; empty if nothing does."""
+        for mark in _SEPARATORS:
+            parts = [part.strip() for value in self.values for part in value.split(mark) if part.strip()]
+            few = 2 <= len(set(parts)) <= max(2, _MOST_LABELS * len(parts))
+            if few and any(mark in value for value in self.values) and max(map(len, parts)) <= _LONGEST_LABEL:
+                return mark
+        return ""
+
+    @property
     def labels(self) -> bool:
         """Whether few different values stand in it, each more than once on average."""
         return 2 <= len(set(self.values)) <= max(2, _MOST_LABELS * len(self.values))
@@ -81,14 +94,20 @@ def propose(file: Path, *, kind: str | None = None, name: str | None = None) -> 
     """
     if kind is not None and kind not in TYPES:
         raise HarnessError(f"there is no type {kind!r}; {near_names(kind, TYPES)}")
+    if file.is_dir():
+        return _of_folder(file, kind, name)
     if kind is not None and TYPES[kind].layout:
-        raise HarnessError(f"a task of type {kind} is a folder of files; write its card by hand (docs/tasks.md)")
+        raise HarnessError(f"a task of type {kind} is a folder of files; name the folder")
     names = column_names(file)
     rows = list(islice(read_cells(file, tuple((each,) for each in names)), LOOKED_AT))
     if not rows:
         raise HarnessError(f"{file} has no rows; a task needs examples")
-    cells = [["" if cell is None else str(cell) for cell in column] for column in zip(*rows, strict=True)]
-    columns = [_Column(name=each, values=values) for each, values in zip(names, cells, strict=True)]
+    raw = list(zip(*rows, strict=True))
+    cells = [[_as_text(cell) for cell in column] for column in raw]
+    columns = [
+        _Column(name=each, values=values, lists=any(isinstance(cell, list) for cell in column))
+        for each, values, column in zip(names, cells, raw, strict=True)
+    ]
     columns = [column for column in columns if not column.counts] or columns
     found_kind, roles = _roles(columns, kind)
     if found_kind is None:
@@ -96,14 +115,42 @@ def propose(file: Path, *, kind: str | None = None, name: str | None = None) -> 
             f"{file} has the columns {', '.join(names)}, which suggest no type; name one with --type "
             f"({', '.join(TYPES)}), and correct the columns in the card"
         )
-    task = name or re.sub(r"[^A-Za-z0-9._-]+", "-", _stem(file)).strip("-.") or "my-task"
+    task = name or _task_name(_stem(file))
     group = next((c.name for c in columns if c.name.lower() in _GROUPS and 1 < len(set(c.values)) < len(rows)), None)
-    text = _card(task, file.name, found_kind, roles, group, _language("".join(map(" ".join, cells))))
+    marks = {c.separator for c in columns if c.name == roles.get("labels") and not c.lists}
+    text = _card(task, file.name, found_kind, roles, group, _language("".join(map(" ".join, cells))), *marks)
     shown = [
         {role: dict(zip(names, row, strict=True)).get(column, "") for role, column in roles.items()}
         for row in islice(zip(*cells, strict=True), 5)
     ]
     return Proposal(path=file.parent / f"{task}.md", text=text, type=found_kind, examples=tuple(shown))
+
+
+def _of_folder(folder: Path, kind: str | None, name: str | None) -> Proposal:
+    """The card for a folder in the layout of BEIR: with documents for each query it is reranking."""
+    ranked = (folder / dict(TYPES["reranking"].layout)[CANDIDATES]).is_file()
+    found_kind = kind or ("reranking" if ranked else "retrieval")
+    if not TYPES[found_kind].layout:
+        raise HarnessError(f"{folder} is a folder, and a task of type {found_kind} is a file; name the file")
+    queries = folder / dict(TYPES[found_kind].layout)["test"]
+    rows = list(islice(read_cells(queries, (("_id",), ("text",))), LOOKED_AT))
+    task, texts = name or _task_name(folder.resolve().name), [_as_text(text) for _, text in rows]
+    return Proposal(
+        path=folder.parent / f"{task}.md",
+        text=_card(task, folder.name, found_kind, {}, None, _language(" ".join(texts))),
+        type=found_kind,
+        examples=tuple(
+            {"_id": str(query), "text": text} for (query, _), text in list(zip(rows, texts, strict=True))[:5]
+        ),
+    )
+
+
+def _task_name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "my-task"
+
+
+def _as_text(cell: object) -> str:
+    return "" if cell is None else "; ".join(map(str, cell)) if isinstance(cell, list) else str(cell)
 
 
 def _stem(file: Path) -> str:
@@ -113,11 +160,16 @@ def _stem(file: Path) -> str:
 
 def _roles(columns: Sequence[_Column], kind: str | None) -> tuple[str | None, dict[str, str]]:
     """The type and what its columns are called: a column of the right name first, else by its values."""
+    named = {c.name: c for c in columns}
     longest = max((c.words for c in columns if not c.numeric), default=0.0)
+    sets = [c for c in columns if c.lists or (c.separator and not c.numeric)]
     texts = [
         c
         for c in columns
-        if not c.numeric and c.words >= max(1.5, longest / 4) and (not c.labels or c.words >= longest / 1.5)
+        if not c.numeric
+        and c not in sets
+        and c.words >= max(1.5, longest / 4)
+        and (not c.labels or c.words >= longest / 1.5)
     ]
     others = [c for c in columns if c not in texts]
     truths = [c for c in others if c.binary]
@@ -132,10 +184,16 @@ def _roles(columns: Sequence[_Column], kind: str | None) -> tuple[str | None, di
     if of_words and texts and (labels or numbers):
         pair = len(texts) >= 2 and (len(starts) == 2 or not starts)
         guess = "word-in-context" if pair and labels else "word-label" if labels else "word-score"
+    elif {"summary", "reference"} <= set(named) and numbers:
+        guess = "summarization"
     elif len(texts) >= 2 and (truths or numbers):
         guess = "pair-classification" if truths and not numbers else "similarity"
+    elif texts and sets:
+        guess = "multilabel-classification"
     elif texts and labels:
         guess = "classification"
+    elif len(texts) >= 2:
+        guess = "bitext"
     wanted = kind or guess
     if wanted is None:
         return None, {}
@@ -143,6 +201,9 @@ def _roles(columns: Sequence[_Column], kind: str | None) -> tuple[str | None, di
         "text": texts,
         "text1": texts,
         "text2": texts[1:],
+        "summary": texts,
+        "reference": texts,
+        "labels": sets,
         "score": numbers or truths,
         "label": truths if wanted == "pair-classification" else labels,
         "start": starts,
@@ -152,7 +213,6 @@ def _roles(columns: Sequence[_Column], kind: str | None) -> tuple[str | None, di
         "end1": ends,
         "end2": ends[1:],
     }
-    named = {c.name: c for c in columns}
     roles: dict[str, str] = {}
     kind_of = TYPES[wanted]
     spans = {name for pair in kind_of.spans for name in pair}
@@ -169,11 +229,15 @@ def _roles(columns: Sequence[_Column], kind: str | None) -> tuple[str | None, di
     return wanted, roles
 
 
-def _card(task: str, file: str, kind: str, roles: Mapping[str, str], group: str | None, language: str) -> str:
+def _card(
+    task: str, file: str, kind: str, roles: Mapping[str, str], group: str | None, language: str, separator: str = ""
+) -> str:
     other = {role: name for role, name in roles.items() if role != name or role == WORD}
     lines = [f"task: {task}", f"type: {kind}", f"file: {_quoted(file)}"]
     if other:
         lines.append(f"columns: {{{', '.join(f'{role}: {_quoted(name)}' for role, name in other.items())}}}")
+    if separator not in ("", TaskCard.model_fields["separator"].default):
+        lines.append(f"separator: {_quoted(separator)}")
     if group:
         lines.append(f"group: {_quoted(group)}")
     lines += [f"language: {language}", "publish: ids"]

@@ -11,7 +11,7 @@ from harness.contamination.texts import Hashes, count_shared, normalised, text_h
 from harness.metrics import get_metric
 from harness.stats.power import detectable_difference
 from harness.suites.own.card import TaskCard
-from harness.suites.own.table import CardRows, rows_of
+from harness.suites.own.table import CardRows, labels_of, rows_of
 from harness.suites.own.task import OwnTask
 
 SHOWN_LABELS = 10
@@ -76,7 +76,7 @@ def report(task: OwnTask, base: Base) -> CardReport:
         chance=metric.scale * _chance(info.metric, rows["test"]),
         base=base.name,
         limit=limit,
-        tested=_tested(card, units, tested=metric.tested),
+        tested=_tested(card, rows["test"], units, tested=metric.tested),
         detectable={why: metric.scale * found for why, found in _detectable(card, n, units).items()},
     )
 
@@ -100,7 +100,7 @@ def _reader(base: Base) -> tuple[Callable[[Sequence[str]], list[int]], int]:
 def _part(
     part: str, rows: CardRows, card: TaskCard, lengths: Callable[[Sequence[str]], list[int]], limit: int
 ) -> PartReport:
-    texts = sorted(set().union(*rows.texts.values()))
+    texts, sets = sorted(rows.every_text), card.kind.answer == "labels"
     seen = Counter(
         zip(*([normalised(text) for text in column] for column in rows.texts.values()), *rows.spans, strict=True)
     )
@@ -110,13 +110,13 @@ def _part(
         units=len(set(rows.together)) or rows.n,
         repeated=rows.n - len(seen),
         cut=sum(n > limit for n in lengths(texts)),
-        labels=dict(Counter(rows.labels).most_common()),
+        labels=dict(Counter(each for own in labels_of(rows, sets=sets) for each in own).most_common()),
         scores=(min(rows.scores), max(rows.scores)) if rows.scores else None,
     )
 
 
 def _hashes(rows: CardRows) -> Hashes:
-    return text_hashes(text for column in rows.texts.values() for text in column)
+    return text_hashes(rows.every_text)
 
 
 def _chance(metric: str, rows: CardRows) -> float:
@@ -129,8 +129,9 @@ def _chance(metric: str, rows: CardRows) -> float:
     return 0.0
 
 
-def _tested(card: TaskCard, units: int, *, tested: bool) -> str:
-    what = f"{card.group!r}" if card.group else "word" if card.kind.of_words else "example"
+def _tested(card: TaskCard, rows: CardRows, units: int, *, tested: bool) -> str:
+    kind = card.kind
+    what = f"{card.group!r}" if card.group else "word" if kind.of_words else "text" if rows.sources else "example"
     if not tested:
         return f"no difference of {card.kind.metric} is tested: it is described"
     few = "; fewer than 50 are outside what is calibrated" if units < 50 else ""
@@ -140,14 +141,14 @@ def _tested(card: TaskCard, units: int, *, tested: bool) -> str:
 def _detectable(card: TaskCard, n: int, units: int) -> dict[str, float]:
     """Of `n` examples in `units`, those of a unit taken as independent: the truth is no less."""
     of_unit = units / n  # of an example's variance
-    if card.kind.metric == "accuracy":
+    if card.kind.metric in ("accuracy", "weighted_f1"):
         found = {
             f"if two variants answer {100 * share:.0f} % of the examples differently": detectable_difference(
                 share * of_unit, n_units=units
             )
             for share in _DIFFERENT
         }
-    elif card.kind.metric in ("spearman", "pearson"):
+    elif card.kind.metric in ("spearman", "pearson") and card.type != "summarization":  # a mean of correlations
         r, s = _WITH_GOLD, _WITH_EACH_OTHER
         # Pearson and Filon: the covariance of two correlations that share a variable; ranks spread a little more.
         shared = s * (1 - 2 * r**2) - r**2 * (1 - 2 * r**2 - s**2) / 2

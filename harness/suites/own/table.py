@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from harness.errors import HarnessError
+from harness.metrics.f1 import read_set, write_set
 from harness.rows import read_cells
 from harness.suites.own.card import TaskCard
 from harness.suites.own.types import WORD
@@ -28,9 +29,11 @@ _TRUTH = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CardRows:
-    """N examples: `texts`, `labels` and `scores`; `ids` and `groups` where a card has them. Labels are text.
+    """N examples: `texts`, `labels` and `scores`; `ids` and `groups` where a card has them. Labels are text, and a set
+    of labels is one (harness.metrics.f1).
 
-    Of tasks on words `spans` are the word's characters (start, end) in each of the texts. `where` is the file.
+    Of tasks on words `spans` are the word's characters (start, end) in each of the texts. Of summaries `sources` are the
+    texts that they sum up and `references` what they are compared with. `where` is the file.
     """
 
     where: str
@@ -41,12 +44,19 @@ class CardRows:
     spans: tuple[tuple[Span, ...], ...] = ()
     ids: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    references: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def every_text(self) -> set[str]:
+        """The different texts that are read."""
+        return set().union(*self.texts.values(), *self.references)
 
     @property
     def together(self) -> tuple[str, ...]:
-        """What belongs together: the groups, or the words; empty where every example stands alone."""
+        """What belongs together: the groups, the texts summed up, or the words; empty where each stands alone."""
         if self.groups or not self.spans:
-            return self.groups
+            return self.groups or self.sources
         first = next(iter(self.texts.values()))
         return tuple(text[start:end] for text, (start, end) in zip(first, self.spans[0], strict=True))
 
@@ -86,11 +96,13 @@ def _read(key: _Key, part: str) -> CardRows:
         where=str(path),
         n=len(cells[roles[0]]),
         texts=texts,
-        labels=column.texts("label") if kind.answer == "label" else (),
+        labels=column.answers(),
         scores=column.numbers("score", float) if kind.answer == "score" else (),
         spans=tuple(column.spans(pair, texts[role]) for pair, role in zip(kind.spans, kind.texts, strict=False)),
         ids=column.texts("id") if "id" in roles else (),
         groups=column.texts("group") if card.group else (),
+        sources=column.texts("text") if "reference" in roles else (),
+        references=column.lists("reference", None) if "reference" in roles else (),
     )
     check_ids(found)
     _check_answers(found, card)
@@ -118,6 +130,24 @@ class _Columns:
                 f"{empty[0]}); fill it in, or delete these rows"
             )
         return made
+
+    def answers(self) -> tuple[str, ...]:
+        """The label of each row, or its set of labels; none where the answer is something else."""
+        if self.card.kind.answer == "labels":
+            return tuple(map(write_set, self.lists("labels", self.card.separator)))
+        return self.texts("label") if self.card.kind.answer == "label" else ()
+
+    def lists(self, role: str, separator: str | None) -> tuple[tuple[str, ...], ...]:
+        """Cells as lists of texts: as they are, or parted by `separator`; an empty cell is an empty list."""
+        made = []
+        for row, cell in enumerate(self.cells[role], start=1):
+            if isinstance(cell, dict):
+                raise HarnessError(
+                    f"{self.path}, row {row}: {self._name(role)!r} is neither a list nor a text; correct it"
+                )
+            parts = cell if isinstance(cell, list) else written(cell).split(separator) if separator else [written(cell)]
+            made.append(tuple(text for text in (written(part).strip() for part in parts) if text))
+        return tuple(made)
 
     def numbers(self, role: str, read: Callable[[Any], Any]) -> tuple[Any, ...]:
         """Cells as numbers."""
@@ -194,10 +224,51 @@ def check_ids(rows: CardRows) -> None:
 def _check_answers(rows: CardRows, card: TaskCard) -> None:
     if rows.scores and len(set(rows.scores)) < 2:
         raise HarnessError(f"{rows.where}: all scores are {rows.scores[0]:g}, so there is nothing to predict")
-    if rows.labels and len(set(rows.labels)) < 2:
+    if card.kind.answer == "labels":
+        _check_sets(rows, card)
+    elif rows.labels and len(set(rows.labels)) < 2:
         raise HarnessError(f"{rows.where}: all labels are {rows.labels[0]!r}, so there is nothing to predict")
     if card.type == "pair-classification":
         truths(rows)
+    if card.type == "bitext" and rows.n < 2:
+        raise HarnessError(f"{rows.where} has one pair, so there is nothing to choose from; give more of them")
+    if rows.sources:
+        _check_summaries(rows)
+
+
+def _check_sets(rows: CardRows, card: TaskCard) -> None:
+    found = labels_of(rows)
+    if len(set().union(*found)) < 2:
+        raise HarnessError(
+            f"{rows.where}: all labels are {next((each[0] for each in found if each), '')!r}, so there is nothing to "
+            f"predict; labels of one cell are parted by {card.separator!r} (`separator` in the card)"
+        )
+
+
+def _check_summaries(rows: CardRows) -> None:
+    of_text = list(by_source(rows).values())
+    for places in of_text:
+        if not any(rows.references[row] for row in places):
+            raise HarnessError(
+                f"{rows.where}, row {places[0] + 1}: no row of this text has a reference; give each text one at least"
+            )
+    if all(len({rows.scores[row] for row in places}) < 2 for places in of_text):
+        raise HarnessError(
+            f"{rows.where}: no text has two summaries with different scores, so there is nothing to put in order"
+        )
+
+
+def labels_of(rows: CardRows, *, sets: bool = True) -> list[list[str]]:
+    """The labels of each example; where they are no `sets`, its one label."""
+    return [read_set(label) if sets else [label] for label in rows.labels]
+
+
+def by_source(rows: CardRows) -> dict[str, list[int]]:
+    """The rows with summaries of one text, by the text, in the order of the file."""
+    found: dict[str, list[int]] = {}
+    for row, source in enumerate(rows.sources):
+        found.setdefault(source, []).append(row)
+    return found
 
 
 def truths(rows: CardRows) -> list[int]:

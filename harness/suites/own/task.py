@@ -10,13 +10,14 @@ import pandas as pd
 
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
+from harness.metrics.f1 import read_set, write_set
 from harness.outcomes import TaskResult
 from harness.suites.mteb import Choice, MtebTask
 from harness.suites.own.card import TaskCard, find_card
 from harness.suites.own.documents import check_judgements
 from harness.suites.own.folds import check_learnable, known_labels
 from harness.suites.own.probes import make_probe
-from harness.suites.own.table import CardRows, rows_of
+from harness.suites.own.table import CardRows, by_source, rows_of
 from harness.suites.task import Task, TaskInfo
 
 
@@ -39,7 +40,7 @@ class OwnTask(Task):
             rows_of(self.card, part)
         if kind.layout:
             check_judgements(self.card)
-        if kind.answer == "label" and kind.metric == "accuracy":
+        if kind.answer in ("label", "labels") and kind.metric == "accuracy":
             check_learnable(self.card)
         assert _made(self.card).info
         return TaskInfo(
@@ -53,7 +54,7 @@ class OwnTask(Task):
     @property
     def cost(self) -> int:
         """The different texts of its files."""
-        return sum(len(set().union(*rows_of(self.card, part).texts.values())) for part in self.card.tables)
+        return sum(len(rows_of(self.card, part).every_text) for part in self.card.tables)
 
     @property
     def data_path(self) -> str:
@@ -90,8 +91,7 @@ def _named(result: TaskResult, card: TaskCard, rows: CardRows) -> TaskResult:
     its row; with `nothing` by its row, and groups and labels are numbered.
     """
     outcomes = result.outcomes.copy()
-    # Examples are called ROW:HASH, queries QUERY:HASH.
-    place = {name if card.kind.layout else str(n): n for n, name in enumerate(rows.ids or map(str, range(rows.n)))}
+    place = _places(card, rows)
     row = outcomes["example_id"].str.rsplit(":", n=1).str[0].map(place).to_numpy(dtype=int)
     nothing = card.publish == "nothing"
     if card.type == "classification":
@@ -101,9 +101,12 @@ def _named(result: TaskResult, card: TaskCard, rows: CardRows) -> TaskResult:
     if card.publish != "texts" or rows.ids:
         names = pd.Series(rows.ids if rows.ids and not nothing else [str(n + 1) for n in range(rows.n)], dtype="string")
         outcomes["example_id"] = names.iloc[row].array
+        if card.type == "bitext":  # a text is taken for the translation of another: both are called as their rows are
+            for column in ("gold_label", "predicted_label"):
+                outcomes[column] = names.iloc[outcomes[column].astype(int)].array
     if rows.together:
         # Numbered by the file, not by what a system could read of it.
-        called_so = not nothing if rows.groups else card.publish == "texts"
+        called_so = not nothing if rows.groups else card.publish == "texts" and not rows.sources
         units = pd.Series(rows.together, dtype="string") if called_so else _numbered(pd.Series(rows.together))
         outcomes["unit"] = units.iloc[row].array
     elif (result.outcomes["unit"] == result.outcomes["example_id"]).all():
@@ -114,19 +117,35 @@ def _named(result: TaskResult, card: TaskCard, rows: CardRows) -> TaskResult:
     if card.publish == "texts" and result.shown is not None:
         called = dict(zip(result.outcomes["example_id"], outcomes["example_id"], strict=True))
         shown = {called[name]: text for name, text in result.shown.items() if name in called}
-    if nothing:
-        outcomes = _without_labels(outcomes, rows.labels, clusters=card.type == "clustering")
+    if nothing and rows.labels:
+        sets = card.kind.answer == "labels"
+        outcomes = _without_labels(outcomes, rows.labels, clusters=card.type == "clustering", sets=sets)
     return replace(result, outcomes=outcomes, shown=shown)
+
+
+def _places(card: TaskCard, rows: CardRows) -> dict[str, int]:
+    """The row of each example by its name, which is ROW:HASH; of queries QUERY:HASH, of summaries TEXT/SUMMARY:HASH."""
+    if card.kind.layout:
+        return {name: n for n, name in enumerate(rows.ids)}
+    if rows.sources:
+        of_text = by_source(rows).values()
+        return {f"{text}/{n}": row for text, places in enumerate(of_text) for n, row in enumerate(places)}
+    return {str(n): n for n in range(rows.n)}
 
 
 def _numbered(column: pd.Series) -> pd.Series:
     return pd.Series(pd.factorize(column)[0] + 1, index=column.index).astype("string")
 
 
-def _without_labels(outcomes: pd.DataFrame, known: Iterable[str], *, clusters: bool) -> pd.DataFrame:
-    every = [*known, *outcomes["gold_label"].dropna(), *([] if clusters else outcomes["predicted_label"].dropna())]
-    labels = sorted(set(every))
-    number = {label: str(place) for place, label in enumerate(labels)}
-    for name in ("gold_label",) if clusters else ("gold_label", "predicted_label"):
-        outcomes[name] = outcomes[name].map(number).astype("string")
+def _without_labels(outcomes: pd.DataFrame, known: Iterable[str], *, clusters: bool, sets: bool) -> pd.DataFrame:
+    """The outcomes with labels numbered, in sets too; the names of clusters mean nothing."""
+    columns = ("gold_label",) if clusters else ("gold_label", "predicted_label")
+    answers = sorted({*known, *(answer for name in columns for answer in outcomes[name].dropna())})
+    parts = {answer: read_set(answer) if sets else [answer] for answer in answers}
+    number = {label: str(place) for place, label in enumerate(sorted({each for own in parts.values() for each in own}))}
+    told = {
+        answer: write_set(number[label] for label in own) if sets else number[own[0]] for answer, own in parts.items()
+    }
+    for name in columns:
+        outcomes[name] = outcomes[name].map(told).astype("string")
     return outcomes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-JUDGEMENTS = "judgements"  # the part of a task that holds no texts
+JUDGEMENTS, CANDIDATES = "judgements", "candidates"  # the parts of a task that hold no texts
 _SPAN = ("start", "end")
 
 
@@ -14,8 +14,9 @@ class CardType:
 
     `texts` are the roles that hold texts, `spans` the columns of the word's first character and of the one behind its
     last, a pair for each text. `task_type` and `metric` are what results are stored with, `main_score` is mteb's name
-    of the metric (empty: the word-level probes run it). `trains` says that a second file may hold training examples. A
-    `layout` names the files of a folder by what they are for.
+    of the metric (empty: the word-level probes run it). `answer` is the column of the right answer, or empty. `trains`
+    says that a second file may hold training examples. A `layout` names the files of a folder by what they are for;
+    those of `may_lack` may be missing.
     """
 
     task_type: str
@@ -29,6 +30,7 @@ class CardType:
     options: tuple[str, ...] = ()
     trains: bool = False
     layout: tuple[tuple[str, str], ...] = ()
+    may_lack: tuple[str, ...] = ()
 
     @property
     def of_words(self) -> bool:
@@ -38,6 +40,7 @@ class CardType:
 
 _PAIR = ("text1", "text2")
 _SPAN_PAIR = (("start1", "end1"), ("start2", "end2"))
+_BEIR = (("test", "queries.jsonl"), ("corpus", "corpus.jsonl"), (JUDGEMENTS, "qrels/test.tsv"))
 TYPES: dict[str, CardType] = {
     "similarity": CardType(
         task_type="STS",
@@ -68,6 +71,17 @@ TYPES: dict[str, CardType] = {
         options=("samples_per_label", "draws"),
         trains=True,
     ),
+    "multilabel-classification": CardType(
+        task_type="MultilabelClassification",
+        metric="accuracy",
+        main_score="accuracy",
+        about="texts with any number of labels each",
+        roles=("text", "labels"),
+        texts=("text",),
+        answer="labels",
+        options=("samples_per_label", "draws", "separator"),
+        trains=True,
+    ),
     "clustering": CardType(
         task_type="Clustering",
         metric="v_measure",
@@ -86,7 +100,37 @@ TYPES: dict[str, CardType] = {
         roles=(),
         texts=("text",),
         answer="judgements",
-        layout=(("test", "queries.jsonl"), ("corpus", "corpus.jsonl"), (JUDGEMENTS, "qrels/test.tsv")),
+        layout=_BEIR,
+    ),
+    "reranking": CardType(
+        task_type="Reranking",
+        metric="map_at_1000",
+        main_score="map_at_1000",
+        about="queries with a few documents each, to be put in order",
+        roles=(),
+        texts=("text",),
+        answer="judgements",
+        layout=(*_BEIR, (CANDIDATES, "top_ranked.jsonl")),
+        may_lack=(CANDIDATES,),
+    ),
+    "bitext": CardType(
+        task_type="BitextMining",
+        metric="weighted_f1",
+        main_score="f1",
+        about="texts and their translations, each to be found among all",
+        roles=_PAIR,
+        texts=_PAIR,
+        answer="",
+        options=("language2",),
+    ),
+    "summarization": CardType(
+        task_type="Summarization",
+        metric="spearman",
+        main_score="cosine_spearman",
+        about="summaries with a grade, compared with references for the same text",
+        roles=("text", "summary", "reference", "score"),
+        texts=("summary",),
+        answer="score",
     ),
     "word-label": CardType(
         task_type="ContextProbe",

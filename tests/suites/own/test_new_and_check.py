@@ -56,6 +56,17 @@ LINES, OTHERS = texts(30, 1), texts(30, 2)
             {"text": "TEXT", "score": "rating", "word": "target"},
         ),
         (
+            {"text": LINES, "topics": ["x|y", "x", "y|z"] * 10},
+            "multilabel-classification",
+            {"labels": "topics"},
+        ),
+        ({"de": LINES, "en": OTHERS}, "bitext", {"text1": "de", "text2": "en"}),
+        (
+            {"text": LINES[:10] * 3, "summary": OTHERS, "reference": texts(30, 3), "grade": [i % 6 for i in range(30)]},
+            "summarization",
+            {"score": "grade"},
+        ),
+        (
             {"句子": ["我喜欢猫和狗"] * 30, "标签": ["动物", "天气"] * 15},
             "classification",
             {"text": "句子", "label": "标签"},
@@ -80,6 +91,29 @@ def test_a_column_of_authors_is_the_group_and_a_named_type_is_taken() -> None:
     found = propose(write_table(Path("a.tsv.gz"), table), kind="clustering", name="mine")
     assert found.path == Path("mine.md")
     assert "type: clustering\nfile: a.tsv.gz\ngroup: author\n" in found.text
+
+
+def test_lists_are_sets_of_labels_and_a_folder_is_retrieval_or_reranking() -> None:
+    path = Path("a.jsonl")
+    path.write_text("".join(json.dumps({"text": line, "tags": ["x"] if n % 3 else ["x", "y"]}) + "\n"
+                            for n, line in enumerate(LINES)))  # fmt: skip
+    found = propose(path)
+    assert found.type == "multilabel-classification"
+    assert "separator" not in found.text
+    assert found.examples[0]["labels"] == "x; y"
+    folder = Path("my set")
+    folder.mkdir()
+    (folder / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "north"}) + "\n")
+    found = propose(folder)
+    assert (found.type, found.path, found.examples) == (
+        "retrieval",
+        Path("my-set.md"),
+        ({"_id": "q", "text": "north"},),
+    )
+    (folder / "top_ranked.jsonl").write_text("")
+    assert "type: reranking\nfile: 'my set'\n" in propose(folder).text
+    with pytest.raises(HarnessError, match="a task of type similarity is a file"):
+        propose(folder, kind="similarity")
 
 
 def test_columns_that_suggest_nothing() -> None:

@@ -86,7 +86,7 @@ def test_one_file_is_split_into_folds_that_keep_groups_together() -> None:
         "by": [i % 9 for i in range(90)],
     }
     made = own("mine", "type: classification\nfile: a.csv\ngroup: by\ndraws: 2", {"a.csv": table})
-    folds = folds_of(rows_of(made.card), repeats=2)
+    folds = folds_of(made.card, rows_of(made.card))
     for fold_N in folds:
         assert set(fold_N) == set(range(FOLDS))
         assert all(len(set(fold_N[np.array(table["by"]) == group])) == 1 for group in range(9))
