@@ -53,6 +53,14 @@ def read_cells(path: Path, columns: Columns) -> Iterator[tuple[object, ...]]:
         yield tuple(_SURROGATE.sub("\ufffd", cell) if isinstance(cell, str) else cell for cell in row)
 
 
+def read_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a text file, whatever its ending, without their ends. Else as `read_rows`."""
+    if not path.is_file():
+        raise HarnessError(f"there is no file {str(path)!r}; correct the path")
+    for (line,) in _lines(path):
+        yield _SURROGATE.sub("\ufffd", str(line))
+
+
 def column_names(path: Path) -> list[str]:
     """The columns that `path` has, by its heading or its first row. Raises HarnessError as `read_rows` does."""
     if not path.is_file():

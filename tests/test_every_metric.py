@@ -47,7 +47,7 @@ def outcomes(metric: str, *, more: bool, system: str = "") -> pd.DataFrame:
     labels = world.choice([*"abc"], n)
     wrong = own.choice([*"abc", "none of them"], n)
     said = np.where(own.random(n) < (0.8 if more else 0.5), labels, wrong)
-    if metric == "multilabel_f1":
+    if metric in ("multilabel_f1", "span_f1"):
         labels, said = (np.array([write_set([label]) for label in each]) for each in (labels, said))
     return make_outcomes({**where, "gold_label": labels, "predicted_label": said}, n)
 

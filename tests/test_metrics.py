@@ -63,6 +63,17 @@ def test_f1_of_sets_worked_by_hand() -> None:
     assert score_outcomes("multilabel_f1", make_outcomes(columns, 4)) == pytest.approx((2 / 3 + 0) / 2)
 
 
+def test_f1_of_spans_worked_by_hand() -> None:
+    """Two spans of three are found, one of them as another kind, beside one that is none: 2 × 1 / (3 + 3)."""
+    gold, said = (["0-2:PER", "4-5:LOC"], ["1-2:LOC"], []), (["0-2:PER"], ["1-2:PER"], ["0-1:PER"])
+    columns = {
+        "example_id": ["1", "2", "3"],
+        "gold_label": list(map(write_set, gold)),
+        "predicted_label": list(map(write_set, said)),
+    }
+    assert score_outcomes("span_f1", make_outcomes(columns, 3)) == pytest.approx(1 / 3)
+
+
 def test_cells_and_trials_weigh_the_same_in_any_order() -> None:
     """The mean over trials of the mean over cells of layer and position, however many rows each has."""
     rng = np.random.default_rng(0)

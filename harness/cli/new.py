@@ -15,7 +15,7 @@ def task(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A table: .csv, .tsv, .jsonl or .parquet, or any as .gz; or a folder in the layout of BEIR.",
+            help="A table: .csv, .tsv, .jsonl or .parquet, or any as .gz; a folder in the layout of BEIR; a file of CoNLL.",
         ),
     ],
     kind: Annotated[

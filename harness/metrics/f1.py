@@ -1,13 +1,15 @@
-"""F1: of classes, their plain mean (macro) or their mean by frequency (weighted); and of sets of labels, macro.
+"""F1: of classes, their plain mean (macro) or their mean by frequency (weighted); of sets of labels, macro; of spans.
 
-The macro means are no means over examples, and nothing of them is tested. Weighted F1 is a mean over examples of the F1
-of their class, which the answers to other examples move too: it is split by influence (harness.stats.influence).
+Macro means and the F1 of spans are no means over examples, and nothing of them is tested. Weighted F1 is a mean over
+examples of the F1 of their class, which the answers to other examples move too: it is split by influence
+(harness.stats.influence).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from harness.stats.contributions import Contributions
 
 Average = Literal["macro", "weighted"]
+SetScore = Callable[[Sequence[str], Sequence[str]], float]
 
 
 def write_set(labels: Iterable[str]) -> str:
@@ -37,6 +40,13 @@ def write_set(labels: Iterable[str]) -> str:
 def read_set(answer: str) -> list[str]:
     """The labels of an answer that `write_set` wrote."""
     return [str(label) for label in json.loads(answer)]
+
+
+def _of_spans(gold: Sequence[str], said: Sequence[str]) -> float:
+    """F1 of whole spans over all sentences: an answer is the set of a sentence's spans. NaN without any span."""
+    pairs = [(set(read_set(one)), set(read_set(other))) for one, other in zip(gold, said, strict=True)]
+    either = sum(len(one) + len(other) for one, other in pairs)
+    return 2 * sum(len(one & other) for one, other in pairs) / either if either else math.nan
 
 
 def _f1(gold: NDArray[np.generic], said: NDArray[np.generic], *, average: Average) -> float:
@@ -63,8 +73,8 @@ def _of_sets(gold: Sequence[str], said: Sequence[str]) -> float:
     return float(f1_score(truth_NL, told_NL, average="macro", zero_division=0.0))
 
 
-def _of_label_sets(rows: pd.DataFrame) -> float:
-    return _of_sets(rows["gold_label"].tolist(), rows["predicted_label"].tolist())
+def _of_answers(rows: pd.DataFrame, *, score: SetScore) -> float:
+    return score(rows["gold_label"].tolist(), rows["predicted_label"].tolist())
 
 
 def _describe(asked: Asked) -> list[Found]:
@@ -72,9 +82,9 @@ def _describe(asked: Asked) -> list[Found]:
     return _described(asked, lambda gold, said: _f1(gold, said, average="macro"))
 
 
-def _describe_sets(asked: Asked) -> list[Found]:
+def _describe_sets(asked: Asked, *, score: SetScore) -> list[Found]:
     names = np.asarray(asked.data.names, dtype=object)
-    return _described(asked, lambda gold, said: _of_sets(names[gold].tolist(), names[said].tolist()))
+    return _described(asked, lambda gold, said: score(names[gold].tolist(), names[said].tolist()))
 
 
 def _described(asked: Asked, score: Any) -> list[Found]:
@@ -97,7 +107,15 @@ def _split(data: Aligned) -> Contributions:
 
 METRICS = (
     Metric(name="macro_f1", answers="label", of=partial(_of, average="macro"), estimate=_describe),
-    Metric(name="multilabel_f1", answers="label", of=_of_label_sets, estimate=_describe_sets),
+    *(
+        Metric(
+            name=name,
+            answers="label",
+            of=partial(_of_answers, score=score),
+            estimate=partial(_describe_sets, score=score),
+        )
+        for name, score in (("multilabel_f1", _of_sets), ("span_f1", _of_spans))
+    ),
     Metric(
         name="weighted_f1", answers="label", of=partial(_of, average="weighted"), split=_split, estimate=estimate_mean
     ),

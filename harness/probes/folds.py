@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,8 +44,10 @@ def _draw(
     folds = np.empty((repeats, len(strata)), dtype=np.intp)
     for seed, fold_N in enumerate(folds):
         splitter = kind(n_folds, shuffle=True, random_state=seed)
-        for fold, (_, test) in enumerate(splitter.split(np.zeros(len(strata)), strata, groups)):
-            fold_N[test] = fold
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of classes with fewer examples than folds
+            for fold, (_, test) in enumerate(splitter.split(np.zeros(len(strata)), strata, groups)):
+                fold_N[test] = fold
     return folds
 
 

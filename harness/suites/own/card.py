@@ -54,6 +54,10 @@ class TaskCard(Strict):
     @classmethod
     def _own_default(cls, fields: dict[str, Any]) -> dict[str, Any]:
         """What is on the hub is public: its texts may be shown."""
+        columns = fields.get("columns")
+        if isinstance(columns, dict):  # a column of a file may be called by a number
+            whole = {role: str(name) if type(name) is int else name for role, name in columns.items()}
+            fields = {**fields, "columns": whole}
         files = [str(fields.get(name) or "") for name in ("file", "train", "test")]
         public = any(files) and all(not name or name.startswith("hub:") for name in files)
         return {"publish": "texts", **fields} if public else fields
@@ -71,10 +75,12 @@ class TaskCard(Strict):
             raise ValueError(f"a task of type {self.type} is a folder; name it with `file`")
         if self.test is not None and self.train is None and kind.trains:
             raise ValueError("`test` needs `train` beside it; name one file with `file` to split it into folds")
-        known = (*kind.roles, *ALSO, *((WORD,) if kind.of_words else ()))
+        known = kind.roles if kind.sequences else (*kind.roles, *ALSO, *((WORD,) if kind.spans else ()))
         for role in self.columns:
             if role not in known:
                 raise ValueError(f"`columns`: {self.type} has no column {role!r}; {near_names(role, known)}")
+        if self.group is not None and (kind.layout or kind.sequences):
+            raise ValueError(f"`group` has no effect on a task of type {self.type}; take it out")
         given = self.model_fields_set & {name for each in TYPES.values() for name in each.options}
         for name in sorted(given - set(kind.options)):
             raise ValueError(f"`{name}` has no effect on a task of type {self.type}; take it out")

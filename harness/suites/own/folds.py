@@ -57,7 +57,7 @@ def folds_of(card: TaskCard, rows: CardRows) -> NDArray[np.intp]:
     """(draws, N): the fold of each example in each draw. Raises HarnessError where a fold cannot learn something."""
     labels_N = _labels(card, rows)
     groups = rows.together or tuple(map(str, range(rows.n)))
-    what = "groups" if rows.groups else "examples"
+    what = "groups" if rows.groups else "words" if rows.together else "examples"
     if len(set(groups)) < FOLDS:
         raise HarnessError(
             f"{rows.where}: {len(set(groups))} {what} cannot be spread over {FOLDS} folds; give more of them"

@@ -9,9 +9,10 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.outcomes import row_ids
 from harness.suites.own.card import TaskCard
+from harness.suites.own.sequences import hidden_tags
 from harness.suites.own.table import CardRows, rows_of
 from harness.suites.task import TaskOptions
-from harness.suites.words.data.examples import WordExample, WordSet, blank_spans
+from harness.suites.words.data.examples import Span, WordExample, WordSet, blank_spans
 from harness.suites.words.data.sources import DataSet
 from harness.suites.words.probe import SUITE_VERSION, WordProbe
 
@@ -60,20 +61,31 @@ def make_probe(card: TaskCard) -> ProbeOfCard:
 def _parse(card: TaskCard, data: DataSet, folder: Path) -> WordSet:
     rows = rows_of(card)
     texts = list(zip(*rows.texts.values(), strict=True))
-    spans = list(zip(*rows.spans, strict=True))
+    spans = list(zip(*rows.spans, strict=True)) or [tuple((0, len(text)) for text in each) for each in texts]
+    sequences, labels = card.kind.sequences, rows.labels
+    if sequences and card.publish == "nothing":
+        labels = tuple(hidden_tags(labels))
     return WordSet(
         examples=tuple(
             WordExample(
                 example_id=name,
                 texts=texts[row],
                 spans=spans[row],
-                word=rows.together[row],
-                label=rows.labels[row] if rows.labels else "",
+                word=_word(rows, texts[row], spans[row], row, sequences=sequences),
+                group=rows.groups[row] if sequences else "",
+                label=labels[row] if labels else "",
                 scores=(rows.scores[row],) if rows.scores else (),
             )
             for row, name in enumerate(row_ids("\0".join(each) for each in texts))
         )
     )
+
+
+def _word(rows: CardRows, texts: tuple[str, ...], spans: tuple[Span, ...], row: int, *, sequences: bool) -> str:
+    """The word as control tasks know it: what belongs together; of sentences the word itself, of pairs both."""
+    if sequences:
+        return texts[0][slice(*spans[0])]
+    return rows.together[row] if rows.together else ":".join(texts)
 
 
 def _check_positions(card: TaskCard, rows: CardRows) -> None:

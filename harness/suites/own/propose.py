@@ -9,12 +9,14 @@ from itertools import islice
 from pathlib import Path
 
 from harness.errors import HarnessError, near_names
-from harness.rows import FORMATS, column_names, read_cells
+from harness.rows import FORMATS, column_names, format_of, read_cells
 from harness.suites.own.card import TaskCard
+from harness.suites.own.sequences import read_sentences
 from harness.suites.own.table import UNPARTED
 from harness.suites.own.types import CANDIDATES, TYPES, WORD
 
 LOOKED_AT = 2000  # rows
+_TAGS, _CONLL = "sequence-labels", (".conll", ".conllu", ".bio", ".iob", ".iob2")
 _GROUPS = ("group", "author", "user", "speaker", "document", "doc", "source_id")
 _WORDS = ("word", "target", "lemma")
 _TRUTHS = {"0", "1", "0.0", "1.0", "true", "false"}
@@ -31,6 +33,7 @@ _LANGUAGES = {
     r"[\u0400-\u04ff]": "rus-Cyrl",
 }
 _SEPARATORS, _LONGEST_LABEL = ("|", ";", ","), 40
+_FEW_WORDS = 1.5
 _MOST_LABELS = 0.2  # of the rows: a column with more different values is no label
 
 
@@ -98,6 +101,8 @@ def propose(file: Path, *, kind: str | None = None, name: str | None = None) -> 
         return _of_folder(file, kind, name)
     if kind is not None and TYPES[kind].layout:
         raise HarnessError(f"a task of type {kind} is a folder of files; name the folder")
+    if kind == _TAGS or (kind is None and format_of(file) in _CONLL):
+        return _of_sentences(file, name)
     names = column_names(file)
     rows = list(islice(read_cells(file, tuple((each,) for each in names)), LOOKED_AT))
     if not rows:
@@ -145,6 +150,21 @@ def _of_folder(folder: Path, kind: str | None, name: str | None) -> Proposal:
     )
 
 
+def _of_sentences(file: Path, name: str | None) -> Proposal:
+    """The card for a file with a word and its tag on each line."""
+    found = list(islice(read_sentences(file, {}), LOOKED_AT))
+    if not found:
+        raise HarnessError(f"{file} has no sentences; a task needs examples")
+    task, words = name or _task_name(_stem(file)), [" ".join(word for word, _ in sentence) for sentence in found]
+    tags = [" ".join(tag for _, tag in sentence) for sentence in found]
+    return Proposal(
+        path=file.parent / f"{task}.md",
+        text=_card(task, file.name, _TAGS, {}, None, _language(" ".join(words))),
+        type=_TAGS,
+        examples=tuple({"tokens": text, "tags": tag} for text, tag in zip(words[:5], tags[:5], strict=True)),
+    )
+
+
 def _task_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "my-task"
 
@@ -155,7 +175,7 @@ def _as_text(cell: object) -> str:
 
 def _stem(file: Path) -> str:
     stem = file.name.removesuffix(".gz")
-    return next((stem.removesuffix(ending) for ending in FORMATS if stem.endswith(ending)), stem)
+    return next((stem.removesuffix(ending) for ending in (*FORMATS, *_CONLL[::-1]) if stem.endswith(ending)), stem)
 
 
 def _roles(columns: Sequence[_Column], kind: str | None) -> tuple[str | None, dict[str, str]]:
@@ -168,7 +188,7 @@ def _roles(columns: Sequence[_Column], kind: str | None) -> tuple[str | None, di
         for c in columns
         if not c.numeric
         and c not in sets
-        and c.words >= max(1.5, longest / 4)
+        and c.words >= max(_FEW_WORDS, longest / 4)
         and (not c.labels or c.words >= longest / 1.5)
     ]
     others = [c for c in columns if c not in texts]
@@ -194,6 +214,8 @@ def _roles(columns: Sequence[_Column], kind: str | None) -> tuple[str | None, di
         guess = "classification"
     elif len(texts) >= 2:
         guess = "bitext"
+    elif len(pair := [c for c in columns if not c.numeric and c.words < _FEW_WORDS]) == 2 and numbers:
+        guess, texts = "word-similarity", pair
     wanted = kind or guess
     if wanted is None:
         return None, {}
@@ -201,6 +223,8 @@ def _roles(columns: Sequence[_Column], kind: str | None) -> tuple[str | None, di
         "text": texts,
         "text1": texts,
         "text2": texts[1:],
+        "word1": texts,
+        "word2": texts[1:],
         "summary": texts,
         "reference": texts,
         "labels": sets,

@@ -76,7 +76,7 @@ def report(task: OwnTask, base: Base) -> CardReport:
         chance=metric.scale * _chance(info.metric, rows["test"]),
         base=base.name,
         limit=limit,
-        tested=_tested(card, rows["test"], units, tested=metric.tested),
+        tested=_tested(card, units, tested=metric.tested),
         detectable={why: metric.scale * found for why, found in _detectable(card, n, units).items()},
     )
 
@@ -129,9 +129,8 @@ def _chance(metric: str, rows: CardRows) -> float:
     return 0.0
 
 
-def _tested(card: TaskCard, rows: CardRows, units: int, *, tested: bool) -> str:
-    kind = card.kind
-    what = f"{card.group!r}" if card.group else "word" if kind.of_words else "text" if rows.sources else "example"
+def _tested(card: TaskCard, units: int, *, tested: bool) -> str:
+    what = f"{card.group!r}" if card.group else card.kind.unit
     if not tested:
         return f"no difference of {card.kind.metric} is tested: it is described"
     few = "; fewer than 50 are outside what is calibrated" if units < 50 else ""

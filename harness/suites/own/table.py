@@ -32,8 +32,8 @@ class CardRows:
     """N examples: `texts`, `labels` and `scores`; `ids` and `groups` where a card has them. Labels are text, and a set
     of labels is one (harness.metrics.f1).
 
-    Of tasks on words `spans` are the word's characters (start, end) in each of the texts. Of summaries `sources` are the
-    texts that they sum up and `references` what they are compared with. `where` is the file.
+    Of tasks on words `spans` are the word's characters (start, end) in each of the texts. Of summaries `sources` are
+    the texts that they sum up and `references` what they are compared with. `where` is the file.
     """
 
     where: str
@@ -83,6 +83,10 @@ def _read(key: _Key, part: str) -> CardRows:
         from harness.suites.own.documents import texts_of
 
         return texts_of(key.card, part)
+    if key.card.kind.sequences:
+        from harness.suites.own.sequences import words_of
+
+        return words_of(key.card, part)
     card, kind, path = key.card, key.card.kind, key.card.path(part)
     check_memory(path)
     roles = (*card.roles, *(("group",) if card.group else ()))

@@ -40,7 +40,7 @@ class OwnTask(Task):
             rows_of(self.card, part)
         if kind.layout:
             check_judgements(self.card)
-        if kind.answer in ("label", "labels") and kind.metric == "accuracy":
+        if kind.answer in ("label", "labels") and kind.metric == "accuracy" and not kind.sequences:
             check_learnable(self.card)
         assert _made(self.card).info
         return TaskInfo(
@@ -117,7 +117,7 @@ def _named(result: TaskResult, card: TaskCard, rows: CardRows) -> TaskResult:
     if card.publish == "texts" and result.shown is not None:
         called = dict(zip(result.outcomes["example_id"], outcomes["example_id"], strict=True))
         shown = {called[name]: text for name, text in result.shown.items() if name in called}
-    if nothing and rows.labels:
+    if nothing and rows.labels and result.key.metric != "span_f1":  # kinds of spans are numbered before
         sets = card.kind.answer == "labels"
         outcomes = _without_labels(outcomes, rows.labels, clusters=card.type == "clustering", sets=sets)
     return replace(result, outcomes=outcomes, shown=shown)

@@ -15,8 +15,8 @@ class CardType:
     `texts` are the roles that hold texts, `spans` the columns of the word's first character and of the one behind its
     last, a pair for each text. `task_type` and `metric` are what results are stored with, `main_score` is mteb's name
     of the metric (empty: the word-level probes run it). `answer` is the column of the right answer, or empty. `trains`
-    says that a second file may hold training examples. A `layout` names the files of a folder by what they are for;
-    those of `may_lack` may be missing.
+    says that a second file may hold training examples, `sequences` that a line of the file is a word of a sentence. A
+    `layout` names the files of a folder by what they are for; those of `may_lack` may be missing.
     """
 
     task_type: str
@@ -29,8 +29,16 @@ class CardType:
     spans: tuple[tuple[str, str], ...] = ()
     options: tuple[str, ...] = ()
     trains: bool = False
+    sequences: bool = False
     layout: tuple[tuple[str, str], ...] = ()
     may_lack: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """What is resampled where a card has no `group`."""
+        if self.sequences:
+            return "sentence"
+        return "text" if "reference" in self.roles else "word" if self.spans else "example"
 
     @property
     def of_words(self) -> bool:
@@ -160,6 +168,24 @@ TYPES: dict[str, CardType] = {
         spans=_SPAN_PAIR,
         answer="label",
         options=("features",),
+    ),
+    "word-similarity": CardType(
+        task_type="WordSimilarity",
+        metric="spearman",
+        about="pairs of words, each alone, with a similarity that people gave",
+        roles=("word1", "word2", "score"),
+        texts=("word1", "word2"),
+        answer="score",
+    ),
+    "sequence-labels": CardType(
+        task_type="SequenceLabels",
+        metric="accuracy",
+        about="the words of sentences with a tag each",
+        roles=("token", "tag"),
+        texts=("text",),
+        spans=(_SPAN,),
+        answer="label",
+        sequences=True,
     ),
 }
 # The columns of every type beside those that it needs; and of types on words, in place of those of spans.

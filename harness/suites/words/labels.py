@@ -61,7 +61,7 @@ class _Asked:
     def of(cls, examples: Sequence[WordExample], positions: Sequence[int | None]) -> _Asked:
         names, labels = np.unique([example.label for example in examples], return_inverse=True)
         repeats = REPEATS if len(examples) < SMALL else 1
-        folds = group_folds(labels, [e.word for e in examples], n_folds=N_FOLDS, repeats=repeats)
+        folds = group_folds(labels, [e.unit for e in examples], n_folds=N_FOLDS, repeats=repeats)
         return cls(examples=examples, names=names, labels=labels, folds=folds, positions=positions)
 
     def predict(self, vectors_LPND: WordLayers) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -109,11 +109,7 @@ def _parts(vectors_LPND: WordLayers, asked: _Asked, read: Read) -> Iterator[Subs
             asked.add(layers, asked.labels, predicted_RN[0], layer=layer, position=position)
     yield layers
     yield from _random_labels(vectors_LPND[-1], asked, last)
-    codelength = SubsetOutcomes("codelength", "codelength", asked.examples)
-    bits_PN = online_bits(vectors_LPND[-1], asked.labels, classes=len(asked.names))
-    for position, bits_N in zip(asked.positions, bits_PN, strict=True):
-        codelength.add(layer=last, position=position, gold_score=1.0, predicted_score=bits_N)
-    yield codelength
+    yield from _codelength(vectors_LPND[-1], asked, last)
     for subset, take, alone in CONDITIONS:
         yield asked.part(subset, asked.predict(read(take=take, alone=alone).vectors)[0][0], last)
     majority_RN = np.empty_like(asked.folds)
@@ -122,6 +118,16 @@ def _parts(vectors_LPND: WordLayers, asked: _Asked, read: Read) -> Iterator[Subs
             told_N[fold_N == fold] = np.bincount(asked.labels[fold_N != fold]).argmax()
     everywhere = np.broadcast_to(majority_RN, (len(asked.positions), *majority_RN.shape))
     yield asked.part("majority", everywhere, None)
+
+
+def _codelength(vectors_PND: NDArray[np.float32], asked: _Asked, last: int) -> Iterator[SubsetOutcomes]:
+    if np.bincount(asked.labels).min() < N_FOLDS:
+        return  # a rare tag of sentences would leave nearly every block without a probe
+    codelength = SubsetOutcomes("codelength", "codelength", asked.examples)
+    bits_PN = online_bits(vectors_PND, asked.labels, classes=len(asked.names))
+    for position, bits_N in zip(asked.positions, bits_PN, strict=True):
+        codelength.add(layer=last, position=position, gold_score=1.0, predicted_score=bits_N)
+    yield codelength
 
 
 def _random_labels(vectors_PND: NDArray[np.float32], asked: _Asked, layer: int) -> Iterator[SubsetOutcomes]:

@@ -29,6 +29,7 @@ CONTROLS = (
     "selectivity",
     "codelength",
     "layers",
+    "spans",
 )
 
 
@@ -40,7 +41,7 @@ class SubsetOutcomes:
 
     def __init__(self, subset: str, metric: str, examples: Sequence[WordExample]) -> None:
         self.subset, self.metric = subset, metric
-        self._who = pd.DataFrame({"example_id": [e.example_id for e in examples], "unit": [e.word for e in examples]})
+        self._who = pd.DataFrame({"example_id": [e.example_id for e in examples], "unit": [e.unit for e in examples]})
         self._blocks: list[pd.DataFrame] = []
 
     def add(

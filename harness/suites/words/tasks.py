@@ -17,12 +17,14 @@ from harness.suites.words.probe import WordProbe
 from harness.suites.words.repetition import measure_repetition
 from harness.suites.words.results import CONTROLS, SCORE, SPLIT, SubsetOutcomes, result
 from harness.suites.words.scores import measure_norms, measure_similarity
+from harness.suites.words.sequences import measure_sequences
 
 _Measure = Callable[[WordProbe, Sequence[WordExample], TextEncoder], tuple[list[SubsetOutcomes], str]]
 _MEASURE: dict[str, _Measure] = {
     "ContextProbe": measure_labels,
     "LexicalAspect": measure_labels,
     "WiC": measure_labels,
+    "SequenceLabels": measure_sequences,
     "WordNorms": measure_norms,
     "WordSimilarity": measure_similarity,
     "Geometry": measure_geometry,

@@ -10,7 +10,7 @@ import pytest
 
 from harness.bases import resolve_base
 from harness.errors import HarnessError
-from harness.suites.own import read_task_card
+from harness.suites.own import card_task, read_task_card
 from harness.suites.own.propose import propose
 from harness.suites.own.report import report
 from harness.suites.own.table import rows_of
@@ -60,6 +60,11 @@ LINES, OTHERS = texts(30, 1), texts(30, 2)
             "multilabel-classification",
             {"labels": "topics"},
         ),
+        (
+            {"first": ["gem", "noon", "car"], "second": ["jewel", "midday", "boat"], "mean": [3.9, 3.8, 1.1]},
+            "word-similarity",
+            {"word1": "first", "word2": "second", "score": "mean"},
+        ),
         ({"de": LINES, "en": OTHERS}, "bitext", {"text1": "de", "text2": "en"}),
         (
             {"text": LINES[:10] * 3, "summary": OTHERS, "reference": texts(30, 3), "grade": [i % 6 for i in range(30)]},
@@ -82,7 +87,7 @@ def test_the_card_follows_from_the_columns(table: Table, kind: str, roles: dict[
     assert card.language == ("zho-Hans" if "句子" in table else "eng-Latn")
     rows = rows_of(card)
     assert [example[role] for example in found.examples for role in rows.texts] == [
-        rows.texts[role][i] for i in range(5) for role in rows.texts
+        rows.texts[role][i] for i in range(len(found.examples)) for role in rows.texts
     ]
 
 
@@ -114,6 +119,19 @@ def test_lists_are_sets_of_labels_and_a_folder_is_retrieval_or_reranking() -> No
     assert "type: reranking\nfile: 'my set'\n" in propose(folder).text
     with pytest.raises(HarnessError, match="a task of type similarity is a file"):
         propose(folder, kind="similarity")
+
+
+def test_a_file_of_tags_is_known_by_its_ending() -> None:
+    Path("ner.conll").write_text("a O\nb B-X\n\n" * 5)
+    found = propose(Path("ner.conll"))
+    assert (found.path, found.type) == (Path("ner.md"), "sequence-labels")
+    assert found.examples[0] == {"tokens": "a b", "tags": "O B-X"}
+    found.path.write_text(found.text)
+    made = report(card_task("ner.md"), resolve_base("mini"))
+    assert (made.parts[0].rows, made.parts[0].units) == (10, 5)
+    assert "one for each sentence" in made.tested
+    Path("pos.txt").write_text("a\tDET\nb\tNOUN\n\n")
+    assert propose(Path("pos.txt"), kind="sequence-labels").type == "sequence-labels"
 
 
 def test_columns_that_suggest_nothing() -> None:

@@ -16,9 +16,10 @@ Part = Literal["train", "dev", "test", ""]
 class WordExample:
     """One example: a target word in one text, or in each of two.
 
-    `spans` are the target's characters (start, end) in `texts`. `word` is the target word as examples are grouped by
-    it: no word is in a probe's training and test folds, and it is the unit in every resampling. `label` or `scores`
-    is the gold answer. `part` is where the data set itself puts the example; empty where it does not say.
+    `spans` are the target's characters (start, end) in `texts`. `word` is the target word, as control tasks know it.
+    `group` is what belongs together, where that is not the word: no group is in a probe's training and test folds, and
+    it is the unit in every resampling. `label` or `scores` is the gold answer. `part` is where the data set itself puts
+    the example; empty where it does not say.
     """
 
     example_id: str
@@ -28,6 +29,12 @@ class WordExample:
     label: str = ""
     scores: tuple[float, ...] = ()
     part: Part = ""
+    group: str = ""
+
+    @property
+    def unit(self) -> str:
+        """What belongs together: the group, or the word."""
+        return self.group or self.word
 
     def __post_init__(self) -> None:
         for text, (start, end) in zip(self.texts, self.spans, strict=True):
