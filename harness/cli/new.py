@@ -15,7 +15,7 @@ def task(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A table: .csv, .tsv, .jsonl or .parquet, or any as .gz; a folder in the layout of BEIR; a file of CoNLL.",
+            help="A table (.csv, .tsv, .jsonl, .parquet, or any as .gz), a folder in BEIR's layout, or a .conll file.",
         ),
     ],
     kind: Annotated[

@@ -214,8 +214,8 @@ def _roles(columns: Sequence[_Column], kind: str | None) -> tuple[str | None, di
         guess = "classification"
     elif len(texts) >= 2:
         guess = "bitext"
-    elif len(pair := [c for c in columns if not c.numeric and c.words < _FEW_WORDS]) == 2 and numbers:
-        guess, texts = "word-similarity", pair
+    elif len(two := [c for c in columns if not c.numeric and c.words < _FEW_WORDS]) == 2 and numbers:
+        guess, texts = "word-similarity", two
     wanted = kind or guess
     if wanted is None:
         return None, {}

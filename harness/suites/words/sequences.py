@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from harness.encoder.protocol import TextEncoder
 from harness.metrics.f1 import write_set
 from harness.suites.words.data.bio import marks_spans, spans_of
@@ -39,10 +41,9 @@ def _spans(score: SubsetOutcomes, examples: Sequence[WordExample]) -> list[Subse
         return []
     made = SubsetOutcomes("spans", "span_f1", [words[0] for words in whole])
     for trial in frame["trial"].unique():
-        tags = rows.loc[trial]
-        answers = {
-            name: [write_set(spans_of(tags.loc[[w.example_id for w in words], name].tolist())) for words in whole]
-            for name in tags.columns
-        }
-        made.add(layer=int(frame["layer"].iloc[0]), trial=int(trial), **answers)
+        gold, told = (
+            np.array([write_set(spans_of(tags[[word.example_id for word in words]].tolist())) for words in whole])
+            for _, tags in rows.loc[trial].items()
+        )
+        made.add(layer=int(frame["layer"].iloc[0]), trial=int(trial), gold_label=gold, predicted_label=told)
     return [made]
