@@ -99,6 +99,7 @@ def test_per_base_overrides_apply_to_that_base_only() -> None:
     assert here.mask_probability == elsewhere.mask_probability
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", ["smollm2-135m", "gemma3-270m"])
 def test_the_ladder_on_a_small_real_base_is_for_a_laptop(base: str) -> None:
     """A base without an entry gets the published stages, which read at most 246 million tokens."""

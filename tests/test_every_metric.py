@@ -137,4 +137,5 @@ def test_a_metric_is_tested_where_it_says_how_it_splits() -> None:
     assert accuracy.tested
     assert not replace(accuracy, split=None).tested
     tested = {name for name, metric in METRICS.items() if metric.tested and "_at_" not in name}
-    assert tested == {"accuracy", "weighted_f1", "average_precision", "pearson", "spearman", "bits_per_byte"}
+    assert tested == {"accuracy", "weighted_f1", "average_precision", "pearson", "spearman", "bits_per_byte",
+                      "masked_accuracy"}  # fmt: skip

@@ -26,7 +26,7 @@ from harness.stage_record import StageManifest
 Reason = Literal["", "memory", "data"]
 Packet: TypeAlias = tuple[str, tuple[bytes, ...]]  # JSON, and what its numbers point to: arrow streams, 64-bit hashes
 
-Place = Annotated[int, Field(ge=0)]  # of a blob
+BlobNumber = Annotated[int, Field(ge=0)]  # of a blob
 _ERRORS = {each.__name__: each for each in (HarnessError, MissingDataError, ProofError)}
 _ARROW = {"string": pa.string(), "int32": pa.int32(), "Int32": pa.int32(), "Float64": pa.float64()}
 _SCHEMA = pa.schema([(name, _ARROW[dtype]) for name, dtype in OUTCOME_COLUMNS.items()])
@@ -58,9 +58,9 @@ class _Result(_Fields):
     key: TaskKey
     task_type: str
     score: float
-    outcomes: Place
+    outcomes: BlobNumber
     seconds: float
-    texts: Place | None
+    texts: BlobNumber | None
     note: str
     reported: dict[str, Any] | None
     shown: dict[str, str] | None
@@ -68,7 +68,7 @@ class _Result(_Fields):
 
 class _Stage(_Fields):
     manifest: dict[str, Any]
-    texts: Place | None
+    texts: BlobNumber | None
 
 
 class _Evidence(_Fields):

@@ -133,6 +133,7 @@ def test_slots_are_trained_alone(base: Base, packed: bool) -> None:
     assert not np.allclose(trained.encode(TEXTS), start.encode(TEXTS))
 
 
+@pytest.mark.slow
 def test_a_stage_before_the_slots_is_shared_with_the_ladder(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     """And where that holds its adapter alone, both are added to the base's weights."""
     monkeypatch.setattr(merging, "WHOLE_BYTES", 0)

@@ -17,6 +17,7 @@ from leaderboard.views import make_site
 from tests.factory import TASKS, add_system, fill
 
 
+@pytest.mark.slow
 def test_the_front_page_sets_the_mask_against_the_training(site: Path, store: Store) -> None:
     index = (site / "index.html").read_text(encoding="utf-8")
     part = index[index.index("<h2>Mask × training</h2>") : index.index("<h2>Controls")]

@@ -118,7 +118,7 @@ def losses(base: Base, **more: Any) -> tuple[tuple[int, float], ...]:
     return read_stage(folder).losses
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_until_the_switch_training_is_causal(base: Base, packed: bool) -> None:
     causal = losses(base, attention="causal", packed=packed)
     switched = losses(base, mask_ramp={"by": "at_once", "over": 0.5}, packed=packed)
