@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from harness.encoder.attention import MaskProof
     from harness.encoder.reader import EncodingProgress
     from harness.outcomes import TaskResult
+    from harness.run.cells import RunCell
     from harness.run.plan import RunPlan
     from harness.store import Store
     from harness.training.lineage import PlannedStage
@@ -222,6 +223,17 @@ class RunScreen(_Bars):
 
         self._progress.update(self._all, total=pulse.forecast.all_tasks, left=left)
 
+    def begun(self, cell: RunCell) -> None:
+        if self._pulse is not None:
+            self._pulse.forecast.begun(cell)
+            self._pulse.doing = self._pulse.forecast.at_work
+            self._progress.update(self._all, description=self._pulse.doing)
+
+    def ended(self, cell: RunCell) -> None:
+        if self._pulse is not None:
+            self._pulse.forecast.ended(cell)
+            self._progress.update(self._all, completed=self._pulse.forecast.done_tasks)
+
     def note(self, message: str) -> None:
         if self._quiet:
             return
@@ -290,7 +302,6 @@ class RunScreen(_Bars):
         key = result.key
         if self._pulse is not None:
             self._pulse.forecast.result(label, result)
-            self._progress.update(self._all, completed=self._pulse.forecast.done_tasks)
         if result.task_type in DIAGNOSTIC_TYPES and key.subset not in ("default", "linear", "MLP"):
             return  # controls: a dozen a task
         if self._pulse is None:

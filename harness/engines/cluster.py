@@ -135,11 +135,8 @@ class RayEngine:
         process.cell, process.label = cell, "" if cell.stage is not None else cell.label
         sent = replace(cell, place=replace(cell.place, all_cores=False))
         process.ref = process.actor.carry_out.remote(sent, smaller=cell.number in self._smaller)
-        if self._listener is not None:
-            if cell.stage is not None:
-                self._note(f"{cell.label} · {cell.stage.stage.doing} on {process.host}")
-            elif cell.task is not None:
-                self._listener.task(cell.label, cell.task.name, *cell.turn)
+        if cell.stage is not None:
+            self._note(f"{cell.label} · {cell.stage.stage.doing} on {process.host}")
 
     def wait(self) -> Ended | None:
         """Return what came of a cell, or None as soon as another may begin."""

@@ -54,6 +54,10 @@ class Heard:
 
     def begin(self, plan: RunPlan, store: Store) -> None: ...
 
+    def begun(self, cell: RunCell) -> None: ...
+
+    def ended(self, cell: RunCell) -> None: ...
+
     def note(self, message: str) -> None:
         self.told.append(Told(note=message))
 

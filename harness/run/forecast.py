@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import mean, median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.outcomes import TaskResult
+    from harness.run.cells import RunCell
     from harness.run.plan import RunPlan
     from harness.store import Store
     from harness.training.lineage import PlannedStage
@@ -28,11 +29,15 @@ class Left:
 
 @dataclass(kw_only=True)
 class Forecast:
-    """Hears what begins and ends in a run whose cells are done one after another, `width` at a time.
+    """Hears what begins and ends in a run.
 
     A task takes as long as it took on another system, or else so many seconds a text as the tasks that were measured. A
     stage takes so many seconds an example as stages of its kind. `task_s` and `example_s` are what was seen before this
     run. What was never seen is not foreseen.
+
+    Of a cell that is carried out in this process it hears when its training, its opening and its task begin. Of one
+    that is carried out elsewhere (`near` is False) it knows when it began and ended: the mean time of the cells of a
+    task has their share of the openings. What is left is divided by the number of cells that are at work at once.
     """
 
     tasks: dict[TaskName, int | None]  # that are left, in order, with what they say that they cost
@@ -40,7 +45,6 @@ class Forecast:
     opening: set[str]  # labels of systems that are not open yet
     task_s: dict[str, float] = field(default_factory=dict)
     example_s: dict[str, float] = field(default_factory=dict)
-    width: int = 1
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
@@ -52,6 +56,9 @@ class Forecast:
         self._opened = 0
         self._task: TaskName | None = None
         self._stage: tuple[PlannedStage, Step | None, float] | None = None
+        self.near = False
+        self._cells: dict[int, tuple[RunCell, float]] = {}  # at work, with when they began
+        self._measured: set[TaskName] = set()
 
     @classmethod
     def of(cls, plan: RunPlan, store: Store) -> Forecast:
@@ -87,8 +94,35 @@ class Forecast:
     def done_stages(self) -> int:
         return self.all_stages - len(self.stages)
 
+    @property
+    def at_work(self) -> str:
+        """The cells at work, as a person reads it."""
+        first, *others = [cell.what for cell, _ in self._cells.values()] or ["nothing"]
+        return f"{first} and {len(others)} more" if others else first
+
+    def begun(self, cell: RunCell) -> None:
+        """`cell` is at work."""
+        self._cells[cell.number] = cell, self.clock()
+
+    def ended(self, cell: RunCell) -> None:
+        """`cell` has ended: measured, failed, or stored by another process before it began."""
+        _, began = self._cells.pop(cell.number, (cell, None))
+        took = None if began is None or self.near else self.clock() - began
+        if cell.stage is not None:
+            examples = _examples(cell.stage)
+            if self.stages.pop(cell.stage.digest, None) is not None and took is not None and examples:
+                self.example_s[cell.stage.stage.kind] = took / examples
+            return
+        key = cell.label, cell.task.name if cell.task else ""
+        cost = self.tasks.pop(key, None)
+        if key == self._task:  # it has failed
+            self._apart, self._task = self._apart + self.clock() - self._task_began, None
+        if took is not None and key in self._measured:
+            self._add(key[1], took, cost)
+
     def stage(self, planned: PlannedStage) -> None:
-        """`planned` begins to be trained."""
+        """`planned` begins to be trained in this process."""
+        self.near = True
         self._end_stage()
         self._stage, self._stage_began = (planned, None, self.clock()), self.clock()
 
@@ -103,39 +137,37 @@ class Forecast:
                 self._end_stage()
 
     def task(self, label: str, name: str) -> None:
-        """A task begins on an open system. Those before it in order have ended, measured or not."""
+        """A task begins in this process, on an open system."""
+        self.near = True
         self._end_stage()
         key = label, name
-        if key in self.tasks:
-            for before in list(self.tasks)[: list(self.tasks).index(key)]:
-                del self.tasks[before]
         if label in self.opening:
             self.opening.discard(label)
             self._opened += 1
-        if self._task is not None:  # it has failed
-            self._apart += self.clock() - self._task_began
         self._task, self._task_began = key, self.clock()
 
     def result(self, label: str, result: TaskResult) -> None:
         """A task has given a result."""
         key = label, result.key.task
+        if not self.near:
+            self._measured.add(key)
+            return
         cost = self.tasks.pop(key, None)
         took = self.clock() - self._task_began if key == self._task else result.seconds
         if key == self._task:
             self._apart, self._task = self._apart + took, None
         elif key[1] in self._seen:
             return  # another part of the same task
-        self._seen.setdefault(key[1], []).append(took)
-        if cost:
-            self._texts = (self._texts[0] + cost, self._texts[1] + took)
+        self._add(key[1], took, cost)
 
     def left(self) -> Left:
         """What is left now."""
         now = self.clock()
         seconds, unknown = 0.0, []
+        at_work = dict(self._far(now))
         for planned in self.stages.values():
             took = self._of_stage(planned, now)
-            seconds += took or 0.0
+            seconds += max(0.0, (took or 0.0) - at_work.get(planned.digest, 0.0))
             unknown += [f"training {planned.stage.kind}"] if took is None else []
         for (label, name), cost in self.tasks.items():
             took = self._of_task(name, cost)
@@ -144,16 +176,28 @@ class Forecast:
             elif (label, name) == self._task:
                 seconds += max(0.0, took - (now - self._task_began))
             else:
-                seconds += took
+                seconds += max(0.0, took - at_work.get((label, name), 0.0))
         if self._opened:
             apart = self._apart + (now - self._task_began if self._task else 0.0)
             apart += now - self._stage_began if self._stage else 0.0
             seconds += len(self.opening) * max(0.0, now - self._began - apart) / self._opened
-        return Left(seconds=seconds / self.width, unknown=tuple(dict.fromkeys(unknown)))
+        return Left(seconds=seconds / max(1, len(at_work)), unknown=tuple(dict.fromkeys(unknown)))
+
+    def _far(self, now: float) -> Iterator[tuple[str | TaskName, float]]:
+        """The cells at work elsewhere, with how long each has been."""
+        for cell, began in self._cells.values() if not self.near else ():
+            key = cell.stage.digest if cell.stage else (cell.label, cell.task.name if cell.task else "")
+            yield key, now - began
+
+    def _add(self, name: str, took: float, cost: int | None) -> None:
+        """A task with so many texts took so long."""
+        self._seen.setdefault(name, []).append(took)
+        if cost:
+            self._texts = (self._texts[0] + cost, self._texts[1] + took)
 
     def _of_task(self, name: str, cost: int | None) -> float | None:
         if name in self._seen:
-            return median(self._seen[name])
+            return median(self._seen[name]) if self.near else mean(self._seen[name])
         if name in self.task_s:
             return self.task_s[name]
         texts, took = self._texts

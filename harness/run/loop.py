@@ -61,6 +61,8 @@ def execute(
 
     def end(cell: RunCell) -> None:
         study.done(going.pop(cell.number))
+        if listener is not None:
+            listener.ended(cell)
         if cell.stage is not None:  # tasks wait for stages, and for nothing else
             for each in [each for each in waiting.values() if going.keys().isdisjoint(each.after)]:
                 ready[each.number] = waiting.pop(each.number)
@@ -78,6 +80,8 @@ def execute(
                 elif (left := study.left(cell)) is None:
                     end(cell)
                 else:
+                    if listener is not None:
+                        listener.begun(left)
                     engine.submit(left)
             elif came is not None:
                 study.take(came)

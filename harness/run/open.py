@@ -33,15 +33,22 @@ if TYPE_CHECKING:
     from harness.encoder.placement import Placement
     from harness.encoder.reader import EncodingProgress
     from harness.encoder.reference import ReferenceEncoder
+    from harness.run.cells import RunCell
     from harness.run.plan import RunPlan
     from harness.store import Store
     from harness.training.watch import OnStep
 
 
 class Listener(Protocol):
-    """Hears how a run goes; the command line draws bars from it."""
+    """Hears how a run goes; the command line draws bars from it.
+
+    `begun` and `ended` are about the cells of a run, wherever they are carried out; several may be at work at once.
+    `stage`, `task` and `reading` tell more of one that is carried out in this process.
+    """
 
     def begin(self, plan: RunPlan, store: Store) -> None: ...
+    def begun(self, cell: RunCell) -> None: ...
+    def ended(self, cell: RunCell) -> None: ...
     def note(self, message: str) -> None: ...
     def stage(self, label: str, planned: PlannedStage) -> OnStep: ...
     def proof(self, label: str, proof: MaskProof) -> None: ...

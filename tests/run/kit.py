@@ -26,6 +26,10 @@ class Ear:
 
     def begin(self, plan, store) -> None: ...
 
+    def begun(self, cell) -> None: ...
+
+    def ended(self, cell) -> None: ...
+
     def note(self, message: str) -> None:
         self.notes.append(message)
 

@@ -39,6 +39,13 @@ def result(name: str):
     return SimpleNamespace(key=SimpleNamespace(task=name), seconds=TASK_S[name])
 
 
+def cell(label: str, task: str = "", *, stage: object = None, number: int = 0):
+    return SimpleNamespace(
+        number=number, label=label, stage=stage, task=SimpleNamespace(name=task) if task else None,
+        what=f"{label} · {task}",
+    )  # fmt: skip
+
+
 def forecast(clock: Clock, **more) -> Forecast:
     return Forecast(
         tasks={(label, task): cost for label in ("causal", "one", "two") for task, cost in (("A", 100), ("B", 300))},
@@ -87,13 +94,56 @@ def test_what_fails_or_is_stored_by_others_is_not_waited_for() -> None:
     clock = Clock()
     found = forecast(clock, task_s=dict(TASK_S), example_s={"mntp": STEP_S / 8})
     assert found.left().seconds == sum(STEPS.values()) * STEP_S + 3 * sum(TASK_S.values())
+    for label, task in list(found.tasks)[:-1]:
+        found.ended(cell(label, task))
+    for name in STEPS:
+        found.ended(cell(name, stage=stage(name)))
     found.task("two", "B")
-    found.stages.clear()
     assert list(found.tasks) == [("two", "B")]
     clock.now += 5
     assert found.left() == Left(seconds=25.0)
     clock.now += 100
     assert found.left().seconds == 0
+
+
+def test_the_time_left_knows_how_many_cells_are_at_work_at_once() -> None:
+    """Two stages, then 40 tasks by four processes elsewhere, of which nothing is heard but that they begin and end."""
+    clock, places = Clock(), 4
+    labels = [f"system {number}" for number in range(20)]
+    found = Forecast(
+        tasks=dict.fromkeys((label, task) for label in labels for task in TASK_S),
+        stages={name: stage(name) for name in STEPS}, opening=set(labels), clock=clock,
+    )  # fmt: skip
+    stages = [cell(name, stage=stage(name), number=number) for number, name in enumerate(STEPS)]
+    tasks = [cell(label, task, number=9 + 2 * n + k) for n, label in enumerate(labels) for k, task in enumerate(TASK_S)]
+    took = {each.number: OPEN_S + TASK_S[each.task.name] for each in tasks}
+    took |= {each.number: STEP_S * each.stage.stage.total_steps for each in stages}
+    waiting, at_work, said = [*stages, *tasks], [], []
+    while waiting or at_work:
+        while waiting and len(at_work) < places and (waiting[0].stage or not any(each.stage for _, each in at_work)):
+            begun = waiting.pop(0)
+            at_work.append((clock.now + took[begun.number], begun))
+            found.begun(begun)
+        said.append((clock.now, found.left(), len(waiting)))
+        at_work.sort(key=lambda each: each[0])
+        clock.now, ended = at_work.pop(0)
+        if ended.task:
+            found.result(ended.label, result(ended.task.name))
+        found.ended(ended)
+    assert said[0][1].unknown == ("training mntp", "A", "B")
+    known = [(moment, left.seconds) for moment, left, more in said if not left.unknown and more]
+    assert len(known) > 30
+    for moment, left in known:
+        assert left == pytest.approx(clock.now - moment, rel=0.15, abs=OPEN_S + TASK_S["B"])
+    assert (found.done_tasks, found.done_stages) == (40, 2)
+    assert found.at_work == "nothing"
+
+
+def test_what_is_at_work_is_told_in_a_line() -> None:
+    found = forecast(Clock())
+    for number, label in enumerate(("causal", "one", "two")):
+        found.begun(cell(label, "A", number=number))
+    assert found.at_work == "causal · A and 2 more"
 
 
 def test_paces_come_from_the_store(tiny_base: Path, store: Store) -> None:
