@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from harness.bases import Base, resolve_base
-from harness.encoder.attention import MaskProof, available_kernels
+from harness.encoder.attention import available_kernels
+from harness.encoder.mask_proof import MaskProof
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.packing import PACKED_KERNELS, VARLEN
 from harness.encoder.placement import Placement

@@ -33,7 +33,7 @@ from harness.cli.streams import visible
 from harness.run.forecast import Forecast
 
 if TYPE_CHECKING:
-    from harness.encoder.attention import MaskProof
+    from harness.encoder.mask_proof import MaskProof
     from harness.encoder.reader import EncodingProgress
     from harness.outcomes import TaskResult
     from harness.run.cells import RunCell

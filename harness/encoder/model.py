@@ -19,12 +19,13 @@ import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 
-from harness.encoder.attention import MaskProof, prove_mask, set_attention
+from harness.encoder.attention import prove_mask, set_attention
 from harness.encoder.degrees import set_degree
 from harness.encoder.first_token import measure_first_token
 from harness.encoder.for_mteb import ForMteb
 from harness.encoder.language_model import LanguageModel, build_language_model
 from harness.encoder.layers import check_layer, up_to_layer
+from harness.encoder.mask_proof import MaskProof
 from harness.encoder.opening import Opening, most_tokens, open_decoder
 from harness.encoder.placement import Placement
 from harness.encoder.protocol import MOST_SHARED_BYTES

@@ -6,12 +6,12 @@ Shapes: B texts, T tokens.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Padding = Literal["none", "left", "right"]
+from harness.encoder.mask_proof import Padding
+
 _LENGTH = 12
 
 

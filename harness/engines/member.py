@@ -17,7 +17,7 @@ from harness.provenance import commit, versions
 from harness.run.cells import Ended, RunCell, Worker
 
 if TYPE_CHECKING:
-    from harness.encoder.attention import MaskProof
+    from harness.encoder.mask_proof import MaskProof
     from harness.encoder.reader import EncodingProgress
     from harness.outcomes import TaskResult
     from harness.run.plan import RunPlan

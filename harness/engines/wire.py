@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.encoder.attention import MaskProof
+from harness.encoder.mask_proof import MaskProof
 from harness.errors import HarnessError, MissingDataError, ProofError
 from harness.outcomes import OUTCOME_COLUMNS, TaskKey, TaskResult, check_outcomes
 from harness.records import Cost, Provenance

@@ -28,7 +28,7 @@ from harness.training.stages import open_latest, stage_folder, train_lineage
 
 if TYPE_CHECKING:
     from harness.contamination.texts import Hashes
-    from harness.encoder.attention import MaskProof
+    from harness.encoder.mask_proof import MaskProof
     from harness.encoder.model import Encoder
     from harness.encoder.placement import Placement
     from harness.encoder.reader import EncodingProgress

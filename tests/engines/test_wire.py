@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.encoder.attention import MaskCheck, MaskProof
+from harness.encoder.mask_proof import MaskCheck, MaskProof
 from harness.encoder.placement import Placement
 from harness.engines.wire import Packet, Reply, Told, pack, unpack
 from harness.errors import HarnessError, ProofError

@@ -10,7 +10,7 @@ import pytest
 
 from harness.encoder import model as encoder_model
 from harness.encoder import packing
-from harness.encoder.attention import MaskProof
+from harness.encoder.mask_proof import MaskProof
 from harness.encoder.model import Encoder
 
 
