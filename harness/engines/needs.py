@@ -20,7 +20,7 @@ _FIELDS = ("gpus", "cpus", "memory")
 
 @dataclass(frozen=True, kw_only=True)
 class CellNeeds:
-    """GPUs (a fraction shares one), CPU cores, and gigabytes of memory."""
+    """GPUs (one or none, or a fraction: it shares one), CPU cores, and gigabytes of memory."""
 
     gpus: float
     cpus: float
@@ -77,7 +77,12 @@ def _parsed(said: str | None) -> dict[str, float]:
             number = float(value)
         except ValueError:
             number = math.nan
-        if name not in _FIELDS or not 0 <= number < math.inf or (name == "gpus" and number > 1 and number % 1):
+        if name == "gpus" and 1 < number < math.inf:
+            raise HarnessError(
+                f"--cell {said}: a cell works on one GPU, and more would stand idle; give gpus=1 or a part of one. To "
+                "train one stage on several GPUs, use `accelerate launch -m harness train` before"
+            )
+        if name not in _FIELDS or not 0 <= number < math.inf:
             raise HarnessError(
                 f"--cell {said}: give what a cell needs as gpus=1,cpus=4,memory=16 (memory in GB; part of a GPU is "
                 "gpus=0.5)"

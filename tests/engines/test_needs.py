@@ -46,10 +46,11 @@ def test_what_a_cell_needs_follows_from_the_size_of_its_base(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
-        ("gpus=8", "a cell needs 8 GPUs, and no node has more than 4"),
+        ("gpus=2", "a cell works on one GPU, and more would stand idle; give gpus=1"),
+        ("gpus=1.5", "a cell works on one GPU"),
+        ("cpus=64", "a cell needs 64 CPUs, and no node has more than 32"),
         ("gpus=1,memory=999", "a cell needs 999 GB of memory, and no node has more than 200"),
         ("gpu=1", "give what a cell needs as gpus=1"),
-        ("gpus=1.5", "give what a cell needs as"),
         ("gpus=nan", "give what a cell needs as"),
         ("cpus=-1", "give what a cell needs as"),
         ("gpus=0,cpus=0", "needs a CPU or a GPU"),

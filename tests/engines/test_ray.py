@@ -125,7 +125,8 @@ def test_what_a_cluster_cannot_do_is_told_in_a_sentence(
             execute(plan, store, None, command="test", engine=RayEngine(address=cluster.address, cell=cell))
         return str(error.value)
 
-    assert "a cell needs 2 GPUs, and no node has more than 1" in refused(wanted, "gpus=2")
+    assert "a cell works on one GPU" in refused(wanted, "gpus=2")
+    assert "a cell needs 9 CPUs, and no node has more than 1" in refused(wanted, "cpus=9")
     monkeypatch.setattr("harness.engines.cluster.facts", lambda: {"torch": "1.0"})
     assert "no node of the cluster can be used" in (said := refused(wanted))
     assert "other versions than the command (torch" in said
