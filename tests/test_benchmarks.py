@@ -94,3 +94,16 @@ def test_everything_for_a_gpu_runs_on_a_cpu_at_a_reduced_size(tmp_path: Path) ->
     assert "out of GPU memory; going on with" in tables["memory"]
     assert all("sentence-transformers" in tables[part] for part in ("encode", "train"))
     assert "| transformers |" in tables["mntp"]
+
+
+@pytest.mark.slow
+def test_family_benchmark_finds_the_same_p_values() -> None:
+    rows = rows_of("family.py", "--small", begin="| ")
+    assert [row.split(" |")[0] for row in rows[2:]] == ["| blocks", "| all at once"]
+    assert all(row.endswith("| yes |") for row in rows[2:])
+
+
+@pytest.mark.slow
+def test_verify_benchmark_prints_its_line() -> None:
+    (row,) = rows_of("verify.py", "--scores", "200", begin="200 scores")
+    assert "one opening a score" in row

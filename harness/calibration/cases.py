@@ -22,7 +22,7 @@ from harness.stats.effects import crossed_effect
 from harness.stats.equivalence import equivalence_test, non_inferiority_test
 from harness.stats.estimate import Estimate
 from harness.stats.joint import JointTask, joint_statistics
-from harness.stats.maxt import max_t
+from harness.stats.maxt import max_t_families
 from harness.stats.units import FloatArray
 
 FLIPS, PAIRS, CROSSED = "sign flips and t", "t on influence functions", "seeds × examples"
@@ -193,7 +193,7 @@ class MeanRanksCase(CalibrationCase):
                 scores = scores + rng.normal(0, self.seed_sd, (1, self.systems, self.seeds))
             table = task_contributions(scores.reshape(self.tasks, k))
             joint = joint_statistics([JointTask(table=table, contrasts=contrasts)], rng=rng, resamples=resamples)
-            adjusted = max_t(joint.observed, joint.null)
+            [adjusted] = max_t_families(joint, [range(len(joint.observed))])
             wrong.append(
                 any(
                     p is not None and max(p, crossed_effect(table, contrast).p or 0.0) <= ALPHA
@@ -226,7 +226,9 @@ class FamilyCase(CalibrationCase):
             rows = []
             for _ in range(replicates):
                 found = joint_statistics(self._draw(pairs, moved, skill, rng), rng=rng, resamples=resamples)
-                rows.append([p is not None and p <= ALPHA for p in max_t(found.observed, found.null)])
+                rows.append(
+                    [p is not None and p <= ALPHA for p in max_t_families(found, [range(len(found.observed))])[0]]
+                )
             return np.array(rows), np.tile([(a < moved) != (b < moved) for a, b in pairs], self.tasks)
 
         errors, false = rejected(self.moved, 2.0)

@@ -26,7 +26,7 @@ from harness.stats.equivalence import equivalence_test
 from harness.stats.estimate import Estimate
 from harness.stats.families import benjamini_hochberg, holm
 from harness.stats.joint import JointTask, joint_statistics
-from harness.stats.maxt import max_t
+from harness.stats.maxt import max_t_families
 from harness.suites.retention import TASK_TYPE as RETENTION
 
 
@@ -134,11 +134,9 @@ def decide_families(
         )
         first = [i for i, h in enumerate(tested) if h.pair in declared]
         families: tuple[tuple[Family, list[int]], ...] = (("declared", first), ("all pairs", list(range(len(tested)))))
-        for place, (family, members) in zip(found, families, strict=True):
+        every = max_t_families(joint, [members for _, members in families])
+        for place, (family, members), adjusted in zip(found, families, every, strict=True):
             if members:
-                # the family of all pairs is everything: a copy of it would be as large as all else together
-                null = joint.null if len(members) == len(tested) else joint.null[:, members]
-                adjusted = max_t(joint.observed[members], null)
                 chosen = [tested[i] for i in members]
                 keys, estimates = [h.panel.key for h in chosen], [h.estimate for h in chosen]
                 n_pairs = len({h.pair for h, p in zip(chosen, adjusted, strict=True) if p is not None})

@@ -31,7 +31,7 @@ from harness.stats.contributions import task_contributions
 from harness.stats.effects import crossed_effect
 from harness.stats.joint import JointTask, joint_statistics
 from harness.stats.letters import compact_letters
-from harness.stats.maxt import max_t
+from harness.stats.maxt import max_t_families
 from harness.stats.ranks import RankSet, rank_sets
 from harness.store import Store
 from harness.suites.task import data_of
@@ -261,7 +261,7 @@ def _overall(
             rng=np.random.default_rng([0, zlib.crc32(b"mean over tasks")]),
             resamples=resamples,
         )
-        adjusted = max_t(joint.observed, joint.null)
+        [adjusted] = max_t_families(joint, [range(len(pairs))])
         for (a, b), contrast, p, t in zip(pairs, contrasts, adjusted, joint.observed, strict=True):
             p = larger(p, crossed_effect(table, contrast).p)
             if p is not None and p <= alpha:

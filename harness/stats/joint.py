@@ -16,18 +16,20 @@ A statistic is put on the normal scale by degrees of freedom (`_scale_df`), so t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+import copy
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.stats.contrast import Contrast
 from harness.stats.contributions import Contributions
-from harness.stats.crossed import CrossedLayout, Spread, spread
+from harness.stats.crossed import Spread, spread
 from harness.stats.effects import contrast_parts, layouts
 from harness.stats.signflip import flipped, sign_bits
 from harness.stats.units import FloatArray
 
+_BLOCK_CELLS = 1 << 24  # null statistics that are in memory at once
 _Mix = Callable[[Hashable, int], FloatArray]  # names of seeds and their number -> weights
 
 
@@ -43,20 +45,26 @@ class JointTask:
 class JointStatistics:
     """Signed normal scores of m hypotheses, in the order of tasks and their contrasts.
 
-    `observed` (m,), NaN where nothing varies; `null` (resamples, m), NaN in the same columns.
+    `observed` (m,), NaN where nothing varies. `blocks` makes the null ones anew each time, (rows, m) at once, NaN in
+    the same columns: all resamples × hypotheses of a large family would not fit into memory.
     """
 
     observed: FloatArray
-    null: FloatArray
+    blocks: Callable[[], Iterator[FloatArray]]
+
+    @property
+    def null(self) -> FloatArray:
+        """All null statistics (resamples, m) at once."""
+        return np.concatenate(list(self.blocks()))
 
 
 def joint_statistics(
-    tasks: Sequence[JointTask], *, rng: np.random.Generator, resamples: int = 10_000
+    tasks: Sequence[JointTask], *, rng: np.random.Generator, resamples: int = 10_000, cells: int = _BLOCK_CELLS
 ) -> JointStatistics:
-    """Return the statistics of all contrasts of all `tasks`, observed and in `resamples` draws from the null."""
-    total = sum(len(task.contrasts) for task in tasks)
-    observed = np.full(total, np.nan)
-    null = np.full((resamples, total), np.nan)
+    """Return the statistics of all contrasts of all `tasks`, observed and in `resamples` draws from the null.
+
+    A block of the null has at most `cells` numbers, and one row at least. The random numbers do not depend on it.
+    """
     [mix_rng] = rng.spawn(1)
     mixes: dict[Hashable, FloatArray] = {}
 
@@ -66,53 +74,109 @@ def joint_statistics(
             mixes[key] = mix_rng.normal(size=(resamples, size, size))
         return mixes[key]
 
-    start = 0
-    for task, own_rng in zip(tasks, rng.spawn(len(tasks)), strict=True):
-        stop = start + len(task.contrasts)
-        if task.table.n_units > 1:
-            observed[start:stop] = _one_task(task, null[:, start:stop], mix, rng=own_rng)
-        start = stop
-    return JointStatistics(observed=observed, null=null)
+    made = [
+        _prepared(task, mix, rng=own_rng, resamples=resamples) if task.table.n_units > 1 else None
+        for task, own_rng in zip(tasks, rng.spawn(len(tasks)), strict=True)
+    ]
+    counts = [len(task.contrasts) for task in tasks]
+    observed = [
+        np.full(count, np.nan) if found is None else found.observed for found, count in zip(made, counts, strict=True)
+    ]
+    rows = max(1, cells // max(1, sum(counts)))
+
+    def blocks() -> Iterator[FloatArray]:
+        for first in range(0, resamples, rows):
+            last = min(resamples, first + rows)
+            null = np.full((last - first, sum(counts)), np.nan)
+            start = 0
+            for found, count in zip(made, counts, strict=True):
+                if found is not None:
+                    found.fill(null[:, start : start + count], first)
+                start += count
+            yield null
+
+    return JointStatistics(observed=np.concatenate([*observed, np.empty(0)]), blocks=blocks)
 
 
-def _one_task(task: JointTask, null: FloatArray, mix: _Mix, *, rng: np.random.Generator) -> FloatArray:
-    """Fill `null` (resamples, contrasts) and return the observed statistics (contrasts,)."""
-    resamples, m = null.shape
-    table = task.table
+@dataclass(frozen=True, kw_only=True)
+class _Moved:
+    """What redraws one contrast: its variance, and the deviations of draws and seeds with the weights that mix them."""
+
+    column: int
+    found: Spread
+    draws: FloatArray | None
+    seeds: tuple[tuple[FloatArray, FloatArray, FloatArray], ...]  # weights, deviations, share of the variance
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    """One task, ready to be redrawn: the same rows come whatever rows are asked for at once."""
+
+    observed: FloatArray
+    part: FloatArray
+    square: FloatArray
+    rng: np.random.Generator
+    resamples: int
+    draw_mix: FloatArray | None
+    moved: tuple[_Moved, ...]
+
+    def fill(self, null: FloatArray, first: int) -> None:
+        """Write the statistics of the resamples from number `first` on into `null` (rows, contrasts)."""
+        units = len(self.part)
+        rows = slice(first, first + len(null))
+        bits = sign_bits(units, resamples=self.resamples, rng=copy.deepcopy(self.rng), first=rows.start, last=rows.stop)
+        sums = np.concatenate([flipped(each, self.part) for each in bits])
+        small = units / (units - 1)
+        for each in self.moved:
+            j, s = each.column, each.found
+            variance = small * np.maximum(0.0, self.square[j] - sums[:, j] ** 2 / units)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                t = np.where(variance > 0, sums[:, j] / np.sqrt(variance), 0.0)
+            if s.seed_dfs or s.draw_df:
+                number = np.sqrt(float(s.examples)) * t
+                if self.draw_mix is not None and each.draws is not None:
+                    number = number + np.sqrt(float(s.draws)) * _student(self.draw_mix[rows], each.draws)
+                for weights, deviations, share in each.seeds:
+                    number = number + np.sqrt(float(share)) * _student(weights[rows], deviations)
+                t = number / np.sqrt(float(s.variance))
+            null[:, j] = normal_score(t, _scale_df(s))
+
+
+def _prepared(task: JointTask, mix: _Mix, *, rng: np.random.Generator, resamples: int) -> _Prepared:
+    """Estimate the contrasts of a task, and keep what redraws them."""
+    table, m = task.table, len(task.contrasts)
     part = np.zeros((table.n_units, m))
-    found: list[tuple[Spread, list[CrossedLayout], Contrast]] = []
+    observed = np.full(m, np.nan)
+    before = copy.deepcopy(rng)
+    draw_mix = None
+    if table.n_draws > 1:
+        for _ in sign_bits(table.n_units, resamples=resamples, rng=rng):
+            pass  # the signs come first in the stream of random numbers
+        draw_mix = rng.normal(size=(resamples, table.n_draws, table.n_draws))
+    moved = []
     for j, contrast in enumerate(task.contrasts):
         plan = contrast if contrast.seeds_vary else contrast.fixed()
         groups = layouts(table, plan)
-        found.append((spread(groups, seeds_vary=contrast.seeds_vary), groups, contrast))
+        s = spread(groups, seeds_vary=contrast.seeds_vary)
         if contrast.seeds_vary or table.n_draws > 1:
             part[:, j] = np.sum([g.part_usd.mean(axis=(-1, -2)) for g in groups], axis=0)
         else:
             part[:, j] = contrast_parts(table, contrast)
-    sums = np.concatenate([flipped(bits, part) for bits in sign_bits(table.n_units, resamples=resamples, rng=rng)])
-    square = (part**2).sum(axis=0)
-    small = table.n_units / (table.n_units - 1)
-    draw_mix = rng.normal(size=(resamples, table.n_draws, table.n_draws)) if table.n_draws > 1 else None
-    observed = np.full(m, np.nan)
-    for j, (s, groups, contrast) in enumerate(found):
         if float(s.variance) <= 1e-24:
             continue
         observed[j] = normal_score(s.value / np.sqrt(s.variance), _scale_df(s))
-        variance = small * np.maximum(0.0, square[j] - sums[:, j] ** 2 / table.n_units)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t = np.where(variance > 0, sums[:, j] / np.sqrt(variance), 0.0)
-        if s.seed_dfs or s.draw_df:
-            number = np.sqrt(float(s.examples)) * t
-            if draw_mix is not None and float(s.draws) > 0:
-                value_d = np.sum([g.value_sd.mean(axis=-2) for g in groups], axis=0)
-                number = number + np.sqrt(float(s.draws)) * _student(draw_mix, value_d)
-            for g, named, term in zip(groups, contrast.groups, s.seeds, strict=True) if s.seed_dfs else ():
-                key = ("seeds", named.seeds) if len(groups) == 1 else ("columns", _owner(named.weight_sk))
-                drawn = mix(key, g.value_sd.shape[-2])
-                number = number + np.sqrt(float(term)) * _student(drawn, g.value_sd.mean(axis=-1))
-            t = number / np.sqrt(float(s.variance))
-        null[:, j] = normal_score(t, _scale_df(s))
-    return observed
+        draws = None
+        if draw_mix is not None and float(s.draws) > 0:
+            draws = np.asarray(np.sum([g.value_sd.mean(axis=-2) for g in groups], axis=0), dtype=np.float64)
+        seeds = []
+        for g, named, share in zip(groups, contrast.groups, s.seeds, strict=True) if s.seed_dfs else ():
+            key = ("seeds", named.seeds) if len(groups) == 1 else ("columns", _owner(named.weight_sk))
+            seeds.append((mix(key, g.value_sd.shape[-2]), g.value_sd.mean(axis=-1), share))
+        moved.append(_Moved(column=j, found=s, draws=draws, seeds=tuple(seeds)))
+    return _Prepared(
+        observed=observed, part=part, square=(part**2).sum(axis=0), rng=before, resamples=resamples,
+        draw_mix=draw_mix, moved=tuple(moved),
+    )  # fmt: skip
 
 
 def _scale_df(found: Spread) -> FloatArray:

@@ -60,13 +60,21 @@ def sign_flip_tests(part_um: FloatArray, *, rng: np.random.Generator, resamples:
     return [found[j] for j in range(part_um.shape[1])]
 
 
-def sign_bits(count: int, *, resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
-    """Yield random bits (chunk, count), `resamples` rows in all."""
+def sign_bits(
+    count: int, *, resamples: int, rng: np.random.Generator, first: int = 0, last: int | None = None
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield random bits (chunk, count), `resamples` rows in all; of them only rows `first` to `last`, if given.
+
+    A row has the same bits whatever rows are asked for.
+    """
     chunk = max(1, _CHUNK_CELLS // count)
-    for start in range(0, resamples, chunk):
+    end = resamples if last is None else last
+    for start in range(0, end, chunk):
         rows = min(chunk, resamples - start)
-        packed = np.frombuffer(rng.bytes(rows * (-(-count // 8))), dtype=np.uint8).reshape(rows, -1)
-        yield np.unpackbits(packed, axis=1, count=count)
+        drawn = rng.bytes(rows * (-(-count // 8)))
+        if start + rows > first:
+            packed = np.frombuffer(drawn, dtype=np.uint8).reshape(rows, -1)
+            yield np.unpackbits(packed[max(0, first - start) : end - start], axis=1, count=count)
 
 
 def flipped(bits: NDArray[np.int_] | NDArray[np.uint8], part_um: FloatArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,16 +42,22 @@ def batches(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
     yield from (batch for _, batch in rows.groupby(part, sort=False))
 
 
-def check_scores(rows: Iterable[Mapping[Any, Any]], outcomes: pd.DataFrame) -> Iterator[Check]:
-    """Compare each of `rows` (of Store.scores, as dicts) with what its rows of `outcomes` give."""
+def check_scores(rows: Sequence[Mapping[Any, Any]], outcomes: pd.DataFrame) -> Iterator[Check]:
+    """Compare each of `rows` (of Store.scores, as dicts) with what its rows of `outcomes` give.
+
+    What can be done for all at once is: a look at one result takes longer than what is looked for.
+    """
     ordered = outcomes.sort_values("result", kind="stable", ignore_index=True)
-    number, frame = ordered["result"].to_numpy(), ordered.drop(columns="result")
+    number, frame = ordered["result"].to_numpy(dtype=np.int64), ordered.drop(columns="result")
     sound = _is_sound(frame)
     if sound:  # plain arrays are cut quicker
         frame = frame.astype({name: object if kind == "string" else float for name, kind in OUTCOME_COLUMNS.items()})
-    for row in rows:
-        first, end = np.searchsorted(number, [row["result"], row["result"] + 1])
-        yield _check(row, frame.iloc[first:end], sound=sound and end > first)
+    wanted = np.array([row["result"] for row in rows], dtype=np.int64)
+    firsts, ends = (np.searchsorted(number, wanted, side=side).tolist() for side in ("left", "right"))
+    counts = ordered.groupby("result", sort=False)["example_id"].nunique(dropna=False).to_dict()
+    for row, first, end in zip(rows, firsts, ends, strict=True):
+        found = counts.get(row["result"], 0)
+        yield _check(row, frame.iloc[first:end], n_examples=found, sound=sound and end > first)
 
 
 def _is_sound(outcomes: pd.DataFrame) -> bool:
@@ -63,12 +69,12 @@ def _is_sound(outcomes: pd.DataFrame) -> bool:
     return True
 
 
-def _check(row: Mapping[Any, Any], outcomes: pd.DataFrame, *, sound: bool) -> Check:
+def _check(row: Mapping[Any, Any], outcomes: pd.DataFrame, *, n_examples: int, sound: bool) -> Check:
     key = TaskKey(**{name: row[name] for name in ("task", "split", "subset", "revision", "metric")})
     recomputed: float | None = None
     try:
         recomputed = score_outcomes(key.metric, outcomes if sound else check_outcomes(outcomes))
-        problem = _difference(row, outcomes, recomputed)
+        problem = _difference(row, len(outcomes), n_examples, recomputed)
     except HarnessError as error:
         problem = str(error)
     return Check(
@@ -84,10 +90,9 @@ def _check(row: Mapping[Any, Any], outcomes: pd.DataFrame, *, sound: bool) -> Ch
     )
 
 
-def _difference(row: Mapping[Any, Any], outcomes: pd.DataFrame, recomputed: float) -> str | None:
+def _difference(row: Mapping[Any, Any], n_rows: int, n_examples: int, recomputed: float) -> str | None:
     if not abs(recomputed - row["score"]) <= TOLERANCE:
-        return f"stored {row['score']:.7f}, but its {len(outcomes)} rows give {recomputed:.7f}"
-    found = len(set(outcomes["example_id"]))
-    if found != row["n_examples"]:
-        return f"stored as {row['n_examples']} examples, but its rows hold {found}"
+        return f"stored {row['score']:.7f}, but its {n_rows} rows give {recomputed:.7f}"
+    if n_examples != row["n_examples"]:
+        return f"stored as {row['n_examples']} examples, but its rows hold {n_examples}"
     return None

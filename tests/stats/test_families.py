@@ -14,7 +14,7 @@ from harness.stats.contrast import make_contrast
 from harness.stats.contributions import mean_contributions, task_contributions
 from harness.stats.estimate import Components
 from harness.stats.joint import JointTask, joint_statistics, normal_score
-from harness.stats.maxt import max_t
+from harness.stats.maxt import max_t, max_t_families
 from harness.stats.power import examples_needed, power_of, seeds_needed
 from harness.stats.signflip import sign_flip_tests
 
@@ -56,6 +56,27 @@ def test_dependence_is_kept() -> None:
     alone = sign_flip_tests(difference, rng=np.random.default_rng(4))[0].p
     assert adjusted == pytest.approx([alone] * 20, abs=0.006)
     assert alone < 0.05 < 20 * alone
+
+
+def test_blocks_of_any_size_give_the_same_p_values() -> None:
+    rng = np.random.default_rng(5)
+    tasks = []
+    for n in (150, 203):
+        right = (rng.normal(size=(3 * n, 20)) + 0.04 * np.arange(20) > 0).astype(float)
+        table = mean_contributions(right, units=np.tile(np.arange(n), 3), draws=np.repeat(np.arange(3), n))
+        sides = [{seed: 5 * v + seed for seed in range(5)} for v in range(4)]
+        contrasts = [make_contrast(sides[b], sides[a], columns=20) for a, b in itertools.combinations(range(4), 2)]
+        tasks.append(JointTask(table=table, contrasts=tuple(contrasts)))
+    few = [0, 3, 7]
+    found = []
+    for cells in (1 << 24, 12 * 97, 1):
+        joint = joint_statistics(tasks, rng=np.random.default_rng(1), resamples=300, cells=cells)
+        assert max(len(block) for block in joint.blocks()) == min(300, max(1, cells // 12))
+        whole, part = max_t_families(joint, [range(12), few])
+        assert whole == max_t(joint.observed, joint.null)
+        assert part == max_t(joint.observed[few], joint.null[:, few])
+        found.append((whole, part))
+    assert found[0] == found[1] == found[2]
 
 
 def test_joint_statistics_of_one_contrast_are_its_own_test() -> None:
