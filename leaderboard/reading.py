@@ -36,6 +36,8 @@ class TaskExamples:
     script: str
     first: tuple[tuple[str, str], ...] = ()  # the first few with their gold answers, where their texts are stored
     chance: float | None = None  # what a guess scores
+    margin: float | None = None  # that the task's card declares
+    declared: bool = False  # whether the card says what a guess scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,10 @@ def read_material(
             ["system_id", "task", "split", "subset", "result"]
         ].values.tolist()
     }
+    declared = store.declared()
     for task in site.tasks:
+        of_card = [declared.get((task.name.task, revision), (None, None)) for revision in task.revisions]
+        margin, of_guess = of_card[0] if len(of_card) == 1 else (None, None)
         count(f"examples of {task.label}")
         texts = store.example_texts(task.name)
         found.examples[task] = []
@@ -104,7 +109,9 @@ def read_material(
                     n=len(answers.ids),
                     script=script,
                     first=tuple(first),
-                    chance=chance(task.metrics[0], answers.gold),
+                    chance=chance(task.metrics[0], answers.gold) if of_guess is None else of_guess,
+                    margin=margin,
+                    declared=of_guess is not None,
                 )
             )
             _find_changed(found, base, task, answers)

@@ -46,7 +46,9 @@ def task(
     print()
     if found.shared is not None:
         print(f"{found.shared} different test texts stand in the training file too (compared by their words)")
-    print(f"A constant answer scores {found.chance:.1f}.")
+    print(f"{'A guess scores' if found.declared else 'A constant answer scores'} {found.chance:.1f}.")
+    if found.margin is not None:
+        print(f"Differences up to {found.margin:g} count as none.")
     print(f"Tested: {found.tested}.")
     for why, value in found.detectable.items():
         print(f"Smallest difference that is found with a power of 80 %: {value:.1f}, {why}.")

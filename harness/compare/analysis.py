@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -136,7 +136,8 @@ def analyse(
     The random numbers depend on `seed`, the task and the family alone, so an analysis made a moment ago (`known`) is
     not made again if it was of the same results and families, and of all that is asked for here.
     """
-    contrasts = declared_contrasts()
+    own = {task: margin for task, (margin, _) in store.declared().items() if margin is not None}
+    contrasts = replace(declared_contrasts(), of_tasks=own)
     members = list({e.name: e for e in (*entries, *(entries if family is None else family))}.values())
     place = {s.system_id: (entry.name, s.seed) for entry in members for s in entry.systems}
     rows = store.scores() if scores is None else scores

@@ -13,6 +13,7 @@ from harness.cards import ladder, load_cards
 from harness.errors import HarnessError
 from harness.front_matter import read_yaml
 from harness.metrics import get_metric
+from harness.outcomes import TaskKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,8 @@ class Contrasts:
     """What was declared before looking: `alpha` is the family-wise error rate of each family (contrasts.yaml).
 
     `equivalence` (differences that count as none) and `loss` (those that the regression gate lets pass) hold margins
-    by metric, in the unit of a stored score (an accuracy of 0.01 is one point). `grid` and `beside` are what the page
+    by metric, in the unit of a stored score (an accuracy of 0.01 is one point). `of_tasks` are margins of equivalence
+    that task cards declare, by task and revision. `grid` and `beside` are what the page
     shows as mask × training, and the rows without training beside it; they test nothing. `sha256` is of the text that
     was read and of the steps of the ladder.
     """
@@ -54,9 +56,14 @@ class Contrasts:
     controls: tuple[VariantContrast, ...]
     equivalence: Mapping[str, float] = field(default_factory=dict)
     loss: Mapping[str, float] = field(default_factory=dict)
+    of_tasks: Mapping[tuple[str, str], float] = field(default_factory=dict)
     grid: tuple[MaskRow, ...] = ()
     beside: tuple[str, ...] = ()
     sha256: str = ""
+
+    def margin(self, key: TaskKey) -> float | None:
+        """The margin within which two scores of a task count as equal: its card's, else that of its metric."""
+        return self.of_tasks.get((key.task, key.revision), self.equivalence.get(key.metric))
 
     @property
     def declared(self) -> tuple[VariantContrast, ...]:

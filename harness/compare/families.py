@@ -191,7 +191,7 @@ def _decide(
 
     Equivalence is adjusted by Holm in a family of its own: no true difference can make both kinds of error.
     """
-    margins = [contrasts.equivalence.get(key.metric) for key in keys]
+    margins = [contrasts.margin(key) for key in keys]
     within = holm(
         [None if m is None else equivalence_test(e, margin=m) for e, m in zip(estimates, margins, strict=True)]
     )

@@ -49,4 +49,5 @@ def record_task(
         for stage, texts in evidence.stages
         for overlap in overlaps_of(stage, texts, task=info.name, revision=info.revision, texts=seen)
     ]
+    store.add_declared(info.name, info.revision, margin=info.margin, chance=info.chance)
     store.add_task(run.run_id, info.name, measured.results, cost=measured.cost, overlaps=overlaps, again=again)

@@ -39,6 +39,7 @@ _SHARED = {
     "stage": ("digest",),
     "overlap": ("stage", "task", "revision", "how", "source", "note"),
     "noise_floor": ("system_id", "task", "split", "subset", "revision", "metric", "dtype", "device"),
+    "declared": ("task", "revision"),
     "calibration": ("report", "made_at"),
     "example_text": ("task", "split", "subset", "revision", "example_id"),
 }

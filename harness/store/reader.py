@@ -180,6 +180,11 @@ class StoreReader:
             frame = pd.DataFrame({name: table.column(name).to_pandas() for name in names})
         return frame.astype({"result": np.int32, **OUTCOME_COLUMNS})
 
+    def declared(self) -> dict[tuple[str, str], tuple[float | None, float | None]]:
+        """Return the margin and the chance that the cards of tasks declare, by task and revision."""
+        rows = self._later("declared", "SELECT task, revision, margin, chance FROM declared")
+        return {(str(task), str(revision)): (margin, chance) for task, revision, margin, chance in rows}
+
     def reported(self, results: Iterable[int]) -> dict[int, dict[str, Any]]:
         """Return what mteb reported beside the main score of those of `results` that have it."""
         wanted = {int(number) for number in results}

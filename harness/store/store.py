@@ -174,6 +174,15 @@ class Store(StoreReader):
                 columns.from_cost(run_id, task, cost),
             )
 
+    def add_declared(self, task: str, revision: str, *, margin: float | None, chance: float | None) -> None:
+        """Store what the card of a task declares of a revision, where it declares something."""
+        if margin is None and chance is None:
+            return
+        with self._writing() as connection:
+            connection.execute(
+                f"INSERT OR REPLACE INTO declared VALUES ({_marks(4)})", [task, revision, margin, chance]
+            )
+
     def add_noise_floors(self, floors: Iterable[NoiseFloor]) -> None:
         """Store how far scores move by themselves; a new measurement of the same system and task replaces the old."""
         with self._writing() as connection:

@@ -25,6 +25,8 @@ class TaskInfo:
     """A task as `harness ls tasks` shows it; cheap, no data loaded.
 
     `parts` are the splits and subsets it gives a result for; empty where it gives one, whatever that is called.
+    `margin` (differences up to it count as none) and `chance` (what a guess scores) are in the unit of a stored score;
+    None: the metric's own margin, and what follows from the gold answers.
     """
 
     name: str
@@ -33,6 +35,8 @@ class TaskInfo:
     revision: str
     about: str
     parts: tuple[TaskPart, ...] = ()
+    margin: float | None = None
+    chance: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

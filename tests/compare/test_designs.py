@@ -56,6 +56,19 @@ def test_equivalent_and_within_the_margin(tmp_path: Path) -> None:
     assert task.mcnemar.only_first + task.mcnemar.only_second == 8
 
 
+def test_the_margin_that_a_task_card_declares_is_taken(tmp_path: Path) -> None:
+    right = rng_for("right").random(4000) < 0.8
+    swapped = right.copy()
+    swapped[:8] = ~swapped[:8]
+    store = store_of(tmp_path, {("causal", None): [labelled("T", right)], ("bidir", None): [labelled("T", swapped)]})
+    [task] = compare(store, base="mini", variant="bidir", against="causal", resamples=FEW).tasks
+    store.add_declared("T", "another", margin=0.5, chance=None)
+    store.add_declared("T", task.key.revision, margin=0.0001, chance=0.25)
+    [task] = compare(store, base="mini", variant="bidir", against="causal", resamples=FEW).tasks
+    assert (task.verdict, task.margin) == ("undecided", 0.0001)
+    assert store.declared()["T", task.key.revision] == (0.0001, 0.25)
+
+
 @pytest.mark.slow
 def test_below_the_noise_floor_is_a_tie(tmp_path: Path) -> None:
     n = 2000

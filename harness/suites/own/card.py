@@ -41,6 +41,8 @@ class TaskCard(Strict):
     license: str = ""
     source: str = ""
     publish: Publish = "ids"
+    margin: float | None = Field(None, gt=0, description="differences up to it count as none; in points")
+    chance: float | None = Field(None, description="what a guess scores, in points")
     samples_per_label: int = Field(8, ge=1)
     separator: str = Field(";", min_length=1, max_length=3, description="what parts the labels of a cell")
     draws: int = Field(10, ge=1, le=100)

@@ -37,7 +37,8 @@ class CardReport:
     """`shared` counts the different test texts that training has too; `chance` is what a constant answer scores.
 
     `detectable` are the smallest differences, in the unit of the metric, that the test finds with a power of 80 %, each
-    under an assumption. `limit` is how many tokens the base reads of a text.
+    under an assumption. `margin` is the card's own, and so is what is `declared` as chance. `limit` is how many tokens
+    the base reads of a text.
     """
 
     task: str
@@ -49,6 +50,8 @@ class CardReport:
     parts: tuple[PartReport, ...]
     shared: int | None
     chance: float
+    margin: float | None
+    declared: bool
     base: str
     limit: int
     tested: str
@@ -73,7 +76,9 @@ def report(task: OwnTask, base: Base) -> CardReport:
         publish=card.publish,
         parts=tuple(_part(part, each, card, lengths, limit) for part, each in rows.items()),
         shared=None if train is None else count_shared(_hashes(rows["test"]), _hashes(train)),
-        chance=metric.scale * _chance(info.metric, rows["test"]),
+        chance=metric.scale * _chance(info.metric, rows["test"]) if card.chance is None else card.chance,
+        margin=card.margin,
+        declared=card.chance is not None,
         base=base.name,
         limit=limit,
         tested=_tested(card, units, tested=metric.tested),

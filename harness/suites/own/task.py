@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
+from harness.metrics import get_metric
 from harness.metrics.f1 import read_set, write_set
 from harness.outcomes import TaskResult
 from harness.suites.mteb import Choice, MtebTask
@@ -42,13 +43,15 @@ class OwnTask(Task):
             check_judgements(self.card)
         if kind.answer in ("label", "labels") and kind.metric == "accuracy" and not kind.sequences:
             check_learnable(self.card)
-        assert _made(self.card).info
+        scale, card = get_metric(kind.metric).scale, self.card
         return TaskInfo(
             name=self.name,
             task_type=kind.task_type,
             metric=kind.metric,
-            revision=self.card.revision,
-            about=self.card.about,
+            revision=_made(card).info.revision,  # that of the probes too, where they measure it
+            about=card.about,
+            margin=None if card.margin is None else card.margin / scale,
+            chance=None if card.chance is None else card.chance / scale,
         )
 
     @property
@@ -65,7 +68,7 @@ class OwnTask(Task):
         """Measure; examples are called as the card wants them to be."""
         revision = self.info.revision
         results = _made(self.card).run(encoder)
-        if self.card.revision != revision:
+        if _made(self.card).info.revision != revision:
             raise HarnessError(f"the files of {self.name} were changed while it was measured; give the command again")
         rows = rows_of(self.card)
         return [_named(result, self.card, rows) for result in results]

@@ -63,6 +63,18 @@ def test_a_word_label_gives_what_the_words_suite_gives(spans: str) -> None:
     assert found[1].shown is None, "a control has no texts of its own, and takes none away"
 
 
+def test_what_was_measured_is_known_again_and_a_card_declares_margin_and_chance() -> None:
+    """The revision before a run is that of its results, or the task would be measured again each time."""
+    fields = "type: word-label\nfile: a.tsv\nmargin: 2\nchance: 40"
+    made = own("mine", fields, {"a.tsv": _table(sentences())})
+    assert {each.key.revision for each in made.run(Fake(causal=False))} == {made.info.revision}
+    assert (made.info.margin, made.info.chance) == (0.02, 0.4)
+    other = own("mine", fields.replace("margin: 2", "margin: 3"), {})
+    assert other.info.revision != made.info.revision
+    with pytest.raises(HarnessError, match="margin"):
+        own("mine", fields.replace("margin: 2", "margin: 0"), {})
+
+
 def test_readers_see_no_word_that_is_not_published() -> None:
     table = _table(sentences())
     results = {}
