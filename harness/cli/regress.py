@@ -40,6 +40,11 @@ def regress(
             help="The folder of the golden results, or the name of a tracked study (docs/regression.md).",
         ),
     ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option("--suite", help="A suite of your own: suites/NAME.yaml (default: the embedded suite)."),
+    ] = None,
+    base: Annotated[str, typer.Option("--base", help="The base that a suite of your own is measured on.")] = "mini",
     cached: Annotated[
         bool, typer.Option("--cached", help="Take trained stages from the cache instead of training them again.")
     ] = False,
@@ -49,6 +54,10 @@ def regress(
 
     A task has regressed if it lost more than its margin in contrasts.yaml (family-wise error 5 %). The exit code is 1
     if a task regressed, 0 if none did, and 2 if the results cannot be compared.
+
+    With --suite all variants that have golden results on that suite are judged, on --base. Its golden results are in
+    suites/NAME.reference, or where --reference says. A task is judged by the margin in its card, by those in
+    suites/NAME.yaml, or by that of its metric.
 
     The variants are trained again. Your database and your cache are not changed. Only --update changes the golden
     results.
@@ -62,7 +71,14 @@ def regress(
     from harness.reference.files import GOLDEN, tracked_folder
 
     prepare()
-    folder = Path(reference) if update and reference else tracked_folder(reference or GOLDEN)
+    if suite is None and base != "mini":
+        raise HarnessError("--base is for a suite of your own; name it with --suite")
+    if suite is not None and rebuild is not None:
+        raise HarnessError("--rebuild is for the embedded suite and for studies; leave out --suite")
+    if suite is not None:
+        folder = Path(reference) if reference else Path("suites") / f"{suite}.reference"
+    else:
+        folder = Path(reference) if update and reference else tracked_folder(reference or GOLDEN)
     chosen = options.names(tasks) or ()
     if variant and everything:
         raise HarnessError("give --variant or --all, not both")
@@ -79,6 +95,7 @@ def regress(
         "everything": everything,
         "source": source,
         "cache": cache_folder() if cached else None,
+        **({} if suite is None else {"suite": suite, "base": base}),
     }
     if update:
         before, after = renew(folder, screen=RunScreen, **what)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 
@@ -11,6 +11,8 @@ from harness.compare.contrasts import declared_contrasts
 from harness.errors import HarnessError
 from harness.front_matter import read_yaml
 from harness.metrics import get_metric
+from harness.suites.catalog import suite_lists
+from harness.suites.task import TaskInfo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,22 +25,29 @@ class Single:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """`margins` by metric, in the score's own unit; `alpha` is the chance that a gate without a loss fails."""
+    """`margins` by metric, in the score's own unit; `alpha` is the chance that a gate without a loss fails.
+
+    `of_tasks` are margins that task cards declare, by task.
+    """
 
     alpha: float
     margins: Mapping[str, float]
     variants: tuple[str, ...]
     one_by_one: tuple[Single, ...]
+    of_tasks: Mapping[str, float] = field(default_factory=dict)
 
-    def margin(self, metric: str) -> float:
-        """The margin of `metric`; HarnessError where none is declared, or where no direction of it is better."""
+    def margin(self, metric: str, task: str = "") -> float:
+        """The margin of a task; HarnessError where none is declared, or where no direction of its metric is better."""
+        if task in self.of_tasks:
+            return self.of_tasks[task]
         if get_metric(metric).better == "neither":
             raise HarnessError(
                 f"{metric} has no better direction, so it cannot have a loss; leave its tasks out of the gate"
             )
         if metric not in self.margins:
             raise HarnessError(
-                f"contrasts.yaml declares no loss margin for {metric}; declare one before looking at results"
+                f"contrasts.yaml declares no loss margin for {metric}; declare one before looking at results: `margin` "
+                "in the card of a task, or `margins` in suites/NAME.yaml"
             )
         return self.margins[metric]
 
@@ -46,6 +55,19 @@ class Gate:
 @cache
 def declared_gate() -> Gate:
     return parse_gate((files("harness.gate") / "gate.yaml").read_text("utf-8"), margins=declared_contrasts().loss)
+
+
+def gate_of(suite: str, infos: Sequence[TaskInfo]) -> Gate:
+    """The gate of a suite of a user's own: margins of its file and of its cards before those of metrics."""
+    lists = suite_lists()
+    own = lists[suite].margins if suite in lists else {}
+    return replace(
+        declared_gate(),
+        margins={**declared_contrasts().loss, **{name: m / get_metric(name).scale for name, m in own.items()}},
+        variants=(),
+        one_by_one=(),
+        of_tasks={info.name: info.margin for info in infos if info.margin is not None},
+    )
 
 
 def parse_gate(text: str, *, margins: Mapping[str, float]) -> Gate:

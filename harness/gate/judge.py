@@ -78,7 +78,7 @@ def judge(pairs: Sequence[Remeasured], gate: Gate, *, seed: int = 0) -> Judgemen
     spread (every unit changed alike, or there is only one). Raises HarnessError for unequal
     examples, and for a metric without a margin or without a better direction.
     """
-    made = [_compare(pair, gate.margin(pair.key.metric), seed=seed) for pair in pairs]
+    made = [_compare(pair, gate.margin(pair.key.metric, pair.key.task), seed=seed) for pair in pairs]
     adjusted = holm([judged.p for judged, _ in made])
     return Judgement(
         tasks=tuple(

@@ -30,10 +30,17 @@ def _place() -> Placement:
 
 
 def measure_variants(
-    variants: Sequence[str], tasks: Sequence[str], store: Store, listener: Listener, *, cache: Path
+    variants: Sequence[str],
+    tasks: Sequence[str],
+    store: Store,
+    listener: Listener,
+    *,
+    cache: Path,
+    base: str = BASE,
+    suite: str = SUITE,
 ) -> None:
-    """Train, prove and measure `variants` of the embedded base on `tasks` into `store`, as `harness run` does."""
-    request = RunRequest(base=BASE, variants=tuple(variants), suite=SUITE, tasks=tuple(tasks))
+    """Train, prove and measure `variants` of `base` on `tasks` of `suite` into `store`, as `harness run` does."""
+    request = RunRequest(base=base, variants=tuple(variants), suite=suite, tasks=tuple(tasks))
     plan = plan_run(request, store, place=_place(), cache=cache)
     jobs = tuple(job for job in plan.jobs if job.record.kind == "variant" and job.record.variant in variants)
     execute(replace(plan, jobs=jobs), store, listener, command="harness regress", strict=True)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from harness.bases import resolve_base
 from harness.cards import get_card, load_cards
 from harness.errors import HarnessError, near_names
-from harness.gate.declared import Gate, declared_gate
+from harness.gate.declared import Gate, declared_gate, gate_of
 from harness.gate.judge import Judgement, judge
 from harness.gate.measure import BASE, SUITE, ask, measure_one_by_one, measure_variants
 from harness.gate.pairs import check_references, find_references, pair_results, pair_store
@@ -32,21 +33,26 @@ def regress(
     tasks: Sequence[str] = (),
     source: Path | None = None,
     cache: Path | None = None,
+    suite: str = SUITE,
+    base: str = BASE,
 ) -> Judgement:
     """Judge `variants` (default: those declared; or all with a reference) by the references in `folder`.
 
     They are trained and measured now, in a database and a cache that go away: a stage trained by yesterday's code is
     not what today's code makes. `cache` is a folder to take trained stages from, `source` a database to take results
-    from. Raises HarnessError where there is nothing to compare with: no reference, another revision of a task, metric
-    or protocol, other examples.
+    from. On another `suite` all variants with a reference are judged, on `base`. Raises HarnessError where there is
+    nothing to compare with: no reference, another revision of a task, base, metric or protocol, other examples.
     """
-    declared = declared_gate()
-    known = read_references(folder)
-    if any(each.system.base != BASE for each in known):
+    own = suite != SUITE
+    known, infos = read_references(folder), _infos(tasks, suite=suite)
+    declared = gate_of(suite, infos) if own else declared_gate()
+    if own:
+        _check_base(known, base)
+    elif any(each.system.base != BASE for each in known):
         return _judge_study(known, declared, variants=variants, tasks=tasks, source=source)
-    names = tuple(variants) or (tuple(r.system.variant for r in known) if everything else declared.variants)
+    every = tuple(dict.fromkeys(each.system.variant for each in known))
+    names = tuple(variants) or (every if everything or own else declared.variants)
     references = find_references(known, names)
-    infos = _infos(tasks)
     check_references(references, infos, evaluation=EVALUATION_VERSION)
     chosen = [info.name for info in infos]
     if source is not None:
@@ -56,7 +62,7 @@ def regress(
     by_variant = {each.system.variant: each for each in references}
     with TemporaryDirectory() as scratch, screen(count) as listener:
         store, cache = Store(Path(scratch) / "gate.duckdb"), cache or Path(scratch)
-        measure_variants(names, chosen, store, listener, cache=cache)
+        measure_variants(names, chosen, store, listener, cache=cache, base=base, suite=suite)
         pairs = pair_store(store, references, chosen)
         for single in singles:
             results = [(r.key, r.outcomes) for r in measure_one_by_one(single, chosen, listener, cache=cache)]
@@ -72,24 +78,34 @@ def renew(
     everything: bool = False,
     source: Path | None = None,
     cache: Path | None = None,
+    suite: str = SUITE,
+    base: str = BASE,
 ) -> tuple[list[Reference], list[Reference]]:
     """Make new references of `variants` (default: those in `folder`; with none there, or `everything`, all cards).
 
-    Arguments as in `regress`. Returns what was in `folder` before and what is there now.
+    On another `suite` the first variants have to be named. Arguments as in `regress`. Returns what was in `folder`
+    before and what is there now.
     """
     cards = load_cards()
     before = read_references(folder)
     names = tuple(get_card(name, cards).variant for name in variants)
     names = names or (tuple(cards) if everything or not before else tuple(each.system.variant for each in before))
-    tasks = [info.name for info in _infos(())]
+    infos = _infos((), suite=suite)
+    if suite != SUITE:
+        if not (before or variants or everything):
+            raise HarnessError(f"the suite {suite} has no golden results yet; name the first variants with --variant")
+        gate = gate_of(suite, infos)
+        for info in infos:  # what could not be judged is not kept
+            gate.margin(info.metric, info.name)
+    tasks = [info.name for info in infos]
     with TemporaryDirectory() as scratch:
         if source is None:
             store = Store(Path(scratch) / "gate.duckdb")
             with screen(len(names) * len(tasks)) as listener:
-                measure_variants(names, tasks, store, listener, cache=cache or Path(scratch))
+                measure_variants(names, tasks, store, listener, cache=cache or Path(scratch), base=base, suite=suite)
         else:
             store = Store(source, read_only=True)
-        fresh = take_references(store, base=BASE, variants=names, tasks=tasks)
+        fresh = take_references(store, base=resolve_base(base).name, variants=names, tasks=tasks)
     kept = [each for each in before if each.system.variant not in names]
     after = sorted([*kept, *fresh], key=lambda each: each.name)
     write_references(folder, after)
@@ -111,7 +127,7 @@ def rebuild(folder: Path, target: Path, *, screen: Screen) -> int:
     try:
         store = Store(building)
         questions = read_questions(folder)
-        with screen(len(_infos(()))) as listener:
+        with screen(len(_infos((), suite=SUITE))) as listener:
             if not questions:
                 listener.note("the suite writes its questions; the bag of words answers them first")
                 questions = ask(store, listener)
@@ -140,9 +156,21 @@ def _judge_study(
     return judge(pair_store(Store(source, read_only=True), references, tasks or names), declared)
 
 
-def _infos(tasks: Sequence[str]) -> list[TaskInfo]:
-    suite = get_suite(SUITE)
+def _infos(tasks: Sequence[str], *, suite: str) -> list[TaskInfo]:
+    whole = get_suite(suite)
     for name in tasks:
-        if name not in suite.names:
-            raise HarnessError(f"the gate has no task {name!r}; {near_names(name, suite.names)}")
-    return [task.info for task in suite.tasks if not tasks or task.name in tasks]
+        if name not in whole.names:
+            raise HarnessError(f"the gate has no task {name!r}; {near_names(name, whole.names)}")
+    return [task.info for task in whole.tasks if not tasks or task.name in tasks]
+
+
+def _check_base(known: Sequence[Reference], name: str) -> None:
+    """Raise HarnessError for references of another base than the one called `name`, or of another state of it."""
+    base = resolve_base(name)
+    for each in known:
+        if (each.system.base, each.system.base_revision) != (base.name, base.revision):
+            raise HarnessError(
+                f"the golden results of {each.system.variant} are of base {each.system.base} "
+                f"({each.system.base_revision[:12]}), not of {base.name} ({base.revision[:12]}); name that base with "
+                "--base, or renew them with --update"
+            )

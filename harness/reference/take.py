@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.errors import HarnessError
 from harness.metrics import TOLERANCE, score_outcomes
-from harness.outcomes import TaskKey
+from harness.outcomes import TaskKey, TaskPart
 from harness.records import Provenance, System
 from harness.reference.answers import pack, unpack
 from harness.reference.files import Reference, ReferenceResult
@@ -91,12 +91,21 @@ def take_references(store: Store, *, base: str, variants: Collection[str], tasks
         run = runs[rows["run_id"].iloc[-1]]
         if not run.proven:
             raise HarnessError(f"the run of {variant} has no mask proof; run it again")
+        found = rows.to_dict("records")
+        revision = {row["task"]: row["revision"] for row in found}  # the newest
+        newest = {TaskPart.of(row): row for row in found if row["revision"] == revision[row["task"]]}
         by_task = {
-            row["task"]: _result(row, store.outcomes(results=[row["result"]]).drop(columns="result"))
-            for row in rows.to_dict("records")
+            name: [
+                _result(row, store.outcomes(results=[row["result"]]).drop(columns="result"))
+                for part, row in newest.items()
+                if part.task == name
+            ]
+            for name in tasks
         }
         golden = replace(run, provenance=_portable(run.provenance, _PORTABLE, command="harness regress --update"))
-        made.append(Reference(system=system, runs=(golden,), results=tuple(by_task[name] for name in tasks)))
+        made.append(
+            Reference(system=system, runs=(golden,), results=tuple(each for name in tasks for each in by_task[name]))
+        )
     return made
 
 

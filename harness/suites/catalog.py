@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from harness.errors import HarnessError, near_names
 from harness.front_matter import first_mistake, read_yaml
+from harness.metrics import get_metric
 from harness.recipes import Strict
 from harness.suites import layers, mini, retention, words
 from harness.suites.mteb import english, is_registered, mteb_task
@@ -25,10 +26,15 @@ MODULES = (mini, retention, words, feng2025, layers, english)
 
 
 class SuiteList(Strict):
-    """A suite as a file: names of tasks, those of cards with card: before them."""
+    """A suite as a file: names of tasks, those of cards with card: before them.
+
+    `margins` are losses that the regression gate lets pass, by metric and in its unit (points), where a metric's own is
+    not declared or should differ.
+    """
 
     about: str = "a list of tasks in suites/"
     tasks: tuple[str, ...] = Field(min_length=1)
+    margins: dict[str, float] = Field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> SuiteList:
@@ -40,6 +46,10 @@ class SuiteList(Strict):
             raise HarnessError(f"{path} cannot be read as UTF-8 text; check the file") from None
         except ValidationError as error:
             raise HarnessError(f"{path}: {first_mistake(error, cls.model_fields)}") from None
+        for metric, margin in made.margins.items():
+            get_metric(metric)
+            if not margin > 0:
+                raise HarnessError(f"{path}: the margin of {metric} has to be a number above 0, not {margin!r}")
         twice = [name for name in made.tasks if made.tasks.count(name) > 1]
         if twice:
             raise HarnessError(f"{path} names the task {twice[0]} twice; take one of them out")

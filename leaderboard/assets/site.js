@@ -11,6 +11,12 @@
     if (css) node.className = css;
     return node;
   }
+  // What a task says: written in the direction of its own script.
+  function told(tag, text) {
+    var node = make(tag, text);
+    node.dir = "auto";
+    return node;
+  }
 
   // ---- colours: as the system, light, dark
   var theme = document.querySelector("button.theme");
@@ -323,10 +329,10 @@
         var text = id + " " + named(data, i) + " " + data.gold[i] + " " + (data.labels.length ? data.entries.map(function (_, k) { return answer(data, k, i); }).join(" ") : "");
         if (word && !text.toLowerCase().includes(word)) return;
         rows.push(function () {
-          var row = make("tr"), name = make("th", named(data, i));
+          var row = make("tr"), name = told("th", named(data, i));
           name.scope = "row";
           name.title = id;
-          row.append(name, make("td", data.gold[i]));
+          row.append(name, told("td", data.gold[i]));
           if (data.kind !== "cluster") data.entries.forEach(function (_, k) {
             var cell = make("td", answer(data, k, i), "num");
             if (data.kind === "label") cell.append(" ", make("span", short(data.values[k][i]), "ends"));
@@ -378,11 +384,11 @@
       found.sort(function (x, y) { return Math.abs(y.change) - Math.abs(x.change); });
       fill(body, found.map(function (each) {
         return function () {
-          var row = make("tr"), id = make("th", each.cells[0]);
+          var row = make("tr"), id = told("th", each.cells[0]);
           id.scope = "row";
           id.title = each.id;
           row.append(make("td", name), id);
-          each.cells.slice(1).forEach(function (text) { row.appendChild(make("td", text)); });
+          each.cells.slice(1).forEach(function (text) { row.appendChild(told("td", text)); });
           row.appendChild(make("td", signed(each.change), "num"));
           return row;
         };
