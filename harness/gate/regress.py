@@ -44,12 +44,13 @@ def regress(
     nothing to compare with: no reference, another revision of a task, base, metric or protocol, other examples.
     """
     own = suite != SUITE
-    known, infos = read_references(folder), _infos(tasks, suite=suite)
+    known = read_references(folder)
+    if not own and any(each.system.base != BASE for each in known):
+        return _judge_study(known, declared_gate(), variants=variants, tasks=tasks, source=source)
+    infos = _infos(tasks, suite=suite)
     declared = gate_of(suite, infos) if own else declared_gate()
     if own:
         _check_base(known, base)
-    elif any(each.system.base != BASE for each in known):
-        return _judge_study(known, declared, variants=variants, tasks=tasks, source=source)
     every = tuple(dict.fromkeys(each.system.variant for each in known))
     names = tuple(variants) or (every if everything or own else declared.variants)
     references = find_references(known, names)

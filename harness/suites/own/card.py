@@ -18,6 +18,7 @@ from harness.errors import HarnessError, near_names
 from harness.front_matter import first_mistake, read_card_file
 from harness.hub import HubData
 from harness.recipes import Strict
+from harness.suites.own.segment import SEGMENTERS, segmenter_version
 from harness.suites.own.types import ALSO, CANDIDATES, JUDGEMENTS, TYPES, WORD, CardType
 
 Publish = Literal["texts", "ids", "nothing"]
@@ -41,8 +42,11 @@ class TaskCard(Strict):
     license: str = ""
     source: str = ""
     publish: Publish = "ids"
-    margin: float | None = Field(None, gt=0, description="differences up to it count as none; in points")
-    chance: float | None = Field(None, description="what a guess scores, in points")
+    segmenter: str | None = Field(None, description="the package that finds words in a script without blanks")
+    margin: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="differences up to it count as none; in points"
+    )
+    chance: float | None = Field(None, allow_inf_nan=False, description="what a guess scores, in points")
     samples_per_label: int = Field(8, ge=1)
     separator: str = Field(";", min_length=1, max_length=3, description="what parts the labels of a cell")
     draws: int = Field(10, ge=1, le=100)
@@ -81,6 +85,10 @@ class TaskCard(Strict):
         for role in self.columns:
             if role not in known:
                 raise ValueError(f"`columns`: {self.type} has no column {role!r}; {near_names(role, known)}")
+        if self.segmenter is not None and self.segmenter not in SEGMENTERS:
+            raise ValueError(f"there is no segmenter {self.segmenter!r}; {near_names(self.segmenter, SEGMENTERS)}")
+        if self.segmenter is not None and WORD not in self.columns:
+            raise ValueError("`segmenter` finds the word of a column; name the column with `columns: {word: NAME}`")
         if self.group is not None and (kind.layout or kind.sequences):
             raise ValueError(f"`group` has no effect on a task of type {self.type}; take it out")
         given = self.model_fields_set & {name for each in TYPES.values() for name in each.options}
@@ -158,6 +166,8 @@ class TaskCard(Strict):
         digest = hashlib.sha256()
         fields = self.model_dump(mode="json", exclude={*_ABOUT, "file", "train", "test"}, exclude_defaults=True)
         digest.update(json.dumps(fields, sort_keys=True).encode())
+        if self.segmenter is not None:
+            digest.update(segmenter_version(self.segmenter).encode())
         for part in self.parts:
             path = self.path(part)
             digest.update(f"{part}{''.join(path.suffixes[-2:])}{_sha256_of(path)}".encode())

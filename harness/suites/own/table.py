@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 from harness.metrics.f1 import read_set, write_set
 from harness.rows import read_cells
 from harness.suites.own.card import TaskCard
+from harness.suites.own.segment import segments
 from harness.suites.own.types import WORD
 from harness.suites.words.data.examples import Span
 
@@ -184,8 +185,11 @@ class _Columns:
         return tuple(zip(starts, ends, strict=True))
 
     def _located(self, row: int, word: str, text: str) -> Span:
-        whole = re.escape(word) if UNPARTED.search(word) else rf"(?<!\w){re.escape(word)}(?!\w)"
-        found = [match.span() for match in re.finditer(whole, text, re.IGNORECASE)]
+        if self.card.segmenter is not None:
+            found = [span for span in segments(text, self.card.segmenter) if text[slice(*span)] == word]
+        else:
+            whole = re.escape(word) if UNPARTED.search(word) else rf"(?<!\w){re.escape(word)}(?!\w)"
+            found = [match.span() for match in re.finditer(whole, text, re.IGNORECASE)]
         if len(found) != 1:
             times = "is not a word of its text" if not found else f"stands {len(found)} times in its text"
             raise HarnessError(

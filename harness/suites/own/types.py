@@ -148,7 +148,7 @@ TYPES: dict[str, CardType] = {
         texts=("text",),
         spans=(_SPAN,),
         answer="label",
-        options=("positions",),
+        options=("positions", "segmenter"),
     ),
     "word-score": CardType(
         task_type="WordNorms",
@@ -158,6 +158,7 @@ TYPES: dict[str, CardType] = {
         texts=("text",),
         spans=(_SPAN,),
         answer="score",
+        options=("segmenter",),
     ),
     "word-in-context": CardType(
         task_type="WiC",
@@ -167,7 +168,7 @@ TYPES: dict[str, CardType] = {
         texts=_PAIR,
         spans=_SPAN_PAIR,
         answer="label",
-        options=("features",),
+        options=("features", "segmenter"),
     ),
     "word-similarity": CardType(
         task_type="WordSimilarity",

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from datasets import Dataset
 
 from harness.errors import HarnessError
 from harness.suites.own import card_task
@@ -51,6 +52,31 @@ def test_the_score_is_mtebs_own() -> None:
     names = [name.rsplit(":", 1)[0] for name in theirs.outcomes["example_id"]]
     assert list(result.outcomes["example_id"]) == names
     assert result.shown == {}
+
+
+class Titled(Judged):
+    """As NFCorpus: half of the documents have a title, and judgements are graded."""
+
+    def load_data(self, **_: object) -> None:
+        super().load_data()
+        data = self.dataset["default"]["test"]
+        rows = [
+            {**row, "title": "winter king" if n % 2 else "", "text": row["text"]}
+            for n, row in enumerate(data["corpus"].to_list())
+        ]
+        data["corpus"] = Dataset.from_list(rows)
+
+
+def test_titles_stand_before_texts_as_mteb_has_them() -> None:
+    made = _folder()
+    path = Path("set/corpus.jsonl")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for n, row in enumerate(rows):
+        row["title"] = "winter king" if n % 2 else ""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (result,), (theirs,) = made.run(HashEncoder()), own_task(Titled).run(HashEncoder())
+    assert result.score == pytest.approx(theirs.score, abs=1e-9)
+    assert list(result.outcomes["predicted_score"]) == list(theirs.outcomes["predicted_score"])
 
 
 def test_nothing_or_all_of_it_is_published() -> None:

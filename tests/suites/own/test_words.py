@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -139,6 +141,37 @@ def test_a_word_is_found_in_a_script_without_blanks_and_from_right_to_left() -> 
     write_table(Path("a.parquet"), table)
     rows = rows_of(own("mine", "type: word-score\nfile: a.parquet\ncolumns: {word: word}", {}).card)
     assert rows.together == tuple(table["word"])
+
+
+def test_a_segmenter_finds_words_and_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"text": ["我喜欢熊猫和猫", "狗和猫", "猫在家"], "word": ["猫"] * 3, "score": [1, 2, 3]}
+    fields = "type: word-score\nfile: a.jsonl\ncolumns: {word: word}"
+    with pytest.raises(HarnessError, match="'猫' stands 2 times in its text"):
+        assert own("mine", fields, {"a.jsonl": table}).info
+    monkeypatch.setitem(sys.modules, "jieba", None)
+    with pytest.raises(HarnessError, match="the segmenter jieba is not installed; install it"):
+        assert own("mine", f"{fields}\nsegmenter: jieba", {}).info
+    words = {
+        "我喜欢熊猫和猫": ["我", "喜欢", "熊猫", "和", "猫"],
+        "狗和猫": ["狗", "和", "猫"],
+        "猫在家": ["猫", "在家"],
+    }
+    monkeypatch.setitem(sys.modules, "jieba", SimpleNamespace(cut=words.__getitem__))
+    rows = rows_of(own("mine", f"{fields}\nsegmenter: jieba", {}).card)
+    assert rows.spans == (((6, 7), (2, 3), (0, 1)),)
+    monkeypatch.setitem(sys.modules, "jieba", SimpleNamespace(cut=lambda text: [text.upper(), "x"]))
+    with pytest.raises(HarnessError, match="the segmenter jieba changes the text"):
+        rows_of(own("other", f"{fields}\nsegmenter: jieba", {}).card)
+    with pytest.raises(HarnessError, match="did you mean jieba"):
+        own("mine", f"{fields}\nsegmenter: jeiba", {})
+    with pytest.raises(HarnessError, match="name the column with"):
+        own("mine", "type: word-score\nfile: a.jsonl\nsegmenter: jieba", {})
+
+
+@pytest.mark.parametrize("value", [".inf", ".nan", "-1", "much"])
+def test_a_margin_is_a_positive_number(value: str) -> None:
+    with pytest.raises(HarnessError, match="margin"):
+        own("mine", f"type: word-score\nfile: a.jsonl\nmargin: {value}", {})
 
 
 @pytest.mark.slow
