@@ -36,6 +36,7 @@ _LATEX_SAID = {
 _FRAME = r"""% needs \usepackage{booktabs}
 \begin{table}
 \centering
+\footnotesize\setlength{\tabcolsep}{3pt}
 \begin{tabular}{COLUMNS}
 \toprule
 HEADS \\
@@ -78,7 +79,7 @@ def paper_table(comparisons: Sequence[Comparison], *, retention: bool = False) -
     of = [{task.key.part: task for task in each.tasks} for each in comparisons]
     rows = [(task_label(part, parts), _cells(part, of)) for part in parts]
     if any(each.across is not None and each.across.n_tasks > 1 for each in comparisons):
-        rows.append((_MEAN, (("", ""), *map(_mean, comparisons))))
+        rows += [(name, (("", ""), *cells)) for name, cells in _means(comparisons)]
     return TableForPaper(
         columns=("Task", against.variant, *(each.variant.variant for each in comparisons)),
         rows=tuple(rows),
@@ -95,14 +96,22 @@ def _cells(part: TaskPart, of: Sequence[Mapping[TaskPart, TaskComparison]]) -> t
     return ((write(first.score_against), ""), *others)
 
 
-def _mean(comparison: Comparison) -> tuple[str, str]:
-    across = comparison.across
-    if across is None:
-        return ("–", "")
-    ends = across.raw.interval
-    span = f" ({100 * ends.low:+.1f} to {100 * ends.high:+.1f})" if ends else ""
-    verdict = mean_verdict(across.raw.value, across.raw.p, alpha=comparison.alpha)
-    return (f"{100 * across.raw.value:+.1f}{span}", _MARKS.get(verdict, ""))
+def _means(comparisons: Sequence[Comparison]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the means with their marks, and each end of their intervals in a row of its own: columns stay narrow."""
+    found = [(each.across.raw if each.across else None, each.alpha) for each in comparisons]
+    means = [
+        ("–", "") if raw is None else (_points(raw.value), _MARKS.get(mean_verdict(raw.value, raw.p, alpha=alpha), ""))
+        for raw, alpha in found
+    ]
+    ends = [raw.interval if raw else None for raw, _ in found]
+    if not any(ends):
+        return [(_MEAN, means)]
+    low, high = ([("–" if end is None else _points(getattr(end, of)), "") for end in ends] for of in ("low", "high"))
+    return [(_MEAN, means), ("95 % interval, from", low), ("to", high)]
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}"
 
 
 def caption_of(comparisons: Sequence[Comparison], *, mean: bool = True) -> str:
@@ -166,8 +175,9 @@ def escape_latex(text: str) -> str:
 def _latex(table: TableForPaper) -> str:
     lines = [" & ".join([escape_latex(name), *(_marked(*cell) for cell in cells)]) for name, cells in table.rows]
     body = [f"{line} \\\\" for line in lines]
-    if table.rows[-1][0] == _MEAN:
-        body.insert(-1, r"\midrule")
+    names = [name for name, _ in table.rows]
+    if _MEAN in names:
+        body.insert(names.index(_MEAN), r"\midrule")
     parts = {
         "COLUMNS": f"l{'r' * (len(table.columns) - 1)}",
         "HEADS": " & ".join(map(escape_latex, table.columns)),
