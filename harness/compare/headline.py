@@ -80,7 +80,9 @@ def over_bases(judged: Sequence[JudgedPair]) -> str:
     values = [c.across.raw.value for c, _ in judged if c.across is not None]
     if not values:
         return f"{text}."
-    return f"{text}: between {_points(min(values))} and {_points(max(values))} points on average over the tasks."
+    low, high = _points(min(values)), _points(max(values))
+    span = f"between {low} and {high}" if low != high else low
+    return f"{text}: {span} points on average over the tasks."
 
 
 def _points(share: float) -> str:

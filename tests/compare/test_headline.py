@@ -70,3 +70,5 @@ def test_several_bases_are_counted() -> None:
     assert over_bases([(c, judge_means(c, [])[0]) for c in bases]) == (
         "x-1 is better than y on 2 of 3 bases, undecided on 1: between −1.0 and +31.0 points on average over the tasks."
     )
+    same = over_bases([(c, judge_means(c, [])[0]) for c in bases[:1] * 2])
+    assert same == "x-1 is better than y on all of 2 bases: +1.2 points on average over the tasks."
