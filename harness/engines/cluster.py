@@ -111,9 +111,10 @@ class RayEngine:
 
     def choose(self, ready: Collection[RunCell]) -> RunCell | None:
         """Stages first, for others wait for them; then a task of a system that is open; then a system of its own."""
-        for cell in [cell for cell in self._again if self._idle(cell)]:
-            self._again.remove(cell)
-            self.submit(cell)
+        for cell in list(self._again):
+            if self._idle(cell) is not None:  # the one before may have taken the last process
+                self._again.remove(cell)
+                self.submit(cell)
         idle = [process for process in self._processes if process.idle]
         if not idle:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import socket
 import sys
+from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from harness.bases import Base
 from harness.encoder.budget import TokenBudget
 from harness.encoder.placement import Placement
 from harness.engines.choose import open_engine, unused_gpus
+from harness.engines.cluster import RayEngine, _Process
 from harness.engines.connect import connect
 from harness.engines.member import Member, NodeCheck, facts
 from harness.engines.needs import CellNeeds
@@ -77,6 +79,25 @@ def test_a_process_says_why_it_cannot_work(asked: NodeCheck, monkeypatch: pytest
     assert "has no /data/base" in Member().problem(dataclasses.replace(asked, folders=(Path("/data/base"),)))
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert "torch sees no CUDA device" in Member().problem(dataclasses.replace(asked, cuda=True))
+
+
+def test_of_two_lost_cells_one_waits_where_one_process_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by twenty random kills: both were given to the one process."""
+    engine = RayEngine.__new__(RayEngine)  # without a cluster
+    lost = [SimpleNamespace(number=number, label="bidir", stage=None) for number in (1, 2)]
+    engine._again, engine._without, submitted = deque(lost), {}, []
+    engine._processes = [_Process(actor=None, node="n", host="h", ready=True)]
+
+    def submit(cell) -> None:
+        submitted.append(cell.number)
+        engine._idle(cell).cell = cell
+
+    monkeypatch.setattr(engine, "submit", submit)
+    assert engine.choose([]) is None
+    assert submitted == [1]
+    engine._processes[0].cell = None
+    assert engine.choose([]) is None
+    assert submitted == [1, 2]
 
 
 class OutOfMemoryError(Exception):
