@@ -46,6 +46,7 @@ def test_every_command_parses(line: str) -> None:
     words = [re.sub(r"^[A-Z_]+$", "x", word) for word in words[1:]]
     required = {
         "export": ["x", "--out", "x"],
+        "figure": ["ladder", "--out", "x"],
         "ls": ["variants"],
         "show": ["x"],
         "compare": ["a", "b"],
