@@ -256,7 +256,7 @@ def write_pages(
         template = _environment().get_template(page.template)
         for made in page.make(material, page.template):
             if page.many:
-                count(f"page of {made.about}")
+                count(f"writing the page of {made.about}")
             root = "../" * made.path.count("/")
             title = page.title.format(made.about)
             said = made.said or page.said.format(made.about)

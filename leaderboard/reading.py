@@ -79,7 +79,7 @@ def read_material(
     for task in site.tasks:
         of_card = [declared.get((task.name.task, revision), (None, None)) for revision in task.revisions]
         margin, of_guess = of_card[0] if len(of_card) == 1 else (None, None)
-        count(f"examples of {task.label}")
+        count(f"reading the examples of {task.label}")
         texts = store.example_texts(task.name)
         found.examples[task] = []
         for base in site.bases:

@@ -121,7 +121,9 @@ def _part(progress: AnalysisProgress | None, at: int, n: int, base: str) -> Anal
     if progress is None:
         return None
     return lambda done, total, what: progress(
-        at * total + done, n * total, f"tests on {base}: {what}" if what else base
+        at * total + done,
+        n * total,
+        f"testing differences on {base}: {what}" if what else f"testing differences on {base}",
     )
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rich.cells import cell_len
@@ -25,7 +26,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.segment import Segment
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from harness.cli.pulse import Pulse, duration, left_words
@@ -181,8 +182,15 @@ class _Bars:
     """Bars on stderr while the block lasts; `_live` where somebody can see them move. None if `quiet`."""
 
     def __init__(self, *, description_first: bool, quiet: bool = False) -> None:
-        said, left = TextColumn("{task.description}", markup=False), (TextColumn("left"), _LeftColumn())
-        bar = (BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(), *left)
+        # On a narrow terminal only the description goes over several lines: counts and times are never cut.
+        narrow, whole = err.width < 100, Column(no_wrap=True)
+        said = TextColumn("{task.description}", markup=False, table_column=Column())
+        left = (TextColumn("left"), _LeftColumn(table_column=Column(min_width=12)))
+        passed = () if narrow else (TimeElapsedColumn(),)
+        bar = (
+            BarColumn(bar_width=10 if narrow else 24, table_column=whole),
+            MofNCompleteColumn(table_column=copy(whole)), *passed, *left,
+        )  # fmt: skip
         columns: tuple[ProgressColumn, ...] = (said, *bar) if description_first else (*bar, said)
         self._live = err.is_terminal and not quiet
         self._progress = Progress(*columns, console=err, transient=True, disable=not self._live)
