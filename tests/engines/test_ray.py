@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -53,6 +55,20 @@ def cluster() -> Iterator[Any]:
         del os.environ["PYTHONPATH"]
     else:
         os.environ["PYTHONPATH"] = python_path
+
+
+def test_kills_of_processes_nodes_and_the_command_lose_nothing_and_store_nothing_twice() -> None:
+    """The script behind the table of docs/cluster.md, with one kill of each kind; it compares with one process."""
+    library("ray")
+    script = ROOT / "benchmarks" / "kills.py"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script), "--kills", "3", "--cells", "30"], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| ")][2:]
+    assert sorted(row[3].strip() for row in rows) == ["command", "node", "process"]
+    assert "30 results; nothing lost, nothing twice, all as in one process" in done.stdout
 
 
 def at_work() -> list[psutil.Process]:

@@ -1,0 +1,305 @@
+"""A small study on four Ray nodes of this machine, while processes, nodes and the command are killed at random moments.
+
+python benchmarks/kills.py                                         # twenty kills, cells that sleep 2 s
+python benchmarks/kills.py --cells MiniWiCRight,MiniTopicClustering --kills 6      # with models and a training
+
+No claim of speed: the table says what each kill cost. It ends with status 1 if anything is lost, stored twice, or other
+than what a run in one process gives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+from cluster import PLACE, AtOnce, Sleeper, study
+
+from harness.engines.cluster import RayEngine
+from harness.engines.member import Member
+from harness.paths import cache_folder
+from harness.run.engine import Engine
+from harness.run.loop import execute
+from harness.run.plan import RunPlan, RunRequest, lacking, plan_run, stored
+from harness.store import Store
+from harness.store.merge import merge
+
+ROOT = Path(__file__).parents[1]
+CELL = "gpus=1,cpus=0,memory=0.1"
+DATABASE = Path("results.duckdb")
+OUTCOMES = 1852
+SEEDS = (0, 1, 2)
+SECONDS = 2.0  # that a cell sleeps
+QUICK = """---
+variant: quick
+title: "A short training"
+attention: bidirectional
+stages:
+  - {kind: mntp, examples: 800, steps: 40, batch_size: 16, max_length: 64, learning_rate: 2.0e-3}
+---
+
+Too short to be useful.
+"""
+LAST_S = 3.0  # a kill comes at most so long after a cell is at work
+
+
+class Telling:
+    """A Listener that writes a line for each cell that begins or ends."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *what: None
+
+    def begun(self, cell: Any) -> None:
+        """A cell begins."""
+        print(f"begun {cell.what}", flush=True)
+
+    def ended(self, cell: Any) -> None:
+        """A cell has ended, and what came of it is stored."""
+        print(f"ended {cell.what}", flush=True)
+
+    def note(self, message: str) -> None:
+        """What the command would say."""
+        print(message, file=sys.stderr, flush=True)
+        what, lost, _ = message.partition(": its process on ")
+        if lost:
+            print(f"lost {what}", flush=True)
+
+
+def plan(asked: str, seconds: float) -> RunPlan:
+    """So many cells that sleep, or with --models a small study of the embedded base, which trains in three seeds."""
+    if asked.isdecimal():
+        return study(int(asked), seconds=seconds, outcomes=OUTCOMES, cache=cache_folder())
+    wanted = RunRequest(base="mini", variants=("bidir", "quick"), tasks=tuple(asked.split(",")), seeds=SEEDS)
+    return plan_run(wanted, Store(DATABASE), place=PLACE, cache=cache_folder())
+
+
+def carry_out(asked: str, database: Path, engine: Engine | None, *, seconds: float) -> None:
+    """Measure what the database lacks."""
+    store, wanted = Store(database), plan(asked, seconds)
+    store.ready()
+    jobs = [replace(job, missing=tuple(t for t in job.missing if lacking(t, stored(store, job.record, PLACE))))
+            for job in wanted.jobs]  # fmt: skip
+    failed = execute(replace(wanted, jobs=tuple(jobs)), store, Telling(), command="kills", engine=engine)  # type: ignore[arg-type]
+    assert not failed, failed
+
+
+def _member(asked: str) -> type[Member]:
+    return Sleeper if asked.isdecimal() else Member
+
+
+@dataclass
+class Kill:
+    """One kill: what was at work, and how much of it was begun again."""
+
+    what: str
+    at: float
+    stored: int
+    at_work: frozenset[str]
+    again: int = 0
+
+
+@dataclass
+class Command:
+    """The command that carries out the study, and what it has told; begun anew when it was killed."""
+
+    address: str
+    folder: Path
+    asked: str
+    kills: list[Kill] = field(default_factory=list)
+    at_work: set[str] = field(default_factory=set)
+    lost: dict[str, Kill] = field(default_factory=dict)  # what was at work when the command was killed
+    begun: Counter[str] = field(default_factory=Counter)
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def database(self) -> Path:
+        """Where the results go."""
+        return self.folder / DATABASE
+
+    def start(self) -> None:
+        """Begin, or begin again."""
+        words = [str(Path(__file__).resolve()), "--drive", self.address, "--cells", self.asked]
+        with (self.folder / "stderr.txt").open("a") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", *words], cwd=self.folder, text=True, stderr=said,
+                stdout=subprocess.PIPE,
+            )  # fmt: skip
+        self.at_work.clear()
+        threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        for line in process.stdout or ():
+            event, _, what = line.strip().partition(" ")
+            if event == "begun":
+                self.begun[what] += 1
+                self.at_work.add(what)
+                if what in self.lost:
+                    self.lost.pop(what).again += 1
+            elif event == "ended":
+                self.at_work.discard(what)
+            elif event == "lost":  # the command has noticed it, and begins the cell again
+                self.begun[what] += 1
+                for kill in [kill for kill in self.kills if kill.what != "command" and what in kill.at_work][-1:]:
+                    kill.again += 1
+
+    def kill(self, what: str, do: Callable[[], None], began: float) -> None:
+        """Do it, and keep what was at work."""
+        stored = len(Store(self.database).scores(current=False, diagnostics=True)) if self.database.exists() else 0
+        at_work = frozenset(self.at_work)
+        self.kills.append(Kill(what, time.monotonic() - began, stored, at_work))
+        if what == "command":
+            self.lost |= dict.fromkeys(at_work, self.kills[-1])
+        do()
+
+    @property
+    def over(self) -> bool:
+        """Whether the study has come to its end."""
+        return self.process is not None and self.process.poll() is not None
+
+
+def members(asked: str) -> list[psutil.Process]:
+    """Processes of the cluster that carry out a cell."""
+    title = f"ray::{_member(asked).__name__}.carry_out"
+    each = psutil.process_iter(["cmdline"], ad_value=[])
+    return [process for process in each if (process.info["cmdline"] or [""])[0] == title]
+
+
+def disturb(cluster: Any, nodes: list[Any], folder: Path, *, kills: int, seed: int, asked: str) -> Command:
+    """Carry out the study with so many kills, each of the three kinds once in any three."""
+    chance = random.Random(seed)
+    command = Command(cluster.address, folder, asked)
+    command.start()
+    began = time.monotonic()
+
+    def kill_process() -> None:
+        if there := members(asked):
+            os.kill(chance.choice(there).pid, signal.SIGKILL)
+
+    def kill_node() -> None:
+        cluster.remove_node(nodes.pop(chance.randrange(len(nodes))), allow_graceful=False)
+        nodes.append(new_node(cluster))
+
+    def kill_command() -> None:
+        assert command.process is not None
+        command.process.kill()
+        command.process.wait()
+        command.start()
+
+    kinds: list[tuple[str, Callable[[], None]]] = []
+    while len(command.kills) < kills:
+        while not command.at_work and not command.over:
+            time.sleep(0.1)
+        time.sleep(chance.uniform(0, LAST_S))
+        if command.over:
+            break
+        if not command.at_work:
+            continue
+        if not kinds:
+            kinds = [("process", kill_process), ("node", kill_node), ("command", kill_command)]
+            chance.shuffle(kinds)
+        command.kill(*kinds.pop(), began)
+        print(f"kill {len(command.kills)}: {command.kills[-1].what}", file=sys.stderr, flush=True)
+    assert command.process is not None
+    assert command.process.wait() == 0, (folder / "stderr.txt").read_text()[-3000:]
+    return command
+
+
+def verdict(command: Command, folder: Path) -> list[str]:
+    """What is wrong with the results, compared with those of a run in one process."""
+    far, near = Store(command.database), folder / "near.duckdb"
+    rows = far.scores(current=False, diagnostics=True)
+    wrong = []
+    if len(rows) != len(far.scores(diagnostics=True)):
+        wrong.append("a result is stored twice")
+    wrong += [str(check.problem) for check in far.verify() if not check.ok]
+    os.environ["HARNESS_CACHE"] = str(folder / "another")
+    carry_out(command.asked, near, AtOnce() if command.asked.isdecimal() else None, seconds=0)
+    copy = folder / "copy.duckdb"
+    far.copy_to(copy)
+    [merged] = merge([near], copy)  # refuses outcomes and weights that differ
+    if merged.added or merged.there != len(rows):
+        wrong.append(f"{merged.added} results are lost")
+    return wrong
+
+
+def new_node(cluster: Any) -> Any:
+    """Start a node; on a busy machine Ray may give up before it has begun."""
+    for _ in range(9):
+        try:
+            return cluster.add_node(num_cpus=1, num_gpus=1)
+        except Exception as error:  # noqa: BLE001  Ray raises no kind of its own
+            print(f"a node did not start: {error}", file=sys.stderr, flush=True)
+    raise SystemExit("no node of Ray starts on this machine; try again when it is less busy")
+
+
+@contextmanager
+def own_cluster() -> Iterator[tuple[Any, list[Any]]]:
+    """A head without GPUs, and three nodes with one each, which nothing checks."""
+    from harness.engines.connect import import_ray
+
+    ray = import_ray(alone=False)
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0, "include_dashboard": False})
+    nodes = [new_node(made) for _ in range(3)]
+    made.wait_for_nodes()
+    try:
+        yield made, nodes
+    finally:
+        ray.shutdown()
+        made.shutdown()
+
+
+def main() -> None:
+    """Print the table."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--kills", type=int, default=20)
+    options.add_argument("--seed", type=int, default=0, help="of the moments and of what is killed")
+    options.add_argument("--cells", default="180", help="how many cells that sleep, or tasks to measure with models")
+    options.add_argument("--drive", metavar="ADDRESS", help=argparse.SUPPRESS)
+    asked = options.parse_args()
+    if asked.drive:
+        engine = RayEngine(address=asked.drive, cell=CELL, member=_member(asked.cells))
+        carry_out(asked.cells, DATABASE, engine, seconds=SECONDS)
+        return
+    from machine import described  # imports torch, which a process that sleeps does not need
+
+    print(described("cpu"))
+    folder = Path(tempfile.mkdtemp())
+    (folder / "model_cards").mkdir()
+    (folder / "model_cards" / "quick.md").write_text(QUICK)
+    os.chdir(folder)
+    os.environ["HARNESS_CACHE"] = str(folder / "cache")
+    here = [str(ROOT), str(ROOT / "benchmarks"), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, here))
+    with own_cluster() as (cluster, nodes):
+        command = disturb(cluster, nodes, folder, kills=asked.kills, seed=asked.seed, asked=asked.cells)
+    wrong = verdict(command, folder)
+    print("| kill | s | what | results stored | cells at work | begun again |")
+    print("| ---: | ---: | --- | ---: | ---: | ---: |")
+    for number, each in enumerate(command.kills, start=1):
+        print(f"| {number} | {each.at:.0f} | {each.what} | {each.stored} | {len(each.at_work)} | {each.again} |")
+    rows = Store(command.database).scores(current=False, diagnostics=True)
+    again = sum(command.begun.values()) - len(command.begun)
+    said = "; ".join(wrong) or "nothing lost, nothing twice, all as in one process"
+    print(f"\n{len(command.begun)} cells, begun again {again} times; {len(rows)} results; {said}")
+    shutil.rmtree(folder)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
