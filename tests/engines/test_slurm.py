@@ -35,7 +35,7 @@ def said(tmp_path: Path) -> dict[str, list[str]]:
         (tmp_path / name).chmod(0o755)
     (tmp_path / "study.sh").write_text(script())
     done = subprocess.run(
-        ["bash", "-eu", "-o", "pipefail", str(tmp_path / "study.sh")], capture_output=True, text=True, check=True,
+        ["bash", "-eu", str(tmp_path / "study.sh")], capture_output=True, text=True, check=True,
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": "/home/me", "SLURM_NNODES": "2",
              "SLURM_JOB_NODELIST": "node[7-8]"},
     )  # fmt: skip
