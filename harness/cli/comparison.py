@@ -21,9 +21,11 @@ def print_comparison(comparison: Comparison, *, wide: bool = False) -> None:
     """Table and sentences; on a terminal that is too narrow for all columns, only the most important ones."""
     details = _details(comparison)
     narrow = not wide and not details.fits(out.width)
+    if narrow:  # without the columns of scores, whose heads name the two
+        print(f"{comparison.variant.variant} − {comparison.against.variant}\n")
     out.print(_narrow(comparison) if narrow else details)
     if narrow:
-        print("\n--wide shows examples, units, seeds, scores, p values and detectable differences too.")
+        print("\n--wide also shows examples, units, seeds, scores, p values and MDE.")
     out.print()
     print(describe(comparison))
 

@@ -32,11 +32,12 @@ def test_a_narrow_terminal_gets_the_columns_that_matter(
 ) -> None:
     monkeypatch.setattr(comparison, "out", _Console(width=80))
     code, said, _ = harness("compare", "bidir-mntp", "causal", "--db", str(db))
-    table = said.split("\n\n")[0]
+    title, table, note = said.split("\n\n")[:3]
     assert code == 0
+    assert title == "bidir-mntp − causal"
     assert table.split()[:6] == ["task", "difference", "95", "%", "interval", "verdict"]
-    assert max(map(len, said.splitlines()[:4])) <= 80
-    assert "--wide shows examples" in said
+    assert max(map(len, (*table.splitlines(), *note.splitlines()))) <= 80
+    assert note.startswith("--wide also shows examples")
     _, wide, _ = harness("compare", "bidir-mntp", "causal", "--db", str(db), "--wide")
     assert "MDE" in wide
     assert "--wide" not in wide
