@@ -91,7 +91,7 @@ def check_links(site: Path) -> dict[Path, Page]:
 def test_pages_are_whole_linked_and_local(site: Path) -> None:
     for path, page in check_links(site).items():
         tags = [tag for tag, _ in page.tags]
-        assert tags.count("script") == 2, "the two of this project, and none inline"
+        assert tags.count("script") == len(SCRIPTS), "those of this project, and none inline"
         assert [a["src"] for t, a in page.tags if t == "script"] == [
             f"{'../' * (len(path.relative_to(site.resolve()).parts) - 1)}assets/{name}.js" for name in SCRIPTS
         ]

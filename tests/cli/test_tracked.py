@@ -1,0 +1,37 @@
+"""The tracked study of a real language model: it is read whole, and docs/smollm2.md says what it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.reference.files import read_references, tracked_folder
+from harness.reference.questions import read_questions
+from tests.cli.conftest import Run
+
+STUDY = "smollm2-135m"
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_answer_of_the_study_has_its_question_and_nothing_of_a_machine() -> None:
+    folder = tracked_folder(STUDY)
+    asked = read_questions(folder)
+    references = read_references(folder)
+    assert {each.system.variant for each in references} >= {"causal", "bidir", "bidir-mntp", "bidir-supcon"}
+    assert all(result.answers.asked in asked for each in references for result in each.results)
+    assert all(each.run.proven and each.run.provenance.commit for each in references)
+    for path in folder.iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert '"/' not in text  # a path
+        assert '"command"' not in text
+
+
+@pytest.mark.slow
+def test_the_documents_table_is_what_the_command_prints(harness: Run) -> None:
+    assert harness("regress", "--rebuild", "smollm2.duckdb", "--reference", STUDY)[0] == 0
+    code, table, _ = harness("table", "--base", STUDY, "--db", "smollm2.duckdb")
+    assert code == 0
+    said = (ROOT / "docs" / "smollm2.md").read_text(encoding="utf-8")
+    for line in table.strip().splitlines():
+        assert line in said
