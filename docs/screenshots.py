@@ -1,7 +1,8 @@
-"""Photograph every page of a built site, light and dark, wide and narrow: one picture a page, in docs/site,
-and the front page alone, for README.md.
+"""Photograph every page of a built site, light and dark, wide and narrow: one picture a page, in docs/site;
+or its first screen alone, docs/front-page.png, which README.md shows of the study in docs/smollm2.md.
 
 python docs/screenshots.py leaderboard/site
+python docs/screenshots.py front SITE
 
 Needs the dependency group `test` (Playwright) and Debian's package chromium.
 """
@@ -69,13 +70,23 @@ def main(site: Path, out: Path) -> None:
             taken = photograph(browser, (site / path).resolve(), f"#{fragment}" if fragment else "", Path(folder))
             side_by_side(browser, taken, out / f"{name}.jpg")
             print(out / f"{name}.jpg")
-        front = browser.new_page(
-            viewport={"width": WIDE, "height": 1570}, device_scale_factor=0.75, color_scheme="light"
-        )
+        browser.close()
+
+
+def first_screen(site: Path, out: Path) -> None:
+    """Photograph the first screen of the front page of `site`."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        size = {"width": WIDE, "height": 880}
+        front = browser.new_page(viewport=size, device_scale_factor=0.75, color_scheme="light")
         front.goto((site / "index.html").resolve().as_uri())
-        front.screenshot(path=out.parent / "front-page.png")
+        front.screenshot(path=out)
         browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(__file__).parent / "site")
+    here = Path(__file__).parent
+    if sys.argv[1] == "front":
+        first_screen(Path(sys.argv[2]), here / "front-page.png")
+    else:
+        main(Path(sys.argv[1]), here / "site")
