@@ -11,6 +11,7 @@ from harness.compare.analysis import Analysis
 from harness.compare.contrasts import Contrasts
 from harness.compare.entries import Entry
 from harness.compare.ranking import Ranks
+from harness.compare.results import TaskScore
 from harness.contamination.wording import TaskOverlap, by_task
 from harness.outcomes import TaskPart
 from harness.records import Overlap, Run, System
@@ -139,18 +140,19 @@ def file_name(entry: Entry, base: str) -> str:
 
 
 def _generation(cells: Sequence[TableCell]) -> str:
-    """Return what is left of the base's generation, in one sentence; "" if it was not measured."""
-    found = {cell.score.key.metric: cell.score for cell in cells if cell.score}
-    whole, tokens = found.get("same_text"), found.get("same_tokens")
-    if whole is None or tokens is None:
-        return ""
-    shares = []
-    for each in (whole, tokens):
-        ends = text.span(each.interval or each.spread, each.key.metric)
-        shares.append(
-            f"{text.score(each.score, each.key.metric)}\u00a0%" + (f" (95\u00a0% interval {ends})" if ends else "")
+    """Return what is left of the base's generation, a sentence for each text; "" if it was not measured."""
+    found = {(cell.score.key.metric, cell.score.key.subset): cell.score for cell in cells if cell.score}
+    said = []
+    for subset in sorted({subset for metric, subset in found if metric == "same_text"}):
+        whole, tokens = found["same_text", subset], found.get(("same_tokens", subset))
+        before = f"; {_share(tokens)} of all tokens come before the first difference" if tokens else ""
+        said.append(
+            f"Under the causal mask its greedy continuation equals the base’s in {_share(whole)} of {whole.n_examples} "
+            f"texts ({subset}){before}."
         )
-    return (
-        f"Under the causal mask its greedy continuation equals the base’s in {shares[0]} of {whole.n_examples} texts; "
-        f"{shares[1]} of all tokens come before the first difference."
-    )
+    return " ".join(said)
+
+
+def _share(score: TaskScore) -> str:
+    metric, ends = score.key.metric, text.span(score.interval or score.spread, score.key.metric)
+    return f"{text.score(score.score, metric)}\u00a0%" + (f" (95\u00a0% interval {ends})" if ends else "")

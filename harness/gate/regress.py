@@ -14,7 +14,7 @@ from harness.gate.judge import Judgement, judge
 from harness.gate.measure import BASE, SUITE, ask, measure_one_by_one, measure_variants
 from harness.gate.pairs import check_references, find_references, pair_results, pair_store
 from harness.reference.files import Reference, read_references, write_references
-from harness.reference.questions import read_questions
+from harness.reference.questions import is_study, read_questions
 from harness.reference.rebuild import rebuild as put_back
 from harness.reference.take import take_references
 from harness.run.open import Screen
@@ -45,7 +45,7 @@ def regress(
     """
     own = suite != SUITE
     known = read_references(folder)
-    if not own and any(each.system.base != BASE for each in known):
+    if not own and is_study(folder):
         return _judge_study(known, declared_gate(), variants=variants, tasks=tasks, source=source)
     infos = _infos(tasks, suite=suite)
     declared = gate_of(suite, infos) if own else declared_gate()
@@ -144,10 +144,10 @@ def _judge_study(
 ) -> Judgement:
     """Judge the results of a database by those of a study, which only `harness run` can measure again."""
     if source is None:
-        bases = ", ".join(sorted({each.system.base for each in known} - {BASE, ""}))
+        bases = ", ".join(sorted({each.system.base for each in known} - {""}))
         raise HarnessError(
-            f"these are results of {bases}; measure that base with `harness run --base`, then name the database with "
-            "--from"
+            f"these are the results of a study on {bases}; measure it again with `harness run`, then name the database "
+            "with --from"
         )
     references = find_references(known, variants or [each.system.variant for each in known])
     names = sorted({result.key.task for each in references for result in each.results})

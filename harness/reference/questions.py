@@ -26,13 +26,18 @@ def write_questions(folder: Path, questions: Mapping[str, pd.DataFrame]) -> None
     write_sealed(folder / QUESTIONS, {}, rows)
 
 
+def is_study(folder: Path) -> bool:
+    """Whether the references in `folder` bring their own questions: no suite of the package asks them again."""
+    return (folder / QUESTIONS).exists()
+
+
 def read_questions(folder: Path) -> dict[str, pd.DataFrame]:
     """Return the questions of `folder` by their hash, as outcomes without answers; none if it has no such file.
 
     Raises HarnessError for a file that `write_questions` did not write, and for questions that their hash is not of.
     """
     path = folder / QUESTIONS
-    if not path.exists():
+    if not is_study(folder):
         return {}
     try:
         found = {row.pop("asked"): _unpack(row) for row in read_sealed(path)[1]}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from harness.outcomes import TaskKey, TaskResult, make_outcomes
 from harness.stats.families import holm
 from harness.store import Store
 from leaderboard.build import build_site
+from leaderboard.rows import _generation
 from tests.factory import TASKS, add_system, rng_for
 
 FEW = 200
@@ -158,6 +161,21 @@ def test_the_page_has_a_column_of_its_own(store: Store, site: Path) -> None:
     charts = index[: index.index("All scores")]
     assert "RetentionBits" not in charts
     assert "As a language model: better on 1, worse on 1 of 2." in charts
+
+
+def test_a_sentence_for_each_text() -> None:
+    def cell(metric: str, subset: str, score: float) -> Any:
+        key = TaskKey(task="T", split="test", subset=subset, revision="r1", metric=metric)
+        return SimpleNamespace(score=SimpleNamespace(key=key, score=score, interval=None, spread=None, n_examples=60))
+
+    one = [cell("same_text", "novels", 0.5), cell("same_tokens", "novels", 0.75)]
+    said = _generation([cell("same_text", "mini", 1.0), *one])
+    assert said == (
+        "Under the causal mask its greedy continuation equals the base’s in 100.0\u00a0% of 60 texts (mini). "
+        "Under the causal mask its greedy continuation equals the base’s in 50.0\u00a0% of 60 texts (novels); "
+        "75.0\u00a0% of all tokens come before the first difference."
+    )
+    assert _generation(one[1:]) == ""
 
 
 @pytest.mark.slow

@@ -90,8 +90,12 @@ def test_a_database_is_judged_by_a_study(store: Store, tmp_path: Path) -> None:
     assert {each.verdict for each in again.tasks} == {"identical"}
     one = regress(tmp_path / "s", screen=listening, source=store.path, tasks=["STSBenchmark"], variants=["causal"])
     assert [(each.row, each.key.task) for each in one.tasks] == [("causal", "STSBenchmark")]
-    with pytest.raises(HarnessError, match=r"results of llama; measure that base with .*--from"):
+    with pytest.raises(HarnessError, match=r"a study on llama; measure it again .*--from"):
         regress(tmp_path / "s", screen=listening)
+    embedded = [replace(each, system=replace(each.system, base="mini")) for each in study.references]
+    write_references(tmp_path / "mini", embedded, study.questions)
+    with pytest.raises(HarnessError, match="results of a study on mini"):
+        regress(tmp_path / "mini", screen=listening)
     with pytest.raises(HarnessError, match=r"no task 'STSBench'.*STSBenchmark"):
         regress(tmp_path / "s", screen=listening, source=store.path, tasks=["STSBench"])
 

@@ -34,12 +34,13 @@ from tests.suites.small import (
     SmallTwoSubsets,
     own_task,
 )
+from tests.suites.small_sets import SMALL_SETS
 
 ASKED = ["example_id", "unit", "trial", "gold_label", "gold_score"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", SMALL, ids=lambda task: task.__name__)
+@pytest.mark.parametrize("task", [*SMALL, *SMALL_SETS], ids=lambda task: task.__name__)
 def test_the_rows_give_mtebs_own_score_and_two_systems_meet_the_same_examples(task: type, tmp_path: Path) -> None:
     made = own_task(task)
     (result,), (other,) = made.run(HashEncoder("a")), made.run(HashEncoder("b"))

@@ -12,18 +12,11 @@ from harness.errors import HarnessError
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskPart
 from harness.suites.mteb.sets import bitext, summaries
-from tests.suites.small import (
-    HashEncoder,
-    SmallBitext,
-    SmallMultilabel,
-    SmallMultilabelF1,
-    SmallParallel,
-    SmallSummaries,
-    own_task,
-)
+from tests.suites.small import HashEncoder, own_task
+from tests.suites.small_sets import SMALL_SETS, SmallMultilabel, SmallParallel, SmallSummaries
 
 
-@pytest.mark.parametrize("task", [SmallMultilabel, SmallMultilabelF1, SmallBitext, SmallSummaries])
+@pytest.mark.parametrize("task", SMALL_SETS)
 def test_the_rows_give_mtebs_own_score(task: type) -> None:
     (result,) = own_task(task).run(HashEncoder("a"))
     own = mteb.evaluate(HashEncoder("a"), task(), cache=None, co2_tracker=False, show_progress_bar=False)

@@ -18,16 +18,8 @@ from harness.suites.own.folds import FOLDS, folds_of
 from harness.suites.own.table import rows_of
 from harness.suites.own.task import OwnTask
 from tests.suites.own.kit import Table, own, write_card, write_table
-from tests.suites.small import (
-    HashEncoder,
-    SmallBitext,
-    SmallMultilabelF1,
-    SmallReranking,
-    SmallSummaries,
-    metadata,
-    own_task,
-    texts,
-)
+from tests.suites.small import HashEncoder, SmallReranking, metadata, own_task, texts
+from tests.suites.small_sets import SmallBitext, SmallMultilabelF1, SmallSummaries
 
 
 class Whole(SmallMultilabelF1):
