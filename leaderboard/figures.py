@@ -77,11 +77,11 @@ def task_mark(task: TaskColumn, found: TaskComparison) -> Mark:
 def rungs(
     base: BaseSection, steps: Sequence[ComparedPair], ident: str
 ) -> tuple[list[tuple[ComparedPair, Markup, str]], Markup]:
-    """Draw `steps` on the axis that all steps of the base share.
+    """Draw `steps` on one axis.
 
     Return each step with its picture and the mean over its tasks, written; and the axis.
     """
-    scale = strip_scale([m for pair in base.declared for m in _strip_marks(pair, base)])
+    scale = strip_scale([m for pair in steps for m in _strip_marks(pair, base)])
     made = []
     for i, pair in enumerate(steps):
         mean, tasks = _mean_mark(pair), [task_mark(task, found) for task, found in in_order(pair, base)]

@@ -55,6 +55,18 @@ class _Console(Console):
     def __init__(self, **how: Any) -> None:
         super().__init__(highlight=False, markup=False, emoji=False, **how)
 
+    @property
+    def file(self) -> Any:
+        """The stream itself. A bar puts a stream before ours, and ours would show the codes that move the bar."""
+        found = Console.file.fget(self)  # type: ignore[attr-defined]
+        while (behind := getattr(found, "rich_proxied_file", None)) is not None:
+            found = behind
+        return found
+
+    @file.setter
+    def file(self, new: Any) -> None:
+        Console.file.fset(self, new)  # type: ignore[attr-defined]
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for each in super().render(renderable, options):
             yield each if each.control else Segment(visible(each.text), each.style)

@@ -25,13 +25,15 @@ def headline(comparison: Comparison, mean: MeanVerdict | None, *, base: bool = T
     on = f"on average over {tasks}" if across.n_tasks > 1 else f"on {tasks}"
     ends = raw.interval
     span = "" if ends is None else f" (95 % interval {_points(ends.low)} to {_points(ends.high)})"
-    found = f"{_points(raw.value)} points {on}{span}"
+    if mean is None:
+        apart = f"scores {abs(100 * raw.value):.1f} points {'higher' if raw.value > 0 else 'lower'} than"
+        apart = "scores as high as" if _points(abs(raw.value)) == "+0.0" else apart
+        return f"{where}{variant.variant} {apart} {against.variant} {on}{span}. This mean is not tested."
     said = {
         "better": f"{variant.variant} is better than {against.variant}",
         "worse": f"{variant.variant} is worse than {against.variant}",
-        "undecided": f"it is open whether {variant.variant} is better than {against.variant}",
-    }.get(mean.verdict if mean else "", f"{variant.variant} differs from {against.variant}, not tested")
-    said = f"{where}{said}: {found}."
+    }.get(mean.verdict, f"it is open whether {variant.variant} is better than {against.variant}")
+    said = f"{where}{said}: {_points(raw.value)} points {on}{span}."
     return said[0].upper() + said[1:] if said.startswith("it is") else said
 
 

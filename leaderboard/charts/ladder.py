@@ -14,7 +14,7 @@ _MEAN, _TASKS = 13, 33
 
 
 def strip_scale(marks: Sequence[Mark]) -> Scale:
-    """Choose the axis that all strips of a base share, so that their lengths can be compared."""
+    """Choose the axis that all strips of a list share, so that their lengths can be compared."""
     return scale_of([value for mark in marks for value in mark.ends], start=12, end=_WIDTH - 12, zero=True)
 
 

@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import os
+import pty
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -137,3 +139,30 @@ def test_no_cell_of_a_table_is_a_formula() -> None:
         assert plain_cell(cell) == f"'{cell}"
     for cell in ("-1.5", "+3", "1e5", "-inf", "a=b", "", -1.5, None):
         assert plain_cell(cell) == cell
+
+
+_BAR = """
+from harness.cli.screen import CountScreen, err
+from harness.cli.streams import safe_streams
+with safe_streams(), CountScreen() as screen:
+    screen.count(1, 2, "a\\x1b]0;name")
+    err.print("a line above the bar")
+"""
+
+
+def test_a_bar_moves_on_a_terminal_and_a_name_in_it_is_shown() -> None:
+    """A bar stands before our stream while it moves: its own codes are sent, those of a name are not."""
+    ours, terminal = pty.openpty()
+    environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")} | {"TERM": "xterm"}
+    with subprocess.Popen([sys.executable, "-c", _BAR], stdout=terminal, stderr=terminal, env=environment) as running:
+        os.close(terminal)
+        seen = b""
+        with suppress(OSError), os.fdopen(ours, "rb", buffering=0) as reading:  # OSError: the other end is closed
+            while some := reading.read(4096):
+                seen += some
+        assert running.wait(timeout=60) == 0, seen
+    assert b"\x1b[?25l" in seen, "the cursor is hidden while the bar moves"
+    assert b"\x1b]0;" not in seen
+    assert b"\\u001b[" not in seen, "no code of the bar is shown"
+    assert b"a\\u001b]" in seen
+    assert b"a line above the bar" in seen

@@ -31,12 +31,16 @@ def compared(p: float | None = 0.001, *, value: float = 0.047, verdicts: str = "
         (0.001, 0.047, "On base a-b, x-1 is better than y: +4.7 points on average over 4 tasks (95 % interval +3.7"),
         (0.001, -0.047, "On base a-b, x-1 is worse than y: −4.7 points on average over 4 tasks (95 % interval −5.7"),
         (0.2, 0.047, "On base a-b, it is open whether x-1 is better than y: +4.7 points"),
-        (None, 0.047, "On base a-b, x-1 differs from y, not tested: +4.7 points"),
+        (None, 0.047, "On base a-b, x-1 scores 4.7 points higher than y on average over 4 tasks (95 % interval +3.7"),
+        (None, -0.047, "On base a-b, x-1 scores 4.7 points lower than y on average over 4 tasks (95 % interval −5.7"),
+        (None, 0.0, "On base a-b, x-1 scores as high as y on average over 4 tasks"),
     ],
 )
 def test_the_sentence_holds_the_verdict_of_the_mean(p: float | None, value: float, said: str) -> None:
     found = compared(p, value=value)
-    assert headline(found, judge_means(found, [])[0]).startswith(said)
+    wording = headline(found, judge_means(found, [])[0])
+    assert wording.startswith(said)
+    assert wording.endswith("This mean is not tested.") == (p is None)
 
 
 def test_the_headline_is_tested_first_and_the_other_means_together() -> None:

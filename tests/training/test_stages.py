@@ -196,7 +196,7 @@ def test_a_stage_says_how_many_examples_it_cannot_use(base: Base) -> None:
 
 
 def _drawn(rows: list[tuple[str, ...]], seed: int) -> int:
-    """The batches of eight that one pass of sentence-transformers' sampler gives, in the order that torch's seed draws."""
+    """The batches of eight that one pass of sentence-transformers' sampler gives, drawn by torch from `seed`."""
     columns = zip(("anchor", "positive", "negative"), zip(*rows, strict=True), strict=True)
     sampler = NoDuplicatesBatchSampler(Dataset.from_dict(dict(columns)), 8, True)
     with torch.random.fork_rng():
