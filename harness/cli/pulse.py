@@ -77,10 +77,12 @@ def status_words(status: RunStatus) -> str:
     )
 
 
-def left_words(seconds: float, unknown: Sequence[str]) -> str:
-    """The time left; where a part of it cannot be foreseen, which."""
+def left_words(seconds: float, unknown: Sequence[str], *, short: bool = False) -> str:
+    """The time left; where a part of it cannot be foreseen, which. `short`: that there is one, and not which."""
     if not unknown:
         return f"about {duration(seconds)}"
+    if short:
+        return f"more than {duration(seconds)}" if seconds >= 1 else "not known yet"
     names = ", ".join(unknown[:_NAMED]) + (f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else "")
     least = f"more than {duration(seconds)}; " if seconds >= 1 else ""
     return f"{least}not known yet, because nothing like it was timed here: {names}"

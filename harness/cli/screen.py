@@ -239,20 +239,27 @@ class RunScreen(_Bars):
 
         def left() -> str:
             there = pulse.forecast.left()
-            return left_words(there.seconds, there.unknown)
+            return left_words(there.seconds, there.unknown, short=True)
 
         self._progress.update(self._all, total=pulse.forecast.all_tasks, left=left)
 
     def begun(self, cell: RunCell) -> None:
         if self._pulse is not None:
             self._pulse.forecast.begun(cell)
-            self._pulse.doing = self._pulse.forecast.at_work
-            self._progress.update(self._all, description=self._pulse.doing)
+            self._now()
 
     def ended(self, cell: RunCell) -> None:
         if self._pulse is not None:
             self._pulse.forecast.ended(cell)
             self._progress.update(self._all, completed=self._pulse.forecast.done_tasks)
+            self._now()
+
+    def _now(self) -> None:
+        """Say which cells are at work."""
+        assert self._pulse is not None
+        if doing := self._pulse.forecast.at_work:
+            self._pulse.doing = doing
+            self._progress.update(self._all, description=doing)
 
     def note(self, message: str) -> None:
         if self._quiet:

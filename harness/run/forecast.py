@@ -96,8 +96,8 @@ class Forecast:
 
     @property
     def at_work(self) -> str:
-        """The cells at work, as a person reads it."""
-        first, *others = [cell.what for cell, _ in self._cells.values()] or ["nothing"]
+        """The cells at work, as a person reads it; empty where there are none."""
+        first, *others = [cell.what for cell, _ in self._cells.values()] or [""]
         return f"{first} and {len(others)} more" if others else first
 
     def begun(self, cell: RunCell) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -11,7 +13,9 @@ from rich.console import Console
 from harness.bases import resolve_base
 from harness.cards import load_cards
 from harness.cli import screen
+from harness.cli.pulse import Pulse, left_words
 from harness.encoder.reader import EncodingProgress
+from harness.run.forecast import Forecast
 from harness.training.lineage import plan_lineage
 from harness.training.watch import Step
 
@@ -134,3 +138,25 @@ def test_the_help_of_harness_words_names_every_view() -> None:
 
     shown = CliRunner().invoke(app, ["words", "--help"], env={"COLUMNS": "200"}).stdout
     assert [name for name in VIEWS if f"{name}:" not in shown] == []
+
+
+def test_the_bar_names_what_is_at_work_and_not_what_has_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A cell is begun before the end of the one before it is recorded."""
+    monkeypatch.setattr(screen, "err", Console(file=io.StringIO(), force_terminal=True, width=80))
+    measure, train = (
+        SimpleNamespace(number=n, what=what, label="", task=None, stage=None)
+        for n, what in enumerate(("causal · MiniSTS", "bidir-simcse (seed 0) · training mntp"))
+    )
+    with screen.RunScreen(2) as listener:
+        listener._pulse = Pulse(Forecast(tasks={}, stages={}, opening=set()), tmp_path / "r.duckdb", None)
+        said = []
+        for what, cell in ((listener.begun, measure), (listener.begun, train), (listener.ended, measure)):
+            what(cell)  # type: ignore[arg-type]
+            said.append(listener._progress.tasks[0].description)
+    assert said == ["causal · MiniSTS", "causal · MiniSTS and 1 more", "bidir-simcse (seed 0) · training mntp"]
+
+
+def test_the_time_left_beside_a_bar_is_short() -> None:
+    assert left_words(200, ["mntp"], short=True) == "more than 3 min"
+    assert left_words(0, ["mntp"], short=True) == "not known yet"
+    assert left_words(200, ["mntp"]).endswith("nothing like it was timed here: mntp")
