@@ -136,13 +136,21 @@ class Encoder(ModelEncoder):
         check_finite(found, texts, name=self.name)
         return np.asarray(found)
 
-    def by_layer(self, texts: Sequence[str]) -> np.ndarray:
-        """Embeddings of distinct `texts` as each layer would give them, (L+1, N, D) float32, the embedding first.
+    def by_layer(self, texts: Sequence[str], *, whole: bool = False) -> np.ndarray:
+        """Embeddings of `texts` as each layer would give them, (L+1, N, D) float32, the embedding first.
 
-        Under the recipe's own instruction. Raises HarnessError for a decoder whose layers do not stand in a list.
+        Under the recipe's own instruction. Raises HarnessError for a decoder whose layers do not stand in a list, and
+        with `whole` for a text that is cut.
         """
-        layers = check_layer(self.backbone, 0, name=self.name) + 1
-        return self._averaged(texts, (self.recipe.instruction or "").strip(), None, layers=layers)
+        layers, said = check_layer(self.backbone, 0, name=self.name) + 1, (self.recipe.instruction or "").strip()
+        found = self._averaged(texts, said, None, layers=layers)
+        cut = len(self._cut & {text_key(text, said) for text in texts}) if whole else 0
+        if cut:
+            raise HarnessError(
+                f"{cut} texts do not fit into the {self.max_tokens} tokens that {self.name} reads; raise max_length in "
+                "its card, or leave the suite out"
+            )
+        return found
 
     def _averaged(self, texts: Sequence[str], instruction: str, batch_size: int | None, *, layers: int) -> np.ndarray:
         """The mean over the templates, (`layers`, N, D): of the last layer, or of all."""

@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from harness.encoder.language_model import LanguageModel
+    from harness.encoder.received import Received
 
 Take = Literal["mean", "first", "last"]
 TAKES: tuple[Take, ...] = ("mean", "first", "last")
@@ -70,6 +71,15 @@ class TextEncoder(Protocol):
 
     def token_states(self, ids_BT: Any) -> Any:
         """States of texts of equal length by their token ids: tensors, as harness.encoder.layers.residual_states."""
+
+    def by_layer(self, texts: Sequence[str], *, whole: bool = False) -> np.ndarray:
+        """Embeddings as each layer would give them, (L+1, N, D) float32, the embedding layer first.
+
+        Raises HarnessError where there are none; with `whole` also for a text that is cut.
+        """
+
+    def attention_received(self, ids_T: list[int]) -> Received:
+        """How much attention each token of a text gets, by the text's token ids."""
 
     def language_model(self) -> LanguageModel:
         """The causal language model inside. Raises HarnessError where there is none."""

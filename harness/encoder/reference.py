@@ -86,6 +86,10 @@ class ReferenceEncoder(ModelEncoder):
         """Embeddings of `texts`, (N, D) float32, in their order. Raises HarnessError for one that is not finite."""
         return np.asarray(self.model.encode(list(texts), show_progress_bar=False), dtype=np.float32)
 
+    def by_layer(self, texts: Sequence[str], *, whole: bool = False) -> np.ndarray:
+        """Raises HarnessError: what its modules make of an inner layer is not known."""
+        raise HarnessError(f"{self.name} is a reference model, so its layers are not read; measure a variant of a base")
+
     def language_model(self) -> LanguageModel:
         raise HarnessError(
             f"{self.name} is a reference model and not a causal language model; leave out the retention tasks"

@@ -18,6 +18,7 @@ import torch
 from harness.encoder.layers import residual_states
 from harness.encoder.protocol import Take, WordSink
 from harness.encoder.reader import EncodingWatch, Pass, Reader
+from harness.encoder.received import Received, attention_received
 from harness.encoder.tokens import Tokens, count_tokens, tokenise
 from harness.errors import HarnessError
 from harness.text_to_vector import TextToVector
@@ -79,6 +80,10 @@ class ModelEncoder:
     def token_states(self, ids_BT: torch.Tensor) -> torch.Tensor:
         """As TextEncoder.token_states."""
         return residual_states(self.reader.backbone, ids_BT)
+
+    def attention_received(self, ids_T: list[int]) -> Received:
+        """As TextEncoder.attention_received."""
+        return attention_received(self.reader.backbone, ids_T, name=self.name)
 
     def word_vectors(
         self,

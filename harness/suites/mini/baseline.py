@@ -59,6 +59,14 @@ class BagOfWords:
         """Raises HarnessError: there are none."""
         return self.language_model()
 
+    def by_layer(self, texts: Sequence[str], *, whole: bool = False) -> np.ndarray:
+        """The counts, the only layer there is."""
+        return self.encode(texts)[None]
+
+    def attention_received(self, ids_T: list[int]) -> Any:
+        """Raises HarnessError: there is none."""
+        return self.language_model()
+
     def language_model(self) -> Any:
         """Raises HarnessError: there is none."""
         raise HarnessError(
