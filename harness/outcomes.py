@@ -30,9 +30,11 @@ OUTCOME_COLUMNS: dict[str, str] = {
     "predicted_score": "Float64",  # score tasks: the model's score (a similarity, a regression); NA otherwise
 }
 SHOWN_CHARACTERS = 400  # of a text that readers see; long documents would fill the page
+# Of tasks that this version no longer has: what older versions stored of them is read as before.
+_DROPPED = ("Attention",)
 # Types of results that are no scores: controls and diagnostics. They are stored, verified and shown where
 # they are asked for; no comparison, rank or family knows them.
-DIAGNOSTIC_TYPES = frozenset({"ProbeControl", "Reproduction", "Geometry", "Attention", "Layers"})
+DIAGNOSTIC_TYPES = frozenset({"ProbeControl", "Reproduction", "Geometry", "Layers", "Repetition", *_DROPPED})
 
 
 class TaskPart(NamedTuple):

@@ -179,6 +179,17 @@ def training_curves(entry: Entry, stages: Mapping[str, StageManifest], ident: st
     ]  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """A line across a chart at a value, in the unit that is stored, and what the legend says of it."""
+
+    at: float
+    says: str
+
+
+_ACROSS: dict[By, str] = {"layer": "layer", "position": "token position, target = 0"}
+
+
 def place_curves(
     found: Sequence[Places],
     metric: str,
@@ -187,11 +198,14 @@ def place_curves(
     by: By,
     title: str,
     ident: str,
+    across: str = "",
+    level: Level | None = None,
 ) -> LineChart | None:
-    """Draw `rows` over positions or over layers.
+    """Draw `rows` over positions or over layers, or over what `across` says the positions are.
 
-    Several tasks share the chart where they read other positions of the same question. A chart holds as many rows as
-    can be told apart; `place_charts` draws more.
+    Where no `level` is given there is one at the guess of the tasks, if all have the same. Several tasks share the
+    chart where they read other positions of the same question. A chart holds as many rows as can be told apart;
+    `place_charts` draws more.
     """
     assert len(rows) <= STYLES
     written = get_metric(metric)
@@ -211,25 +225,34 @@ def place_curves(
     if all(len(each.points) < 2 for each in series):
         return None  # nothing is read at two places
     guesses = [read.guess for read in found]
-    same = guesses[0] if guesses[0] is not None and max(g or 0 for g in guesses) - guesses[0] < 1e-9 else None
+    if level is None and guesses[0] is not None and max(g or 0 for g in guesses) - guesses[0] < 1e-9:
+        level = Level(at=guesses[0], says="always the most frequent label")
     chart = curves(
         series,
         title=title,
-        across="layer" if by == "layer" else "token position, target = 0",
+        across=across or _ACROSS[by],
         up=written.unit if written.unit == written.name else f"{written.name}, {written.unit}",
         ident=ident,
-        level=written.scale * same if same is not None else None,
+        level=written.scale * level.at if level is not None else None,
         most=most,
         places=sorted(places | ({0} if by == "position" and min(places) < 0 < max(places) else set())),
     )
     legend = [(swatch(each.style), each.label) for each in series]
-    if same is not None:
-        legend.append((level_swatch(), "always the most frequent label"))
+    if level is not None:
+        legend.append((level_swatch(), level.says))
     return LineChart(chart=chart, legend=tuple(legend))
 
 
 def place_charts(
-    found: Sequence[Places], metric: str, rows: Sequence[TableRow], *, by: By, title: str, ident: str
+    found: Sequence[Places],
+    metric: str,
+    rows: Sequence[TableRow],
+    *,
+    by: By,
+    title: str,
+    ident: str,
+    across: str = "",
+    level: Level | None = None,
 ) -> tuple[LineChart, ...]:
     """Draw all `rows` as `place_curves` does, in as many charts as they need."""
     read = {(c.base, c.variant) for each in found if each.by == by for c in each.cells}
@@ -238,7 +261,7 @@ def place_charts(
     parts = [drawn[i * len(drawn) // n : (i + 1) * len(drawn) // n] for i in range(n)]
     said = [f"{title} (part {i} of {n})" if n > 1 else title for i in range(1, n + 1)]
     charts = [
-        place_curves(found, metric, part, by=by, title=name, ident=f"{ident}-{i}")
+        place_curves(found, metric, part, by=by, title=name, ident=f"{ident}-{i}", across=across, level=level)
         for i, (part, name) in enumerate(zip(parts, said, strict=True))
     ]
     return tuple(chart for chart in charts if chart is not None)

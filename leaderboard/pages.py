@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -29,7 +29,8 @@ from harness.compare.wording import (
 )
 from harness.metrics import get_metric
 from harness.store import Store
-from harness.suites.layers import TOKENS
+from harness.suites import layers, repetition
+from harness.suites.by_layer import LayeredTask
 from leaderboard import figures, text
 from leaderboard.about import about_task
 from leaderboard.answers import Changed, ChangedExample
@@ -37,8 +38,9 @@ from leaderboard.board import caption_for_paper, make_board
 from leaderboard.citation import citation
 from leaderboard.costs import cost_lines
 from leaderboard.diagnostics import with_layers
+from leaderboard.figures import LineChart
 from leaderboard.grid import make_grid
-from leaderboard.layers import layer_charts
+from leaderboard.layers import layer_charts, share_curve
 from leaderboard.model import Site, TaskColumn
 from leaderboard.overview import base_sentence, make_overview
 from leaderboard.papertable import for_pages
@@ -169,11 +171,29 @@ def _budgets(material: PageMaterial, path: str) -> list[PageFile]:
 
 
 def _layers(material: PageMaterial, path: str) -> list[PageFile]:
-    found = [
-        (base, layer_charts(base, material.diagnostics[base.key], ident=f"y{b}"))
-        for b, base in enumerate(material.site.bases)
-    ]
-    return [PageFile(path=path, values={"bases": [each for each in found if each[1]], "tokens": TOKENS})]
+    return _by_layer(material, path, layers.TASKS[0], tokens=layers.TOKENS)
+
+
+def _repetition(material: PageMaterial, path: str) -> list[PageFile]:
+    return _by_layer(material, path, repetition.TASKS[0], first=share_curve)
+
+
+def _by_layer(
+    material: PageMaterial,
+    path: str,
+    task: LayeredTask,
+    *,
+    first: Callable[..., Sequence[LineChart]] | None = None,
+    **values: Any,
+) -> list[PageFile]:
+    """The page of a suite that is shown by layer; `first` draws what stands before its charts."""
+    bases = []
+    for b, base in enumerate(material.site.bases):
+        read, ident = material.diagnostics[base.key], f"{task.suite}{b}"
+        charts = layer_charts(task, base, read, ident=ident)
+        if charts:
+            bases.append((base, first(task, base, read, ident=f"{ident}-f") if first else (), charts))
+    return [PageFile(path=path, values={"suite": task.suite, "bases": bases, **values})]
 
 
 def _downloads(material: PageMaterial, path: str) -> list[PageFile]:
@@ -204,6 +224,10 @@ PAGES = (
     Page(
         name="Layers", title="The layers · harness", template="layers.html", make=_layers,
         said="What the states of a text are at each layer of each variant.",
+    ),
+    Page(
+        name="Repetition", title="Repetition · harness", template="repetition.html", make=_repetition,
+        said="What a repeated sentence weighs in a text’s vector, and the attention that its copies get.",
     ),
     Page(
         name="Mask", title="The mask by degrees · harness", template="degrees.html", make=_degrees,

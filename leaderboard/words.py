@@ -11,7 +11,7 @@ from markupsafe import Markup
 from harness.compare.cells import Cell, Places
 from harness.reproduce import PaperTable, compare_with_paper, in_lines
 from harness.store import Store
-from harness.suites.layers import TASK_TYPE as LAYERS_TYPE
+from harness.suites.catalog import layered_tasks
 from harness.suites.words.feng2025 import TASK_TYPE as PAPER_TYPE
 from harness.suites.words.figures import paper_base
 from leaderboard.diagnostics import Diagnostics, with_layers, without_score
@@ -58,6 +58,7 @@ def make_words(
     groups: dict[tuple[str, str], list[TaskColumn]] = {}
     for task in read:
         groups.setdefault((task.task_type, _stem(task, read)), []).append(task)
+    elsewhere = {PAPER_TYPE, *(task.task_type for task in layered_tasks())}
     types: dict[str, list[Question]] = {}
     for i, ((kind, label), tasks) in enumerate(groups.items()):
         question = _question(base, label, tasks, places, diagnostics, ident=f"{ident}-{i}")
@@ -65,7 +66,7 @@ def make_words(
     return Words(
         base=base,
         types={kind: tuple(found) for kind, found in types.items()},
-        diagnostics=tuple(d for d in without_score(base, diagnostics) if d.task_type not in (PAPER_TYPE, LAYERS_TYPE)),
+        diagnostics=tuple(d for d in without_score(base, diagnostics) if d.task_type not in elsewhere),
         published=published,
     )
 

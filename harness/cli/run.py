@@ -236,7 +236,7 @@ def _seeds(seed: int | None, seeds: int | None) -> tuple[int, ...]:
 def _shown_elsewhere(plan: RunPlan) -> str:
     """Where results are shown of which none is compared; empty if some are."""
     from harness.outcomes import DIAGNOSTIC_TYPES
-    from harness.suites.layers import TASK_TYPE as LAYERS
+    from harness.suites.catalog import layered_tasks
     from harness.suites.words.feng2025 import TASK_TYPE as REPRODUCTION
 
     if plan.base is None:
@@ -244,8 +244,14 @@ def _shown_elsewhere(plan: RunPlan) -> str:
     types = {task.info.task_type for task in plan.suite.tasks}
     if types == {REPRODUCTION}:
         return "`harness reproduce feng2025` with the same --base compares them with the paper's results."
-    command = "layers" if types == {LAYERS} else "words"
-    return f"`harness {command} --base {plan.base.name}` shows these diagnostics." if types <= DIAGNOSTIC_TYPES else ""
+    if not types <= DIAGNOSTIC_TYPES:
+        return ""
+    by_layer = [
+        f"`harness {task.suite} --base {plan.base.name}`" for task in layered_tasks() if task.task_type in types
+    ]
+    words = [f"`harness words --base {plan.base.name}`"] if len(by_layer) < len(types) else []
+    commands = [*by_layer, *words]
+    return f"{' and '.join(commands)} show{'s' if len(commands) == 1 else ''} these diagnostics."
 
 
 def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], *, as_json: bool) -> None:

@@ -26,7 +26,7 @@ def words(
             "--show",
             help="positions: context probes at each position; context: accuracy before and after the target word, "
             "divided by the accuracy at it; controls: each score with its control tasks; layers: scores of every "
-            "layer; geometry: mean cosine similarity by layer; repetition: the effect of a repeated passage.",
+            "layer; geometry: mean cosine similarity by layer.",
         ),
     ] = "positions",
     db: options.Db = options.DB,

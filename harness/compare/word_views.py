@@ -34,7 +34,6 @@ VIEWS = {
     "controls": WordView(subsets=(SCORE, *(name for name in CONTROLS if name != "layers"))),
     "layers": WordView(subsets=("layers",), by="layer"),
     "geometry": WordView(types=("Geometry",), by="layer", first="random words"),
-    "repetition": WordView(types=("Attention",), first="unexplained, mean"),
 }
 
 

@@ -124,7 +124,7 @@ class Metric:
         >>> get_metric("accuracy").write(0.69041), get_metric("bits_per_byte").write(0.69041)
         ('69.0', '0.690')
         """
-        return f"{self.scale * score:.{self.digits + more_digits}f}"
+        return f"{self.scale * score:z.{self.digits + more_digits}f}"  # no negative zero
 
     def write_change(self, difference: float, *, more_digits: int = 0) -> str:
         """A difference of two scores, with its sign.

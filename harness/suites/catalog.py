@@ -15,14 +15,15 @@ from harness.errors import HarnessError, near_names
 from harness.front_matter import first_mistake, read_yaml
 from harness.metrics import get_metric
 from harness.recipes import Strict
-from harness.suites import layers, mini, retention, words
+from harness.suites import layers, mini, repetition, retention, words
+from harness.suites.by_layer import LayeredTask
 from harness.suites.mteb import english, is_registered, mteb_task
 from harness.suites.own import card_names, card_task
 from harness.suites.task import Suite, Task, TaskOptions
 from harness.suites.words import feng2025
 
 CARD = "card:"  # before the name or the file of a task card
-MODULES = (mini, retention, words, feng2025, layers, english)
+MODULES = (mini, retention, words, feng2025, layers, repetition, english)
 
 
 class SuiteList(Strict):
@@ -59,6 +60,11 @@ class SuiteList(Strict):
 def suites() -> dict[str, Suite[Task]]:
     """All suites by name."""
     return {suite.name: suite for module in MODULES for suite in module.SUITES}
+
+
+def layered_tasks() -> tuple[LayeredTask, ...]:
+    """The tasks that are shown by layer, each by a command and a page of its own."""
+    return tuple(task for suite in suites().values() for task in suite.tasks if isinstance(task, LayeredTask))
 
 
 def get_suite(name: str) -> Suite[Task]:

@@ -62,7 +62,8 @@ COMMANDS = {
     "new task": "--type --name",
     "check task": "--base --json",
     "words": "--base --tasks --variant --show --db --json",
-    "layers": "--base --variant --measure --db --json",
+    "layers": "--base --variant --measure --layer --db --json",
+    "repetition": "--base --variant --measure --layer --db --json",
     "cache ls": "--db --json",
     "cache prune": "--yes --older-than --db --json",
 }

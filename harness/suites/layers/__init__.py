@@ -10,27 +10,16 @@ from dataclasses import dataclass
 
 from harness.encoder.protocol import TextEncoder
 from harness.outcomes import TaskResult
-from harness.suites.retention.text import MINI, OnText, open_text
+from harness.suites.by_layer import OWN, LayeredTask, Measure
+from harness.suites.retention.text import MINI, open_text
 from harness.suites.task import Suite
 
-TASK_TYPE = "Layers"
-FIRST = "likeness to the base"  # what readers call the task's own result
 TEXTS = 200
 TOKENS = 32  # of each text, all equally long: entropy and rank depend on the number
 
 
-@dataclass(frozen=True)
-class Measure:
-    """One measure of a layer: the subset of the result that it is stored as, its metric, and what it says."""
-
-    name: str
-    metric: str
-    about: str
-
-
-# In the order in which they are stored and drawn. The first is the task's own result.
 MEASURES: tuple[Measure, ...] = (
-    Measure("default", "cosine", "cosine of a token's state with the causal base's at the same layer"),
+    Measure(OWN, "cosine", "cosine of a token's state with the causal base's at the same layer"),
     Measure("CKA", "cka", "linear CKA of a text's token states with the causal base's"),
     Measure("left influence", "relative_change", "how far a state moves when the token before it is another"),
     Measure("right influence", "relative_change", "how far a state moves when the token behind it is another"),
@@ -46,7 +35,7 @@ MEASURES: tuple[Measure, ...] = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayersTask(OnText):
+class LayersTask(LayeredTask):
     """All measures on one text, from four passes over each of its first documents."""
 
     @property
@@ -64,10 +53,12 @@ class LayersTask(OnText):
 TASKS = (
     LayersTask(
         name="Layers",
-        task_type=TASK_TYPE,
+        task_type="Layers",
         metric="cosine",
         about="states of a text at each layer: likeness to the causal base, influence of neighbours, rank, entropy, "
         "curvature, logit lens",
+        measures=MEASURES,
+        first="likeness to the base",
     ),
 )
 SUITE = Suite(name="layers", about="diagnostics of every layer: what the mask and the training change", tasks=TASKS)

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.contamination.texts import text_hashes
 from harness.encoder.language_model import LanguageModel, load_causal
 from harness.encoder.layers import residual_states
 from harness.encoder.proof_texts import another
@@ -24,8 +23,8 @@ from harness.encoder.protocol import TextEncoder
 from harness.encoder.tokenizer import front_tokens
 from harness.encoder.tokens import mask_token
 from harness.errors import HarnessError
-from harness.metrics import score_outcomes
-from harness.outcomes import TaskKey, TaskResult, make_outcomes, row_ids, shown_texts
+from harness.outcomes import TaskResult, row_ids
+from harness.suites.by_layer import OWN
 from harness.suites.layers import MEASURES, TEXTS, TOKENS, LayersTask
 from harness.suites.layers import measures as m
 from harness.suites.retention.text import RetentionText
@@ -46,33 +45,12 @@ def measure_layers(task: LayersTask, text: RetentionText, encoder: TextEncoder) 
     found = np.concatenate(list(_read(model, encoder, ids_NT, front)), axis=-1)  # (measures, L+1, N)
     if not np.isfinite(found).all():
         raise HarnessError(f"a state of a layer is not finite, so {task.name} cannot be measured; take --dtype float32")
-    names = [row_ids(documents)[row] for row in chosen]
-    read = [documents[row] for row in chosen]
-    seconds = (time.monotonic() - started) / len(MEASURES)
-    hashes, shown = text_hashes(read), shown_texts(names, read)
-    made = []
-    for measure, values_LN in zip(MEASURES, found, strict=True):
-        layers = len(values_LN)
-        columns: dict[str, object] = {
-            "example_id": names * layers,
-            "layer": np.repeat(np.arange(layers), len(names)),
-            "gold_score": np.ones(values_LN.size),
-            "predicted_score": values_LN.ravel(),
-        }
-        outcomes = make_outcomes(columns, values_LN.size)
-        key = TaskKey(task=task.name, split="test", subset=measure.name, revision=task.revision, metric=measure.metric)
-        made.append(
-            TaskResult(
-                key=key,
-                task_type=task.task_type,
-                score=score_outcomes(measure.metric, outcomes),
-                outcomes=outcomes,
-                seconds=seconds,
-                texts=hashes,
-                shown=shown,
-            )
-        )
-    return made
+    return task.results(
+        dict(zip((measure.name for measure in MEASURES), found, strict=True)),
+        ids=[row_ids(documents)[row] for row in chosen],
+        texts=[documents[row] for row in chosen],
+        seconds=time.monotonic() - started,
+    )
 
 
 def _cut_alike(model: LanguageModel, documents: Sequence[str], text: RetentionText) -> tuple[list[int], Tensor, int]:
@@ -113,7 +91,7 @@ def _read(model: LanguageModel, encoder: TextEncoder, ids_NT: Tensor, front: int
         x, y = states[:, :, front:], plain[:, :, front:]
         own_BS, next_BS = (ids_BT[:, places_S + step].to(x.device) for step in (0, 1))
         found = {
-            "default": m.cosine(x, y),
+            OWN: m.cosine(x, y),
             "CKA": m.linear_cka(x, y),
             "left influence": m.moved(states[:, :, middle + 1], changed[:, :, middle + 1]),
             "right influence": m.moved(states[:, :, middle - 1], changed[:, :, middle - 1]),

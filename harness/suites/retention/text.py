@@ -1,4 +1,4 @@
-"""The text of the suites retention and layers: of the mini language, a file of the user's, or data of the hub."""
+"""The text of the suites retention, layers and repetition: of the mini language, a file of a user's, or of the hub."""
 
 from __future__ import annotations
 

@@ -23,13 +23,6 @@ TASKS: tuple[WordProbe, ...] = (
         about="mean cosine of unrelated words and of words of one sentence, by layer; a diagnostic, not a score",
         data=wic.WIC,
     ),
-    WordProbe(
-        name="RepeatedPassage",
-        task_type="Attention",
-        metric="pull",
-        about="how far a repeated passage pulls a text's embedding beyond its share of tokens; a diagnostic",
-        data=wic.WIC,
-    ),
 )
 SUITE = Suite(
     name="words",

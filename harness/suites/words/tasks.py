@@ -14,7 +14,6 @@ from harness.suites.words.geometry import measure_geometry
 from harness.suites.words.labels import measure_labels
 from harness.suites.words.official import measure_official
 from harness.suites.words.probe import WordProbe
-from harness.suites.words.repetition import measure_repetition
 from harness.suites.words.results import CONTROLS, SCORE, SPLIT, SubsetOutcomes, result
 from harness.suites.words.scores import measure_norms, measure_similarity
 from harness.suites.words.sequences import measure_sequences
@@ -28,7 +27,6 @@ _MEASURE: dict[str, _Measure] = {
     "WordNorms": measure_norms,
     "WordSimilarity": measure_similarity,
     "Geometry": measure_geometry,
-    "Attention": measure_repetition,
 }
 
 

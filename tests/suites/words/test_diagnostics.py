@@ -1,4 +1,4 @@
-"""Geometry and the repetition probe on vectors whose answers are known."""
+"""Geometry on vectors whose answers are known."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import HarnessError
 from harness.metrics import score_outcomes
 from harness.suites.words import SUITE
 from harness.suites.words.data.examples import WordExample
 from harness.suites.words.geometry import measure_geometry
-from harness.suites.words.repetition import measure_repetition
 from tests.cli.test_cli import call
 
 
@@ -66,65 +64,6 @@ def test_anisotropy_is_seen_where_it_is_and_gone_when_centred() -> None:
     assert found["words of a sentence"][1] > 0.9
 
 
-class Bag:
-    """A text is the mean of its words' vectors, those of `loud` passages counted more often the more they repeat."""
-
-    max_tokens = 40
-
-    def __init__(self, *, louder: float) -> None:
-        self.louder = louder
-
-    def count_tokens(self, texts) -> list[int]:
-        return [len(text.split()) for text in texts]
-
-    def encode(self, texts) -> np.ndarray:
-        made = []
-        for text in texts:
-            words = text.split()
-            vectors = np.stack(
-                [
-                    np.random.default_rng(sum(map(ord, word)) * len(word) + ord(word[0])).normal(size=30)
-                    for word in words
-                ]
-            )
-            weights = np.array([words.count(word) ** self.louder for word in words])
-            made.append((vectors * weights[:, None]).sum(axis=0) / weights.sum())
-        return np.stack(made)
-
-
-@pytest.mark.slow
-def test_a_bag_of_words_is_pulled_by_its_share_of_tokens_only() -> None:
-    entry = SUITE.task("RepeatedPassage")
-    for louder, expected in ((0.0, 0.0), (1.0, None)):
-        parts, note = measure_repetition(entry, examples(), Bag(louder=louder))
-        found = {part.subset: score_outcomes(part.metric, part.frame()) for part in parts}
-        assert note == ""
-        assert found["before, k=0"] == pytest.approx(0.0, abs=1e-9)
-        assert found["after, k=8"] > found["after, k=1"] > 0.1
-        if expected is not None:
-            assert found["default"] == pytest.approx(expected, abs=1e-9)
-        else:
-            assert found["default"] > 0.02
-    assert len(parts) == 1 + 2 * 5 * 2
-
-
-def test_texts_that_do_not_fit_are_left_out_and_counted() -> None:
-    bag = Bag(louder=0.0)
-    bag.max_tokens = 20
-    mixed = [
-        WordExample(example_id=str(i), texts=("a b c d", "a b c d"), spans=((0, 1), (0, 1)), word="a", label="same")
-        if i % 2
-        else example
-        for i, example in enumerate(examples())
-    ]
-    with pytest.raises(HarnessError, match="no text with eight repetitions of another fits into the 20 tokens"):
-        measure_repetition(SUITE.task("RepeatedPassage"), mixed, bag)
-    bag.max_tokens = 30
-    parts, note = measure_repetition(SUITE.task("RepeatedPassage"), mixed, bag)
-    assert "texts left out: too long with eight repetitions" in note
-    assert 0 < parts[0].frame()["example_id"].nunique() < 150
-
-
 @pytest.mark.slow
 def test_diagnostics_are_measured_shown_and_compared_with_nothing(
     tiny_base: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -138,5 +77,5 @@ def test_diagnostics_are_measured_shown_and_compared_with_nothing(
     assert call("words", "--base", "tiny", "--show", "geometry", monkeypatch=monkeypatch) == 0
     said = capsys.readouterr()
     assert "words of a sentence, centred" in said.out
-    assert call("words", "--base", "tiny", "--show", "repetition", monkeypatch=monkeypatch) == 2
+    assert call("words", "--base", "tiny", "--show", "context", monkeypatch=monkeypatch) == 2
     assert "no such word-level results on base tiny" in capsys.readouterr().err

@@ -1,0 +1,69 @@
+"""What the commands of suites that are shown by layer have in common: `harness layers`, `harness repetition`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.compare.cells import Cell
+    from harness.suites.by_layer import LayeredTask
+
+Variants = Annotated[
+    list[str] | None,
+    typer.Option("--variant", help="Only this variant. Repeatable (default: all measured variants)."),
+]
+Measures = Annotated[
+    list[str] | None,
+    typer.Option("--measure", help="Only this measure, as the table names it. Repeatable (default: all)."),
+]
+AtLayers = Annotated[
+    list[int] | None,
+    typer.Option("--layer", help="Only this layer; 0 is the embedding. Repeatable (default: all)."),
+]
+
+
+def show(
+    task: LayeredTask,
+    *,
+    base: str,
+    variants: list[str] | None,
+    measures: list[str] | None,
+    layers: list[int] | None,
+    db: Path,
+    as_json: bool,
+) -> None:
+    """Print the measures of `task`: a row for each measure and layer, a column for each variant."""
+    from harness.cli.screen import out, pivot, print_json, table
+    from harness.compare.contrasts import declared_contrasts
+    from harness.compare.layer_views import layer_cells
+    from harness.metrics import get_metric
+    from harness.store import Store
+
+    found = layer_cells(
+        Store(db, read_only=True),
+        task,
+        base=base,
+        measures=measures or (),
+        layers=layers or (),
+        variants=variants or (),
+    )
+    if as_json:
+        print_json([asdict(cell) for cell in found])
+        return
+    order = declared_contrasts().order({cell.variant for cell in found})
+
+    def write(cell: Cell) -> str:
+        if cell.low is None or cell.high is None:
+            return get_metric(cell.metric).write(cell.value)
+        value, low, high = map(get_metric(cell.metric).write, (cell.value, cell.low, cell.high))
+        return f"{value} ({low}{' to ' if low.startswith('-') else '–'}{high})"
+
+    rows = pivot(order, (((task.called(c.subset), str(c.layer)), c.variant, write(c)) for c in found))
+    out.print(table(["measure", "layer", *order], rows, keys=2))
+    print()
+    print("Layer 0 is the embedding. In brackets: 95 % interval over texts, for these checkpoints.")
