@@ -197,10 +197,11 @@ def _decide(
     )
     checks = holm([estimate.p for estimate in estimates])
     tested = [key for key, p in zip(keys, adjusted, strict=True) if p is not None]
+    n_tasks = len(set(tested))
     return [
         Decision(
             family=family, estimate=estimate, p_adjusted=larger(p, estimate.p), p_holm=check,
-            p_equivalent=p_equivalent, margin=margin, size=len(tested), n_pairs=n_pairs, n_tasks=len(set(tested)),
+            p_equivalent=p_equivalent, margin=margin, size=len(tested), n_pairs=n_pairs, n_tasks=n_tasks,
             floor=floors.get(key),
         )
         for key, estimate, p, check, p_equivalent, margin in zip(
