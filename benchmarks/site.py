@@ -1,13 +1,15 @@
-"""How long does the site of a large database take, how much memory, how large is it?
+"""How long does the site of a large database take, how much memory, how large is it? And `harness compare`?
 
     python benchmarks/site.py                # 50 systems × 100 tasks × 2,000 examples
     python benchmarks/site.py --examples 200 # the same with a tenth of the examples: does the memory move?
     python benchmarks/site.py --small        # the same path in seconds
+    python benchmarks/site.py --compare --bases 1 --variants 60 --seeds 5 --tasks 12 --examples 200   # 300 systems
 
-The systems are rows of the page, base × variant with one training seed: 5 bases × 10 variants. Half of the tasks are
-accuracies, half Spearman correlations; a tenth are read at several layers and token positions. The database is made
-first, in a process of its own; then the site is made in a fresh process, whose peak memory (resident) is read from the
-operating system, once more with the statistics' resamples as in `harness site`. Seconds are of the clock.
+The systems are base × variant × training seed (`--seeds`, 1): the rows of the page are 5 bases × 10 variants. Half of
+the tasks are accuracies, half Spearman correlations; a tenth are read at several layers and token positions. The
+database is made first. Then the site is made in a process of its own, whose peak memory (resident) is read from the
+operating system, with the statistics' resamples as in `harness site`. With `--compare` that process is `harness compare
+bidir-supcon causal`. Seconds are of the clock.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ class Size:
     tasks: int
     examples: int
     resamples: int
+    seeds: int = 1
 
 
 def fill(path: Path, size: Size) -> None:
@@ -54,24 +57,27 @@ def fill(path: Path, size: Size) -> None:
     rng = np.random.default_rng(20261121)
     names = [*VARIANTS, *(f"extra-{i}" for i in range(size.variants))][: size.variants]
     worlds = [_world(task, size, rng) for task in range(size.tasks)]
+    done = 0
     for base in range(size.bases):
         for v, variant in enumerate(names):
             trained = variant not in ("causal", "bidir")
-            system = System(
-                base=f"base-{base}",
-                base_revision="0" * 40,
-                variant=variant,
-                seed=0 if trained else None,
-                card_hash="c" * 64,
-            )
-            run = Run(
-                system_id=system.system_id, suite="bench", dtype="float32", device="cpu", evaluation="1",
-                provenance=Provenance(command=f"harness run --base base-{base} --variant {variant}"),
-                mask_proof={"passed": True},
-            )  # fmt: skip
-            with writing(path, wait_s=60, on_wait=None) as connection:
-                _in_one(store, connection, system, run, worlds, skill=0.3 + 0.04 * v, rng=rng)
-            print(f"\r{base * len(names) + v + 1} of {size.bases * len(names)} systems stored", end="", file=sys.stderr)
+            for seed in range(size.seeds) if trained else (None,):
+                system = System(
+                    base=f"base-{base}",
+                    base_revision="0" * 40,
+                    variant=variant,
+                    seed=seed,
+                    card_hash="c" * 64,
+                )
+                run = Run(
+                    system_id=system.system_id, suite="bench", dtype="float32", device="cpu", evaluation="1",
+                    provenance=Provenance(command=f"harness run --base base-{base} --variant {variant}"),
+                    mask_proof={"passed": True},
+                )  # fmt: skip
+                with writing(path, wait_s=60, on_wait=None) as connection:
+                    _in_one(store, connection, system, run, worlds, skill=0.3 + 0.04 * v, rng=rng)
+                done += 1
+                print(f"\r{done} systems stored", end="", file=sys.stderr)
     print(file=sys.stderr)
 
 
@@ -138,27 +144,52 @@ def build(db: Path, out: Path, resamples: int) -> None:
     print(json.dumps({"seconds": time.monotonic() - started, "cpu": time.process_time(), "peak_gb": peak / 1e6}))
 
 
-def measure(size: Size) -> pd.DataFrame:
-    """Make database and site in processes of their own and return what they took."""
+def _compare(db: Path) -> dict[str, float]:
+    """What `harness compare` of two variants of the first base takes."""
+    words = ["compare", "bidir-supcon", "causal", "--base", "base-0", "--db", str(db)]
+    started = time.monotonic()
+    with subprocess.Popen([sys.executable, "-m", "harness", *words], stdout=subprocess.DEVNULL) as running:
+        _, status, took = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+    if running.returncode:
+        raise SystemExit(f"harness compare ended with {running.returncode}")
+    seconds = time.monotonic() - started
+    return {"seconds": seconds, "cpu": took.ru_utime + took.ru_stime, "peak_gb": took.ru_maxrss / 1e6}
+
+
+def _build(db: Path, out: Path, resamples: int) -> dict[str, float]:
+    """What the site takes, made in a fresh process (`build`)."""
+    here = [sys.executable, __file__, "--build", str(db), str(out), "--resamples", str(resamples)]
+    return dict(json.loads(subprocess.run(here, check=True, stdout=subprocess.PIPE, env=os.environ).stdout))
+
+
+def _rows(size: Size, db: Path, done: dict[str, float]) -> dict[str, object]:
+    systems = size.bases * (2 + (size.variants - 2) * size.seeds)
+    return {
+        "systems × tasks × examples": f"{systems} × {size.tasks} × {size.examples}",
+        "database, MB": db.stat().st_size / 1e6,
+        "time, s": done["seconds"],
+        "CPU, s": done["cpu"],
+        "peak memory, GB": done["peak_gb"],
+    }
+
+
+def measure(size: Size, *, compare: bool) -> pd.DataFrame:
+    """Make database and site, or comparison, in processes of their own and return what they took."""
     with tempfile.TemporaryDirectory() as folder:
         db, out = Path(folder, "results.duckdb"), Path(folder, "site")
         fill(db, size)
-        here = [sys.executable, __file__, "--build", str(db), str(out), "--resamples", str(size.resamples)]
-        done = json.loads(subprocess.run(here, check=True, stdout=subprocess.PIPE, env=os.environ).stdout)
-        pages = [p for p in out.rglob("*") if p.is_file() and "downloads" not in p.parts]
-        front = (out / "index.html").read_bytes()
-        rows = {
-            "systems × tasks × examples": f"{size.bases * size.variants} × {size.tasks} × {size.examples}",
-            "database, MB": db.stat().st_size / 1e6,
-            "time, s": done["seconds"],
-            "CPU, s": done["cpu"],
-            "peak memory, GB": done["peak_gb"],
-            "files": len(pages),
-            "pages and examples, MB": sum(p.stat().st_size for p in pages) / 1e6,
-            "largest page, MB": max(p.stat().st_size for p in pages if p.suffix == ".html") / 1e6,
-            "front page, MB": len(front) / 1e6,
-            "front page compressed, MB": len(gzip.compress(front, 6)) / 1e6,
-        }
+        rows = _rows(size, db, _compare(db) if compare else _build(db, out, size.resamples))
+        if not compare:
+            pages = [p for p in out.rglob("*") if p.is_file() and "downloads" not in p.parts]
+            front = (out / "index.html").read_bytes()
+            rows |= {
+                "files": len(pages),
+                "pages and examples, MB": sum(p.stat().st_size for p in pages) / 1e6,
+                "largest page, MB": max(p.stat().st_size for p in pages if p.suffix == ".html") / 1e6,
+                "front page, MB": len(front) / 1e6,
+                "front page compressed, MB": len(gzip.compress(front, 6)) / 1e6,
+            }
     return pd.DataFrame([(k, f"{v:.2f}" if isinstance(v, float) else str(v)) for k, v in rows.items()])
 
 
@@ -170,16 +201,18 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=100)
     parser.add_argument("--examples", type=int, default=2000)
     parser.add_argument("--resamples", type=int, default=10_000)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--compare", action="store_true", help="measure harness compare in place of the site")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--build", nargs=2, metavar=("DB", "OUT"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.build:
         build(Path(chosen.build[0]), Path(chosen.build[1]), chosen.resamples)
         return
-    size = Size(chosen.bases, chosen.variants, chosen.tasks, chosen.examples, chosen.resamples)
+    size = Size(chosen.bases, chosen.variants, chosen.tasks, chosen.examples, chosen.resamples, chosen.seeds)
     if chosen.small:
-        size = Size(bases=1, variants=4, tasks=6, examples=200, resamples=500)
-    print(measure(size).to_string(index=False, header=False))
+        size = Size(bases=1, variants=5, tasks=6, examples=200, resamples=500, seeds=chosen.seeds)
+    print(measure(size, compare=chosen.compare).to_string(index=False, header=False))
 
 
 if __name__ == "__main__":

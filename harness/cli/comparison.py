@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.api import describe
-from harness.cli.screen import PlainTable, out, pivot, table
+from harness.cli.screen import PlainTable, out, pivot, say, table
 from harness.compare.entries import Entry
 from harness.compare.posterior import ComparisonPosterior
 from harness.compare.results import Comparison, TaskComparison
@@ -22,12 +22,12 @@ def print_comparison(comparison: Comparison, *, wide: bool = False) -> None:
     details = _details(comparison)
     narrow = not wide and not details.fits(out.width)
     if narrow:  # without the columns of scores, whose heads name the two
-        print(f"{comparison.variant.variant} − {comparison.against.variant}\n")
+        say(f"{comparison.variant.variant} − {comparison.against.variant}\n")
     out.print(_narrow(comparison) if narrow else details)
     if narrow:
-        print("\n--wide also shows examples, units, seeds, scores, p values and MDE.")
+        say("\n--wide also shows examples, units, seeds, scores, p values and MDE.")
     out.print()
-    print(describe(comparison))
+    say(describe(comparison))
 
 
 def print_posterior(found: ComparisonPosterior, labels: Sequence[TaskPart]) -> None:
@@ -43,12 +43,12 @@ def print_posterior(found: ComparisonPosterior, labels: Sequence[TaskPart]) -> N
     names = {"task": "tasks", "data": "data that tasks share", "seed": "training seeds", "rest": "seeds within a task"}
     spreads = ", ".join(f"{names[name]} {value:.1f}" for name, value in found.spreads.items())
     seeds = f"{found.n_seeds} training seed{'s' * (found.n_seeds != 1)}"
-    print(f"\nIn points. Standard deviations over {spreads}; {seeds if found.n_seeds else 'nothing was trained'}.")
+    say(f"\nIn points. Standard deviations over {spreads}; {seeds if found.n_seeds else 'nothing was trained'}.")
     if found.n_seeds == 1:
-        print("With one training seed only the prior says how much seeds differ.")
+        say("With one training seed only the prior says how much seeds differ.")
     if found.left_out:
-        print(f"Left out, because the variance is not known: {', '.join(found.left_out)}.")
-    print(
+        say(f"Left out, because the variance is not known: {', '.join(found.left_out)}.")
+    say(
         "A task's posterior is pulled towards the other tasks. The verdicts above rest on the tests, not on this model."
     )
 

@@ -303,7 +303,7 @@ def _finish(plan: RunPlan, store: Store, site: Path, variants: tuple[str, ...], 
 def _report(comparisons: Sequence[Comparison], *, as_json: bool) -> None:
     """Say what was found: each variant against the causal base, in words and numbers."""
     from harness.cli.comparison import comparison_as_json, overview, print_comparison
-    from harness.cli.screen import out, print_json
+    from harness.cli.screen import out, print_json, say
 
     if as_json:
         print_json([comparison_as_json(comparison) for comparison in comparisons])
@@ -316,9 +316,9 @@ def _report(comparisons: Sequence[Comparison], *, as_json: bool) -> None:
         out.print(overview(comparisons))
         out.print()
         for comparison in comparisons:
-            print(sentence(comparison))
+            say(sentence(comparison))
             for problem in comparison.problems:
-                print(f"  {problem}")
+                say(f"  {problem}")
     else:
         print("The causal base is measured. To compare it, run another variant with --variant.")
 

@@ -74,7 +74,12 @@ class _Console(Console):
 
 # Where nobody looks (a pipe, a file), lines are long rather than folded.
 out = _Console(width=None if sys.stdout.isatty() else 200)
-err = _Console(stderr=True, soft_wrap=True)
+err = _Console(stderr=True, soft_wrap=not sys.stderr.isatty())
+
+
+def say(text: str) -> None:
+    """Print sentences: on a terminal they are broken between words, elsewhere they stay as long as they are."""
+    out.print(text, soft_wrap=not out.is_terminal)
 
 
 class _Said(logging.Handler):

@@ -21,6 +21,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.stats.contrast import Contrast
 from harness.stats.contributions import Contributions
@@ -99,10 +100,10 @@ def joint_statistics(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Moved:
-    """What redraws one contrast: its variance, and the deviations of draws and seeds with the weights that mix them."""
+class _Mixed:
+    """A contrast with seeds or draws: its variance, and the deviations of both with the weights that mix them."""
 
-    column: int
+    place: int  # among the contrasts that vary
     found: Spread
     draws: FloatArray | None
     seeds: tuple[tuple[FloatArray, FloatArray, FloatArray], ...]  # weights, deviations, share of the variance
@@ -110,15 +111,20 @@ class _Moved:
 
 @dataclass(frozen=True, kw_only=True)
 class _Prepared:
-    """One task, ready to be redrawn: the same rows come whatever rows are asked for at once."""
+    """One task, ready to be redrawn: the same rows come whatever rows are asked for at once.
+
+    `columns` are those of `observed` that vary, `part`, `square` and `df` are theirs.
+    """
 
     observed: FloatArray
+    columns: NDArray[np.intp]
     part: FloatArray
     square: FloatArray
+    df: FloatArray
     rng: np.random.Generator
     resamples: int
     draw_mix: FloatArray | None
-    moved: tuple[_Moved, ...]
+    mixed: tuple[_Mixed, ...]
 
     def fill(self, null: FloatArray, first: int) -> None:
         """Write the statistics of the resamples from number `first` on into `null` (rows, contrasts)."""
@@ -126,20 +132,18 @@ class _Prepared:
         rows = slice(first, first + len(null))
         bits = sign_bits(units, resamples=self.resamples, rng=copy.deepcopy(self.rng), first=rows.start, last=rows.stop)
         sums = np.concatenate([flipped(each, self.part) for each in bits])
-        small = units / (units - 1)
-        for each in self.moved:
-            j, s = each.column, each.found
-            variance = small * np.maximum(0.0, self.square[j] - sums[:, j] ** 2 / units)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                t = np.where(variance > 0, sums[:, j] / np.sqrt(variance), 0.0)
-            if s.seed_dfs or s.draw_df:
-                number = np.sqrt(float(s.examples)) * t
-                if self.draw_mix is not None and each.draws is not None:
-                    number = number + np.sqrt(float(s.draws)) * _student(self.draw_mix[rows], each.draws)
-                for weights, deviations, share in each.seeds:
-                    number = number + np.sqrt(float(share)) * _student(weights[rows], deviations)
-                t = number / np.sqrt(float(s.variance))
-            null[:, j] = normal_score(t, _scale_df(s))
+        variance = units / (units - 1) * np.maximum(0.0, self.square - sums**2 / units)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.where(variance > 0, sums / np.sqrt(variance), 0.0)
+        for each in self.mixed:
+            s = each.found
+            number = np.sqrt(float(s.examples)) * t[:, each.place]
+            if self.draw_mix is not None and each.draws is not None:
+                number = number + np.sqrt(float(s.draws)) * _student(self.draw_mix[rows], each.draws)
+            for weights, deviations, share in each.seeds:
+                number = number + np.sqrt(float(share)) * _student(weights[rows], deviations)
+            t[:, each.place] = number / np.sqrt(float(s.variance))
+        null[:, self.columns] = normal_score(t, self.df)
 
 
 def _prepared(task: JointTask, mix: _Mix, *, rng: np.random.Generator, resamples: int) -> _Prepared:
@@ -153,7 +157,9 @@ def _prepared(task: JointTask, mix: _Mix, *, rng: np.random.Generator, resamples
         for _ in sign_bits(table.n_units, resamples=resamples, rng=rng):
             pass  # the signs come first in the stream of random numbers
         draw_mix = rng.normal(size=(resamples, table.n_draws, table.n_draws))
-    moved = []
+    columns: list[int] = []
+    dfs: list[float] = []
+    mixed: list[_Mixed] = []
     for j, contrast in enumerate(task.contrasts):
         plan = contrast if contrast.seeds_vary else contrast.fixed()
         groups = layouts(table, plan)
@@ -164,7 +170,8 @@ def _prepared(task: JointTask, mix: _Mix, *, rng: np.random.Generator, resamples
             part[:, j] = contrast_parts(table, contrast)
         if float(s.variance) <= 1e-24:
             continue
-        observed[j] = normal_score(s.value / np.sqrt(s.variance), _scale_df(s))
+        df = _scale_df(s)
+        observed[j] = normal_score(s.value / np.sqrt(s.variance), df)
         draws = None
         if draw_mix is not None and float(s.draws) > 0:
             draws = np.asarray(np.sum([g.value_sd.mean(axis=-2) for g in groups], axis=0), dtype=np.float64)
@@ -172,10 +179,14 @@ def _prepared(task: JointTask, mix: _Mix, *, rng: np.random.Generator, resamples
         for g, named, share in zip(groups, contrast.groups, s.seeds, strict=True) if s.seed_dfs else ():
             key = ("seeds", named.seeds) if len(groups) == 1 else ("columns", _owner(named.weight_sk))
             seeds.append((mix(key, g.value_sd.shape[-2]), g.value_sd.mean(axis=-1), share))
-        moved.append(_Moved(column=j, found=s, draws=draws, seeds=tuple(seeds)))
+        if s.seed_dfs or s.draw_df:
+            mixed.append(_Mixed(place=len(columns), found=s, draws=draws, seeds=tuple(seeds)))
+        columns.append(j)
+        dfs.append(float(df))
+    part = part[:, columns]
     return _Prepared(
-        observed=observed, part=part, square=(part**2).sum(axis=0), rng=before, resamples=resamples,
-        draw_mix=draw_mix, moved=tuple(moved),
+        observed=observed, columns=np.asarray(columns, dtype=np.intp), part=part, square=(part**2).sum(axis=0),
+        df=np.asarray(dfs), rng=before, resamples=resamples, draw_mix=draw_mix, mixed=tuple(mixed),
     )  # fmt: skip
 
 

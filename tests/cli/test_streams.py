@@ -141,26 +141,40 @@ def test_no_cell_of_a_table_is_a_formula() -> None:
         assert plain_cell(cell) == cell
 
 
-_BAR = """
-from harness.cli.screen import CountScreen, err
-from harness.cli.streams import safe_streams
-with safe_streams(), CountScreen() as screen:
-    screen.count(1, 2, "a\\x1b]0;name")
-    err.print("a line above the bar")
-"""
-
-
-def test_a_bar_moves_on_a_terminal_and_a_name_in_it_is_shown() -> None:
-    """A bar stands before our stream while it moves: its own codes are sent, those of a name are not."""
+def on_a_terminal(program: str) -> bytes:
+    """What `program` sends to a terminal of 60 columns."""
     ours, terminal = pty.openpty()
-    environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")} | {"TERM": "xterm"}
-    with subprocess.Popen([sys.executable, "-c", _BAR], stdout=terminal, stderr=terminal, env=environment) as running:
+    environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | {"TERM": "xterm", "COLUMNS": "60"}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment) as running:
         os.close(terminal)
         seen = b""
         with suppress(OSError), os.fdopen(ours, "rb", buffering=0) as reading:  # OSError: the other end is closed
             while some := reading.read(4096):
                 seen += some
         assert running.wait(timeout=60) == 0, seen
+    return seen
+
+
+_BAR = """
+from harness.cli.screen import CountScreen, err, say
+from harness.cli.streams import safe_streams
+with safe_streams():
+    with CountScreen() as screen:
+        screen.count(1, 2, "a\\x1b]0;name")
+        err.print("a line above the bar")
+    print("-- sentences")
+    err.print(" ".join(["notes"] * 30))
+    say(" ".join(["answers"] * 30))
+"""
+
+
+def test_a_terminal_gets_a_bar_that_moves_names_as_text_and_whole_words() -> None:
+    """A bar stands before our stream while it moves: its own codes are sent, those of a name are not."""
+    seen, sentences = on_a_terminal(_BAR).split(b"-- sentences\r\n")
+    lines = sentences.decode().split("\r\n")
+    assert {word for line in lines for word in line.split()} == {"notes", "answers"}
+    assert max(map(len, lines)) <= 60
     assert b"\x1b[?25l" in seen, "the cursor is hidden while the bar moves"
     assert b"\x1b]0;" not in seen
     assert b"\\u001b[" not in seen, "no code of the bar is shown"
