@@ -51,11 +51,12 @@ MEASURES: tuple[Measure, ...] = (
         Measure(
             share_of(times),
             "excess_share",
-            f"weight of a sentence that stands {times} time{'' if times == 1 else 's'}, less its share of the tokens",
+            f"weight of a sentence of which there {'is one copy' if times == 1 else f'are {times} copies'}, less its "
+            "share of the tokens",
         )
         for times in TIMES
     ),
-    Measure("share, per doubling", "excess_share", "how much more that is each time the number of copies doubles"),
+    Measure("share, per doubling", "excess_share", "what each doubling of the copies adds to this weight"),
     Measure("fit", "cosine", "cosine of the text's vector with the weighted sum of its sentences' vectors"),
     *(
         Measure(

@@ -21,6 +21,7 @@ from harness.suites.repetition.texts import Passage, choose_passages, unrelated
 from harness.suites.retention.text import RetentionText, open_text
 from harness.suites.sentences import split_sentences
 from harness.suites.task import TaskOptions
+from tests.cli.test_cli import call
 from tests.suites.layers.test_layers import build
 
 SHARES = [share_of(times) for times in TIMES]
@@ -177,3 +178,17 @@ def test_what_cannot_be_measured_is_told(text: RetentionText) -> None:
     alike = [Passage(row=row, sentences=tuple("abcd"), ids=ids, place=0, lead="") for row in range(4)]
     with pytest.raises(HarnessError, match="the documents have too few different sentences: 3 others are needed"):
         unrelated(alike)
+
+
+@pytest.mark.slow
+def test_the_suite_runs_and_its_command_shows_it(
+    text: RetentionText, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ("run", "--variant", "bidir", "--suite", "repetition", "--data", f"retention={text.files[0]}", "--quiet")
+    assert call(*run, monkeypatch=monkeypatch) == 0
+    assert (
+        "All results are stored. `harness repetition --base mini` shows these diagnostics." in capsys.readouterr().out
+    )
+    assert call("repetition", "--layer", "0", "--measure", "share, repeated", monkeypatch=monkeypatch) == 0
+    assert re.search(r"share, repeated +0 +0\.0 \(.*\) +0\.0 ", capsys.readouterr().out)
+    assert call("verify", monkeypatch=monkeypatch) == 0
