@@ -68,9 +68,7 @@ METRICS = (
     replace(_SHARE, name="share", better="neither", unit="% of tokens"),
     replace(_IN_UNITS, name="pull", better="neither", unit="cosine"),
     replace(_SHARE, name="excess_share", better="neither", unit="points of share"),
-    replace(
-        _IN_UNITS, name="times_expected", better="neither", digits=2, unit="times what is expected", least_span=0.1
-    ),
+    replace(_IN_UNITS, name="received", better="neither", digits=2, unit="× expected", least_span=0.1),
     replace(_IN_UNITS, name="codelength", better="lower", unit="bits a label"),
     replace(_IN_UNITS, name="bits_per_byte", better="lower", unit="bits a byte", split=_split, estimate=estimate_mean),
     replace(_SHARE, name="masked_accuracy", unit="% of hidden tokens", split=_split, estimate=estimate_mean),

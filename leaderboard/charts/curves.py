@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from leaderboard.charts.axes import Scale, number, scale_of, tick_text
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 480, 250, 44, 12, 10, 42
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 480, 250, 52, 12, 10, 42
 STYLES = 9  # colours, dashes and markers of the style sheet
 
 

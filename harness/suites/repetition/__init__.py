@@ -67,7 +67,7 @@ MEASURES: tuple[Measure, ...] = (
     *(
         Measure(
             f"{kind}: {group}",
-            "times_expected",
+            "received",
             f"attention received {about}, over what it would be if all were uniform"
             f"{'; weighted by the length of what is carried' if kind == WEIGHTED else ''}",
         )
