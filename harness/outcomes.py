@@ -34,7 +34,9 @@ SHOWN_CHARACTERS = 400  # of a text that readers see; long documents would fill 
 _DROPPED = ("Attention",)
 # Types of results that are no scores: controls and diagnostics. They are stored, verified and shown where
 # they are asked for; no comparison, rank or family knows them.
-DIAGNOSTIC_TYPES = frozenset({"ProbeControl", "Reproduction", "Geometry", "Layers", "Repetition", *_DROPPED})
+DIAGNOSTIC_TYPES = frozenset(
+    {"ProbeControl", "Reproduction", "Geometry", "Layers", "Repetition", "Distractors", *_DROPPED}
+)
 
 
 class TaskPart(NamedTuple):

@@ -9,6 +9,7 @@ import pandas as pd
 
 from harness.compare.cells import Cell, Places, cells_of, read_places
 from harness.store import Store
+from harness.suites.distractor import TASK_TYPE as DISTRACTORS
 from leaderboard.model import BaseSection, TaskColumn
 
 
@@ -46,7 +47,8 @@ def read_diagnostics(store: Store, base: BaseSection, everything: pd.DataFrame) 
     entries = [row.entry for row in base.all_rows]
     mine = {system.system_id for entry in entries for system in entry.systems}
     scored = {(task.name.task, task.name.subset) for task in base.tasks}
-    here = everything[everything["system_id"].isin(mine)]
+    # Distractors have a hundred subsets a task, and a command of their own.
+    here = everything[everything["system_id"].isin(mine) & everything["task_type"].ne(DISTRACTORS)]
     untested = [(task, subset) not in scored for task, subset in zip(here["task"], here["subset"], strict=True)]
     found: dict[str, Diagnostics] = {}
     for task, of_task in here[untested].groupby("task", sort=False):

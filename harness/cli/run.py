@@ -237,6 +237,7 @@ def _shown_elsewhere(plan: RunPlan) -> str:
     """Where results are shown of which none is compared; empty if some are."""
     from harness.outcomes import DIAGNOSTIC_TYPES
     from harness.suites.catalog import layered_tasks
+    from harness.suites.distractor import TASK_TYPE as DISTRACTORS
     from harness.suites.words.feng2025 import TASK_TYPE as REPRODUCTION
 
     if plan.base is None:
@@ -249,8 +250,9 @@ def _shown_elsewhere(plan: RunPlan) -> str:
     by_layer = [
         f"`harness {task.suite} --base {plan.base.name}`" for task in layered_tasks() if task.task_type in types
     ]
-    words = [f"`harness words --base {plan.base.name}`"] if len(by_layer) < len(types) else []
-    commands = [*by_layer, *words]
+    distractors = [f"`harness distractors --base {plan.base.name}`"] if DISTRACTORS in types else []
+    own = [*by_layer, *distractors]
+    commands = [*own, f"`harness words --base {plan.base.name}`"] if len(own) < len(types) else own
     return f"{' and '.join(commands)} show{'s' if len(commands) == 1 else ''} these diagnostics."
 
 

@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 from harness.gguf.reading import GgufFile
 
 _PREFIX = "tokenizer.ggml."
+_CHAT = "tokenizer.chat_template"
 _SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
 _LLAMA3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
@@ -81,9 +82,12 @@ def tokenizer_of(file: GgufFile) -> tuple[Tokenizer, dict[str, Any]]:
     ends = file.flag(f"{_PREFIX}add_eos_token")
     _add_around(file, tokenizer, [roles.get("bos_token")] if begins else [], [roles.get("eos_token")] if ends else [])
     limit = file.number(f"{file.text('general.architecture')}.context_length")
+    # How an instruction model is asked, where the file is of one.
+    chat = {"chat_template": file.text(_CHAT)} if _CHAT in file.metadata else {}
     return tokenizer, {
         "tokenizer_class": "PreTrainedTokenizerFast",
         **roles,
+        **chat,
         "model_max_length": limit,
         "clean_up_tokenization_spaces": False,
     }

@@ -66,6 +66,8 @@ METRICS = (
     replace(_IN_UNITS, name="degrees", better="neither", digits=1, unit="degrees", least_span=1.0),
     replace(_IN_UNITS, name="log2_rank", better="neither", digits=2, unit="log2 of the rank", least_span=0.1),
     replace(_SHARE, name="share", better="neither", unit="% of tokens"),
+    replace(_SHARE, name="kept_words", better="neither", unit="% of words"),
+    replace(_IN_UNITS, name="tokens_spent", better="neither", digits=1, unit="tokens", least_span=1.0),
     replace(_IN_UNITS, name="pull", better="neither", unit="cosine"),
     replace(_SHARE, name="excess_share", better="neither", unit="points of share"),
     replace(_IN_UNITS, name="received", better="neither", digits=2, unit="× expected", least_span=0.1),

@@ -15,7 +15,7 @@ from harness.errors import HarnessError, near_names
 from harness.front_matter import first_mistake, read_yaml
 from harness.metrics import get_metric
 from harness.recipes import Strict
-from harness.suites import layers, mini, repetition, retention, words
+from harness.suites import distractor, layers, mini, repetition, retention, words
 from harness.suites.by_layer import LayeredTask
 from harness.suites.mteb import english, is_registered, mteb_task
 from harness.suites.own import card_names, card_task
@@ -23,7 +23,7 @@ from harness.suites.task import Suite, Task, TaskOptions
 from harness.suites.words import feng2025
 
 CARD = "card:"  # before the name or the file of a task card
-MODULES = (mini, retention, words, feng2025, layers, repetition, english)
+MODULES = (mini, retention, words, feng2025, layers, repetition, distractor, english)
 
 
 class SuiteList(Strict):

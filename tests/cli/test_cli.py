@@ -64,6 +64,7 @@ COMMANDS = {
     "words": "--base --tasks --variant --show --db --json",
     "layers": "--base --variant --measure --layer --db --json",
     "repetition": "--base --variant --measure --layer --db --json",
+    "distractors": "--base --variant --tasks --condition --against --examples --db --json",
     "cache ls": "--db --json",
     "cache prune": "--yes --older-than --db --json",
 }

@@ -39,11 +39,14 @@ def similarity(a: Event, b: Event) -> float:
     return round(MAX_SCORE * total, 4)
 
 
-def graded_pairs(lexicon: Lexicon, rng: random.Random) -> Iterator[ScoredPair]:
-    """Pairs over the whole range of similarity. How many words two sentences share says little about it."""
+def graded_pairs(lexicon: Lexicon, rng: random.Random, *, about: Topic | None = None) -> Iterator[ScoredPair]:
+    """Pairs over the whole range of similarity. How many words two sentences share says little about it.
+
+    The first sentence of each is on a topic of its own, or on that of `about`.
+    """
     topics = lexicon.of_side("test")
     while True:
-        topic = rng.choice(topics)
+        topic = about or rng.choice(topics)
         event = grammar.sample_event(topic, rng)
         change = grammar.choose(list(_CHANGES), list(_CHANGES.values()), rng)
         if change is None:
