@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -31,7 +32,7 @@ class Contrast:
 
     groups: tuple[Group, ...]
 
-    @property
+    @cached_property
     def weight_k(self) -> FloatArray:
         """The weight of each column (k,)."""
         total: FloatArray = np.sum([group.weight_sk.mean(axis=0) for group in self.groups], axis=0)
