@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import torch
 
 MANIFEST = "gguf.json"
-VERSION = 1  # of the conversion; a new one makes new revisions
+_MEANING = 1  # of the weights and tokens that come out; a new one makes new revisions
+VERSION = 2  # of what is written; a folder of an older one is made again, with the same revision
 _SHARD_BYTES = 2 << 30
 _SPARE_BYTES = 64 << 20  # for tokenizer.json and the rest
 _WHOLE = "model.safetensors"
@@ -51,8 +52,8 @@ class Converted:
 
 
 def revision_of(source: GgufSource) -> str:
-    """Names the GGUF file and this version of the conversion."""
-    return hashlib.sha256(f"gguf {VERSION} {source.sha256}".encode()).hexdigest()
+    """Names the GGUF file and how weights and tokens are made of it."""
+    return hashlib.sha256(f"gguf {_MEANING} {source.sha256}".encode()).hexdigest()
 
 
 def folder_of(revision: str) -> Path:
@@ -61,9 +62,10 @@ def folder_of(revision: str) -> Path:
 
 
 def read_converted(folder: Path) -> Converted | None:
-    """The manifest of a converted folder, if it is one and its files are those that were written."""
+    """The manifest of a converted folder, if it is one of this version and its files are those that were written."""
     found = read_manifest(folder)
-    return found if found and found.files == fingerprint(folder, _written(folder)) else None
+    whole = found is not None and found.version == VERSION and found.files == fingerprint(folder, _written(folder))
+    return found if whole else None
 
 
 def read_manifest(folder: Path) -> Converted | None:

@@ -154,6 +154,10 @@ def test_it_is_converted_once_and_again_if_the_copy_is_damaged(tokenizer: Tokeni
     (base.folder / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 0.1}))
     assert resolve_base("tiny.gguf") == base
     assert json.loads((base.folder / "config.json").read_text()) == config
+    now = json.loads((base.folder / MANIFEST).read_text())
+    (base.folder / MANIFEST).write_text(json.dumps(now | {"version": now["version"] - 1}))
+    assert resolve_base("tiny.gguf") == base, "what an older version wrote has the same revision"
+    assert json.loads((base.folder / MANIFEST).read_text()) == now, "and is made again"
     Path("alone").mkdir()
     shutil.copy("tiny.gguf", "alone/other.gguf")
     found = resolve_base("alone")
