@@ -1,10 +1,11 @@
-"""A small study on four Ray nodes of this machine, while processes, nodes and the command are killed at random moments.
+"""The ladder of the embedded base on four Ray nodes of this machine, while things are killed at random moments.
 
-python benchmarks/kills.py                                         # twenty kills, cells that sleep 2 s
-python benchmarks/kills.py --cells MiniWiCRight,MiniTopicClustering --kills 6      # with models and a training
+python benchmarks/kills.py                            # twenty kills; all tasks of the mini suite, two seeds
+python benchmarks/kills.py --kills 3 --seeds 1 --steps 40 --tasks MiniWiCRight,MiniTopicClustering --within 5
 
-No claim of speed: the table says what each kill cost. It ends with status 1 if anything is lost, stored twice, or other
-than what a run in one process gives.
+Stages are trained and tasks are measured as in any study; only the trainings are shorter. A process at work, a node or
+the command is killed. No claim of speed: the table says what each kill cost. The script ends with status 1 if anything
+is lost, stored twice, or other than what a run in one process gives.
 """
 
 from __future__ import annotations
@@ -22,39 +23,39 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
-from cluster import PLACE, AtOnce, Sleeper, study
 
+from harness.compare.contrasts import declared_contrasts
+from harness.encoder.placement import Placement
 from harness.engines.cluster import RayEngine
 from harness.engines.member import Member
 from harness.paths import cache_folder
 from harness.run.engine import Engine
 from harness.run.loop import execute
-from harness.run.plan import RunPlan, RunRequest, lacking, plan_run, stored
+from harness.run.plan import RunRequest, plan_run
 from harness.store import Store
 from harness.store.merge import merge
 
 ROOT = Path(__file__).parents[1]
 CELL = "gpus=1,cpus=0,memory=0.1"
 DATABASE = Path("results.duckdb")
-OUTCOMES = 1852
-SEEDS = (0, 1, 2)
-SECONDS = 2.0  # that a cell sleeps
-QUICK = """---
-variant: quick
-title: "A short training"
-attention: bidirectional
-stages:
-  - {kind: mntp, examples: 800, steps: 40, batch_size: 16, max_length: 64, learning_rate: 2.0e-3}
----
+PLACE = Placement(device="cpu", dtype="float32")
+SHORT = {"bidir-mntp": ("mntp",), "bidir-simcse": ("mntp", "simcse"), "bidir-supcon": ("mntp", "supcon")}
+WENT_ON = "went on after step"
 
-Too short to be useful.
-"""
-LAST_S = 3.0  # a kill comes at most so long after a cell is at work
+
+def write_cards(folder: Path, steps: int) -> None:
+    """Cards of the ladder's trained variants, with stages of so many steps."""
+    folder.mkdir()
+    rest = f"examples: {16 * steps}, steps: {steps}, batch_size: 16, max_length: 64, learning_rate: 2.0e-3"
+    for name, kinds in SHORT.items():
+        stages = "".join(f"  - {{kind: {kind}, {rest}}}\n" for kind in kinds)
+        front = f"variant: {name}\ntitle: A short training\nattention: bidirectional\nstages:\n{stages}"
+        (folder / f"{name}.md").write_text(f"---\n{front}---\n\nShort.\n")
 
 
 class Telling:
@@ -79,26 +80,30 @@ class Telling:
             print(f"lost {what}", flush=True)
 
 
-def plan(asked: str, seconds: float) -> RunPlan:
-    """So many cells that sleep, or with --models a small study of the embedded base, which trains in three seeds."""
-    if asked.isdecimal():
-        return study(int(asked), seconds=seconds, outcomes=OUTCOMES, cache=cache_folder())
-    wanted = RunRequest(base="mini", variants=("bidir", "quick"), tasks=tuple(asked.split(",")), seeds=SEEDS)
-    return plan_run(wanted, Store(DATABASE), place=PLACE, cache=cache_folder())
+@dataclass(frozen=True)
+class Study:
+    """The ladder in so many seeds, on some tasks (empty: on all)."""
 
+    seeds: int
+    tasks: str
 
-def carry_out(asked: str, database: Path, engine: Engine | None, *, seconds: float) -> None:
-    """Measure what the database lacks."""
-    store, wanted = Store(database), plan(asked, seconds)
-    store.ready()
-    jobs = [replace(job, missing=tuple(t for t in job.missing if lacking(t, stored(store, job.record, PLACE))))
-            for job in wanted.jobs]  # fmt: skip
-    failed = execute(replace(wanted, jobs=tuple(jobs)), store, Telling(), command="kills", engine=engine)  # type: ignore[arg-type]
-    assert not failed, failed
+    @property
+    def words(self) -> list[str]:
+        """The options that say so."""
+        return ["--seeds", str(self.seeds), "--tasks", self.tasks]
 
-
-def _member(asked: str) -> type[Member]:
-    return Sleeper if asked.isdecimal() else Member
+    def carry_out(self, database: Path, engine: Engine | None, listener: Any) -> None:
+        """Measure what the database lacks."""
+        store = Store(database)
+        wanted = RunRequest(
+            base="mini",
+            variants=declared_contrasts().rungs,
+            tasks=tuple(filter(None, self.tasks.split(","))),
+            seeds=tuple(range(self.seeds)),
+        )
+        plan = plan_run(wanted, store, place=PLACE, cache=cache_folder())
+        if failed := execute(plan, store, listener, command="kills", engine=engine):
+            sys.exit("failed: " + "; ".join(f"{each.what}: {each.reason}" for each in failed))
 
 
 @dataclass
@@ -118,12 +123,13 @@ class Command:
 
     address: str
     folder: Path
-    asked: str
+    study: Study
     kills: list[Kill] = field(default_factory=list)
     at_work: set[str] = field(default_factory=set)
     lost: dict[str, Kill] = field(default_factory=dict)  # what was at work when the command was killed
     begun: Counter[str] = field(default_factory=Counter)
     process: subprocess.Popen[str] | None = None
+    listening: threading.Thread | None = None
 
     @property
     def database(self) -> Path:
@@ -132,14 +138,17 @@ class Command:
 
     def start(self) -> None:
         """Begin, or begin again."""
-        words = [str(Path(__file__).resolve()), "--drive", self.address, "--cells", self.asked]
+        if self.listening is not None:  # to what the one before has said
+            self.listening.join(10)
+        self.at_work.clear()
+        words = [str(Path(__file__).resolve()), "--drive", self.address, *self.study.words]
         with (self.folder / "stderr.txt").open("a") as said:
             self.process = subprocess.Popen(
                 [sys.executable, "-W", "ignore", *words], cwd=self.folder, text=True, stderr=said,
                 stdout=subprocess.PIPE,
             )  # fmt: skip
-        self.at_work.clear()
-        threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+        self.listening = threading.Thread(target=self._listen, args=(self.process,), daemon=True)
+        self.listening.start()
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         for line in process.stdout or ():
@@ -171,22 +180,35 @@ class Command:
         return self.process is not None and self.process.poll() is not None
 
 
-def members(asked: str) -> list[psutil.Process]:
+def members() -> list[psutil.Process]:
     """Processes of the cluster that carry out a cell."""
-    title = f"ray::{_member(asked).__name__}.carry_out"
-    each = psutil.process_iter(["cmdline"], ad_value=[])
-    return [process for process in each if (process.info["cmdline"] or [""])[0] == title]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            title = (process.cmdline() or [""])[0]
+        except psutil.Error:  # it ends while it is looked at
+            continue
+        if title == f"ray::{Member.__name__}.carry_out":
+            found.append(process)
+    return found
 
 
-def disturb(cluster: Any, nodes: list[Any], folder: Path, *, kills: int, seed: int, asked: str) -> Command:
-    """Carry out the study with so many kills, each of the three kinds once in any three."""
+def disturb(
+    cluster: Any, nodes: list[Any], folder: Path, study: Study, *, kills: int, seed: int, within: float
+) -> Command:
+    """Carry out the study with so many kills, each of the three kinds once in any three.
+
+    A kill comes at most `within` seconds after a cell is at work.
+    """
     chance = random.Random(seed)
-    command = Command(cluster.address, folder, asked)
+    command = Command(cluster.address, folder, study)
     command.start()
     began = time.monotonic()
 
     def kill_process() -> None:
-        if there := members(asked):
+        while not (there := members()) and not command.over:  # between two cells
+            time.sleep(0.05)
+        if there:
             os.kill(chance.choice(there).pid, signal.SIGKILL)
 
     def kill_node() -> None:
@@ -201,12 +223,12 @@ def disturb(cluster: Any, nodes: list[Any], folder: Path, *, kills: int, seed: i
 
     kinds: list[tuple[str, Callable[[], None]]] = []
     while len(command.kills) < kills:
-        while not command.at_work and not command.over:
-            time.sleep(0.1)
-        time.sleep(chance.uniform(0, LAST_S))
+        while not members() and not command.over:
+            time.sleep(0.3)
+        time.sleep(chance.uniform(0, within))
         if command.over:
             break
-        if not command.at_work:
+        if not members():
             continue
         if not kinds:
             kinds = [("process", kill_process), ("node", kill_node), ("command", kill_command)]
@@ -227,7 +249,7 @@ def verdict(command: Command, folder: Path) -> list[str]:
         wrong.append("a result is stored twice")
     wrong += [str(check.problem) for check in far.verify() if not check.ok]
     os.environ["HARNESS_CACHE"] = str(folder / "another")
-    carry_out(command.asked, near, AtOnce() if command.asked.isdecimal() else None, seconds=0)
+    command.study.carry_out(near, None, None)
     copy = folder / "copy.duckdb"
     far.copy_to(copy)
     [merged] = merge([near], copy)  # refuses outcomes and weights that differ
@@ -269,25 +291,28 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--kills", type=int, default=20)
     options.add_argument("--seed", type=int, default=0, help="of the moments and of what is killed")
-    options.add_argument("--cells", default="180", help="how many cells that sleep, or tasks to measure with models")
+    options.add_argument("--within", type=float, default=20, help="seconds: a kill comes so soon after a cell begins")
+    options.add_argument("--steps", type=int, default=100, help="of each stage")
+    options.add_argument("--seeds", type=int, default=2)
+    options.add_argument("--tasks", default="", metavar="NAMES", help="of the mini suite (default: all)")
     options.add_argument("--drive", metavar="ADDRESS", help=argparse.SUPPRESS)
     asked = options.parse_args()
+    study = Study(asked.seeds, asked.tasks)
     if asked.drive:
-        engine = RayEngine(address=asked.drive, cell=CELL, member=_member(asked.cells))
-        carry_out(asked.cells, DATABASE, engine, seconds=SECONDS)
+        study.carry_out(DATABASE, RayEngine(address=asked.drive, cell=CELL), Telling())
         return
-    from machine import described  # imports torch, which a process that sleeps does not need
+    # A busy machine does not keep cells from their work; the run in one process has one thread, as a cell has.
+    os.environ |= {"RAY_worker_niceness": "0", "OMP_NUM_THREADS": "1"}
+    from machine import described
 
     print(described("cpu"))
     folder = Path(tempfile.mkdtemp())
-    (folder / "model_cards").mkdir()
-    (folder / "model_cards" / "quick.md").write_text(QUICK)
+    write_cards(folder / "model_cards", asked.steps)
     os.chdir(folder)
     os.environ["HARNESS_CACHE"] = str(folder / "cache")
-    here = [str(ROOT), str(ROOT / "benchmarks"), os.environ.get("PYTHONPATH", "")]
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, here))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     with own_cluster() as (cluster, nodes):
-        command = disturb(cluster, nodes, folder, kills=asked.kills, seed=asked.seed, asked=asked.cells)
+        command = disturb(cluster, nodes, folder, study, kills=asked.kills, seed=asked.seed, within=asked.within)
     wrong = verdict(command, folder)
     print("| kill | s | what | results stored | cells at work | begun again |")
     print("| ---: | ---: | --- | ---: | ---: | ---: |")
@@ -296,7 +321,9 @@ def main() -> None:
     rows = Store(command.database).scores(current=False, diagnostics=True)
     again = sum(command.begun.values()) - len(command.begun)
     said = "; ".join(wrong) or "nothing lost, nothing twice, all as in one process"
-    print(f"\n{len(command.begun)} cells, begun again {again} times; {len(rows)} results; {said}")
+    resumed = (folder / "stderr.txt").read_text().count(WENT_ON)
+    print(f"\n{len(command.begun)} cells, begun again {again} times; {resumed} trainings went on from a checkpoint")
+    print(f"{len(rows)} results; {said}")
     shutil.rmtree(folder)
     sys.exit(1 if wrong else 0)
 
