@@ -32,10 +32,19 @@ class Measure:
 
 @dataclass(frozen=True, kw_only=True)
 class LayeredTask(OnText):
-    """Its `measures`, in the order in which they are stored and drawn; `first` is what readers call its own result."""
+    """Its `measures`, in the order in which they are stored and drawn; `first` is what readers call its own result.
+
+    `protocol` is raised when the same system on the same text would get other values.
+    """
 
     measures: tuple[Measure, ...]
     first: str
+    protocol: int = 1
+
+    @property
+    def revision(self) -> str:
+        """The protocol's and the text's."""
+        return f"{self.protocol}.{super().revision}"
 
     @property
     def suite(self) -> str:

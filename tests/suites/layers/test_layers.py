@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,9 @@ def test_what_cannot_be_measured_is_told() -> None:
     encoder = build()
     with pytest.raises(HarnessError, match="0 documents of the text short have 32 tokens, and at least 2 are needed"):
         TASKS[0].chosen(TaskOptions(text=open_text("short.txt"))).run(encoder)
+
+
+def test_a_changed_protocol_is_another_revision() -> None:
+    task = TASKS[0].chosen(TaskOptions(text=open_text("mini")))
+    assert task.revision.endswith(open_text("mini").revision)
+    assert replace(task, protocol=task.protocol + 1).revision != task.revision
