@@ -161,4 +161,4 @@ def test_where_a_process_and_a_node_die_every_number_is_that_of_one_process(ladd
         (entry.name for entry in TASKS), len(WHOLE) + len(TRAINED)
     )
     for here, there in zip(rows(Store(near), WHOLE), rows(store), strict=True):
-        pd.testing.assert_frame_equal(here, there, check_exact=True)
+        assert here.equals(there)  # assert_frame_equal is not exact for columns that may lack a value
