@@ -107,8 +107,8 @@ def score_and_drop(texts: Sequence[str], nats: Nats) -> list[str]:
     """The text without each sentence that a language model reads the rest better without.
 
     A sentence stands in front of the rest for this: the loss on both less the loss on the sentence alone is what the
-    rest costs behind it (the chain rule). It goes where the rest alone costs less. The sentence that helps most stays
-    in any case.
+    rest costs behind it (the chain rule). It goes where the rest alone costs less. Where every sentence would go the
+    text stays as it is: nothing says then which one belongs to it.
     """
     asked: list[str] = []
     parted = [sentences(text) for text in texts]
@@ -128,8 +128,8 @@ def score_and_drop(texts: Sequence[str], nats: Nats) -> list[str]:
         for place, sentence in enumerate(found):
             rest = " ".join(found[:place] + found[place + 1 :])
             helps.append(lost[rest] - (lost[f"{sentence} {rest}"] - lost[sentence]))
-        best = int(np.argmax(helps))
-        made.append(" ".join(each for place, each in enumerate(found) if helps[place] >= 0 or place == best))
+        kept = [sentence for sentence, help_ in zip(found, helps, strict=True) if help_ >= 0]
+        made.append(" ".join(kept or found))
     return made
 
 

@@ -140,7 +140,7 @@ def test_the_rows_say_what_is_lost_and_what_comes_back(
 def test_the_suites_name_their_tasks() -> None:
     assert [suite.name for suite in SUITES] == ["distractor", "distractor-mteb"]
     assert {task.info.task_type for task in (*TASKS, *OF_MTEB)} == {"Distractors"}
-    assert TASKS[0].revision.startswith("1.2.test.")
+    assert TASKS[0].revision.startswith("2.2.test.")
 
 
 @pytest.mark.slow
