@@ -7,8 +7,9 @@ So it can hold every pair of variants, and a pair's adjusted p does not depend o
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -28,6 +29,8 @@ from harness.stats.families import benjamini_hochberg, holm
 from harness.stats.joint import JointTask, joint_statistics
 from harness.stats.maxt import max_t_families
 from harness.suites.retention import TASK_TYPE as RETENTION
+
+_Columns = tuple[tuple[int | None, int], ...]  # seeds with their columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +120,15 @@ def decide_families(
     found: tuple[dict[tuple[NamePair, TaskPart], Decision], ...] = ({}, {})
     declared = {((base, c.variant), (base, c.against)) for base, _ in variants if base for c in contrasts.declared}
     pairs = [(b, a) if (b, a) in declared else (a, b) for a, b in combinations(variants, 2)]
+
+    @cache
+    def contrast_of(first: _Columns, second: _Columns) -> Contrast:
+        """One for all tasks on the same seeds: those of many systems take much memory."""
+        return claimed(make_contrast(dict(first), dict(second), columns=len(numbers)))
+
     for question in (False, True):
         asked = [panel for panel in panels if (panel.task_type == RETENTION) == question]
-        by_panel = [_hypotheses(panel, pairs, numbers) for panel in asked]
+        by_panel = [_hypotheses(panel, pairs, numbers, contrast_of) for panel in asked]
         tested = [h for of_panel in by_panel for h in of_panel]
         if not tested:
             continue
@@ -148,14 +157,17 @@ def decide_families(
 
 
 def _hypotheses(
-    panel: Panel, pairs: Sequence[NamePair], numbers: Mapping[tuple[Name, int | None], int]
+    panel: Panel,
+    pairs: Sequence[NamePair],
+    numbers: Mapping[tuple[Name, int | None], int],
+    contrast_of: Callable[[_Columns, _Columns], Contrast],
 ) -> list[_Hypothesis]:
     wide = replace(panel, table=_spread(panel, numbers))
     made = []
     for pair in pairs:
         if all(name in panel.columns for name in pair):
-            first, second = ({seed: numbers[name, seed] for seed in panel.columns[name]} for name in pair)
-            contrast = claimed(make_contrast(first, second, columns=len(numbers)))
+            first, second = (tuple((seed, numbers[name, seed]) for seed in panel.columns[name]) for name in pair)
+            contrast = contrast_of(first, second)
             estimate = crossed_effect(wide.table, contrast)
             made.append(_Hypothesis(pair=pair, panel=wide, contrast=contrast, estimate=estimate))
     return made
