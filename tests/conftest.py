@@ -20,6 +20,11 @@ SHARED_DATA = Path(os.environ.get("HARNESS_TEST_DATA", Path(__file__).parents[2]
 IN_CI = os.environ.get("CI") == "true"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The file that takes longest begins first; else a process of the slow set is alone with it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_ladder.py")
+
+
 def library(name: str) -> Any:
     """The module `name` of the test group, or a skip that says so; in CI its absence is a failure."""
     reason = f"pip install {name} (it is in the test group)"
