@@ -136,7 +136,7 @@ def test_the_time_left_knows_how_many_cells_are_at_work_at_once() -> None:
     for moment, left in known:
         assert left == pytest.approx(clock.now - moment, rel=0.15, abs=OPEN_S + TASK_S["B"])
     assert (found.done_tasks, found.done_stages) == (40, 2)
-    assert found.at_work == "nothing"
+    assert found.at_work == ""
 
 
 def test_what_is_at_work_is_told_in_a_line() -> None:

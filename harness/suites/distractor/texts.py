@@ -15,8 +15,8 @@ from harness.encoder.cures import sentences, words
 from harness.errors import HarnessError
 from harness.outcomes import content_id
 
-Place = Literal["before", "after", "around", "repeated"]
-PLACES: tuple[Place, ...] = ("before", "after", "around")
+DistractorPlace = Literal["before", "after", "around", "repeated"]
+PLACES: tuple[DistractorPlace, ...] = ("before", "after", "around")
 LENGTHS = (0.5, 1.0, 2.0)
 TIMES = (1, 2, 4)
 _ENDS = (".", "!", "?", '."', '!"', '?"', ".'")
@@ -29,7 +29,7 @@ class Condition:
     `both`: it is done to both texts of a pair, each with a passage of its own.
     """
 
-    place: Place
+    place: DistractorPlace
     amount: float
     both: bool = False
 

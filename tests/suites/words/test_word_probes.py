@@ -220,7 +220,7 @@ def test_a_constant_label_is_named() -> None:
 
 
 def test_names_are_one_a_task() -> None:
-    assert len(set(SUITE.names)) == len(TASKS) == 25
+    assert len(set(SUITE.names)) == len(TASKS) == 24
     with pytest.raises(HarnessError, match="did you mean WiCCosine"):
         SUITE.task("WiCCosin")
 
