@@ -27,12 +27,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from harness.compare.contrasts import declared_contrasts
 from harness.encoder.placement import Placement
 from harness.engines.cluster import RayEngine
-from harness.engines.member import Member
+from harness.engines.member import at_work
 from harness.paths import cache_folder
 from harness.run.engine import Engine
 from harness.run.loop import execute
@@ -168,29 +166,16 @@ class Command:
     def kill(self, what: str, do: Callable[[], None], began: float) -> None:
         """Do it, and keep what was at work."""
         stored = len(Store(self.database).scores(current=False, diagnostics=True)) if self.database.exists() else 0
-        at_work = frozenset(self.at_work)
-        self.kills.append(Kill(what, time.monotonic() - began, stored, at_work))
+        cells = frozenset(self.at_work)
+        self.kills.append(Kill(what, time.monotonic() - began, stored, cells))
         if what == "command":
-            self.lost |= dict.fromkeys(at_work, self.kills[-1])
+            self.lost |= dict.fromkeys(cells, self.kills[-1])
         do()
 
     @property
     def over(self) -> bool:
         """Whether the study has come to its end."""
         return self.process is not None and self.process.poll() is not None
-
-
-def members() -> list[psutil.Process]:
-    """Processes of the cluster that carry out a cell."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            title = (process.cmdline() or [""])[0]
-        except psutil.Error:  # it ends while it is looked at
-            continue
-        if title == f"ray::{Member.__name__}.carry_out":
-            found.append(process)
-    return found
 
 
 def disturb(
@@ -206,7 +191,7 @@ def disturb(
     began = time.monotonic()
 
     def kill_process() -> None:
-        while not (there := members()) and not command.over:  # between two cells
+        while not (there := at_work()) and not command.over:  # between two cells
             time.sleep(0.05)
         if there:
             os.kill(chance.choice(there).pid, signal.SIGKILL)
@@ -223,12 +208,12 @@ def disturb(
 
     kinds: list[tuple[str, Callable[[], None]]] = []
     while len(command.kills) < kills:
-        while not members() and not command.over:
+        while not at_work() and not command.over:
             time.sleep(0.3)
         time.sleep(chance.uniform(0, within))
         if command.over:
             break
-        if not members():
+        if not at_work():
             continue
         if not kinds:
             kinds = [("process", kill_process), ("node", kill_node), ("command", kill_command)]

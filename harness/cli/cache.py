@@ -23,7 +23,8 @@ def ls(db: options.Db = options.DB, as_json: options.Json = False) -> None:
     "results" counts the results in the database that were measured with a stage. "kept for" names the variants that
     need it; where it is empty, `harness cache prune` may remove it.
     """
-    from harness.cli.screen import err, out, print_json, table
+    from harness.cli.screen import err, out, print_json
+    from harness.cli.tables import table
     from harness.paths import cache_folder
     from harness.training.cached import look
 
@@ -55,7 +56,8 @@ def prune(
     A stage stays if a system of the database stands on it, or a stage that stays. While a stage is being trained, all
     stages stay. Results in another database are not looked at: a stage that only they need would be trained again.
     """
-    from harness.cli.screen import out, print_json, table
+    from harness.cli.screen import out, print_json
+    from harness.cli.tables import table
     from harness.paths import cache_folder
     from harness.training.cached import look, remove
 

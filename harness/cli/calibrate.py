@@ -49,7 +49,7 @@ def calibrate(
 
 
 def _table(report: CalibrationReport) -> object:
-    from harness.cli.screen import table
+    from harness.cli.tables import table
 
     headers = ("method", "design", "type I", "coverage", "power", "effect", "claimed")
     rows = [

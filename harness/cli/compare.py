@@ -89,7 +89,8 @@ def compare(
 
 
 def _print_flips(found: Flips, variant: str, against: str) -> None:
-    from harness.cli.screen import out, table
+    from harness.cli.screen import out
+    from harness.cli.tables import table
 
     def named(name: str, seed: int | None) -> str:
         return name if seed is None else f"{name} (seed {seed})"

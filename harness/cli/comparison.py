@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.api import describe
-from harness.cli.screen import PlainTable, out, pivot, say, table
+from harness.cli.screen import out, say
+from harness.cli.tables import PlainTable, pivot, table
 from harness.compare.entries import Entry
 from harness.compare.posterior import ComparisonPosterior
 from harness.compare.results import Comparison, TaskComparison

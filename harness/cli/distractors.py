@@ -43,7 +43,8 @@ def distractors(
     examples, for these checkpoints. There is no recovery where it is not certain that the distractor costs anything.
     Nothing is tested and nothing has a rank.
     """
-    from harness.cli.screen import out, print_json, table
+    from harness.cli.screen import out, print_json
+    from harness.cli.tables import table
     from harness.compare.distractor_views import distractor_rows, example_texts
     from harness.metrics import get_metric
     from harness.store import Store

@@ -29,7 +29,8 @@ def doctor(
     Each mask proof checks causal and bidirectional attention, batch sizes 1 and 8, left, right and no padding, before
     and after merging an adapter. Compiling flex attention takes about a minute on a CPU.
     """
-    from harness.cli.screen import err, out, prepare, print_json, table
+    from harness.cli.screen import err, out, prepare, print_json
+    from harness.cli.tables import table
     from harness.paths import cache_folder
 
     prepare()

@@ -60,7 +60,8 @@ def dose(
     from harness.api import run_variants
     from harness.bases import resolve_base
     from harness.cards import READ_WITH
-    from harness.cli.screen import RunScreen, err, out, prepare, print_json, table
+    from harness.cli.screen import RunScreen, err, out, prepare, print_json
+    from harness.cli.tables import table
     from harness.compare.points import degree_of, score_points
     from harness.metrics import get_metric
     from harness.store import Store

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from harness.cli import options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +30,27 @@ AtLayers = Annotated[
 ]
 
 
-def show(
+def command_of(suite: str, about: str) -> Callable[..., None]:
+    """The command that shows the measures of a suite by layer, called as the suite; `about` is its help."""
+
+    def command(
+        base: options.BaseName = "mini",
+        variant: Variants = None,
+        measure: Measures = None,
+        layer: AtLayers = None,
+        db: options.Db = options.DB,
+        as_json: options.Json = False,
+    ) -> None:
+        from harness.suites.catalog import layered_tasks
+
+        (task,) = (task for task in layered_tasks() if task.suite == suite)
+        _show(task, base=base, variants=variant, measures=measure, layers=layer, db=db, as_json=as_json)
+
+    command.__name__, command.__doc__ = suite, about
+    return command
+
+
+def _show(
     task: LayeredTask,
     *,
     base: str,
@@ -38,7 +61,8 @@ def show(
     as_json: bool,
 ) -> None:
     """Print the measures of `task`: a row for each measure and layer, a column for each variant."""
-    from harness.cli.screen import out, pivot, print_json, table
+    from harness.cli.screen import out, print_json
+    from harness.cli.tables import pivot, table
     from harness.compare.contrasts import declared_contrasts
     from harness.compare.layer_views import layer_cells
     from harness.metrics import get_metric

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from harness.cli import layered, options
+from harness.cli.layered import command_of
 
-
-def layers(
-    base: options.BaseName = "mini",
-    variant: layered.Variants = None,
-    measure: layered.Measures = None,
-    layer: layered.AtLayers = None,
-    db: options.Db = options.DB,
-    as_json: options.Json = False,
-) -> None:
+layers = command_of(
+    "layers",
     """Show what the states of a text are at each layer: `harness run --suite layers` measures it.
 
     Among the measures are how much the causal base's states differ from these, how far a neighbour to the left or to
     the right moves a state, effective rank, entropy, curvature, and the ranks that the logit lens gives. Each 95 %
     interval covers the texts, for these checkpoints. The measures are described. They are not tested and have no rank.
-    """
-    from harness.suites.layers import TASKS
-
-    layered.show(TASKS[0], base=base, variants=variant, measures=measure, layers=layer, db=db, as_json=as_json)
+    """,
+)

@@ -20,7 +20,8 @@ def ls(
     as_json: options.Json = False,
 ) -> None:
     """List variants, bases, reference models, suites, tasks, or the runs and systems of the database."""
-    from harness.cli.screen import out, print_json, table
+    from harness.cli.screen import out, print_json
+    from harness.cli.tables import table
 
     if what not in KINDS:
         raise HarnessError(f"cannot list {what!r}; {near_names(what, KINDS)}")

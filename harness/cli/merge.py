@@ -32,7 +32,8 @@ def merge(
     """
     from dataclasses import asdict
 
-    from harness.cli.screen import err, out, print_json, table
+    from harness.cli.screen import err, out, print_json
+    from harness.cli.tables import table
     from harness.store.merge import merge as merge_databases
 
     merged = merge_databases(databases, into, on_wait=lambda message: err.print(message))

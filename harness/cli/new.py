@@ -29,7 +29,8 @@ def task(
 
     The type and the columns are proposed from the heading and the values. Correct the card where they are wrong.
     """
-    from harness.cli.screen import out, table
+    from harness.cli.screen import out
+    from harness.cli.tables import table
     from harness.outcomes import shorten
     from harness.suites.own.propose import propose
 

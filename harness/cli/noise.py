@@ -27,7 +27,8 @@ def noise(
     """
     from dataclasses import asdict
 
-    from harness.cli.screen import err, out, prepare, print_json, table
+    from harness.cli.screen import err, out, prepare, print_json
+    from harness.cli.tables import table
     from harness.encoder.placement import Placement
     from harness.metrics import get_metric
     from harness.paths import cache_folder

@@ -35,7 +35,8 @@ def power(
     The observed difference may be too large or too small. Use --effect to ask about the difference you care about.
     """
     from harness.api import compare_variants
-    from harness.cli.screen import out, print_json, table
+    from harness.cli.screen import out, print_json
+    from harness.cli.tables import table
     from harness.compare import needs
     from harness.errors import HarnessError
     from harness.metrics import get_metric

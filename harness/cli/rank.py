@@ -30,7 +30,8 @@ def rank(
     A variant is not ranked if it has no mask proof or if a task is missing. The reason is printed.
     """
     from harness.api import rank_variants
-    from harness.cli.screen import out, print_json, table
+    from harness.cli.screen import out, print_json
+    from harness.cli.tables import table
     from harness.store import Store
 
     store, named = Store(db, read_only=True), options.names(tasks)

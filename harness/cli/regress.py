@@ -113,7 +113,8 @@ def regress(
 def _show(judgement: Judgement, *, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from harness.cli.screen import out, print_json, table
+    from harness.cli.screen import out, print_json
+    from harness.cli.tables import table
 
     if as_json:
         rows = [asdict(each) for each in judgement.tasks]

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from harness.cli import layered, options
+from harness.cli.layered import command_of
 
-
-def repetition(
-    base: options.BaseName = "mini",
-    variant: layered.Variants = None,
-    measure: layered.Measures = None,
-    layer: layered.AtLayers = None,
-    db: options.Db = options.DB,
-    as_json: options.Json = False,
-) -> None:
+repetition = command_of(
+    "repetition",
     """Show what a repeated sentence weighs in a text's vector: `harness run --suite repetition` measures it.
 
     The weight is compared with the sentence's share of the tokens. Further measures are how far an unrelated sentence
     moves the vector, by its place, and how much attention copies of a sentence get, by layer. Each 95 % interval covers
     the texts, for these checkpoints. The measures are described. They are not tested and have no rank.
-    """
-    from harness.suites.repetition import TASKS
-
-    layered.show(TASKS[0], base=base, variants=variant, measures=measure, layers=layer, db=db, as_json=as_json)
+    """,
+)

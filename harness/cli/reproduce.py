@@ -82,7 +82,8 @@ def reproduce(
 
 
 def _print(found: list[PaperFigure], paper: str) -> None:
-    from harness.cli.screen import out, table
+    from harness.cli.screen import out
+    from harness.cli.tables import table
     from harness.reproduce import in_lines
 
     figures = in_lines(found, paper)

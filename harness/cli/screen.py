@@ -9,11 +9,10 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
@@ -26,7 +25,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.segment import Segment
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
 from harness.cli.pulse import Pulse, duration, left_words
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
     from harness.training.lineage import PlannedStage
     from harness.training.watch import OnStep, Step
 
-_GAP = 2  # blanks between columns
-_SHORT = 32  # the width of a cell that is not broken
 _TIMED_STEPS = 3  # of a training, before it is said how long the rest takes
 _LONG_S = 600.0  # a training that is to take longer is announced
 
@@ -123,68 +120,6 @@ def _finite(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     """What JSON has no word for: numbers and arrays of numpy as their like in Python, anything else as text."""
     return _finite(value.tolist()) if hasattr(value, "tolist") else str(value)
-
-
-class PlainTable:
-    """A table without lines. If it is wider than the terminal, columns that do not fit follow in further tables.
-
-    The first `keys` columns stand in front of each of them. Only a long text is broken, between its words.
-    """
-
-    def __init__(self, headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int], keys: int):
-        self._headers, self._rows, self._right = headers, rows, right
-        self._keys = min(keys, len(headers))
-        self._least = [_least([header, *(row[column] for row in rows)]) for column, header in enumerate(headers)]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        for number, columns in enumerate(self._blocks(options.max_width)):
-            if number:
-                yield ""
-            grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
-            for column in columns:
-                justify: Literal["left", "right"] = "right" if column in self._right else "left"
-                grid.add_column(self._headers[column], justify=justify, overflow="fold", min_width=self._least[column])
-            for row in self._rows:
-                grid.add_row(*(row[column] for column in columns))
-            yield grid
-
-    def fits(self, width: int) -> bool:
-        """Whether one table of `width` characters holds all columns."""
-        return len(self._blocks(width)) == 1
-
-    def _blocks(self, width: int) -> list[list[int]]:
-        """The columns of each table, from left to right."""
-        keys = list(range(self._keys))
-        blocks = [list(keys)]
-        for column in range(self._keys, len(self._headers)):
-            if len(blocks[-1]) > len(keys) and sum(self._least[c] + _GAP for c in [*blocks[-1], column]) - _GAP > width:
-                blocks.append(list(keys))
-            blocks[-1].append(column)
-        return blocks
-
-
-def _least(cells: Sequence[str]) -> int:
-    """The width below which a column is not pressed: all of it, or the longest word where it holds long texts."""
-    whole = max(map(cell_len, cells))
-    return whole if whole <= _SHORT else min(_SHORT, max(cell_len(word) for cell in cells for word in cell.split()))
-
-
-def table(
-    headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Collection[int] = (), keys: int = 1
-) -> PlainTable:
-    """A plain table; columns in `right` are aligned to the right, the first `keys` columns name a row."""
-    said = [["–" if cell is None else visible(str(cell)) for cell in row] for row in rows]
-    return PlainTable(headers, said, right=right, keys=keys)
-
-
-def pivot(
-    columns: Sequence[Hashable], cells: Iterable[tuple[tuple[object, ...], Hashable, object]]
-) -> list[list[object]]:
-    """Arrange cells (labels of the row, column, content) as rows: the labels, then a content for each column."""
-    rows: dict[tuple[object, ...], dict[Hashable, object]] = {}
-    for labels, column, content in cells:
-        rows.setdefault(labels, {})[column] = content
-    return [[*labels, *map(here.get, columns)] for labels, here in rows.items()]
 
 
 class _LeftColumn(TimeRemainingColumn):

@@ -25,7 +25,8 @@ def show(
     """
     from dataclasses import asdict
 
-    from harness.cli.screen import out, print_json, table
+    from harness.cli.screen import out, print_json
+    from harness.cli.tables import table
     from harness.contamination.wording import by_task, summary
     from harness.metrics import get_metric
     from harness.store import Store

@@ -28,8 +28,9 @@ def sql(
     """
     import csv
 
-    from harness.cli.screen import out, print_json, table
+    from harness.cli.screen import out, print_json
     from harness.cli.streams import data_stream
+    from harness.cli.tables import table
     from harness.errors import HarnessError
     from harness.store import Store
 

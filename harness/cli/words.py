@@ -37,7 +37,8 @@ def words(
     Each 95 % interval covers the target words, for these checkpoints. These details are not tested. To test the scores,
     use `harness compare`.
     """
-    from harness.cli.screen import out, pivot, print_json, table
+    from harness.cli.screen import out, print_json
+    from harness.cli.tables import pivot, table
     from harness.compare.contrasts import declared_contrasts
     from harness.compare.word_views import VIEWS, shares_of_target, word_cells
     from harness.metrics import get_metric

@@ -236,8 +236,12 @@ class Encoder(ModelEncoder):
         options = {"attention": how.attention, "degree": how.degree, "merged": merged, **options}
         return prove_mask(self.backbone, pad_id=pad_id, **options)
 
+    def forget(self) -> None:
+        """As TextEncoder.forget. The last digit of an embedding depends on the pass that its text was read in."""
+        self._shared.clear()
+
     def for_mteb(self) -> ForMteb:
-        """This system as mteb takes it; its embeddings are shared between the tasks."""
+        """This system as mteb takes it; a text is read once until `forget`."""
         return ForMteb(
             lambda texts, task, kind: self.encode(texts, instruction=self.recipe.prefix(task, kind), share=True),
             name=f"harness/{self.name}",

@@ -87,5 +87,8 @@ class TextEncoder(Protocol):
     def for_mteb(self) -> Any:
         """The system as mteb's EncoderProtocol."""
 
+    def forget(self) -> None:
+        """Keep no embedding: what is read next does not depend on what was read before, to the last digit."""
+
     def truncation_note(self) -> str:
         """How many of the distinct texts asked for since the last call were cut; "" if none was."""

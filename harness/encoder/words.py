@@ -71,6 +71,9 @@ class ModelEncoder:
         """How many tokens each text has, all of them, special ones left out."""
         return count_tokens(self.model.tokenizer, texts)
 
+    def forget(self) -> None:
+        """As TextEncoder.forget: nothing is kept."""
+
     def truncation_note(self) -> str:
         """How many of the distinct texts asked for since the last call were cut; "" if none was."""
         asked, self._asked = self._asked, set()

@@ -25,10 +25,11 @@ class Measured:
 
 
 def measure(encoder: TextEncoder, task: Task) -> Measured:
-    """Run `task` on `encoder`.
+    """Run `task` on `encoder`, with the same results whatever tasks were run before it.
 
     Raises HarnessError if its data cannot be had, an embedding is not finite, or a library cannot evaluate it.
     """
+    encoder.forget()
     try:
         with metered(encoder) as meter:
             results = tuple(task.run(encoder))

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from harness.bases import resolve_base
 from harness.cards import load_cards
-from harness.cli import screen
+from harness.cli import screen, tables
 from harness.cli.pulse import Pulse, left_words
 from harness.encoder.reader import EncodingProgress
 from harness.run.forecast import Forecast
@@ -91,7 +91,7 @@ def test_a_duration_has_the_largest_unit_of_which_there_are_two(seconds: float, 
     assert screen.duration(seconds) == said
 
 
-def drawn(made: screen.PlainTable, *, width: int) -> list[str]:
+def drawn(made: tables.PlainTable, *, width: int) -> list[str]:
     file = io.StringIO()
     Console(file=file, width=width, highlight=False).print(made)
     return [line.rstrip() for line in file.getvalue().splitlines()]
@@ -101,7 +101,7 @@ def test_columns_that_do_not_fit_follow_in_a_further_table() -> None:
     """No cell is broken, no line is too long, and each table says which row is which."""
     headers = ("task", "metric", "causal", "95 % interval", "verdict")
     rows = [("MiniTopicClassification", "accuracy", "1.0", "+4.0 … +12.1", "better"), ("STS", "rho", "2", "–", None)]
-    made = screen.table(headers, rows, right=(2, 3), keys=2)
+    made = tables.table(headers, rows, right=(2, 3), keys=2)
     assert drawn(made, width=51) == [
         "task                     metric    causal",
         "MiniTopicClassification  accuracy     1.0",
@@ -120,14 +120,14 @@ def test_columns_that_do_not_fit_follow_in_a_further_table() -> None:
 
 def test_a_long_text_is_broken_between_its_words() -> None:
     said = "six checks; padding moves attention by little of its length"
-    lines = drawn(screen.table(("what", "found"), [("packed_sdpa", said)]), width=40)
+    lines = drawn(tables.table(("what", "found"), [("packed_sdpa", said)]), width=40)
     assert len(lines) == 4
     assert " ".join(line[len("packed_sdpa  ") :] for line in lines[1:]) == said
 
 
 def test_a_pivot_has_a_row_for_each_label_and_a_gap_where_nothing_was_measured() -> None:
     cells = [(("STS",), "causal", "1"), (("WiC",), "bidir", "4"), (("STS",), "bidir", "2")]
-    assert screen.pivot(["bidir", "causal"], cells) == [["STS", "2", "1"], ["WiC", "4", None]]
+    assert tables.pivot(["bidir", "causal"], cells) == [["STS", "2", "1"], ["WiC", "4", None]]
 
 
 def test_the_help_of_harness_words_names_every_view() -> None:

@@ -16,8 +16,9 @@ import duckdb
 import pytest
 
 from harness.cli import main
-from harness.cli.screen import _Console, table
+from harness.cli.screen import _Console
 from harness.cli.streams import visible
+from harness.cli.tables import table
 from harness.errors import HarnessError
 from harness.store import Store
 from leaderboard.tables import plain_cell

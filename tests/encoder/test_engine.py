@@ -16,7 +16,9 @@ from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
 from harness.encoder.reader import EncodingProgress
 from harness.errors import HarnessError
+from harness.outcomes import TaskResult
 from harness.recipes import Recipe
+from harness.run.measure import measure
 
 TEXTS = ["the cat sat on the mat", "a dog", "  the old man ", "a dog", "the big red bird was in the tree and ran"]
 
@@ -192,6 +194,25 @@ def test_shared_embeddings_are_bounded_and_told_apart_by_instruction(
     assert len(encoder._shared) == 2
     encoder.encode(["cat", "mat", "dog"], instruction="", share=True)
     assert asked[3:] == [["cat", "mat", "dog"]]
+
+
+def test_a_task_reads_its_texts_whatever_was_measured_before(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last digit of an embedding depends on the texts of its pass, so a run that is taken up again would differ."""
+
+    class Reads:
+        name = "Reads"
+
+        def run(self, encoder: Encoder) -> list[TaskResult]:
+            for _ in range(2):
+                encoder.for_mteb().encode([{"text": ["cat", "dog"]}])
+            return []
+
+    asked: list[list[str]] = []
+    real = encoder._read
+    monkeypatch.setattr(encoder, "_read", lambda texts, *options: asked.append(texts) or real(texts, *options))
+    for _ in range(2):
+        measure(encoder, Reads())  # type: ignore[arg-type]
+    assert asked == [["cat", "dog"], [], ["cat", "dog"], []]
 
 
 @pytest.mark.parametrize("padding", ["left", "right"])

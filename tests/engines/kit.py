@@ -1,4 +1,4 @@
-"""A Ray cluster of several nodes on this machine, what is at work there, and what a study has stored."""
+"""A Ray cluster of several nodes on this machine, and what a study has stored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import psutil
 import pytest
 
 from harness.engines.connect import import_ray
@@ -38,19 +37,6 @@ def fake_gpus(count: int) -> Iterator[Any]:
         finally:
             ray.shutdown()
             made.shutdown()
-
-
-def at_work() -> list[psutil.Process]:
-    """Processes that carry out a cell, of clusters that this process has made."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            title = (process.cmdline() or [""])[0]
-        except psutil.Error:  # it ends while it is looked at
-            continue
-        if "Member.carry_out" in title:
-            found.append(process)
-    return found
 
 
 def rows(store: Store, variants: Collection[str] = ()) -> list[pd.DataFrame]:

@@ -12,12 +12,13 @@ import pytest
 
 from harness.compare.contrasts import declared_contrasts
 from harness.engines.cluster import RayEngine
+from harness.engines.member import at_work
 from harness.errors import HarnessError
 from harness.run.loop import execute
 from harness.run.plan import RunPlan
 from harness.store import Store
 from tests.conftest import library
-from tests.engines.kit import CELL, ROOT, at_work, fake_gpus
+from tests.engines.kit import CELL, ROOT, fake_gpus
 from tests.run.conftest import _small_tasks  # noqa: F401  two small tasks, cards that train in seconds
 from tests.run.kit import plan, request
 

@@ -17,9 +17,10 @@ import pytest
 
 from harness.cards import load_cards, of_all
 from harness.compare.contrasts import declared_contrasts
+from harness.engines.member import at_work
 from harness.store import Store
 from harness.suites.mini import TASKS
-from tests.engines.kit import CELL, at_work, fake_gpus, rows
+from tests.engines.kit import CELL, fake_gpus, rows
 from tests.whole.conftest import Command
 
 pytestmark = pytest.mark.slow
@@ -160,9 +161,5 @@ def test_where_a_process_and_a_node_die_every_number_is_that_of_one_process(ladd
     assert store.scores(current=False)["task"].value_counts().to_dict() == dict.fromkeys(
         (entry.name for entry in TASKS), len(WHOLE) + len(TRAINED)
     )
-    (here, *outcomes), (there, *others) = rows(Store(near), WHOLE), rows(store)
-    assert here.equals(there), "every score is equal to the last digit"
-    # A task that is begun again without the one before it reads a text that both have in another batch: 2 of 689,040
-    # predictions differed by a rounding of float32.
-    for left, right in zip(outcomes, others, strict=True):
-        pd.testing.assert_frame_equal(left, right, check_exact=False, rtol=0, atol=2e-7)
+    for here, there in zip(rows(Store(near), WHOLE), rows(store), strict=True):
+        assert here.equals(there)  # assert_frame_equal is not exact for columns that may lack a value

@@ -77,6 +77,9 @@ class BagOfWords:
         """The counts as mteb takes them."""
         return ForMteb(lambda texts, *_: self.encode(texts), name="harness/bag-of-words", revision="1")
 
+    def forget(self) -> None:
+        """Nothing is kept."""
+
     def truncation_note(self) -> str:
         """Nothing is ever cut."""
         return ""
