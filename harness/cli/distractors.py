@@ -10,7 +10,6 @@ import typer
 from harness.cli import options
 
 if TYPE_CHECKING:
-    from harness.compare.cells import Cell
     from harness.compare.distractor_views import DistractorRow
     from harness.stats.estimate import Interval
 
@@ -116,18 +115,13 @@ def distractors(
     print("Change: a cure's row less the dirty row; of the dirty row, less the clean one.")
     print("In brackets: 95 % interval over examples, for these checkpoints. Points: × 100.")
 
-    def value(cell: Cell) -> str:
-        metric = get_metric(cell.metric)
-        ends = "" if cell.low is None or cell.high is None else f" ({metric.write(cell.low)}–{metric.write(cell.high)})"
-        return metric.write(cell.value) + ends
-
     if found.gate:
         print()
         least, most = GATE.values()
-        gates = [(cell.task, cell.variant, cell.subset.removeprefix("gate: "), value(cell)) for cell in found.gate]
+        gates = [(cell.task, cell.variant, cell.subset.removeprefix("gate: "), cell.written) for cell in found.gate]
         out.print(table(["task", "variant", "regenerate", "% of words"], gates, keys=3))
         print(f"The gate asks for {least:.0%} of the text or more and {most:.0%} of the passage or less, at around ×1.")
     if found.tokens:
         print()
-        spent = [(cell.task, cell.variant, cell.subset.removeprefix(COST), value(cell)) for cell in found.tokens]
+        spent = [(cell.task, cell.variant, cell.subset.removeprefix(COST), cell.written) for cell in found.tokens]
         out.print(table(["task", "variant", "cure", "tokens an example, at around ×1"], spent, keys=3))

@@ -13,7 +13,6 @@ from harness.cli import options
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.compare.cells import Cell
     from harness.suites.by_layer import LayeredTask
 
 Variants = Annotated[
@@ -65,7 +64,6 @@ def _show(
     from harness.cli.tables import pivot, table
     from harness.compare.contrasts import declared_contrasts
     from harness.compare.layer_views import layer_cells
-    from harness.metrics import get_metric
     from harness.store import Store
 
     found = layer_cells(
@@ -81,13 +79,7 @@ def _show(
         return
     order = declared_contrasts().order({cell.variant for cell in found})
 
-    def write(cell: Cell) -> str:
-        if cell.low is None or cell.high is None:
-            return get_metric(cell.metric).write(cell.value)
-        value, low, high = map(get_metric(cell.metric).write, (cell.value, cell.low, cell.high))
-        return f"{value} ({low}{' to ' if low.startswith('-') else '–'}{high})"
-
-    rows = pivot(order, (((task.called(c.subset), str(c.layer)), c.variant, write(c)) for c in found))
+    rows = pivot(order, (((task.called(c.subset), str(c.layer)), c.variant, c.written) for c in found))
     out.print(table(["measure", "layer", *order], rows, keys=2))
     print()
     print("Layer 0 is the embedding. In brackets: 95 % interval over texts, for these checkpoints.")

@@ -41,7 +41,6 @@ def words(
     from harness.cli.tables import pivot, table
     from harness.compare.contrasts import declared_contrasts
     from harness.compare.word_views import VIEWS, shares_of_target, word_cells
-    from harness.metrics import get_metric
     from harness.store import Store
 
     wanted = options.names(tasks)
@@ -54,11 +53,6 @@ def words(
     def what(cell: Cell) -> str:
         return view.first if cell.subset == "default" else cell.subset
 
-    def write(cell: Cell) -> str:
-        metric = get_metric(cell.metric)
-        ends = "" if cell.low is None or cell.high is None else f" ({metric.write(cell.low)}–{metric.write(cell.high)})"
-        return metric.write(cell.value) + ends
-
     if show == "context":
         shares = shares_of_target(found)
         rows = pivot(
@@ -70,7 +64,7 @@ def words(
         columns = [name for name in (view.first, *view.subsets) if name in set(map(what, found))]
         measured = list(dict.fromkeys(cell.task for cell in found))
         found = sorted(found, key=lambda cell: (measured.index(cell.task), order.index(cell.variant)))
-        rows = pivot(columns, (((cell.task, cell.variant), what(cell), write(cell)) for cell in found))
+        rows = pivot(columns, (((cell.task, cell.variant), what(cell), cell.written) for cell in found))
         headers = ["task", "variant", *columns]
     else:
         several = len({cell.subset for cell in found}) > 1
@@ -80,7 +74,7 @@ def words(
             where = f"{cell.position:+d}" if cell.position else str(cell.layer if view.by == "layer" else cell.position)
             return (cell.task, *([what(cell)] if several else []), *([where] if view.by else []))
 
-        rows = pivot(order, ((labels(cell), cell.variant, write(cell)) for cell in found))
+        rows = pivot(order, ((labels(cell), cell.variant, cell.written) for cell in found))
     shown = columns if show == "controls" else order
     out.print(table(headers, rows, keys=len(headers) - len(shown)))
     print()

@@ -46,6 +46,15 @@ class Cell:
     position: int | None = None
     layer: int | None = None
 
+    @property
+    def written(self) -> str:
+        """The value with its interval, in the metric's unit: "0.43 (0.34–0.51)", "-0.2 (-0.3 to 0.1)"."""
+        write = get_metric(self.metric).write
+        if self.low is None or self.high is None:
+            return write(self.value)
+        low, high = write(self.low), write(self.high)
+        return f"{write(self.value)} ({low}{' to ' if low.startswith('-') else '–'}{high})"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Places:

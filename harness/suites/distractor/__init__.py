@@ -18,7 +18,7 @@ from harness.suites.mteb import registered
 from harness.suites.task import ListedTask, Suite
 
 TASK_TYPE = "Distractors"
-SUITE_VERSION = 2  # raise when the same system would score otherwise
+SUITE_VERSION = 3  # raise when the same system would score otherwise
 TEXTS = 200  # examples of a task
 CLEAN, DIRTY, TRUNCATED, EXTRACT, RANDOM, DEDUPLICATED, DROPPED, REGENERATED = ROWS = (
     "clean", "dirty", "truncated", "extract", "random extract", "deduplicated", "score and drop", "regenerate",

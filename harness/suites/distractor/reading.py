@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from harness.contamination.texts import text_hashes
-from harness.encoder import cures
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
@@ -28,10 +27,12 @@ from harness.suites.distractor import (
     TASK_TYPE,
     TRUNCATED,
     DistractorTask,
+    cures,
     subset_of,
 )
 from harness.suites.distractor.examples import Examples, Texts, load_examples
 from harness.suites.distractor.texts import FIRST, Condition, conditions, passage_of, with_language_model
+from harness.suites.sentences import split_sentences
 
 Cure = Callable[[Sequence[str], Sequence[int]], list[str]]  # texts and their clean lengths in words ─▶ cured texts
 
@@ -61,7 +62,7 @@ class Cures:
         try:
             model = self.encoder.language_model()
             if row == REGENERATED:
-                from harness.encoder.rewriting import check_instruction_model
+                from harness.suites.distractor.rewriting import check_instruction_model
 
                 check_instruction_model(model.tokenizer, name="the base")
         except HarnessError as error:
@@ -95,7 +96,7 @@ class Cures:
 
     def _regenerate(self, texts: Sequence[str], _: Sequence[int]) -> list[str]:
         from harness.encoder.language_model import load_causal
-        from harness.encoder.rewriting import rewrite
+        from harness.suites.distractor.rewriting import rewrite
 
         model = self.encoder.language_model()
         base = load_causal(model.base, dtype=model.model.dtype, device=model.model.device)
@@ -105,7 +106,7 @@ class Cures:
 
     def _count(self, row: str, texts: Sequence[str], spent: Callable[[int, int], int]) -> None:
         for text, tokens in zip(texts, self.encoder.count_tokens(texts), strict=True):
-            parts = len(cures.sentences(text))
+            parts = len(split_sentences(text))
             self.spent[row, text] = spent(tokens, parts) if parts > 1 else 0
 
 
@@ -124,7 +125,7 @@ def measure_distractors(task: DistractorTask, encoder: TextEncoder) -> list[Task
     ]
     ids = dict(enumerate(results[0].outcomes["example_id"].drop_duplicates()))
     hashes = text_hashes([text for example in found.examples for text in example.texts])
-    one = sum(len(cures.sentences(example.texts[0])) == 1 for example in found.examples)
+    one = sum(len(split_sentences(example.texts[0])) == 1 for example in found.examples)
     notes = [
         f"{len(found.examples)} examples, {one} with a text of one sentence",
         *filter(None, [found.note]),
@@ -187,7 +188,7 @@ def _all_texts(
 
 def _gate(found: Examples, answers: Texts) -> dict[str, Sequence[float]]:
     """How much of each text and of its passage an answer keeps; and of the passage, what the clean text has anyway."""
-    from harness.encoder.rewriting import kept_of
+    from harness.suites.distractor.rewriting import kept_of
 
     texts = [example.texts[0] for example in found.examples]
     passages = [

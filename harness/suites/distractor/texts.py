@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.encoder.cures import sentences, words
 from harness.errors import HarnessError
 from harness.outcomes import content_id
+from harness.suites.distractor.cures import words
+from harness.suites.sentences import split_sentences
 
 DistractorPlace = Literal["before", "after", "around", "repeated"]
 PLACES: tuple[DistractorPlace, ...] = ("before", "after", "around")
@@ -87,7 +88,7 @@ def distract(text: str, condition: Condition, donors: Sequence[str]) -> str:
     if not words(text):
         raise HarnessError("a text to distract from has no words; take it out of the data")
     if condition.place == "repeated":
-        found = sentences(ended(text))
+        found = split_sentences(ended(text))
         again = random.Random(f"repeated:{content_id(text)}").randrange(len(found))
         copies = [found[again]] * int(condition.amount)
         return " ".join([*found[: again + 1], *copies, *found[again + 1 :]])

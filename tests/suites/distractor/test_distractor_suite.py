@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from harness.compare.distractor_views import distractor_rows, example_texts
-from harness.encoder import cures, rewriting
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
@@ -19,9 +18,10 @@ from harness.mini import checkpoint_folder
 from harness.outcomes import TaskResult
 from harness.recipes import Recipe
 from harness.store import Store
-from harness.suites.distractor import GATE, OF_MTEB, SUITES, TASKS, examples, reading
+from harness.suites.distractor import GATE, OF_MTEB, SUITES, TASKS, cures, examples, reading, rewriting
 from harness.suites.distractor.texts import FIRST, Condition
 from harness.suites.mini.baseline import BagOfWords
+from harness.suites.sentences import split_sentences
 from tests.cli.test_cli import call
 from tests.factory import add_system
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_done_is_left_out_and_told(texts: dict[str, TaskResult], 
 @pytest.mark.parametrize("faithful", [True, False])
 def test_regeneration_passes_a_gate(few: None, monkeypatch: pytest.MonkeyPatch, faithful: bool) -> None:
     def written(model: Any, tokenizer: Any, texts: Sequence[str], *, name: str) -> rewriting.Rewritten:
-        middle = [" ".join(cures.sentences(text)[1:-1]) or text for text in texts]
+        middle = [" ".join(split_sentences(text)[1:-1]) or text for text in texts]
         return rewriting.Rewritten(texts=middle if faithful else list(texts), tokens=[7] * len(texts))
 
     monkeypatch.setattr(rewriting, "check_instruction_model", lambda *_, **__: None)
@@ -140,7 +140,7 @@ def test_the_rows_say_what_is_lost_and_what_comes_back(
 def test_the_suites_name_their_tasks() -> None:
     assert [suite.name for suite in SUITES] == ["distractor", "distractor-mteb"]
     assert {task.info.task_type for task in (*TASKS, *OF_MTEB)} == {"Distractors"}
-    assert TASKS[0].revision.startswith("2.2.test.")
+    assert TASKS[0].revision.startswith("3.2.test.")
 
 
 @pytest.mark.slow

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from harness.encoder import cures
-from harness.encoder.rewriting import check_instruction_model, kept_of
 from harness.errors import HarnessError
+from harness.suites.distractor import cures
+from harness.suites.distractor.rewriting import check_instruction_model, kept_of
 from harness.suites.distractor.texts import FIRST, Condition, Example, Pool, conditions, distract
+from harness.suites.sentences import split_sentences
 
 TEXT = "a b c d"
 OTHERS = ("v w x", "y z q r s t.")
@@ -28,7 +29,7 @@ def test_a_passage_has_its_length_and_its_place() -> None:
 
 
 def test_a_sentence_of_the_text_is_said_again_in_its_place() -> None:
-    found = cures.sentences(distract("One two. Three four. Five six.", Condition(place="repeated", amount=4), ()))
+    found = split_sentences(distract("One two. Three four. Five six.", Condition(place="repeated", amount=4), ()))
     assert len(found) == 7
     assert sorted(found.count(each) for each in set(found)) == [1, 1, 5]
     assert list(dict.fromkeys(found)) == ["One two.", "Three four.", "Five six."]
@@ -88,7 +89,7 @@ def test_of_two_sentences_extraction_draws() -> None:
 def test_random_extraction_is_the_same_for_the_same_text() -> None:
     text = "One two. Three four. Five six."
     assert cures.random_extract(text, 2) == cures.random_extract(text, 2)
-    assert cures.random_extract(text, 2) in cures.sentences(text)
+    assert cures.random_extract(text, 2) in split_sentences(text)
 
 
 def test_a_sentence_goes_where_the_rest_costs_less_without_it() -> None:

@@ -1,8 +1,9 @@
 """Cures of a distracted text: what is left of it when what seems irrelevant is taken out. Text in, text out.
 
 System 2 Attention (Weston and Sukhbaatar 2023, arXiv 2311.11829) lets a language model write the text anew
-(harness.encoder.rewriting). The cures of this file choose among the text's own sentences, and make up nothing. Those
-that need a length (in words) keep whole sentences, as near to it as these allow and at least one, in their order.
+(harness.suites.distractor.rewriting). The cures of this file choose among the text's own sentences and make up
+nothing. Those that need a length (in words) keep whole sentences, as near to it as these allow and at least one, in
+their order.
 """
 
 from __future__ import annotations
@@ -15,23 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.outcomes import content_id
+from harness.suites.sentences import split_sentences
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]  # texts ─▶ (N, D)
 Nats = Callable[[Sequence[str]], NDArray[np.float64]]  # texts ─▶ what a language model loses on each, (N,)
 
-_END = re.compile(r"(?<=[.!?])\s+")
 _WORD = re.compile(r"\w+")
 _SAME = 0.9  # of all words of two sentences stand in both: then they are near duplicates
 _TIE = 6  # digits to which two similarities are told apart
-
-
-def sentences(text: str) -> list[str]:
-    """The sentences of `text`: it is parted at white space behind a full stop, a question or an exclamation mark.
-
-    >>> sentences("It rained.  Did it? yes")
-    ['It rained.', 'Did it?', 'yes']
-    """
-    return [each for each in _END.split(text.strip()) if each]
 
 
 def words(text: str) -> int:
@@ -54,7 +46,7 @@ def truncate(text: str, length: int) -> str:
 
 def random_extract(text: str, length: int) -> str:
     """Sentences drawn by chance: the control of `extract`. The same text gives the same draw."""
-    found = sentences(text)
+    found = split_sentences(text)
     order = list(range(len(found)))
     random.Random(f"random extract:{content_id(text)}").shuffle(order)
     return _keep(found, order, length)
@@ -65,7 +57,7 @@ def extract(texts: Sequence[str], lengths: Sequence[int], embed: Embed) -> list[
 
     Equal ones are drawn by chance, which is so wherever a text has two sentences.
     """
-    parted = [sentences(text) for text in texts]
+    parted = [split_sentences(text) for text in texts]
     every = list(dict.fromkeys(each for found in parted if len(found) > 1 for each in found))
     if not every:
         return list(texts)
@@ -94,7 +86,7 @@ def deduplicate(text: str) -> str:
     """
     kept: list[str] = []
     seen: list[frozenset[str]] = []
-    for sentence in sentences(text):
+    for sentence in split_sentences(text):
         said = frozenset(_WORD.findall(sentence.casefold()))
         if any(len(said & each) >= _SAME * len(said | each) for each in seen):
             continue
@@ -111,7 +103,7 @@ def score_and_drop(texts: Sequence[str], nats: Nats) -> list[str]:
     text stays as it is: nothing says then which one belongs to it.
     """
     asked: list[str] = []
-    parted = [sentences(text) for text in texts]
+    parted = [split_sentences(text) for text in texts]
     for found in parted:
         if len(found) > 1:
             for place, sentence in enumerate(found):
