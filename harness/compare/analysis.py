@@ -136,12 +136,15 @@ def analyse(
     The random numbers depend on `seed`, the task and the family alone, so an analysis made a moment ago (`known`) is
     not made again if it was of the same results and families, and of all that is asked for here.
     """
-    own = {task: margin for task, (margin, _) in store.declared().items() if margin is not None}
-    contrasts = replace(declared_contrasts(), of_tasks=own)
     members = list({e.name: e for e in (*entries, *(entries if family is None else family))}.values())
     place = {s.system_id: (entry.name, s.seed) for entry in members for s in entry.systems}
     rows = store.scores() if scores is None else scores
     rows = rows[rows["system_id"].isin(place)]
+    own = rows.reindex(columns=["task", "revision", "margin"]).dropna()
+    contrasts = replace(
+        declared_contrasts(),
+        of_tasks={(str(task), str(revision)): float(margin) for task, revision, margin in own.values.tolist()},
+    )
     shown = None if tasks is None else set(tasks)
     problems = [problem for pair in pairs for problem in _other_base_revision(pair)]
     barred = {problem.pair for problem in problems}

@@ -64,11 +64,7 @@ class StoreReader:
     def _later(self, table: str, query: str, values: Sequence[object] = ()) -> list[Any]:
         """Return the rows of `query`; none where the database is older than `table` and open for reading only."""
         with self._reading() as connection:
-            try:
-                connection.execute(f"SELECT 1 FROM main.{table} LIMIT 0")
-            except duckdb.CatalogException:
-                return []
-            return connection.execute(query, list(values)).fetchall()
+            return _later(connection, table, query, values)
 
     def noise_floors(self) -> list[NoiseFloor]:
         """Return all measured noise floors; a database from before they were kept has none."""
@@ -147,6 +143,8 @@ class StoreReader:
     ) -> pd.DataFrame:
         """Return one row a result, by number, with the columns of the view `result` (migrations).
 
+        And the `margin` of equivalence that the card of its task declares (`declared`); NaN where it declares none.
+
         `current` keeps the one of each system × task × split × subset that counts: the newest, in the dtype and on the
         device that the systems of its base share (migration 8), or in `dtype` and on `device` where it was measured so.
         Controls and diagnostics (outcomes.DIAGNOSTIC_TYPES) are among them only with `diagnostics`.
@@ -163,8 +161,11 @@ class StoreReader:
                     *(run_id, run_id, diagnostics, sorted(DIAGNOSTIC_TYPES)),
                 ],
             ).df()
+            declared = _later(connection, "declared", "SELECT task, revision, margin FROM declared")
+        margins = {(task, revision): margin for task, revision, margin in declared}
+        rows["margin"] = [margins.get(task) for task in zip(rows["task"], rows["revision"], strict=True)]
         # DuckDB gives a float column where a seed is NULL
-        return rows.astype({"seed": "Int64", "current": bool})
+        return rows.astype({"seed": "Int64", "current": bool, "margin": float})
 
     def outcomes(self, *, results: Iterable[int]) -> pd.DataFrame:
         """Return `result` and the outcome columns of the results with these numbers, in the order they were stored."""
@@ -226,3 +227,12 @@ class StoreReader:
                     progress(done, len(rows), f"{check.variant}, {check.key.task}")
                 done += 1
                 yield check
+
+
+def _later(connection: Any, table: str, query: str, values: Sequence[object] = ()) -> list[Any]:
+    """The rows of `query`; none where the database is older than `table`."""
+    try:
+        connection.execute(f"SELECT 1 FROM main.{table} LIMIT 0")
+    except duckdb.CatalogException:
+        return []
+    return list(connection.execute(query, list(values)).fetchall())
