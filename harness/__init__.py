@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.api import (
         add_outcomes,
+        compare_bases,
         compare_variants,
         describe,
         export_system,
@@ -27,6 +28,7 @@ __all__ = [
     "HarnessError",
     "Store",
     "add_outcomes",
+    "compare_bases",
     "compare_variants",
     "describe",
     "export_system",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ TOKENIZER = "tokenizer.json"
 # What says more of the tokens than tokenizer.json does: names of special tokens, and tokens that were added.
 TOKEN_FILES = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 ADAPTER = "adapter_config.json"
+_NOT_BODY = ("model.embed_tokens.", "lm_head.")
 _WHOLE = "model.safetensors"
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -232,3 +234,16 @@ def _decisive(folder: Path) -> list[Path]:
     """The files that decide the model."""
     beside = {path for name in ("config.json", *TOKEN_FILES) if (path := folder / name).is_file()}
     return sorted({*folder.glob("*.safetensors"), *filter(Path.is_file, folder.glob("tokenizer*")), *beside})
+
+
+def body_parameters(folder: Path) -> int:
+    """Count the parameters of a base without those of its embedding and its output layer. Only headers are read."""
+    from safetensors import safe_open
+
+    count = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        check_safetensors(path)
+        with safe_open(path, framework="numpy") as file:
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
+        count += sum(math.prod(shape) for name, shape in shapes.items() if not name.startswith(_NOT_BODY))
+    return count

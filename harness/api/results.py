@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.api.arguments import as_names
-from harness.compare import compare, rank
-from harness.compare.conditions import NOT_RECORDED
+from harness.compare import compare, current_entries, rank
+from harness.compare.axes import BaseAxis, axis_of, measured_axis
+from harness.compare.axis.analysis import analyse_axis
+from harness.compare.axis.results import AxisAnalysis
+from harness.compare.conditions import NOT_RECORDED, check_measured
 from harness.compare.contrasts import declared_contrasts
 from harness.compare.looks import at_look
 from harness.compare.ranking import Ranks
 from harness.compare.results import Comparison
 from harness.compare.wording import cautions, family_of, leave_one_out, left_out, look_of, overall, scope, sentence
-from harness.errors import HarnessError
+from harness.errors import HarnessError, near_names
 from harness.metrics import get_metric, score_outcomes
 from harness.outcomes import TaskKey, TaskResult, read_outcomes
 from harness.records import MADE_ELSEWHERE, Provenance, Run, StoredRecipe, System
@@ -141,6 +144,47 @@ def describe(comparison: Comparison) -> str:
     said = (each(comparison) for each in _SAID)
     lines = (*said, *comparison.problems)
     return "\n".join(line for line in lines if line)
+
+
+def compare_bases(
+    store: Store,
+    axis: str | BaseAxis | None = None,
+    *,
+    bases: Sequence[str] = (),
+    tasks: str | Sequence[str] | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
+) -> AxisAnalysis:
+    """Compare what each step of the ladder does on several bases: the levels of `axis`, or `bases` in this order.
+
+    `effects` has a row for each step, level and task: `value` with its 95 % `interval`. `interactions` has the effect
+    on a level less that on the first level, with `p_adjusted` over all interactions and tasks, and `verdict`. `means`
+    are those over tasks. `axis` is the name of a declared axis, or one of `read_axes`.
+
+    Raises HarnessError for an unknown axis, fewer than two bases, a base without results, and an axis that claims equal
+    sizes of bases that have others.
+
+    Example: `pd.DataFrame(compare_bases(store, bases=["mini", "SmolLM2-135M"]).interactions)` is the table.
+    """
+    check_measured(store, dtype=dtype, device=device)
+    scores = store.scores(dtype=dtype, device=device)
+    entries = current_entries(store, scores=scores)
+    chosen = measured_axis(_chosen_axis(axis, bases), entries)
+    return analyse_axis(store, chosen, entries=entries, scores=scores, tasks=as_names(tasks))
+
+
+def _chosen_axis(axis: str | BaseAxis | None, bases: Sequence[str]) -> BaseAxis:
+    if isinstance(axis, BaseAxis):
+        return axis
+    declared = {each.name: each for each in declared_contrasts().axes}
+    if (axis is None) == (not bases):
+        known = f" ({', '.join(declared)})" if declared else ""
+        raise HarnessError(f"give either the name of a declared axis{known} or two bases or more (--base A --base B)")
+    if axis is None:
+        return axis_of(tuple(bases))
+    if axis not in declared:
+        raise HarnessError(f"no axis {axis!r} is declared; {near_names(axis, declared)}")
+    return declared[axis]
 
 
 def rank_variants(

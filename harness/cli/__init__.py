@@ -27,7 +27,7 @@ _REPORT = (
 # In the order in which `harness --help` lists them, by group: the function NAME of harness/cli/NAME.py.
 GROUPS = {
     "Measure": ("run", "status", "merge", "dose", "train", "noise"),
-    "Compare": ("compare", "rank", "power", "words", "layers", "repetition", "distractors", "reproduce"),
+    "Compare": ("compare", "axis", "rank", "power", "words", "layers", "repetition", "distractors", "reproduce"),
     "Look up and take away": ("ls", "show", "sql", "site", "table", "figure", "export"),
     "Check": ("verify", "regress", "calibrate", "doctor"),
 }

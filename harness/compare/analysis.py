@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 
 from harness.compare.basis import Basis
 from harness.compare.conditions import Pair, check_measured, conditions_of, pair_scores, unlike
-from harness.compare.contrasts import Contrasts, declared_contrasts
+from harness.compare.contrasts import Contrasts, declared_contrasts, with_margins
 from harness.compare.entries import Entry, find_base
 from harness.compare.families import Decisions, decide_families, explore, judge
 from harness.compare.one_task import Cells, Name, NamePair, OneTask, Panel, Problem, analyse_task
@@ -140,18 +140,14 @@ def analyse(
     place = {s.system_id: (entry.name, s.seed) for entry in members for s in entry.systems}
     rows = store.scores() if scores is None else scores
     rows = rows[rows["system_id"].isin(place)]
-    own = rows.reindex(columns=["task", "revision", "margin"]).dropna()
-    contrasts = replace(
-        declared_contrasts(),
-        of_tasks={(str(task), str(revision)): float(margin) for task, revision, margin in own.values.tolist()},
-    )
+    contrasts = with_margins(declared_contrasts(), rows)
     shown = None if tasks is None else set(tasks)
     problems = [problem for pair in pairs for problem in _other_base_revision(pair)]
     barred = {problem.pair for problem in problems}
     wanted = [(a.name, b.name) for a, b in pairs if (a.name, b.name) not in barred]
     asked = {entry.name for entry in entries}
     families = _families(members, contrasts)
-    floors = _floors(store)
+    floors = noise_floors(store)
     basis = Basis(
         results=tuple(rows["result"].tolist()), place=place, families=families, floors=floors,
         declaration=contrasts.sha256, seed=seed, resamples=resamples, entries=frozenset(asked),
@@ -168,7 +164,7 @@ def analyse(
         here = shown is None or name.task in shown
         every[name] = same.basis.every[name] if same else analyse_task(
             name,
-            _cells(group, place),
+            cells_by_entry(group, place),
             store.outcomes(results=group["result"]),
             entries=asked if here else (),
             pairs=wanted if here else (),
@@ -237,7 +233,7 @@ def _families(entries: Sequence[Entry], contrasts: Contrasts) -> dict[str, list[
     return {base: [*of_base, *references] for base, of_base in families.items()}
 
 
-def _floors(store: Store) -> dict[str, dict[TaskKey, float]]:
+def noise_floors(store: Store) -> dict[str, dict[TaskKey, float]]:
     """Return the largest noise floor of each task by base revision."""
     found: dict[str, dict[TaskKey, float]] = {}
     for noise in store.noise_floors():
@@ -262,7 +258,8 @@ def _other_base_revision(pair: Pair) -> list[Problem]:
     return [Problem(pair=(first.name, second.name), sentence=sentence)]
 
 
-def _cells(group: pd.DataFrame, place: Mapping[str, tuple[Name, int | None]]) -> Cells:
+def cells_by_entry(group: pd.DataFrame, place: Mapping[str, tuple[Name, int | None]]) -> Cells:
+    """Arrange rows of Store.scores by entry and seed; `place` says whose each system is."""
     cells: dict[Name, dict[int | None, dict[str, object]]] = {}
     for row in group.sort_values("result").to_dict("records"):
         entry, training_seed = place[row["system_id"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import pandas as pd
 
@@ -106,17 +106,20 @@ def unlike(pair: NamePair, conditions: Conditions) -> str:
     )
 
 
-def mixed(names: Collection[Name], conditions: Conditions) -> str:
-    """Return a sentence if not all of `names` were measured in the same condition on each task; else an empty one."""
+def mixed(names: Collection[Name], conditions: Conditions, *, who: Callable[[Name], str] = lambda name: name[1]) -> str:
+    """Return a sentence if not all of `names` were measured in the same condition on each task; else an empty one.
+
+    `who` says what a name is called in it.
+    """
     by_task: dict[TaskPart, dict[str, set[str]]] = {}
     for (name, task), found in conditions.items():
         for each in found if name in names else ():
-            by_task.setdefault(task, {}).setdefault(each, set()).add(name[1])
+            by_task.setdefault(task, {}).setdefault(each, set()).add(who(name))
     apart: dict[str, set[str]] = {}
     for by_condition in by_task.values():
-        for each, who in by_condition.items() if len(by_condition) > 1 else ():
-            apart.setdefault(each, set()).update(who)
+        for each, those in by_condition.items() if len(by_condition) > 1 else ():
+            apart.setdefault(each, set()).update(those)
     if not apart:
         return ""
-    said = "; ".join(f"{each}: {', '.join(sorted(who))}" for each, who in sorted(apart.items()))
+    said = "; ".join(f"{each}: {', '.join(sorted(those))}" for each, those in sorted(apart.items()))
     return f"Not all were measured alike, which alone can move a score. {said}."

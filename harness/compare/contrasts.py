@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import pandas as pd
+
 from harness.cards import ladder, load_cards
+from harness.compare.axes import BaseAxis, read_axes
 from harness.errors import HarnessError
 from harness.front_matter import read_yaml
 from harness.metrics import get_metric
@@ -46,8 +49,8 @@ class Contrasts:
     `equivalence` (differences that count as none) and `loss` (those that the regression gate lets pass) hold margins
     by metric, in the unit of a stored score (an accuracy of 0.01 is one point). `of_tasks` are margins of equivalence
     that task cards declare, by task and revision. `grid` and `beside` are what the page
-    shows as mask × training, and the rows without training beside it; they test nothing. `sha256` is of the text that
-    was read and of the steps of the ladder.
+    shows as mask × training, and the rows without training beside it; they test nothing. `axes` are contrasts across
+    bases. `sha256` is of the text that was read and of the steps of the ladder.
     """
 
     alpha: float
@@ -59,6 +62,7 @@ class Contrasts:
     of_tasks: Mapping[tuple[str, str], float] = field(default_factory=dict)
     grid: tuple[MaskRow, ...] = ()
     beside: tuple[str, ...] = ()
+    axes: tuple[BaseAxis, ...] = ()
     sha256: str = ""
 
     def margin(self, key: TaskKey) -> float | None:
@@ -68,7 +72,14 @@ class Contrasts:
     @property
     def declared(self) -> tuple[VariantContrast, ...]:
         """The first family: the headline, the steps of the ladder, the controls."""
-        steps = (*self.ladder, *self.controls)
+        return self._after_headline((*self.ladder, *self.controls))
+
+    @property
+    def steps(self) -> tuple[VariantContrast, ...]:
+        """What is followed along an axis of bases: the headline and the steps of the ladder."""
+        return self._after_headline(self.ladder)
+
+    def _after_headline(self, steps: tuple[VariantContrast, ...]) -> tuple[VariantContrast, ...]:
         named = {(step.variant, step.against) for step in steps}
         return steps if (self.headline.variant, self.headline.against) in named else (self.headline, *steps)
 
@@ -112,6 +123,13 @@ def declared_contrasts() -> Contrasts:
     return parse_contrasts((files("harness.compare") / "contrasts.yaml").read_text("utf-8"), steps=steps)
 
 
+def with_margins(contrasts: Contrasts, scores: pd.DataFrame) -> Contrasts:
+    """Return `contrasts` with the margins that the cards of tasks declare; `scores` are rows of Store.scores."""
+    own = scores.reindex(columns=["task", "revision", "margin"]).dropna()
+    margins = {(str(task), str(revision)): float(margin) for task, revision, margin in own.values.tolist()}
+    return replace(contrasts, of_tasks=margins)
+
+
 def parse_contrasts(text: str, *, steps: Sequence[VariantContrast]) -> Contrasts:
     """Read contrasts from YAML; `steps` are those of the ladder.
 
@@ -128,6 +146,7 @@ def parse_contrasts(text: str, *, steps: Sequence[VariantContrast]) -> Contrasts
                 "controls": tuple(VariantContrast(**control) for control in data["controls"]),
                 "grid": tuple(MaskRow(**row) for row in data.get("grid", ())),
                 "beside": tuple(data.get("beside", ())),
+                "axes": read_axes(data.get("axes", {}), where="contrasts.yaml"),
                 "equivalence": _margins(margins.pop("equivalence", {})),
                 "loss": _margins(margins.pop("loss", {})),
                 "sha256": hashlib.sha256(

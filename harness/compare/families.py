@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 
 from harness.compare.contrasts import Contrasts
 from harness.compare.estimates import claimed
 from harness.compare.one_task import Name, NamePair, Panel
-from harness.compare.results import Family, TaskComparison, Verdict
+from harness.compare.results import Family, JudgedDifference, TaskComparison, Verdict
 from harness.metrics import Metric, get_metric
 from harness.outcomes import TaskKey, TaskPart
 from harness.stats.contrast import Contrast, make_contrast
@@ -30,6 +31,7 @@ from harness.stats.joint import JointTask, joint_statistics
 from harness.stats.maxt import max_t_families
 from harness.suites.retention import TASK_TYPE as RETENTION
 
+J = TypeVar("J", bound=JudgedDifference)
 _Columns = tuple[tuple[int | None, int], ...]  # seeds with their columns
 
 
@@ -149,9 +151,8 @@ def decide_families(
                 chosen = [tested[i] for i in members]
                 keys, estimates = [h.panel.key for h in chosen], [h.estimate for h in chosen]
                 n_pairs = len({h.pair for h, p in zip(chosen, adjusted, strict=True) if p is not None})
-                decided = _decide(
-                    family, keys, estimates, adjusted, contrasts=contrasts, floors=floors, n_pairs=n_pairs
-                )
+                here = [floors.get(key) for key in keys]
+                decided = decide(family, keys, estimates, adjusted, contrasts=contrasts, floors=here, n_pairs=n_pairs)
                 place |= {(h.pair, h.panel.key.part): d for h, d in zip(chosen, decided, strict=True)}
     return Decisions(declared=found[0], pairs=found[1])
 
@@ -189,17 +190,17 @@ def _spread(panel: Panel, numbers: Mapping[tuple[Name, int | None], int]) -> Con
     return replace(table, value_kd=value, part_ukd=part, apart_k=apart)
 
 
-def _decide(
+def decide(
     family: Family,
     keys: Sequence[TaskKey],
     estimates: Sequence[Estimate],
     adjusted: Sequence[float | None],
     *,
     contrasts: Contrasts,
-    floors: Mapping[TaskKey, float],
+    floors: Sequence[float | None],
     n_pairs: int = 1,
 ) -> list[Decision]:
-    """Return what a family says of each estimate, whose adjusted p values are given.
+    """Return what a family says of each estimate, whose adjusted p values and noise floors are given.
 
     Equivalence is adjusted by Holm in a family of its own: no true difference can make both kinds of error.
     """
@@ -214,10 +215,10 @@ def _decide(
         Decision(
             family=family, estimate=estimate, p_adjusted=larger(p, estimate.p), p_holm=check,
             p_equivalent=p_equivalent, margin=margin, size=len(tested), n_pairs=n_pairs, n_tasks=n_tasks,
-            floor=floors.get(key),
+            floor=floor,
         )
-        for key, estimate, p, check, p_equivalent, margin in zip(
-            keys, estimates, adjusted, checks, within, margins, strict=True
+        for estimate, p, check, p_equivalent, margin, floor in zip(
+            estimates, adjusted, checks, within, margins, floors, strict=True
         )
     ]  # fmt: skip
 
@@ -232,13 +233,14 @@ def explore(
         estimates = [e for i in members if (e := tasks[i].estimate) is not None]
         keys = [tasks[i].key for i in members]
         adjusted = benjamini_hochberg([e.p for e in estimates])
-        decisions = _decide("exploratory", keys, estimates, adjusted, contrasts=contrasts, floors=floors)
+        here = [floors.get(key) for key in keys]
+        decisions = decide("exploratory", keys, estimates, adjusted, contrasts=contrasts, floors=here)
         for i, decision in zip(members, decisions, strict=True):
             done[i] = judge(tasks[i], decision, alpha=contrasts.alpha)
     return done
 
 
-def judge(task: TaskComparison, decision: Decision, *, alpha: float) -> TaskComparison:
+def judge(task: J, decision: Decision, *, alpha: float) -> J:
     """Return `task` with its verdict (`Decision.verdict`) and with all that the verdict rests on."""
     p = larger(decision.p_adjusted, task.p)
     verdict = decision.verdict(task.difference, p, metric=get_metric(task.key.metric), alpha=alpha)

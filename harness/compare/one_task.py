@@ -56,7 +56,7 @@ class OneTask:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Group:
+class AskedAlike:
     """Results that can be compared: the same examples, with one revision, metric and evaluation version."""
 
     data: Aligned
@@ -78,19 +78,8 @@ def analyse_task(
 
     Whoever else is in `cells` is only part of the panels.
     """
-    task = OneTask()
-    groups = _groups(name, cells, outcomes)
-    home = {number: group for group in groups for number in group.data.column}
-    place: dict[Name, tuple[_Group, SeedColumns]] = {}
-    for entry, seeds in cells.items():
-        group = home[_newest(seeds)["result"]]
-        columns = {s: group.data.column[r["result"]] for s, r in seeds.items() if home[r["result"]] is group}
-        if len(columns) < len(seeds):
-            why = _which_differ(list(seeds.values()))
-            what = f"{name.task}: the results of the seeds of {entry[1]} cannot be compared"
-            sentence = f"{what}{why}; run them again with --force"
-            task.problems.append(Problem(entry=entry, sentence=sentence))
-        place[entry] = (group, columns)
+    groups, place, problems = place_entries(name, cells, outcomes)
+    task = OneTask(problems=problems)
     comparable = []
     for pair in pairs:
         present = [entry for entry in pair if entry in place]
@@ -99,7 +88,10 @@ def analyse_task(
         elif present and place[pair[0]][0] is place[pair[1]][0]:
             comparable.append(pair)
         elif present:
-            task.problems.append(Problem(pair=pair, sentence=_why_apart(name, pair, cells, outcomes)))
+            who = f"{pair[0][1]} and {pair[1][1]}"
+            reason = why_apart(pair, cells, outcomes)
+            sentence = f"{name.task}: the results of {who} cannot be compared: {reason}; run one again with --force"
+            task.problems.append(Problem(pair=pair, sentence=sentence))
     for group in groups:
         members = {entry: columns for entry, (at, columns) in place.items() if at is group}
         if not members:
@@ -114,7 +106,29 @@ def analyse_task(
     return task
 
 
-def _groups(name: TaskPart, cells: Cells, outcomes: pd.DataFrame) -> list[_Group]:
+def place_entries(
+    name: TaskPart, cells: Cells, outcomes: pd.DataFrame
+) -> tuple[list[AskedAlike], dict[Name, tuple[AskedAlike, SeedColumns]], list[Problem]]:
+    """Return the groups of a task, and in which of them each entry in `cells` stands: in that of its newest result.
+
+    Seeds whose results are in another group are left out, and said among the problems.
+    """
+    groups = _groups(name, cells, outcomes)
+    home = {number: group for group in groups for number in group.data.column}
+    place: dict[Name, tuple[AskedAlike, SeedColumns]] = {}
+    problems = []
+    for entry, seeds in cells.items():
+        group = home[_newest(seeds)["result"]]
+        columns = {s: group.data.column[r["result"]] for s, r in seeds.items() if home[r["result"]] is group}
+        if len(columns) < len(seeds):
+            why = _which_differ(list(seeds.values()))
+            what = f"{name.task}: the results of the seeds of {entry[1]} cannot be compared"
+            problems.append(Problem(entry=entry, sentence=f"{what}{why}; run them again with --force"))
+        place[entry] = (group, columns)
+    return groups, place, problems
+
+
+def _groups(name: TaskPart, cells: Cells, outcomes: pd.DataFrame) -> list[AskedAlike]:
     rows = {row["result"]: row for seeds in cells.values() for row in seeds.values()}
     same: dict[tuple[str, ...], list[int]] = {}
     for number, row in rows.items():
@@ -123,7 +137,7 @@ def _groups(name: TaskPart, cells: Cells, outcomes: pd.DataFrame) -> list[_Group
     for (revision, metric, _), numbers in same.items():
         key = TaskKey(**name._asdict(), revision=revision, metric=metric)
         for data in align(outcomes[outcomes["result"].isin(numbers)], metric=metric):
-            groups.append(_Group(data=data, key=key, task_type=rows[numbers[0]]["task_type"]))
+            groups.append(AskedAlike(data=data, key=key, task_type=rows[numbers[0]]["task_type"]))
     return groups
 
 
@@ -140,17 +154,15 @@ def _which_differ(rows: Sequence[Mapping[str, Any]]) -> str:
     return ""
 
 
-def _why_apart(name: TaskPart, pair: NamePair, cells: Cells, outcomes: pd.DataFrame) -> str:
+def why_apart(pair: NamePair, cells: Cells, outcomes: pd.DataFrame) -> str:
+    """Return the reason why the results of a pair are not in one group."""
     first, second = (_newest(cells[entry]) for entry in pair)
     reason = _which_differ([first, second]).removeprefix(": ")
-    if not reason:
-        reason = explain_difference(*(outcomes[outcomes["result"] == row["result"]] for row in (first, second)))
-    who = f"{pair[0][1]} and {pair[1][1]}"
-    return f"{name.task}: the results of {who} cannot be compared: {reason}; run one again with --force"
+    return reason or explain_difference(*(outcomes[outcomes["result"] == row["result"]] for row in (first, second)))
 
 
 def _estimate(
-    group: _Group,
+    group: AskedAlike,
     table: Contributions | None,
     members: Mapping[Name, SeedColumns],
     cells: Cells,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from harness.compare.families import established
 from harness.compare.one_task import NamePair, Panel
 from harness.compare.results import Comparison, TaskComparison, Verdict
 from harness.metrics import get_metric
+from harness.outcomes import TaskKey
 from harness.stats.across import LEAST_TASKS, AcrossTasks, across_tasks
 from harness.stats.conjunction import Replicability, one_sided, replicability
 from harness.stats.contrast import make_contrast
@@ -26,7 +28,14 @@ from harness.suites.task import data_of
 MEAN_METRIC = "accuracy"  # a mean over tasks is written as this metric: in points, higher is better
 
 
-def counts_across(task: Panel | TaskComparison) -> bool:
+class _OfTask(Protocol):
+    @property
+    def key(self) -> TaskKey: ...
+    @property
+    def task_type(self) -> str: ...
+
+
+def counts_across(task: _OfTask) -> bool:
     """Whether a task is part of means over tasks: one of the encoder's, tested, in points, higher is better."""
     metric = get_metric(task.key.metric)
     return task.task_type != RETENTION and metric.better == "higher" and metric.scale == 100.0
@@ -83,7 +92,7 @@ def mean_over_tasks(
     system was measured on all of them.
     """
     shared = [p for p in panels if counts_across(p) and all(name in p.columns for name in pair)]
-    sides = [_everywhere([p.columns[name] for p in shared]) for name in pair]
+    sides = [everywhere([p.columns[name] for p in shared]) for name in pair]
     if not shared or not all(sides):
         return None, None
     rows, scales = [], []
@@ -106,7 +115,7 @@ def mean_over_tasks(
     if found.n_units >= LEAST_TASKS:
         return found, without
     apart = found.standardised
-    return replace(found, raw=_untested(found.raw), standardised=apart and _untested(apart)), without
+    return replace(found, raw=untested(found.raw), standardised=apart and untested(apart)), without
 
 
 def better_on(tasks: Sequence[TaskComparison], *, alpha: float) -> Replicability | None:
@@ -122,7 +131,8 @@ def better_on(tasks: Sequence[TaskComparison], *, alpha: float) -> Replicability
     return replicability(sided, alpha=alpha)
 
 
-def _untested(estimate: Estimate) -> Estimate:
+def untested(estimate: Estimate) -> Estimate:
+    """Return the estimate of a mean over too few tasks: a value, and nothing that claims more."""
     return replace(estimate, p=None, interval=None, test="")
 
 
@@ -130,6 +140,6 @@ def _tie(task: TaskComparison) -> bool:
     return task.floor is not None and abs(task.difference) <= task.floor
 
 
-def _everywhere(columns: Sequence[SeedColumns]) -> list[int | None]:
+def everywhere(columns: Sequence[SeedColumns]) -> list[int | None]:
     """Return the seeds that are in all of `columns`, in order."""
     return [seed for seed in columns[0] if all(seed in each for each in columns)] if columns else []

@@ -18,7 +18,7 @@ from harness.stats.welch import Welch
 from harness.suites.retention import TASK_TYPE as RETENTION
 
 Verdict = Literal["better", "worse", "equivalent", "undecided", "descriptive"]
-Family = Literal["declared", "all pairs", "exploratory"]
+Family = Literal["declared", "all pairs", "interactions", "exploratory"]
 Seeds = tuple[int | None, ...]
 
 
@@ -45,50 +45,34 @@ class TaskScore:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskComparison:
-    """`variant` against `against` on one task: `difference` = score - score_against, in the metric's unit.
+class JudgedDifference:
+    """A difference on one task that gets a verdict; `difference` is in the metric's unit.
 
     `verdict` knows the metric's direction, `difference` does not. `p` is two-sided and of this test alone;
     `p_adjusted` is what the verdict rests on: by max-T over the `family_size` tests of `family` (of
-    `family_pairs` pairs on `family_tasks` tasks), by Benjamini and Hochberg where that is "exploratory", and never
+    `family_pairs` contrasts on `family_tasks` tasks), by Benjamini and Hochberg where that is "exploratory", and never
     below `p`. `p_holm` is the check beside it: Holm over the family's t tests. `p_equivalent` is Holm-adjusted and
     belongs to `margin`; `negligible` marks a difference that is established and yet lies within it. `mde` is
     the minimum detectable effect of the unadjusted test at 80 % power. `tie` says that the difference lies within
     the noise `floor` of two identical runs, and is therefore not judged. None: not estimable.
 
-    `over` is "seeds" where the claim covers other training seeds (five or more of them), "checkpoints" otherwise.
     `crossed` is the estimate with seeds × examples as samples, shown from two seeds on; below five it claims
-    nothing. `by_seed` are the differences of the seeds that both sides have, in order, empty where they have others.
-    `seed_sd` is the standard deviation of the difference over seeds, `outlying` names the seeds of a side that
-    lie far from its others, with the variant. A clustering task has a
-    `spread` over draws and no test. `welch` and `mcnemar` are checks.
+    nothing. A clustering task has a `spread` over draws and no test.
     """
 
     key: TaskKey
     task_type: str
     n_examples: int
     n_units: int
-    n_seeds: int
-    n_draws: int
-    seeds: Seeds
-    seeds_against: Seeds
-    score: float
-    score_against: float
     difference: float
     interval: Interval | None
     spread: DrawSpread | None
-    seed_sd: float | None
     p: float | None
     mde: float | None
     method: str
-    over: Over
     estimate: Estimate | None
     crossed: Estimate | None
-    welch: Welch | None
-    mcnemar: McNemar | None
     verdict: Verdict
-    by_seed: tuple[float, ...] = ()
-    outlying: tuple[tuple[str, int], ...] = ()
     family: Family = "exploratory"
     family_size: int = 0
     family_pairs: int = 0
@@ -105,6 +89,30 @@ class TaskComparison:
     def is_retention(self) -> bool:
         """Whether this asks what the language model lost, not what the encoder gained."""
         return self.task_type == RETENTION
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskComparison(JudgedDifference):
+    """`variant` against `against` on one task: `difference` = score - score_against.
+
+    `over` is "seeds" where the claim covers other training seeds (five or more of them), "checkpoints" otherwise.
+    `by_seed` are the differences of the seeds that both sides have, in order, empty where they have others.
+    `seed_sd` is the standard deviation of the difference over seeds, `outlying` names the seeds of a side that
+    lie far from its others, with the variant. `welch` and `mcnemar` are checks.
+    """
+
+    n_seeds: int
+    n_draws: int
+    seeds: Seeds
+    seeds_against: Seeds
+    score: float
+    score_against: float
+    seed_sd: float | None
+    over: Over
+    welch: Welch | None
+    mcnemar: McNemar | None
+    by_seed: tuple[float, ...] = ()
+    outlying: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.compare.estimates import SEEDS_FOR_A_RECIPE
 from harness.compare.overall import mean_verdict
-from harness.compare.results import Comparison, Family, Seeds, TaskComparison
+from harness.compare.results import Comparison, Family, JudgedDifference, Seeds, TaskComparison
 from harness.metrics import get_metric
 from harness.outcomes import TaskPart
 from harness.stats.across import LEAST_TASKS
@@ -175,13 +175,13 @@ def family_of(comparison: Comparison) -> str:
     return f"The p values are adjusted for several tests ({what}: {', '.join(said)})." if said else ""
 
 
-def over_of(task: TaskComparison) -> str:
+def over_of(task: JudgedDifference) -> str:
     """Return what the p values of a task's family are adjusted over: "8 contrasts × 12 tasks"."""
     whole = task.family_size == task.family_pairs * task.family_tasks
     return _spread_of(task) if whole else f"{_count(task.family_size, 'test')}: {_spread_of(task)}"
 
 
-def _spread_of(task: TaskComparison) -> str:
+def _spread_of(task: JudgedDifference) -> str:
     pairs, tasks = _count(task.family_pairs, "contrast"), _count(task.family_tasks, "task")
     return f"{pairs} {'×' if task.family_size == task.family_pairs * task.family_tasks else 'on up to'} {tasks}"
 

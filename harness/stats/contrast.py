@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -17,17 +17,26 @@ Seed = TypeVar("Seed", bound=Hashable)
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Seeds that are replicates of each other: row s of `weight_sk` (seeds, k) gives seed s's share of a contrast."""
+    """Seeds that are replicates of each other: row s of `weight_sk` (seeds, k) gives seed s's share of a contrast.
+
+    `named`: the names of the seeds are theirs alone, so groups of other contrasts that have them hold the same sample.
+    """
 
     seeds: tuple[Hashable, ...]
     weight_sk: FloatArray
+    named: bool = False
+
+    def scaled(self, weight: float) -> Group:
+        """Return the group with its share of a contrast multiplied."""
+        return replace(self, weight_sk=weight * self.weight_sk)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
     """A linear contrast of columns: the sum over groups of the mean over a group's seeds.
 
-    Paired by seed there is one group, its rows "A with seed s minus B with seed s"; unpaired there are two.
+    Paired by seed there is one group, its rows "A with seed s minus B with seed s"; unpaired there are two. Combined
+    from other contrasts (`over_replicates`, `within_replicates`) there may be more.
     """
 
     groups: tuple[Group, ...]
@@ -50,7 +59,7 @@ class Contrast:
 
     @property
     def pairs_sk(self) -> FloatArray:
-        """Every pair of checkpoints that is set against each other (pairs, k), one of each side."""
+        """Every choice of one row of each group (choices, k): the checkpoints that are set against each other."""
         rows, *rest = (group.weight_sk for group in self.groups)
         for other in rest:
             rows = (rows[:, None] + other[None]).reshape(-1, rows.shape[1])
@@ -86,6 +95,40 @@ def make_contrast(first: Mapping[Seed, int], second: Mapping[Seed, int] | None =
         row[plus] += 1.0
         row[minus] -= 1.0
     return Contrast(groups=(Group(seeds=tuple(pairs), weight_sk=weight),))
+
+
+Weighted = tuple[float, Mapping[str, Contrast]]  # its weight, and the same contrast on each of its replicates
+
+
+def over_replicates(levels: Sequence[Weighted]) -> Contrast:
+    """Return the weighted sum over `levels` of the mean over a level's replicates, which are a sample.
+
+    What varies in a replicate, its own seeds among them, is part of how the replicates differ.
+    """
+    return Contrast(
+        groups=tuple(
+            Group(
+                seeds=tuple(replicates),
+                weight_sk=weight * np.array([each.weight_k for each in replicates.values()]),
+                named=True,
+            )
+            for weight, replicates in levels
+        )
+    )
+
+
+def within_replicates(levels: Sequence[Weighted]) -> Contrast:
+    """Return the same sum with the replicates as they are: the seeds of each replicate are a sample of their own."""
+    return Contrast(
+        groups=tuple(
+            replace(group, seeds=tuple((name, seed) for seed in group.seeds), named=True).scaled(
+                weight / len(replicates)
+            )
+            for weight, replicates in levels
+            for name, each in replicates.items()
+            for group in each.groups
+        )
+    )
 
 
 def _group(side: Mapping[Seed, int], columns: int, *, sign: float) -> Group:

@@ -177,7 +177,8 @@ def _prepared(task: JointTask, mix: _Mix, *, rng: np.random.Generator, resamples
             draws = np.asarray(np.sum([g.value_sd.mean(axis=-2) for g in groups], axis=0), dtype=np.float64)
         seeds = []
         for g, named, share in zip(groups, contrast.groups, s.seeds, strict=True) if s.seed_dfs else ():
-            key = ("seeds", named.seeds) if len(groups) == 1 else ("columns", _owner(named.weight_sk))
+            alike = len(groups) == 1 or named.named
+            key = ("seeds", named.seeds) if alike else ("columns", _owner(named.weight_sk))
             seeds.append((mix(key, g.value_sd.shape[-2]), g.value_sd.mean(axis=-1), share))
         if s.seed_dfs or s.draw_df:
             mixed.append(_Mixed(place=len(columns), found=s, draws=draws, seeds=tuple(seeds)))

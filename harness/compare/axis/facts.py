@@ -1,0 +1,91 @@
+"""What the bases of an axis are: their sizes, how well they predict text, and how long they take to be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harness.bases import body_parameters, read_json
+from harness.compare.axes import BaseAxis, base_folder
+from harness.compare.contrasts import declared_contrasts
+from harness.compare.entries import Entry
+from harness.errors import HarnessError
+
+EQUAL = 0.01  # sizes within this share of the smallest are equal
+_BITS = "bits_per_byte"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseFacts:
+    """A base on its level; what is not known is None.
+
+    `parameters` are those without the embedding, `bits_per_byte` is of the causal base, `seconds` is how long the
+    causal base took on the tasks that it has in common with all bases of the axis.
+    """
+
+    level: str
+    base: str
+    layers: int | None
+    width: int | None
+    parameters: int | None
+    bits_per_byte: float | None
+    seconds: float | None
+
+
+def facts_of(axis: BaseAxis, entries: Sequence[Entry], scores: pd.DataFrame) -> tuple[BaseFacts, ...]:
+    """Return what is known of the bases of `axis`: from their files, if they are there, and from `scores`."""
+    root = declared_contrasts().root
+    system = {s.system_id: e.base for e in entries if e.variant == root and e.base in axis.bases for s in e.systems}
+    rows = scores[scores["system_id"].isin(system)]
+    rows = rows.assign(of=rows["system_id"].map(system))
+    counts = rows.groupby("task")["of"].nunique()
+    shared = rows[rows["task"].isin(counts[counts == len(axis.bases)].index)]
+    seconds = shared.groupby("of")["seconds"].sum()
+    bits = rows[rows["metric"] == _BITS].groupby("of")["score"].mean()
+    found = []
+    for level in axis.levels:
+        for base in level.bases:
+            folder = base_folder(entries, base)
+            config = {} if folder is None else read_json(folder / "config.json")
+            found.append(
+                BaseFacts(
+                    level=level.name,
+                    base=base,
+                    layers=_whole(config.get("num_hidden_layers")),
+                    width=_whole(config.get("hidden_size")),
+                    parameters=None if folder is None else body_parameters(folder),
+                    bits_per_byte=float(bits[base]) if base in bits else None,
+                    seconds=float(seconds[base]) if base in seconds else None,
+                )
+            )
+    return tuple(found)
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def sizes(axis: BaseAxis, facts: Sequence[BaseFacts]) -> str:
+    """Return a sentence if the bases are not of one size, or if that is not known; else an empty one.
+
+    Raises HarnessError if `axis` claims that they are, and they are not.
+    """
+    known = {each.base: each.parameters for each in facts if each.parameters is not None}
+    if not known:
+        return "The sizes of the bases are not known, because their files are not where they were measured."
+    small, large = min(known, key=lambda base: known[base]), max(known, key=lambda base: known[base])
+    if known[large] > (1 + EQUAL) * known[small]:
+        said = (
+            f"{small} has {known[small]:,} parameters without the embedding, {large} has {known[large]:,} "
+            f"({known[large] / known[small] - 1:.0%} more)"
+        )
+        if axis.equal_size:
+            raise HarnessError(
+                f"the axis {axis.name} claims bases of equal size (equal_size), but {said}; give bases within "
+                f"{EQUAL:.0%}, or take equal_size out"
+            )
+        return f"The bases are of unequal size: {said}. A difference along this axis can come from size alone."
+    unknown = [each.base for each in facts if each.parameters is None]
+    return f"The size of {', '.join(unknown)} is not known: the files are not there." if unknown else ""
