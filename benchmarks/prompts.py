@@ -38,7 +38,7 @@ def main() -> None:
     print(f"| variant | Spearman × 100, {len(frame)} pairs | CPU-s |\n| --- | ---: | ---: |")
     for asked in arguments.variants:
         name, _, changes = asked.partition("@")
-        recipe = get_card(name, cards).recipe_on(base.name)
+        recipe = get_card(name, cards).recipe_on(base.recipes_of)
         if recipe.stages:
             raise SystemExit(f"{name} is trained; this script reads untrained variants only")
         fields = dict(

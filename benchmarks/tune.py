@@ -46,7 +46,7 @@ def main() -> None:
     asked = parser.parse_args()
     prepare()
     base, place = resolve_base(asked.base), Placement.choose()
-    pairs = dev_pairs("MiniSTS" if base.name == EMBEDDED else "STSBenchmark")
+    pairs = dev_pairs("MiniSTS" if base.recipes_of == EMBEDDED else "STSBenchmark")
     order = np.random.default_rng(0).permutation(len(pairs.gold))[: asked.pairs or len(pairs.gold)]
     first, second = ([side[row] for row in order] for side in (pairs.first, pairs.second))
     gold = pairs.gold[order]
@@ -57,7 +57,7 @@ def main() -> None:
     cards = load_cards()
     seen: set[str] = set()
     for name, trial in itertools.product(asked.variant, trials(asked.fields)):
-        card = changed(get_card(name, cards).with_data(stage_data(asked.data), base.name), base.name, trial)
+        card = changed(get_card(name, cards).with_data(stage_data(asked.data), base.recipes_of), base.recipes_of, trial)
         (planned,) = plan_systems(base, [card], [asked.seed])
         if planned.recipe.digest in seen:  # a variant without the stage whose fields are tried
             continue

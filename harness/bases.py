@@ -31,6 +31,7 @@ TOKENIZER = "tokenizer.json"
 TOKEN_FILES = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 ADAPTER = "adapter_config.json"
 _NOT_BODY = ("model.embed_tokens.", "lm_head.")
+RECIPES_OF = "recipes_of"
 _WHOLE = "model.safetensors"
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -49,6 +50,20 @@ class Base:
     folder: Path
     revision: str
     origin: str = ""
+
+    @property
+    def recipes_of(self) -> str:
+        """The base whose entry under `bases:` a card applies here: this one, or what config.json names (`recipes_of`).
+
+        A base that was made in the way of another one is trained as that one is. Raises HarnessError for a value that
+        is no name.
+        """
+        named = read_json(self.folder / "config.json").get(RECIPES_OF, self.name)
+        if not isinstance(named, str) or not named:
+            raise HarnessError(
+                f"{self.folder / 'config.json'}: {RECIPES_OF} has to be the name of a base, not {named!r}"
+            )
+        return named
 
 
 def named_bases() -> dict[str, str]:

@@ -10,7 +10,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from harness.bases import resolve_base
+from harness.cards import load_cards
 from harness.errors import HarnessError
+from harness.run.systems import plan_system
 
 
 @pytest.fixture
@@ -161,3 +163,24 @@ def test_a_missing_folder_is_no_hub_id() -> None:
         resolve_base("./absent/folder")
     with pytest.raises(HarnessError, match="known: gemma3-270m, mini, smollm2-135m"):
         resolve_base("absent")
+
+
+def test_a_base_can_ask_for_the_recipes_of_another(copy: Path) -> None:
+    card = load_cards()["bidir-mntp"]
+    assert resolve_base(str(copy)).recipes_of == "tiny"
+    _merge("config.json", recipes_of="mini")(copy)
+    asking = plan_system("bidir-mntp", resolve_base(str(copy)))
+    assert asking.recipe.digest == card.recipe_on("mini").digest != card.recipe_on("tiny").digest
+    assert asking.record(Path()).base == "tiny"
+    told = plan_system("bidir-mntp", resolve_base(str(copy)), data={"mntp": "mini"})
+    assert told.recipe.digest == asking.recipe.digest
+
+
+@pytest.mark.parametrize(
+    ("named", "sentence"),
+    [("minni", "recipes of 'minni', and no card has an entry for it; did you mean mini"), ([], "name of a base, not")],
+)
+def test_recipes_of_an_unknown_base_are_refused(copy: Path, named: object, sentence: str) -> None:
+    _merge("config.json", recipes_of=named)(copy)
+    with pytest.raises(HarnessError, match=sentence):
+        plan_system("bidir", resolve_base(str(copy)))

@@ -90,7 +90,9 @@ def _card_of(system: System) -> Card | None:
     card = load_cards().get(system.variant)
     if card is None or card.sha256 == system.recipe.card_sha256:
         return card
-    return card if card.recipe_on(system.base).digest == system.card_hash else None
+    # Which entry of the card was applied is not stored: that of another base, if the base asked for its recipes.
+    made = {card.recipe_on(base).digest for base in (system.base, *card.bases)}
+    return card if system.card_hash in made else None
 
 
 def _name(system: System) -> str:

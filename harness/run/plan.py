@@ -15,7 +15,7 @@ from harness.models import Model, resolve_model
 from harness.outcomes import TaskKey
 from harness.records import System
 from harness.run.shard import Shard
-from harness.run.systems import AnySystem, Floor, PlannedSystem, plan_systems
+from harness.run.systems import AnySystem, Floor, PlannedSystem, check_recipes_of, plan_systems
 from harness.suites.catalog import choose_suite, open_tasks
 from harness.suites.dev import check_dev_task
 from harness.suites.mteb import Choice
@@ -177,19 +177,20 @@ def _variants(
     if CAUSAL_BASE in cards:
         named[CAUSAL_BASE] = cards[CAUSAL_BASE]
     base = resolve_base(request.base)
+    check_recipes_of(base, cards)
     data = dict(request.data)
-    text = choose_text(suite.tasks, base=base.name, source=data.pop("retention", None))
+    text = choose_text(suite.tasks, base=base.recipes_of, source=data.pop("retention", None))
     asked = {name: place for place, name in enumerate(request.variants)}
     # A stage that stops early comes before the whole one, which goes on from there.
     in_order = sorted(named, key=lambda name: (list(cards).index(name.partition(READ_WITH)[0]), asked.get(name, -1)))
-    chosen = [named[name].with_data(data, base.name) for name in in_order]
+    chosen = [named[name].with_data(data, base.recipes_of) for name in in_order]
     systems: list[AnySystem] = []
     failed: list[Failure] = []
     if suite.floor is not None:
         name, make = suite.floor
         systems.append(Floor(label=name, base=base, make=make))
     for card in chosen:
-        layer = card.recipe_for(base.name).layer
+        layer = card.recipe_for(base.recipes_of).layer
         if isinstance(layer, str):
             check_dev_task(layer)
         try:

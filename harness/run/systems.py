@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from harness.bases import Base
 from harness.cards import Card, get_card, load_cards
+from harness.errors import HarnessError, near_names
 from harness.models import Model
 from harness.recipes import Recipe
 from harness.records import StoredRecipe, System
@@ -76,11 +77,21 @@ class Floor:
 AnySystem: TypeAlias = PlannedSystem | Model | Floor
 
 
+def check_recipes_of(base: Base, cards: Mapping[str, Card]) -> None:
+    """Raise HarnessError if `base` asks for the recipes of another base, and no card has an entry for that one."""
+    known = sorted({name for card in cards.values() for name in card.bases})
+    if base.recipes_of not in {base.name, *known}:
+        raise HarnessError(
+            f"{base.folder / 'config.json'} asks for the recipes of {base.recipes_of!r}, and no card has an entry for "
+            f"it; {near_names(base.recipes_of, known)}"
+        )
+
+
 def plan_systems(base: Base, cards: Sequence[Card], seeds: Sequence[int]) -> list[PlannedSystem]:
     """One system a card and seed; a card without randomness gives one system however many the seeds."""
     planned: list[PlannedSystem] = []
     for card in cards:
-        recipe = card.recipe_for(base.name)
+        recipe = card.recipe_for(base.recipes_of)
         for seed in seeds if recipe.seeded else [None]:
             lineage = plan_lineage(base, recipe, 0 if seed is None else seed)
             planned.append(PlannedSystem(base=base, card=card, recipe=recipe, seed=seed, lineage=lineage))
@@ -92,6 +103,8 @@ def plan_system(variant: str, base: Base, *, seed: int = 0, data: Mapping[str, s
 
     Raises HarnessError for an unknown variant or stage.
     """
-    card = get_card(variant, load_cards()).with_data(dict(data or {}), base.name)
+    cards = load_cards()
+    check_recipes_of(base, cards)
+    card = get_card(variant, cards).with_data(dict(data or {}), base.recipes_of)
     (planned,) = plan_systems(base, [card], [seed])
     return planned

@@ -9,7 +9,8 @@ import pytest
 
 from harness.mini import BLANK_TOKEN, checkpoint_folder
 from harness.mini.corpus import data_version, pretraining_documents
-from harness.mini.pretrain import PretrainConfig, main, pretrain
+from harness.mini.pretrain import PretrainConfig, pretrain
+from harness.mini.shapes import Shape
 
 LIMIT = 4 * 2**20
 
@@ -55,13 +56,7 @@ def test_checkpoint_predicts_its_language() -> None:
 
 @pytest.mark.slow
 def test_short_rebuild_learns(tmp_path: Path) -> None:
-    config = PretrainConfig(layers=1, hidden=32, heads=2, intermediate=64, steps=30, documents=1500, warmup_steps=5)
-    loss = pretrain(tmp_path / "base", config)
-    assert loss < 7.0  # log(2048) = 7.6 before training
+    config = PretrainConfig(shape=Shape(layers=1, width=32, intermediate=64), steps=30, documents=1500, warmup_steps=5)
+    facts = pretrain(tmp_path / "base", config)
+    assert facts.loss < 7.0  # log(2048) = 7.6 before training
     assert sum(path.stat().st_size for path in (tmp_path / "base").iterdir()) < LIMIT
-
-
-def test_rebuild_command_needs_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main([])
-    assert "--out" in capsys.readouterr().err
