@@ -25,8 +25,10 @@ UNTRAINED = {
 }  # fmt: skip
 SLOTS = {"causal-slots-simcse", "causal-slots-supcon", "causal-slots-lora-supcon", "bidir-slots-supcon"}
 RAMPS = {"bidir-mntp-at-once", "bidir-mntp-window", "bidir-mntp-bernoulli", "bidir-mntp-layers"}
+LONG = {"bidir-mntp-long", "bidir-supcon-long"}
 BY_NAME = {
     *RAMPS,
+    *LONG,
     "bidir-echo", "bidir-prompteol", "echo-bare", "echo-lead", "echo-other",
     "causal-slots-simcse", "causal-slots-lora-supcon", "bidir-slots-supcon",
 }  # fmt: skip
@@ -43,7 +45,7 @@ def write_card(folder: Path, variant: str, front: str = "", prose: str = "What i
 
 def test_the_variants_and_what_they_are() -> None:
     cards = load_cards()
-    assert set(cards) == EIGHT | UNTRAINED | SLOTS | RAMPS
+    assert set(cards) == EIGHT | UNTRAINED | SLOTS | RAMPS | LONG
     assert set(cards) - set(of_all(cards)) == BY_NAME
     stages = {name: [stage.kind for stage in cards[name].recipe.stages] for name in EIGHT}
     assert stages == {
@@ -74,7 +76,7 @@ def test_the_ladder_comes_first_step_by_step() -> None:
 
 def test_a_ninth_variant_is_a_file() -> None:
     write_card(Path("model_cards"), "ninth", "step_from: causal\n")
-    assert set(load_cards()) == EIGHT | UNTRAINED | SLOTS | RAMPS | {"ninth"}
+    assert set(load_cards()) == EIGHT | UNTRAINED | SLOTS | RAMPS | LONG | {"ninth"}
 
 
 def test_a_card_here_replaces_the_packaged_one() -> None:
@@ -152,6 +154,8 @@ def test_the_addresses_of_recipes_and_stages_stay() -> None:
         "bidir-mntp-bernoulli": "0e880c73cc1ecf54",
         "bidir-mntp-layers": "942a763b2f30f038",
         "bidir-mntp-window": "dc627b0fdc4b8b73",
+        "bidir-mntp-long": "284eeaf3521fc6bd",
+        "bidir-supcon-long": "b0ab396d6b41a5d6",
     }
 
 
