@@ -291,6 +291,9 @@ def test_declared_contrasts() -> None:
         "bidir-mntp-window - bidir-mntp-at-once: a growing window in place of a switch",
         "bidir-mntp-bernoulli - bidir-mntp-at-once: a growing random share in place of a switch",
         "bidir-mntp-layers - bidir-mntp-at-once: layer by layer in place of a switch",
+        "bidir-mntp-long - bidir-mntp: 1,000 steps of MNTP in place of fewer",
+        "bidir-mntp-long - causal: the mask and 1,000 steps of MNTP",
+        "bidir-supcon-long - bidir-supcon: 1,000 steps of MNTP in place of fewer, before it",
     ]
     assert contrasts.rungs == ("causal", "bidir", "bidir-mntp", "bidir-simcse", "bidir-supcon")
     steps = [(c.against, c.variant) for c in contrasts.ladder]
