@@ -77,7 +77,8 @@ class TaskResult:
     hashes of the distinct texts that were evaluated (harness.contamination.text_hashes), None where a task keeps none.
     `note` is said on screen beside the score and not stored. `reported` is what mteb says beside its main score.
     `shown` is what an example asked, by its id: for readers, cut where it is long (`shown_texts`); empty where readers
-    must not see it, None where nothing is known.
+    must not see it, None where nothing is known. `made` is what a cure made of that, which this system read in its
+    place, by id as well; None where no cure did.
     """
 
     key: TaskKey
@@ -89,6 +90,7 @@ class TaskResult:
     note: str = ""
     reported: Mapping[str, Any] | None = None
     shown: Mapping[str, str] | None = None
+    made: Mapping[str, str] | None = None
 
 
 def content_id(text: object) -> str:

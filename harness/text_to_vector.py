@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from harness.errors import near_names
+from harness.rereading import CURES, Cure
 from harness.templates import CLEANINGS, Template
 
 Attention = Literal["causal", "bidirectional"]
@@ -101,10 +102,10 @@ _POOLINGS = {each.name: each for each in POOLINGS}
 # Fields that are younger than the first recipes: a dump leaves them out while they are not used.
 _YOUNGER = (
     *("suffix", "leading_token", "slots", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer"),
-    "trained_share",
+    *("trained_share", "reread"),
 )
 # What changes how texts are read, or with which weights, and nothing of how a stage is trained.
-READING = ("trained_share", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
+READING = ("trained_share", "reread", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
 
 
 class TextToVector(BaseModel):
@@ -143,6 +144,9 @@ class TextToVector(BaseModel):
         "them; all: what it has before them too",
     )
     cleaning: str | None = Field(None, description="how a text is changed before it is read")
+    reread: str | None = Field(
+        None, description="the cure that every text is read anew by, before anything else is done to it"
+    )
     layer: int | str | None = Field(
         None,
         description="whose states are pooled: 0 is the embedding; a similarity task: the best one on its dev pairs; "
@@ -179,6 +183,13 @@ class TextToVector(BaseModel):
             raise ValueError(f"no cleaning is named {name!r}; {near_names(name, CLEANINGS)}")
         return name
 
+    @field_validator("reread")
+    @classmethod
+    def _is_known_cure(cls, name: str | None) -> str | None:
+        if name is not None and name not in CURES:
+            raise ValueError(f"no cure is named {name!r}; {near_names(name, CURES)}")
+        return name
+
     @model_validator(mode="after")
     def _one_way_around(self) -> TextToVector:
         if self.template is not None:
@@ -190,6 +201,8 @@ class TextToVector(BaseModel):
             self._slots_fit()
         if self.from_layer is not None and self.ahead is None and self.attention == "causal":
             raise ValueError("from_layer needs ahead (a number or all) where attention is causal")
+        if self.reread is not None and isinstance(self.layer, str):
+            raise ValueError("a card cannot have reread together with a layer that a task chooses; write its number")
         return self
 
     def _slots_fit(self) -> None:
@@ -242,6 +255,11 @@ class TextToVector(BaseModel):
         return CLEANINGS[self.cleaning](text) if self.cleaning else text
 
     @property
+    def cure(self) -> Cure | None:
+        """How every text is read anew before anything else is done to it."""
+        return CURES[self.reread] if self.reread else None
+
+    @property
     def pooled(self) -> PoolingKind:
         """How the states become one vector."""
         return _POOLINGS[self.pooling]
@@ -262,6 +280,8 @@ class TextToVector(BaseModel):
 
     def _own_ways(self) -> Iterator[tuple[str, str]]:
         same = "a variant without {} has the same weights: export that"
+        if self.reread is not None:
+            yield f"reads every text anew (reread: {self.reread})", same.format("`reread`")
         if self.instruction is not None or self.task_instructions:
             yield "has an instruction before every text and pools only the text", same.format("the instruction")
         if self.suffix is not None:

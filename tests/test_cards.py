@@ -21,14 +21,17 @@ EIGHT = {
 }
 UNTRAINED = {
     "bidir-echo", "bidir-prompteol", "causal-echo", "causal-lasttoken", "causal-metaeol", "causal-prompteol",
-    "echo-bare", "echo-lead", "echo-other", "causal-eos",
+    "echo-bare", "echo-lead", "echo-other", "causal-eos", "causal-extract",
+    "bidir-extract",
 }  # fmt: skip
 SLOTS = {"causal-slots-simcse", "causal-slots-supcon", "causal-slots-lora-supcon", "bidir-slots-supcon"}
 RAMPS = {"bidir-mntp-at-once", "bidir-mntp-window", "bidir-mntp-bernoulli", "bidir-mntp-layers"}
 LONG = {"bidir-mntp-long", "bidir-supcon-long"}
+REREAD = {"causal-extract", "bidir-extract", "bidir-supcon-extract"}
 BY_NAME = {
     *RAMPS,
     *LONG,
+    *REREAD,
     "bidir-echo", "bidir-prompteol", "echo-bare", "echo-lead", "echo-other",
     "causal-slots-simcse", "causal-slots-lora-supcon", "bidir-slots-supcon",
 }  # fmt: skip
@@ -45,7 +48,7 @@ def write_card(folder: Path, variant: str, front: str = "", prose: str = "What i
 
 def test_the_variants_and_what_they_are() -> None:
     cards = load_cards()
-    assert set(cards) == EIGHT | UNTRAINED | SLOTS | RAMPS | LONG
+    assert set(cards) == EIGHT | UNTRAINED | SLOTS | RAMPS | LONG | REREAD
     assert set(cards) - set(of_all(cards)) == BY_NAME
     stages = {name: [stage.kind for stage in cards[name].recipe.stages] for name in EIGHT}
     assert stages == {
@@ -63,6 +66,7 @@ def test_the_variants_and_what_they_are() -> None:
         assert name in EIGHT or "control" in card.tags
         assert name not in UNTRAINED or not card.recipe.stages
         assert (card.recipe.slots is not None) == (name in SLOTS or name == "causal-eos")
+        assert (card.recipe.reread == "extract") == (name in REREAD)
         assert "**For:**" in card.prose
         assert "**Not for:**" in card.prose
 
@@ -76,7 +80,7 @@ def test_the_ladder_comes_first_step_by_step() -> None:
 
 def test_a_ninth_variant_is_a_file() -> None:
     write_card(Path("model_cards"), "ninth", "step_from: causal\n")
-    assert set(load_cards()) == EIGHT | UNTRAINED | SLOTS | RAMPS | LONG | {"ninth"}
+    assert set(load_cards()) == EIGHT | UNTRAINED | SLOTS | RAMPS | LONG | REREAD | {"ninth"}
 
 
 def test_a_card_here_replaces_the_packaged_one() -> None:
@@ -144,6 +148,7 @@ def test_the_addresses_of_recipes_and_stages_stay() -> None:
         "bidir-mntp": "fec7359ecc8eb24f",
         "bidir-simcse": "f123dbd6edce46c5",
         "bidir-supcon": "16bea42f176c76b5",
+        "bidir-supcon-extract": "16bea42f176c76b5",
         "causal-simcse": "8e67b77318d73b81",
         "causal-supcon": "f038556d6f5ca3f9",
         "bidir-slots-supcon": "a5673676c3406c91",

@@ -60,7 +60,9 @@ def distractors(
     )
     if examples:
         shown = {
-            (row.task, row.condition): example_texts(store, row.task, row.condition, count=examples)
+            (row.task, row.condition): example_texts(
+                store, row.task, row.condition, base=row.base, count=examples, variants=variant or ()
+            )
             for row in found.rows
         }
         if as_json:

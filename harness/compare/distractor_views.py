@@ -19,7 +19,7 @@ from harness.stats.contributions import Contributions
 from harness.stats.estimate import Interval
 from harness.stats.fieller import Ratio, fieller_ratio
 from harness.store import Store
-from harness.suites.distractor import CLEAN, COST, DIRTY, GATE, ROWS, TASK_TYPE, parts_of, subset_of
+from harness.suites.distractor import BY_SYSTEM, CLEAN, COST, DIRTY, GATE, ROWS, TASK_TYPE, parts_of, subset_of
 from harness.suites.distractor.texts import FIRST
 
 
@@ -119,15 +119,32 @@ def distractor_rows(
     )
 
 
-def example_texts(store: Store, task: str, condition: str, *, count: int) -> list[dict[str, str]]:
-    """What each row has of the first `count` examples of `task` under `condition`, by row; those it has."""
+def example_texts(
+    store: Store, task: str, condition: str, *, base: str, count: int, variants: Collection[str] = ()
+) -> list[dict[str, str]]:
+    """What each row has of the first `count` examples of `task` under `condition`, by row; those it has.
+
+    Rows that each system has texts of its own in are named with the variant (of `variants`; none: all), and so are
+    those that a variant with a cure reads.
+    """
     scores = store.scores(diagnostics=True)
-    mine = scores[scores["task"].eq(task)]
+    base = find_base(current_entries(store, scores=scores), base)
+    mine = scores[scores["task"].eq(task) & scores["base"].eq(base)]
     splits = sorted(set(mine["split"]))
     texts = {
-        row: store.example_texts(TaskPart(task, split, _stored_as(condition, row))) for split in splits for row in ROWS
+        row: store.example_texts(TaskPart(task, split, _stored_as(condition, row)))
+        for split in splits
+        for row in ROWS
+        if row not in BY_SYSTEM
     }
     names = list(texts[CLEAN])[:count]
+    row_of = {_stored_as(condition, row): row for row in ROWS}
+    here = mine[mine["subset"].isin(row_of)]
+    made = store.made_texts(here["result"])
+    for result, variant, subset in here[["result", "variant", "subset"]].values.tolist():
+        if result in made and (not variants or variant in variants):
+            row = row_of[subset]
+            texts.setdefault(f"{row}, {variant}" if row in BY_SYSTEM else f"{row}, as {variant} reads it", made[result])
     return [{row: found[name] for row, found in texts.items() if name in found} for name in names]
 
 

@@ -30,6 +30,8 @@ from harness.encoder.opening import Opening, most_tokens, open_decoder
 from harness.encoder.placement import Placement
 from harness.encoder.protocol import MOST_SHARED_BYTES
 from harness.encoder.reader import Pass
+from harness.encoder.rereading import SystemReader
+from harness.encoder.rewriting import check_instruction_model
 from harness.encoder.slots import put_slots, slots_in_embedding
 from harness.encoder.tokenizer import front_tokens, keep_template, keep_tokens, load_tokenizer, put_in_front
 from harness.encoder.tokens import Tokens, tokenise
@@ -64,6 +66,7 @@ class Encoder(ModelEncoder):
         self._language_model_of = language_model
         self._adapters = tuple(adapters)
         self._language_model: LanguageModel | None = None
+        self._reread: dict[str, str] = {}  # what the cure made of each text
         self._shared: OrderedDict[bytes, np.ndarray] = OrderedDict()  # by text_key, the oldest first
 
     @property
@@ -87,6 +90,7 @@ class Encoder(ModelEncoder):
         in_use = self.backbone.config._attn_implementation
         other = copy.copy(self)
         other._batch_size = batch_size
+        other._reread = {}
         self.backbone.set_attn_implementation(kernel or in_use)
         try:
             yield other
@@ -126,11 +130,31 @@ class Encoder(ModelEncoder):
                 self._shared.popitem(last=False)
         return found
 
+    def as_read(self, texts: Sequence[str]) -> list[str] | None:
+        """As TextEncoder.as_read; each text is given to the cure once."""
+        cure = self.recipe.cure
+        if cure is None:
+            return None
+        new = [text for text in dict.fromkeys(texts) if text not in self._reread]
+        asked = [text for text in new if text.strip()]
+        self._reread |= {text: text for text in new}
+        if asked:
+            self._reread |= dict(zip(asked, cure.make(asked, SystemReader(self._without_cure())), strict=True))
+        return [self._reread[text] for text in texts]
+
+    def _without_cure(self) -> Encoder:
+        """The same system, which reads texts as they stand."""
+        plain = copy.copy(self)
+        plain.recipe = self.recipe.model_copy(update={"reread": None})
+        plain._asked, plain._cut, plain._shared = set(), set(), OrderedDict()
+        return plain
+
     def _read(self, texts: Sequence[str], instruction: str, batch_size: int | None) -> np.ndarray:
         """Embeddings (N, D) of distinct `texts` by a forward pass each. Pooling is in float32 in any case."""
         layer = self.recipe.layer
         if isinstance(layer, str):
             raise HarnessError(f"{self.name} has no layer yet: {layer} chooses it when `harness run` opens the system")
+        self.as_read(texts)  # while the decoder still has all of its layers
         with up_to_layer(self.backbone, layer, name=self.name):
             (found,) = self._averaged(texts, instruction, batch_size, layers=1)
         check_finite(found, texts, name=self.name)
@@ -170,7 +194,7 @@ class Encoder(ModelEncoder):
     ) -> np.ndarray:
         reader, how = self.reader, self.recipe
         read = partial(tokenise, reader.tokenizer, limit=reader.limit, how=how, prefix=instruction, template=template)
-        tokens = read(texts)
+        tokens = read(self.as_read(texts) or texts)
         found = np.empty(shape, dtype=np.float32)
 
         def pool(done: Pass) -> None:
@@ -239,6 +263,7 @@ class Encoder(ModelEncoder):
     def forget(self) -> None:
         """As TextEncoder.forget. The last digit of an embedding depends on the pass that its text was read in."""
         self._shared.clear()
+        self._reread.clear()
 
     def for_mteb(self) -> ForMteb:
         """This system as mteb takes it; a text is read once until `forget`."""
@@ -282,6 +307,8 @@ def build_encoder(
     """
     transformer, opening = open_decoder(checkpoint, dtype=getattr(torch, place.dtype), name=str(checkpoint))
     backbone, tokenizer = transformer.model, transformer.tokenizer
+    if recipe.cure is not None and recipe.cure.writes:
+        check_instruction_model(tokenizer, name=name)
     place.fit_threads(sum(weight.numel() for weight in backbone.parameters()))
     lead, pooled = recipe.leading_token, recipe.pooled.without_front
     if lead and not put_in_front(tokenizer, lead, name=str(checkpoint), pooled=pooled):

@@ -40,6 +40,9 @@ class TextEncoder(Protocol):
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Embeddings of `texts`, (N, D) float32, in their order. Raises HarnessError for one that is not finite."""
 
+    def as_read(self, texts: Sequence[str]) -> list[str] | None:
+        """What the system's cure makes of `texts`, which it reads in their place; None where it has no cure."""
+
     def word_vectors(
         self,
         texts: Sequence[str],

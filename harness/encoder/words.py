@@ -71,6 +71,10 @@ class ModelEncoder:
         """How many tokens each text has, all of them, special ones left out."""
         return count_tokens(self.model.tokenizer, texts)
 
+    def as_read(self, texts: Sequence[str]) -> list[str] | None:
+        """As TextEncoder.as_read: no cure."""
+        return None
+
     def forget(self) -> None:
         """As TextEncoder.forget: nothing is kept."""
 
@@ -82,11 +86,21 @@ class ModelEncoder:
 
     def token_states(self, ids_BT: torch.Tensor) -> torch.Tensor:
         """As TextEncoder.token_states."""
+        self.check_reads_as_given()
         return residual_states(self.reader.backbone, ids_BT)
 
     def attention_received(self, ids_T: list[int]) -> Received:
         """As TextEncoder.attention_received."""
+        self.check_reads_as_given()
         return attention_received(self.reader.backbone, ids_T, name=self.name)
+
+    def check_reads_as_given(self) -> None:
+        """Raise HarnessError where texts are read anew by a cure: a place in the text is none in what is read."""
+        if self.as_read(()) is not None:
+            raise HarnessError(
+                f"{self.name} reads every text anew (`reread` in its card), so words and tokens of a text have no "
+                "place in what it reads; measure it on tasks of whole texts"
+            )
 
     def word_vectors(
         self,
@@ -113,6 +127,7 @@ class ModelEncoder:
         batch_size: int | None = None,
     ) -> None:
         """As TextEncoder.read_words; see `word_vectors`."""
+        self.check_reads_as_given()
         reader, batch_size = self.reader, self._batch_size or batch_size
         if len(texts) != len(spans):
             raise HarnessError(f"{len(texts)} texts but {len(spans)} spans; give one span for each text")

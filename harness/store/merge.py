@@ -44,7 +44,7 @@ _SHARED = {
     "example_text": ("task", "split", "subset", "revision", "example_id"),
 }
 _NEWER = {"overlap": "added_at", "noise_floor": "measured_at"}
-_OF_RESULT = ("score", "reported")
+_OF_RESULT = ("score", "reported", "made_text")
 
 
 @dataclass(frozen=True, kw_only=True)

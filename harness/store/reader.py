@@ -209,6 +209,15 @@ class StoreReader:
         query = "SELECT example_id, shown FROM example_text WHERE task = ? AND split = ? AND subset = ? ORDER BY rowid"
         return dict(self._later("example_text", query, part))
 
+    def made_texts(self, results: Iterable[int]) -> dict[int, dict[str, str]]:
+        """Return what cures made of the examples of each of `results`, by id, where there is something."""
+        found: dict[int, dict[str, str]] = {}
+        wanted = sorted(map(int, results))
+        query = "SELECT result, example_id, made FROM made_text WHERE list_contains(?, result) ORDER BY rowid"
+        for result, example, made in self._later("made_text", query, [wanted]):
+            found.setdefault(result, {})[example] = made
+        return found
+
     def text_counts(self) -> dict[TaskPart, int]:
         """Return how many examples of each task have a text."""
         query = "SELECT task, split, subset, count(*) FROM example_text GROUP BY ALL ORDER BY ALL"

@@ -237,6 +237,11 @@ def _insert(connection: duckdb.DuckDBPyConnection, run_id: str, result: TaskResu
     connection.unregister("fresh_outcomes")
     if result.shown is not None:
         _add_texts(connection, key, result.shown)
+    if result.made:
+        made = pd.DataFrame({"example_id": list(result.made), "made": list(result.made.values())}, dtype="string")
+        connection.register("fresh_texts", made)
+        connection.execute("INSERT INTO made_text SELECT ?, example_id, made FROM fresh_texts", [number])
+        connection.unregister("fresh_texts")
     if result.reported is not None:
         connection.execute("INSERT INTO reported VALUES (?, ?)", [number, to_json(result.reported)])
     return int(number)

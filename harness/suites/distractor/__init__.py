@@ -24,6 +24,7 @@ CLEAN, DIRTY, TRUNCATED, EXTRACT, RANDOM, DEDUPLICATED, DROPPED, REGENERATED = R
     "clean", "dirty", "truncated", "extract", "random extract", "deduplicated", "score and drop", "regenerate",
 )  # fmt: skip
 BY_LANGUAGE_MODEL = (DROPPED, REGENERATED)
+BY_SYSTEM = (EXTRACT, *BY_LANGUAGE_MODEL)  # what they make of a text is not the same for all systems
 # Of regeneration at the first condition: how much of the text and of the passage is kept, and the least and the most
 # that the gate lets pass; then the tokens that each cure took.
 GATE = {"gate: text kept": 0.9, "gate: passage kept": 0.1}

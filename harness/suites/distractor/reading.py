@@ -13,8 +13,11 @@ from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError
 from harness.metrics import score_outcomes
 from harness.outcomes import TaskKey, TaskResult, make_outcomes
+from harness.rereading import deduplicate, score_and_drop
+from harness.sentences import split_sentences
 from harness.suites.distractor import (
     BY_LANGUAGE_MODEL,
+    BY_SYSTEM,
     CLEAN,
     COST,
     DEDUPLICATED,
@@ -28,13 +31,15 @@ from harness.suites.distractor import (
     TRUNCATED,
     DistractorTask,
     cures,
+    parts_of,
     subset_of,
 )
 from harness.suites.distractor.examples import Examples, Texts, load_examples
 from harness.suites.distractor.texts import FIRST, Condition, conditions, passage_of, with_language_model
-from harness.suites.sentences import split_sentences
 
-Cure = Callable[[Sequence[str], Sequence[int]], list[str]]  # texts and their clean lengths in words ─▶ cured texts
+OracleCure = Callable[
+    [Sequence[str], Sequence[int]], list[str]
+]  # texts and their clean lengths in words ─▶ cured texts
 
 
 @dataclass(eq=False, kw_only=True)
@@ -49,20 +54,20 @@ class Cures:
     spent: dict[tuple[str, str], int] = field(default_factory=dict)
     _done: dict[tuple[str, str, int], str] = field(default_factory=dict, repr=False)
 
-    def of(self, row: str) -> Cure | None:
+    def of(self, row: str) -> OracleCure | None:
         """The cure of a row; None where this system cannot carry it out."""
-        plain: dict[str, Cure] = {
+        plain: dict[str, OracleCure] = {
             TRUNCATED: lambda texts, lengths: list(map(cures.truncate, texts, lengths)),
             EXTRACT: self._extract,
             RANDOM: lambda texts, lengths: list(map(cures.random_extract, texts, lengths)),
-            DEDUPLICATED: lambda texts, _: list(map(cures.deduplicate, texts)),
+            DEDUPLICATED: lambda texts, _: list(map(deduplicate, texts)),
         }
         if row in plain:
             return plain[row]
         try:
             model = self.encoder.language_model()
             if row == REGENERATED:
-                from harness.suites.distractor.rewriting import check_instruction_model
+                from harness.encoder.rewriting import check_instruction_model
 
                 check_instruction_model(model.tokenizer, name="the base")
         except HarnessError as error:
@@ -70,7 +75,7 @@ class Cures:
             return None
         return self._drop if row == DROPPED else self._regenerate
 
-    def apply(self, row: str, cure: Cure, texts: Texts, clean: Texts) -> Texts:
+    def apply(self, row: str, cure: OracleCure, texts: Texts, clean: Texts) -> Texts:
         """What `cure` makes of every text, each with the length of its clean one."""
         flat = [(row, text, cures.words(own)) for pair in zip(texts, clean, strict=True) for text, own in zip(*pair)]  # noqa: B905
         new = [each for each in dict.fromkeys(flat) if each not in self._done]
@@ -90,13 +95,13 @@ class Cures:
         model = self.encoder.language_model()
         # Each sentence is read alone and in front of the rest, and the rest alone.
         self._count(DROPPED, texts, lambda read, parts: 2 * parts * read)
-        return cures.score_and_drop(
+        return score_and_drop(
             texts, lambda every: text_losses(model.model, model.tokenizer, every, limit=model.limit).nats
         )
 
     def _regenerate(self, texts: Sequence[str], _: Sequence[int]) -> list[str]:
         from harness.encoder.language_model import load_causal
-        from harness.suites.distractor.rewriting import rewrite
+        from harness.encoder.rewriting import rewrite
 
         model = self.encoder.language_model()
         base = load_causal(model.base, dtype=model.model.dtype, device=model.model.device)
@@ -158,6 +163,9 @@ def _all_texts(
     others = {subset_of(each.name, DIRTY): dirty[each] for each in every if each != FIRST}
     made: list[dict[str, Texts]] = [{"default": dirty[FIRST], CLEAN: clean} | others]
     measured: dict[str, Sequence[float]] = {}
+    if healer.encoder.as_read(()) is not None:
+        healer.notes.append("no cure beside the system's own, which reads every text anew")
+        return made, measured
     for row in (TRUNCATED, EXTRACT, RANDOM, DEDUPLICATED, DROPPED, REGENERATED):
         cure = healer.of(row)
         if cure is None:
@@ -165,7 +173,7 @@ def _all_texts(
         first = healer.apply(row, cure, dirty[FIRST], clean)
         subsets: dict[str, Texts] = {subset_of(FIRST.name, row): first}
         made.append(subsets)
-        if row in (EXTRACT, DROPPED, REGENERATED):
+        if row in BY_SYSTEM:
             measured[f"{COST}{row}"] = [
                 float(sum(healer.spent.get((row, text), 0) for text in texts)) for texts in dirty[FIRST]
             ]
@@ -188,7 +196,7 @@ def _all_texts(
 
 def _gate(found: Examples, answers: Texts) -> dict[str, Sequence[float]]:
     """How much of each text and of its passage an answer keeps; and of the passage, what the clean text has anyway."""
-    from harness.suites.distractor.rewriting import kept_of
+    from harness.encoder.rewriting import kept_of
 
     texts = [example.texts[0] for example in found.examples]
     passages = [
@@ -212,8 +220,11 @@ def _named(result: TaskResult, ids: dict[int, str]) -> TaskResult:
         example_id=result.outcomes["example_id"].map(name).astype("string"),
         unit=result.outcomes["unit"].map(name).astype("string"),
     )
-    shown = None if result.shown is None else {name[old]: text for old, text in result.shown.items()}
-    return replace(result, outcomes=rows, shown=shown)
+    shown, made = (told and {name[old]: text for old, text in told.items()} for told in (result.shown, result.made))
+    parts = parts_of(result.key.subset)
+    if parts and parts[1] in BY_SYSTEM:  # each system has texts of its own there
+        shown, made = None, shown
+    return replace(result, outcomes=rows, shown=shown, made=made)
 
 
 def _diagnostic(task: DistractorTask, like: TaskResult, name: str, values: Sequence[float]) -> TaskResult:

@@ -13,8 +13,8 @@ from typing import Literal
 
 from harness.errors import HarnessError
 from harness.outcomes import content_id
+from harness.sentences import split_sentences
 from harness.suites.distractor.cures import words
-from harness.suites.sentences import split_sentences
 
 DistractorPlace = Literal["before", "after", "around", "repeated"]
 PLACES: tuple[DistractorPlace, ...] = ("before", "after", "around")

@@ -44,6 +44,9 @@ class BagOfWords:
         """How many tokens each text has."""
         return [len(each.ids) for each in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
 
+    def as_read(self, texts: Sequence[str]) -> None:
+        """No cure."""
+
     def word_vectors(self, texts: Sequence[str], spans: Sequence[tuple[int, int]], **_: Any) -> np.ndarray:
         """(1, N, V) float32: the mean of the one-hot vectors of each word's own tokens."""
         counts_NV = self.encode([text[slice(*span)] for text, span in zip(texts, spans, strict=True)])

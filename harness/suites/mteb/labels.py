@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.outcomes import make_outcomes, row_ids, shown_texts
-from harness.suites.mteb.kept import Kept
+from harness.outcomes import make_outcomes, row_ids
+from harness.suites.mteb.kept import AskedTexts, Kept, asked_of
 
 Trial = tuple[list[str], list[str], list[int]]  # ids, gold labels and clusters of its documents
 
@@ -30,7 +30,7 @@ def classification(task: Any, data: Any, saved: list[list[Any]], draws: Any) -> 
         "gold_label": gold * trials,
         "predicted_label": [str(label) for draw in saved for label in draw],
     }
-    return Kept(outcomes=make_outcomes(columns, len(ids) * trials), texts=texts, shown=shown_texts(ids, texts))
+    return Kept(outcomes=make_outcomes(columns, len(ids) * trials), texts=texts, asked=asked_of(ids, texts))
 
 
 def clustering(task: Any, data: Any, saved: dict[str, list[list[int]]], draws: Any) -> Kept:
@@ -51,7 +51,7 @@ def clustering(task: Any, data: Any, saved: dict[str, list[list[int]]], draws: A
             trials.append(
                 ([ids[embedded[place]] for place in drawn], [str(here[place]) for place in drawn], assignment)
             )
-    return _kept(trials, texts, shown_texts(ids, texts))
+    return _kept(trials, texts, asked_of(ids, texts))
 
 
 def clustering_of_sets(task: Any, data: Any, saved: list[list[int]], draws: Any) -> Kept:
@@ -61,7 +61,7 @@ def clustering_of_sets(task: Any, data: Any, saved: list[list[int]], draws: Any)
     """
     trials: list[Trial] = []
     every: list[str] = []
-    shown: dict[str, str] = {}
+    asked: dict[str, tuple[str, ...]] = {}
     clustered = iter(saved)
     for number, (texts, labels) in enumerate(
         zip(data[task.input_column_name], data[task.label_column_name], strict=True)
@@ -70,8 +70,8 @@ def clustering_of_sets(task: Any, data: Any, saved: list[list[int]], draws: Any)
         ids = row_ids(texts, prefix=f"{number}/")
         trials.append((ids, [str(label) for label in labels], assignment))
         every += [str(text) for text in texts]
-        shown |= shown_texts(ids, map(str, texts))
-    return _kept(trials, every, shown)
+        asked |= asked_of(ids, texts)
+    return _kept(trials, every, asked)
 
 
 def _embedded(task: Any, n: int, random: Random) -> list[int]:
@@ -82,7 +82,7 @@ def _embedded(task: Any, n: int, random: Random) -> list[int]:
     return random.sample(range(n), k=min(n, k))
 
 
-def _kept(trials: Sequence[Trial], texts: list[str], shown: dict[str, str]) -> Kept:
+def _kept(trials: Sequence[Trial], texts: list[str], asked: AskedTexts) -> Kept:
     columns: dict[str, object] = {
         "example_id": [each for ids, _, _ in trials for each in ids],
         "trial": [trial for trial, (ids, _, _) in enumerate(trials) for _ in ids],
@@ -90,4 +90,4 @@ def _kept(trials: Sequence[Trial], texts: list[str], shown: dict[str, str]) -> K
         "predicted_label": [str(cluster) for _, _, clusters in trials for cluster in clusters],
     }
     outcomes = make_outcomes(columns, sum(len(ids) for ids, _, _ in trials))
-    return Kept(outcomes=outcomes, texts=texts, shown=shown)
+    return Kept(outcomes=outcomes, texts=texts, asked=asked)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.outcomes import content_id, make_outcomes, row_ids, shorten, shown_texts
-from harness.suites.mteb.kept import Kept
+from harness.outcomes import content_id, make_outcomes, row_ids
+from harness.suites.mteb.kept import Kept, asked_of
 
 # What mteb saves for a pair, and whether more of it means more alike.
 SIMILARITIES = {
@@ -28,7 +28,7 @@ def sts(task: Any, data: Any, saved: dict[str, list[float]], draws: Any) -> Kept
     return Kept(
         outcomes=make_outcomes({"example_id": ids, "gold_score": gold, "predicted_score": predicted}, len(ids)),
         texts=[*map(str, first), *map(str, second)],
-        shown=shown_texts(ids, _both(first, second)),
+        asked=asked_of(ids, first, second),
     )
 
 
@@ -58,13 +58,9 @@ def pair_classification(task: Any, data: Any, saved: dict[str, list[float]], dra
         outcomes=outcomes,
         texts=[*map(str, first), *map(str, second)],
         note=f"by {best.replace('_', ' ')}",
-        shown=shown_texts(outcomes["example_id"], _both(first, second)),
+        asked=asked_of(outcomes["example_id"], first, second),
     )
 
 
 def _ids(first: Iterable[object], second: Iterable[object]) -> list[str]:
     return row_ids(f"{a}\0{b}" for a, b in zip(first, second, strict=True))
-
-
-def _both(first: Iterable[object], second: Iterable[object]) -> list[str]:
-    return [f"{shorten(str(a))} ⟷ {shorten(str(b))}" for a, b in zip(first, second, strict=True)]

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from harness.outcomes import content_id, make_outcomes, shown_texts
-from harness.suites.mteb.kept import Kept
+from harness.outcomes import content_id, make_outcomes
+from harness.suites.mteb.kept import Kept, asked_of
 
 SUBQUERIES = "max_over_subqueries_"
 # mteb's names of metrics -> trec_eval's; reciprocal rank has no cut-off there and is taken here.
@@ -43,7 +43,7 @@ def retrieval(task: Any, data: Any, saved: dict[str, dict[str, float]], draws: A
     return Kept(
         outcomes=make_outcomes(columns, len(ids)),
         texts=[*texts.values(), *documents],
-        shown=shown_texts(ids, (texts[query] for query in scores)),
+        asked=asked_of(ids, (texts[query] for query in scores)),
     )
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.errors import HarnessError
 from harness.metrics.f1 import write_set
-from harness.outcomes import content_id, make_outcomes, row_ids, shorten, shown_texts
-from harness.suites.mteb.kept import Kept
+from harness.outcomes import content_id, make_outcomes, row_ids
+from harness.suites.mteb.kept import Kept, asked_of
 
 
 def multilabel(task: Any, data: Any, saved: list[list[list[int]]], draws: Any) -> Kept:
@@ -41,7 +41,7 @@ def multilabel(task: Any, data: Any, saved: list[list[list[int]]], draws: Any) -
         "predicted_label": told,
     }
     kept = [texts[row] for row in rows]
-    return Kept(outcomes=make_outcomes(columns, len(told)), texts=kept, shown=shown_texts(ids, kept))
+    return Kept(outcomes=make_outcomes(columns, len(told)), texts=kept, asked=asked_of(ids, kept))
 
 
 def bitext(task: Any, data: Any, saved: dict[str, list[dict[str, float]]], draws: Any) -> Kept:
@@ -63,7 +63,7 @@ def bitext(task: Any, data: Any, saved: dict[str, list[dict[str, float]]], draws
     return Kept(
         outcomes=outcomes,
         texts=[*map(str, first), *map(str, second)],
-        shown=shown_texts(ids, (f"{shorten(one)} ⟷ {shorten(other)}" for one, other in pairs)),
+        asked=dict(zip(ids, pairs, strict=True)),
     )
 
 
@@ -83,7 +83,7 @@ def summaries(task: Any, data: Any, saved: dict[str, list[list[float]]], draws: 
     columns: dict[str, list[object]] = {name: [] for name in (
         "example_id", "unit", "trial", "gold_score", "predicted_score"
     )}  # fmt: skip
-    shown: dict[str, str] = {}
+    asked: dict[str, tuple[str, ...]] = {}
     for place, number in enumerate(of_text):
         ids = row_ids(made[number], prefix=f"{number}/")
         columns["example_id"] += ids
@@ -91,7 +91,7 @@ def summaries(task: Any, data: Any, saved: dict[str, list[list[float]]], draws: 
         columns["trial"] += [number] * len(ids)
         columns["gold_score"] += graded[number]
         columns["predicted_score"] += saved["cosine_scores"][place]
-        shown |= shown_texts(ids, made[number])
+        asked |= asked_of(ids, made[number])
     left_out = len(texts) - len(of_text)
     return Kept(
         outcomes=make_outcomes(dict(columns), len(columns["example_id"])),
@@ -99,7 +99,7 @@ def summaries(task: Any, data: Any, saved: dict[str, list[list[float]]], draws: 
         note=f"{left_out} of {len(texts)} texts left out: their summaries have one grade, or one similarity"
         if left_out
         else "",
-        shown=shown,
+        asked=asked,
     )
 
 

@@ -23,7 +23,7 @@ from harness.contamination.texts import text_hashes
 from harness.encoder.protocol import TextEncoder
 from harness.errors import HarnessError, near_names
 from harness.metrics import TOLERANCE, score_outcomes
-from harness.outcomes import TaskKey, TaskPart, TaskResult
+from harness.outcomes import TaskKey, TaskPart, TaskResult, shorten
 from harness.suites.mteb.kept import Kept
 from harness.suites.mteb.kinds import type_of
 from harness.suites.mteb.loading import Choice, load
@@ -121,9 +121,18 @@ class MtebTask(Task):
                 kept = type_of(task).keep(
                     task, task.dataset.get(part.subset, task.dataset)[split], _predictions(saved, split, part), draws
                 )
-                yield self._result(part, kept, reported=scores, seconds=seconds)
+                made = _made(kept, encoder)
+                yield self._result(part, kept, made=made, reported=scores, seconds=seconds)
 
-    def _result(self, part: TaskPart, kept: Kept, *, reported: Mapping[str, Any], seconds: float) -> TaskResult:
+    def _result(
+        self,
+        part: TaskPart,
+        kept: Kept,
+        *,
+        made: Mapping[str, str] | None,
+        reported: Mapping[str, Any],
+        seconds: float,
+    ) -> TaskResult:
         score = float(reported["main_score"])
         again = score_outcomes(self.info.metric, kept.outcomes)
         if abs(again - score) > TOLERANCE:
@@ -140,9 +149,26 @@ class MtebTask(Task):
             seconds=seconds,
             texts=text_hashes(kept.texts),
             note=kept.note,
-            shown=kept.shown,
+            shown={name: _shown(texts) for name, texts in kept.asked.items()},
+            made=made,
             reported=_finite(reported),
         )
+
+
+def _made(kept: Kept, encoder: TextEncoder) -> dict[str, str] | None:
+    """What the encoder's cure made of each example that was evaluated; None where it has no cure."""
+    asked = {name: kept.asked[name] for name in dict.fromkeys(kept.outcomes["example_id"]) if name in kept.asked}
+    every = list(dict.fromkeys(text for texts in asked.values() for text in texts))
+    read = encoder.as_read(every)
+    if read is None:
+        return None
+    made = dict(zip(every, read, strict=True))
+    return {name: _shown([made[text] for text in texts]) for name, texts in asked.items()}
+
+
+def _shown(texts: Sequence[str]) -> str:
+    """The texts of an example as readers see them."""
+    return shorten(" ⟷ ".join(map(shorten, texts)))
 
 
 def _predictions(saved: Mapping[str, Any], split: str, part: TaskPart) -> Any:

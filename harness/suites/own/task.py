@@ -117,13 +117,17 @@ def _named(result: TaskResult, card: TaskCard, rows: CardRows) -> TaskResult:
     elif card.publish != "texts":
         outcomes["unit"] = _numbered(outcomes["unit"])
     shown: Mapping[str, str] | None = None if card.publish == "texts" else {}
-    if card.publish == "texts" and result.shown is not None:
+    made: Mapping[str, str] | None = None
+    if card.publish == "texts":
         called = dict(zip(result.outcomes["example_id"], outcomes["example_id"], strict=True))
-        shown = {called[name]: text for name, text in result.shown.items() if name in called}
+        shown, made = (
+            told and {called[name]: text for name, text in told.items() if name in called}
+            for told in (result.shown, result.made)
+        )
     if nothing and rows.labels and result.key.metric != "span_f1":  # kinds of spans are numbered before
         sets = card.kind.answer == "labels"
         outcomes = _without_labels(outcomes, rows.labels, clusters=card.type == "clustering", sets=sets)
-    return replace(result, outcomes=outcomes, shown=shown)
+    return replace(result, outcomes=outcomes, shown=shown, made=made)
 
 
 def _places(card: TaskCard, rows: CardRows) -> dict[str, int]:

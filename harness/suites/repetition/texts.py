@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.sentences import split_sentences
 from harness.suites.repetition import ATTENDED, PLACES, SENTENCES, TEXTS, TIMES
-from harness.suites.sentences import split_sentences
 
 LEAST_TOKENS = 4  # of a sentence
 OTHERS = ATTENDED - 1  # sentences that stand in place of copies

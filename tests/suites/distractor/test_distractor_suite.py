@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from harness.compare.distractor_views import distractor_rows, example_texts
+from harness.encoder import rewriting
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
 from harness.errors import HarnessError
@@ -17,11 +18,11 @@ from harness.metrics import score_outcomes
 from harness.mini import checkpoint_folder
 from harness.outcomes import TaskResult
 from harness.recipes import Recipe
+from harness.sentences import split_sentences
 from harness.store import Store
-from harness.suites.distractor import GATE, OF_MTEB, SUITES, TASKS, cures, examples, reading, rewriting
+from harness.suites.distractor import GATE, OF_MTEB, SUITES, TASKS, cures, examples, reading
 from harness.suites.distractor.texts import FIRST, Condition
 from harness.suites.mini.baseline import BagOfWords
-from harness.suites.sentences import split_sentences
 from tests.cli.test_cli import call
 from tests.factory import add_system
 
@@ -30,9 +31,9 @@ FEW = (FIRST, Condition(place="before", amount=1, both=True), Condition(place="r
 PLACE = Placement(device="cpu", dtype="float32")
 
 
-def build() -> Encoder:
+def build(**fields: str) -> Encoder:
     folder = checkpoint_folder()
-    recipe = Recipe.model_validate({"attention": "causal"})
+    recipe = Recipe.model_validate({"attention": "causal"} | fields)
     return build_encoder(folder, recipe, seed=None, place=PLACE, name="mini", revision="1", language_model=folder)
 
 
@@ -73,6 +74,20 @@ def test_every_row_has_the_same_examples_and_its_own_texts(texts: dict[str, Task
     assert cures.words(shown[2][example].split(" ⟷ ")[0]) == cures.words(first)
     assert not {*shown[2][example].split(" ⟷ ")[0].split()} >= {*first.split()}
     assert texts["repeated ×2 | deduplicated"].score == pytest.approx(texts["clean"].score, abs=1e-6)
+
+
+def test_a_system_that_reads_texts_anew_has_no_other_cure(few: None, tmp_path: Path) -> None:
+    found = by_subset(TASKS[1].run(build(reread="extract")))
+    assert set(found) == {"default", "clean", *(f"{condition.name} | dirty" for condition in FEW[1:])}
+    assert "no cure beside the system's own" in found["default"].note
+    store = Store(tmp_path / "results.duckdb")
+    run = add_system(store, "causal-extract", tasks=())
+    for result in found.values():
+        store.add_result(run, result)
+    (first,) = example_texts(store, TASKS[1].name, FIRST.name, base="mini", count=1)
+    read = first["dirty, as causal-extract reads it"]
+    assert read != first["dirty"]
+    assert set(read.split()) <= set(first["dirty"].split())
 
 
 def test_what_cannot_be_done_is_left_out_and_told(texts: dict[str, TaskResult], few: None) -> None:
@@ -123,8 +138,14 @@ def test_the_rows_say_what_is_lost_and_what_comes_back(
         assert row.recovery == pytest.approx(row.gain / (clean.score - dirty.score))
     assert rows["bidir", FIRST.name, "dirty"].beyond == pytest.approx(0)
     assert dirty.beyond is None
-    (first,) = example_texts(store, TASKS[0].name, FIRST.name, count=1)
+    (first,) = example_texts(store, TASKS[0].name, FIRST.name, base="mini", count=1)
     assert list(first)[:2] == ["clean", "dirty"]
+    # What a cure made by a system is that system's: it stands under the name of the variant.
+    assert {"truncated", "extract, causal", "extract, bidir", "score and drop, causal"} <= set(first)
+    assert "extract" not in first
+    (one,) = example_texts(store, TASKS[0].name, FIRST.name, base="mini", count=1, variants=["bidir"])
+    assert "extract, causal" not in one
+    assert one["extract, bidir"] == first["extract, bidir"]
     with pytest.raises(HarnessError, match="there is no condition 'around x1'; did you mean around ×1"):
         distractor_rows(store, base="mini", conditions=["around x1"])
     with pytest.raises(HarnessError, match="distractors were not measured for bidir-mntp on base mini yet"):

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from harness.encoder.rewriting import check_instruction_model, kept_of
 from harness.errors import HarnessError
+from harness.rereading import score_and_drop
+from harness.sentences import split_sentences
 from harness.suites.distractor import cures
-from harness.suites.distractor.rewriting import check_instruction_model, kept_of
 from harness.suites.distractor.texts import FIRST, Condition, Example, Pool, conditions, distract
-from harness.suites.sentences import split_sentences
 
 TEXT = "a b c d"
 OTHERS = ("v w x", "y z q r s t.")
@@ -103,9 +104,9 @@ def test_a_sentence_goes_where_the_rest_costs_less_without_it() -> None:
             costs.append(float(len(text.split()) + 2 * after) + 0 * len(before))
         return np.array(costs)
 
-    assert cures.score_and_drop(["One two. Bad. Three four."], nats) == ["One two. Three four."]
-    assert cures.score_and_drop(["One two."], nats) == ["One two."]
-    whole = cures.score_and_drop(["Bad. Worse."], lambda texts: np.array([float(len(t)) for t in texts]) ** 2)
+    assert score_and_drop(["One two. Bad. Three four."], nats) == ["One two. Three four."]
+    assert score_and_drop(["One two."], nats) == ["One two."]
+    whole = score_and_drop(["Bad. Worse."], lambda texts: np.array([float(len(t)) for t in texts]) ** 2)
     assert whole == ["Bad. Worse."], "where each would go, none is known to belong to the text"
 
 

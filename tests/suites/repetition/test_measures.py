@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.sentences import split_sentences
 from harness.suites.repetition import measures as m
-from harness.suites.sentences import split_sentences
 
 RNG = np.random.default_rng(0)
 

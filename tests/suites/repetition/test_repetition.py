@@ -15,11 +15,11 @@ import pytest
 from harness.encoder.received import Received
 from harness.errors import HarnessError
 from harness.mini.corpus import held_out_documents
+from harness.sentences import split_sentences
 from harness.suites.mini.baseline import BagOfWords
 from harness.suites.repetition import GROUPS, MEASURES, PLACES, SUITE, TASKS, TIMES, share_of
 from harness.suites.repetition.texts import Passage, choose_passages, unrelated
 from harness.suites.retention.text import RetentionText, open_text
-from harness.suites.sentences import split_sentences
 from harness.suites.task import TaskOptions
 from tests.cli.test_cli import call
 from tests.suites.layers.test_layers import build
