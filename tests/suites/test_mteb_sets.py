@@ -49,8 +49,7 @@ def test_translations_are_called_by_their_row() -> None:
     kept = bitext(None, data, {"sentence1-sentence2": [{"corpus_id": 2}, {"corpus_id": 0}]}, None)
     assert list(kept.outcomes["gold_label"]) == ["2", "1"]
     assert list(kept.outcomes["predicted_label"]) == ["2", "0"]
-    assert kept.shown is not None
-    assert list(kept.shown.values()) == ["a ⟷ A", "b ⟷ B"]
+    assert list(kept.asked.values()) == [("a", "A"), ("b", "B")]
 
 
 def test_summaries_of_one_text_are_a_trial_and_a_unit() -> None:
