@@ -87,7 +87,8 @@ def test_a_system_that_reads_texts_anew_has_no_other_cure(few: None, tmp_path: P
     (first,) = example_texts(store, TASKS[1].name, FIRST.name, base="mini", count=1)
     read = first["dirty, as causal-extract reads it"]
     assert read != first["dirty"]
-    assert set(read.split()) <= set(first["dirty"].split())
+    # The dirty text is cut where it is long; what is read of its first text is not.
+    assert set(read.split(" ⟷ ")[0].split()) <= set(first["dirty"].split(" ⟷ ")[0].split())
 
 
 def test_what_cannot_be_done_is_left_out_and_told(texts: dict[str, TaskResult], few: None) -> None:
