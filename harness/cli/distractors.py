@@ -10,7 +10,7 @@ import typer
 from harness.cli import options
 
 if TYPE_CHECKING:
-    from harness.compare.distractor_views import DistractorRow
+    from harness.compare.distractor_views import CuredRow, DistractorRow
     from harness.stats.estimate import Interval
 
 _ALL = "all"
@@ -80,13 +80,16 @@ def distractors(
         print_json(
             {
                 "rows": [asdict(row) for row in found.rows],
+                "cured": [asdict(row) for row in found.cured],
                 "gate": [asdict(cell) for cell in found.gate],
                 "tokens": [asdict(cell) for cell in found.tokens],
             }
         )
         return
 
-    def points(value: float | None, interval: Interval | None, row: DistractorRow, *, signed: bool) -> str | None:
+    def points(
+        value: float | None, interval: Interval | None, row: DistractorRow | CuredRow, *, signed: bool
+    ) -> str | None:
         if value is None:
             return None
         metric = get_metric(row.metric)
@@ -117,6 +120,36 @@ def distractors(
     print("Change: a cure's row less the dirty row; of the dirty row, less the clean one.")
     print("In brackets: 95 % interval over examples, for these checkpoints. Points: × 100.")
 
+    if found.cured:
+        print()
+        beside = [
+            (
+                *(row.task, row.condition, row.variant, row.plain),
+                *(
+                    " → ".join(str(points(score, None, row, signed=False)) for score in pair)
+                    for pair in ((row.plain_clean, row.plain_dirty), (row.clean, row.dirty))
+                ),
+                points(row.harm, row.harm_interval, row, signed=True),
+                points(row.gain, row.gain_interval, row, signed=True),
+                points(row.lost, row.lost_interval, row, signed=True),
+            )
+            for row in found.cured
+        ]
+        columns = (
+            *("task", "condition", "variant", "without its cure", "clean → dirty without", "clean → dirty"),
+            *("cure on clean", "cure on dirty", "dirty less clean without"),
+        )
+        out.print(table(columns, beside, keys=4))
+        print(
+            "A variant that reads every text through a cure: the last column is what it loses of the clean score that "
+            "it has without the cure. A cure that harms clean texts makes dirty less clean small and gains nothing."
+        )
+    if found.alone:
+        print()
+        print(
+            f"Not measured here without the cure: {', '.join(found.alone)}. Whether the cure harms clean texts is not "
+            "known; measure the variant with the same card without `reread`."
+        )
     if found.gate:
         print()
         least, most = GATE.values()

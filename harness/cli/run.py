@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,7 @@ from harness.cli.report import report
 from harness.errors import HarnessError, ProofError, TasksFailedError
 
 if TYPE_CHECKING:
-    from harness.run.plan import RunPlan
+    from harness.run.plan import Failure, RunPlan
 
 
 def run(
@@ -191,12 +192,16 @@ def raise_failures(plan: RunPlan) -> None:
     """Name on stderr what failed of `plan`, and raise what gives the exit code; nothing where all went well."""
     if not plan.failed:
         return
+    alike: dict[tuple[str, str], list[Failure]] = {}
     for each in plan.failed:
-        print(f"failed: {each.what}: {each.reason}", file=sys.stderr)
+        alike.setdefault((each.system, each.reason), []).append(each)
+    for one, *others in alike.values():
+        every = replace(one, task=", ".join(each.task for each in (one, *others)))
+        print(f"failed: {every.what}: {every.reason}", file=sys.stderr)
     proof = any(isinstance(each.error, ProofError) for each in plan.failed)
     raise (ProofError if proof else TasksFailedError)(
-        f"{len(plan.failed)} failed, as listed above, and all other results are stored; the same command measures "
-        "what is missing"
+        f"{len(plan.failed)} failed, as listed above, and all other results are stored; once the "
+        "reasons are mended, the same command measures what is missing"
     )
 
 

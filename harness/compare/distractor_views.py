@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,10 +51,42 @@ class DistractorRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CuredRow:
+    """A variant that reads every text through a cure, beside the same variant without it, which is called `plain`.
+
+    A cure that harms clean texts makes dirty less clean small and gains nothing: so each score is set against `plain`.
+    `harm` is clean less the plain clean score, `gain` dirty less the plain dirty one, `lost` dirty less the plain clean
+    one. Scores are means over seeds, in the unit that is stored.
+    """
+
+    base: str
+    variant: str
+    plain: str
+    task: str
+    metric: str
+    condition: str
+    clean: float
+    dirty: float
+    plain_clean: float
+    plain_dirty: float
+    harm: float
+    harm_interval: Interval | None
+    gain: float
+    gain_interval: Interval | None
+    lost: float
+    lost_interval: Interval | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Distractors:
-    """All that `harness distractors` shows: rows, and the gate and the tokens of the cures as cells."""
+    """All that `harness distractors` shows: rows, and the gate and the tokens of the cures as cells.
+
+    `alone` are variants with a cure of their own that have no scores without it here.
+    """
 
     rows: tuple[DistractorRow, ...]
+    cured: tuple[CuredRow, ...]
+    alone: tuple[str, ...]
     gate: tuple[Cell, ...]
     tokens: tuple[Cell, ...]
     conditions: tuple[str, ...]
@@ -99,20 +131,30 @@ def distractor_rows(
             raise HarnessError(f"there is no condition {name!r}; {near_names(name, found_conditions)}")
     asked = tuple(conditions or found_conditions)
     of_task = {name: mine[mine["task"].eq(name)] for name in tasks or known}
-    rows = [
-        row
-        for scored in of_task.values()
-        for row in _rows(store, scored, entries, conditions=asked, against=against)
-        if any(row.variant == entry.variant for entry in shown)
-    ]
+    plain, named = _plain_of(entries), {entry.variant for entry in shown}
+    rows: list[DistractorRow] = []
+    cured: list[CuredRow] = []
+    for scored in of_task.values():
+        for each in _tables(store, scored, entries, conditions=asked):
+            rows += [row for row in _rows(each, against=against) if row.variant in named]
+            cured += [row for row in _cured_rows(each, plain) if row.variant in named]
     order = declared_contrasts().order({row.variant for row in rows})
-    rows.sort(key=lambda r: (list(of_task).index(r.task), asked.index(r.condition), order.index(r.variant)))
+
+    def place(row: DistractorRow | CuredRow) -> tuple[int, int, int]:
+        return list(of_task).index(row.task), asked.index(row.condition), order.index(row.variant)
+
+    rows.sort(key=place)
+    cured.sort(key=place)
+    known_plain = {row.variant for row in cured}
+    alone = [entry.variant for entry in shown if _cure(entry) and entry.variant not in known_plain]
 
     def beside(names: Collection[str]) -> tuple[Cell, ...]:
         return tuple(cells(store, shown, scores=mine, tasks=set(of_task), subsets=names))
 
     return Distractors(
         rows=tuple(rows),
+        cured=tuple(cured),
+        alone=tuple(sorted(alone)),
         gate=beside({str(s) for s in mine["subset"] if str(s).startswith(tuple(GATE))}),
         tokens=beside({str(s) for s in mine["subset"] if str(s).startswith(COST)}),
         conditions=tuple(found_conditions),
@@ -152,14 +194,58 @@ def _stored_as(condition: str, row: str) -> str:
     return "default" if (condition, row) == (FIRST.name, DIRTY) else subset_of(condition, row)
 
 
-def _rows(
-    store: Store, scored: pd.DataFrame, entries: Sequence[Entry], *, conditions: Sequence[str], against: str
-) -> list[DistractorRow]:
-    """The rows of one task; every system's columns stand in one table, so that all is paired by example."""
+def _cure(entry: Entry) -> object:
+    return entry.systems[0].recipe.fields.get("reread")
+
+
+def _plain_of(entries: Sequence[Entry]) -> dict[str, str]:
+    """For each variant with a cure of its own: the one whose recipe differs in nothing else."""
+
+    def recipe(entry: Entry) -> dict[str, object]:
+        return {name: value for name, value in entry.systems[0].recipe.fields.items() if name != "reread"}
+
+    variants = [entry for entry in entries if entry.kind == "variant"]
+    return {
+        entry.variant: other.variant
+        for entry in variants
+        for other in variants
+        if _cure(entry) and not _cure(other) and recipe(entry) == recipe(other)
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """The columns of a task that are paired by example: by variant, condition and row, then by seed."""
+
+    base: str
+    task: str
+    metric: str
+    table: Contributions
+    columns: Mapping[tuple[str, str, str], Mapping[int | None, int]]
+
+    @property
+    def weights(self) -> dict[tuple[str, str, str], np.ndarray]:
+        """What the mean over the seeds of each row takes of each column."""
+        k = self.zero.size
+        return {key: np.bincount(list(of.values()), minlength=k) / len(of) for key, of in self.columns.items()}
+
+    @property
+    def zero(self) -> np.ndarray:
+        """Nothing of any column."""
+        return np.zeros(self.table.value_kd.shape[0])
+
+    def estimate(self, weight: np.ndarray) -> tuple[float, Interval | None]:
+        """The sum of columns with `weight`, and its interval over examples."""
+        return fieller_ratio(self.table, weight, self.zero).numerator
+
+
+def _tables(
+    store: Store, scored: pd.DataFrame, entries: Sequence[Entry], *, conditions: Sequence[str]
+) -> Iterator[_Table]:
+    """The tables of one task; every system's columns stand in one, so that all is paired by example."""
     wanted = {_stored_as(condition, row): (condition, row) for condition in conditions for row in ROWS}
     here = scored[scored["subset"].isin(wanted)]
     owner = {system.system_id: entry for entry in entries for system in entry.systems}
-    made: list[DistractorRow] = []
     for name, group in here.groupby("metric", sort=False):
         metric = get_metric(str(name))
         place = {int(r["result"]): r for r in group.to_dict("records")}
@@ -174,42 +260,30 @@ def _rows(
                 for each in conditions if kind == CLEAN else (condition,):
                     columns.setdefault((entry.variant, each, kind), {})[seed] = column
             task = str(group["task"].iloc[0])
-            made += _of_table(table, columns, base=entries[0].base, task=task, metric=metric.name, against=against)
-    return made
+            yield _Table(base=entries[0].base, task=task, metric=metric.name, table=table, columns=columns)
 
 
-def _of_table(
-    table: Contributions,
-    columns: Mapping[tuple[str, str, str], Mapping[int | None, int]],
-    *,
-    base: str,
-    task: str,
-    metric: str,
-    against: str,
-) -> list[DistractorRow]:
-    k = table.value_kd.shape[0]
-    weights = {key: np.bincount(list(of.values()), minlength=k) / len(of) for key, of in columns.items()}
+def _rows(of: _Table, *, against: str) -> list[DistractorRow]:
+    weights = of.weights
     made = []
     for (variant, condition, row), weight in weights.items():
         if not {(variant, condition, DIRTY), (variant, condition, CLEAN)} <= set(weights):
             continue
-        ratio = _recovery(table, weights, variant, condition, row)
+        ratio = _recovery(of.table, weights, variant, condition, row)
         other = None
         if variant != against and {(against, condition, each) for each in (row, DIRTY, CLEAN)} <= set(weights):
-            apart = _gain(weights, variant, condition, row) - _gain(weights, against, condition, row)
-            other = fieller_ratio(table, apart, np.zeros(k)).numerator
-        score, interval = fieller_ratio(table, weight, np.zeros(k)).numerator
-        of = columns[variant, condition, row]
+            other = of.estimate(_gain(weights, variant, condition, row) - _gain(weights, against, condition, row))
+        score, interval = of.estimate(weight)
         made.append(
             DistractorRow(
-                base=base,
+                base=of.base,
                 variant=variant,
-                task=task,
-                metric=metric,
+                task=of.task,
+                metric=of.metric,
                 condition=condition,
                 row=row,
-                n_examples=table.n_examples,
-                seeds=tuple(of),
+                n_examples=of.table.n_examples,
+                seeds=tuple(of.columns[variant, condition, row]),
                 score=score,
                 interval=interval,
                 gain=ratio.numerator[0],
@@ -221,6 +295,37 @@ def _of_table(
             )
         )
     return sorted(made, key=lambda each: ROWS.index(each.row))
+
+
+def _cured_rows(of: _Table, plain: Mapping[str, str]) -> Iterator[CuredRow]:
+    """The rows of the variants of `plain` that have both scores, and so has the variant without the cure."""
+    weights = of.weights
+    for variant, condition, row in weights:
+        if row != DIRTY or variant not in plain:
+            continue
+        keys = [(name, condition, kind) for name in (variant, plain[variant]) for kind in (CLEAN, DIRTY)]
+        if not set(keys) <= set(weights):
+            continue
+        clean, dirty, plain_clean, plain_dirty = (weights[key] for key in keys)
+        harm, gain, lost = map(of.estimate, (clean - plain_clean, dirty - plain_dirty, dirty - plain_clean))
+        yield CuredRow(
+            base=of.base,
+            variant=variant,
+            plain=plain[variant],
+            task=of.task,
+            metric=of.metric,
+            condition=condition,
+            clean=of.estimate(clean)[0],
+            dirty=of.estimate(dirty)[0],
+            plain_clean=of.estimate(plain_clean)[0],
+            plain_dirty=of.estimate(plain_dirty)[0],
+            harm=harm[0],
+            harm_interval=harm[1],
+            gain=gain[0],
+            gain_interval=gain[1],
+            lost=lost[0],
+            lost_interval=lost[1],
+        )
 
 
 def _gain(weights: Mapping[tuple[str, str, str], np.ndarray], variant: str, condition: str, row: str) -> np.ndarray:

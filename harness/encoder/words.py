@@ -99,7 +99,7 @@ class ModelEncoder:
         if self.as_read(()) is not None:
             raise HarnessError(
                 f"{self.name} reads every text anew (`reread` in its card), so words and tokens of a text have no "
-                "place in what it reads; measure it on tasks of whole texts"
+                "place in what it reads; choose tasks of whole texts with --tasks"
             )
 
     def word_vectors(

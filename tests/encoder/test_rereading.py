@@ -138,7 +138,9 @@ def test_bad_input_is_one_sentence() -> None:
         lambda: encoder.token_states(np.array([[1, 2]])),
         lambda: encoder.attention_received([1, 2]),
     ):
-        with pytest.raises(HarnessError, match=r"mini reads every text anew .* measure it on tasks of whole texts"):
+        with pytest.raises(
+            HarnessError, match=r"mini reads every text anew .* choose tasks of whole texts with --tasks"
+        ):
             ask()
 
 

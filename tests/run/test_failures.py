@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import transformers
 
-from harness.errors import HarnessError, ProofError
+from harness.cli.run import raise_failures
+from harness.errors import HarnessError, ProofError, TasksFailedError
 from harness.paths import cache_folder
 from harness.run.loop import execute
 from harness.run.open import open_system
+from harness.run.plan import Failure
 from harness.store import Store
 from tests.run.kit import PLACE, Ear, go, plan, request
 from tests.suites.small import SmallClassification, SmallSTS
@@ -45,6 +48,21 @@ def test_a_failing_task_keeps_no_other_from_being_measured(
     assert all(run.finished_at is not None for run in store.runs())
     left = plan(request(tiny_base, "bidir"), store)
     assert [[task.name for task in job.missing] for job in left.jobs] == [["SmallSTS"], ["SmallSTS"]]
+
+
+def test_one_reason_is_said_once(tiny_base: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    why = HarnessError("it has no words")
+    failed = (
+        Failure(system="a", task="One", error=why),
+        Failure(system="b", error=why),
+        Failure(system="a", task="Two", error=why),
+    )
+    with pytest.raises(TasksFailedError, match="3 failed, as listed above"):
+        raise_failures(replace(plan(request(tiny_base, "bidir"), store), failed=failed))
+    assert capsys.readouterr().err.splitlines() == [
+        "failed: One, Two on a: it has no words",
+        "failed: b: it has no words",
+    ]
 
 
 @pytest.mark.slow

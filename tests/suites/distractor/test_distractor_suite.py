@@ -91,6 +91,41 @@ def test_a_system_that_reads_texts_anew_has_no_other_cure(few: None, tmp_path: P
     assert set(read.split(" ⟷ ")[0].split()) <= set(first["dirty"].split(" ⟷ ")[0].split())
 
 
+def test_a_cure_in_a_card_is_set_against_the_clean_texts_without_it(
+    few: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(tmp_path / "results.duckdb")
+    score: dict[tuple[str, str], float] = {}
+
+    monkeypatch.setattr(reading, "conditions", lambda pairs: FEW[:1])
+    plain, cured = (by_subset(TASKS[1].run(build(**fields))) for fields in ({}, {"reread": "extract"}))
+
+    def add(variant: str, found: dict[str, TaskResult], **fields: str) -> None:
+        recipe = {"attention": "causal", "pooling": "mean"} | fields
+        run = add_system(store, variant, tasks=(), recipe=recipe, card_hash=variant)
+        for name in ("clean", "default"):
+            store.add_result(run, found[name])
+            score[variant, name] = found[name].score
+
+    add("causal-extract", cured, reread="extract")
+    assert distractor_rows(store, base="mini").cured == ()
+    assert distractor_rows(store, base="mini").alone == ("causal-extract",)
+    assert call("distractors", "--db", str(store.path), monkeypatch=monkeypatch) == 0
+    assert "Not measured here without the cure: causal-extract." in capsys.readouterr().out
+    add("causal", plain)
+    add("last", plain, pooling="lasttoken")
+    found = distractor_rows(store, base="mini", variants=["causal-extract"])
+    (row,) = found.cured
+    assert (row.variant, row.plain, found.alone) == ("causal-extract", "causal", ())
+    assert row.harm == pytest.approx(score["causal-extract", "clean"] - score["causal", "clean"])
+    assert row.gain == pytest.approx(score["causal-extract", "default"] - score["causal", "default"])
+    assert row.lost == pytest.approx(score["causal-extract", "default"] - score["causal", "clean"])
+    assert row.lost_interval is not None
+    assert row.lost_interval.low < row.lost < row.lost_interval.high
+    assert call("distractors", "--db", str(store.path), monkeypatch=monkeypatch) == 0
+    assert "dirty less clean without" in capsys.readouterr().out
+
+
 def test_what_cannot_be_done_is_left_out_and_told(texts: dict[str, TaskResult], few: None) -> None:
     assert not any("regenerate" in name for name in texts)
     assert "no regenerate: the base is no instruction model" in texts["default"].note
