@@ -125,7 +125,7 @@ def _check(
     delta_LBT = (
         (_states(model, changed_BT, mask_BT, packed) - states_LBTD).abs().amax(-1)[:, before_BT.to(states_LBTD.device)]
     )
-    leak, reached = float(delta_LBT.max()), float((delta_LBT > 0).float().mean())
+    leak, reached = float(delta_LBT.max()), _share(delta_LBT > 0)
     if degree is not None:
         leak, reached = _by_degree(degree, delta_LBT, mask_BT)
     by_text = [alone(tuple(text)) for text in texts]
@@ -217,7 +217,12 @@ def _by_degree(degree: Degree, delta_LN: Tensor, mask_BT: Tensor) -> tuple[float
     reach_L = [degree.reach(number) for number in range(1, len(delta_LN) + 1)]
     within_LN = away_N <= torch.tensor(reach_L, device=delta_LN.device)[:, None]
     beyond, changed = delta_LN[~within_LN], delta_LN[within_LN] > 0
-    return float(beyond.max()) if len(beyond) else 0.0, float(changed.float().mean()) if len(changed) else 1.0
+    return float(beyond.max()) if len(beyond) else 0.0, _share(changed) if len(changed) else 1.0
+
+
+def _share(changed: Tensor) -> float:
+    """How many of `changed` are true, exactly: on CUDA the mean of ones can be just below 1."""
+    return int(changed.sum()) / changed.numel()
 
 
 def _reason(
@@ -235,7 +240,8 @@ def _reason(
         return f"a later token changed an earlier state{' out of its reach' if degree else ''} by {leak:.2g}"
     if (degree is not None or attention == "bidirectional") and reached < 1:
         return (
-            f"a later token reached only {reached:.0%} of the {'states within reach' if degree else 'earlier states'}"
+            f"a later token reached only {math.floor(1000 * reached) / 10:g} % of the "
+            f"{'states within reach' if degree else 'earlier states'}"
         )
     if not between.told_apart:
         return (

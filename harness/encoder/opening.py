@@ -24,7 +24,16 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from harness.bases import TOKENIZER, read_json
 from harness.encoder.placement import Placement
-from harness.encoder.tokenizer import CLOSED, TEXTS, fit_tokens, load_tokenizer, prove_tokens, read_otherwise, saying
+from harness.encoder.tokenizer import (
+    CLOSED,
+    TEXTS,
+    fit_tokens,
+    load_tokenizer,
+    prove_tokens,
+    read_otherwise,
+    saying,
+    without_chat,
+)
 from harness.errors import HarnessError
 
 _HEAD = "lm_head."
@@ -66,7 +75,7 @@ def open_decoder(folder: Path, *, dtype: torch.dtype, name: str) -> tuple[Transf
     that its config.json asks for, or whose tokenizer names nothing that can fill a batch; ProofError for a tokenizer
     that does not read texts as tokenizer.json says.
     """
-    tokenizer = load_tokenizer(folder, name=name)
+    tokenizer = without_chat(load_tokenizer(folder, name=name))
     _refuse_far_larger(folder, name=name)
     with saying(name, "a decoder"), _checked(name, tokenizer) as read:
         transformer = Transformer(str(folder), model_kwargs=_weights(dtype), config_kwargs=dict(CLOSED))
@@ -84,7 +93,7 @@ def open_model(
     otherwise. Raises HarnessError as `open_decoder` does; heads that an encoder does not use may be in the file.
     """
     options = {"model_kwargs": _weights(getattr(torch, place.dtype))}
-    own = load_tokenizer(folder, name=name) if bare and (folder / TOKENIZER).is_file() else None
+    own = without_chat(load_tokenizer(folder, name=name)) if bare and (folder / TOKENIZER).is_file() else None
     with saying(name, "a sentence-transformers model"), _checked(name, own, encoder=True) as read:
         if bare:
             one = Transformer(str(folder), config_kwargs=dict(CLOSED), processor_kwargs=dict(CLOSED), **options)

@@ -10,10 +10,11 @@ Shapes: T tokens of a pass, H heads, K key heads, E width of a head, n texts of 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -171,6 +172,9 @@ def _at_once(
     ahead = layout.ahead
     if dropout or (ahead is not None and ahead.drawn is not None):
         raise HarnessError(f"{VARLEN} has no dropout of attention and no drawn mask; train with {PACKED}")
+    grouped = query.shape[1] != key.shape[1]
+    if grouped and not _varlen_groups():
+        key, value = (part.repeat_interleave(query.shape[1] // key.shape[1], dim=1) for part in (key, value))
     query_THE, key_TKE, value_TKE = (part[0].transpose(0, 1).contiguous() for part in (query, key, value))
     out = varlen.varlen_attn(
         query_THE,
@@ -182,10 +186,18 @@ def _at_once(
         layout.longest,
         scale=scaling,
         window_size=(-1, ahead.tokens if ahead is not None else 0 if layout.causal else -1),
-        enable_gqa=query.shape[1] != key.shape[1],
+        **({"enable_gqa": True} if grouped and _varlen_groups() else {}),
     )
     assert isinstance(out, Tensor)
     return out[None]
+
+
+@cache
+def _varlen_groups() -> bool:
+    """Whether torch's variable-length attention takes fewer keys than queries (torch 2.11 does not)."""
+    from torch.nn.attention import varlen
+
+    return "enable_gqa" in inspect.signature(varlen.varlen_attn).parameters
 
 
 def _checked(layout: Layout | None, attention_mask: Tensor | None, options: dict[str, Any]) -> Layout:

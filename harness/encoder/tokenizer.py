@@ -66,6 +66,13 @@ def load_tokenizer(folder: Path, *, name: str) -> Any:
     return tokenizer
 
 
+def without_chat(tokenizer: Any) -> Any:
+    """`tokenizer` for texts as they are: sentence-transformers would put each into the base's chat template."""
+    tokenizer.chat_template = None
+    tokenizer.init_kwargs.pop("chat_template", None)
+    return tokenizer
+
+
 def _named_by_config(folder: Path) -> dict[str, str]:
     files = [folder / each for each in TOKEN_FILES]
     if any(key.endswith("_token") for file in files if file.is_file() for key in read_json(file)):

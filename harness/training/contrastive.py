@@ -16,7 +16,7 @@ from sentence_transformers.sentence_transformer.losses import (
 from sentence_transformers.training_args import BatchSamplers
 from transformers import set_seed
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, ProofError
 from harness.training.checkpoints import AdapterCheckpoints
 from harness.training.kind import StageJob
 from harness.training.packed import prepare, read_packed
@@ -26,6 +26,7 @@ from harness.training.watch import TrainingWatch, arguments, train
 
 _NAMES = ("anchor", "positive", "negative")
 _PASSES = 3  # over the rows in an epoch: sentence-transformers shuffles again where batches are missing, twice
+_PROVEN = 8  # rows whose tokens are compared before training
 _MISSES = 100  # batches in a row that do not fill up; then no later one is looked for
 
 
@@ -52,6 +53,7 @@ def train_contrastive(
     start.model[0].max_seq_length = min(stage.max_length, start.model[0].max_seq_length)
     if attention_dropout is not None:
         set_attention_dropout(start.backbone, attention_dropout)
+    prove_texts(start.model, [text for row in rows[:_PROVEN] for text in row])
     columns = zip(_NAMES, zip(*rows, strict=True), strict=False)
     prepare(start.backbone, stage, name=job.base.name, mask=watch.mask)
     if stage.packed:
@@ -70,6 +72,18 @@ def train_contrastive(
         start.backbone,
     )
     return start.backbone
+
+
+def prove_texts(model: Any, texts: Sequence[str]) -> None:
+    """Raise ProofError unless the trainer will read `texts` as the tokens of `model`'s tokenizer, and no others."""
+    read = model.preprocess(list(texts))
+    own = model.tokenizer(list(texts), truncation=True, max_length=model.max_seq_length)["input_ids"]
+    for ids_T, mask_T, expected, text in zip(read["input_ids"], read["attention_mask"], own, texts, strict=True):
+        if ids_T[mask_T.bool()].tolist() != expected:
+            raise ProofError(
+                f"sentence-transformers reads {text[:60]!r} as other tokens than the tokenizer of the base, so it "
+                "would be trained on others; try the library versions that `harness doctor` names"
+            )
 
 
 def check_batches(stage: TrainedStage, rows: Sequence[tuple[str, ...]], *, seed: int) -> int:

@@ -271,3 +271,17 @@ def test_deep_models_with_long_states(
     assert not judge(kernels=(PACKED,), batches=(8,)).passed
     model.forward = PositionsOf(model, of_every_second)
     assert not judge(**one).passed
+
+
+def test_a_mean_that_rounds_refuses_no_mask(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On CUDA a mean is the sum times 1/N, rounded: of 41 ones it is less than 1."""
+    real = torch.Tensor.mean
+
+    def rounded(self: torch.Tensor, *arguments: object, **options: object) -> torch.Tensor:
+        found = real(self, *arguments, **options)  # type: ignore[arg-type]
+        return found.nextafter(torch.zeros_like(found)) if found.dtype == torch.float32 else found
+
+    model = load(tiny_base, "bidirectional")
+    monkeypatch.setattr(torch.Tensor, "mean", rounded)
+    proof = prove_mask(model, attention="bidirectional", pad_id=0).require()
+    assert {check.reached for check in proof.checks} == {1.0}

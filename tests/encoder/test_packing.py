@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -159,6 +160,22 @@ def test_variable_length_attention_is_called_as_it_is_defined(
     at_once, _ = states(reader, texts())
     alone, _ = states(reader, texts(), batch_size=1)
     assert seen == [True, True]
+    assert gap(at_once, alone) < 1e-5
+
+
+def test_a_torch_without_grouped_keys_gets_as_many_keys_as_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch 2.11's has no `enable_gqa`."""
+    reader = Reader(decoder("llama", "causal"), TOKENIZER, limit=LIMIT)
+    alone, _ = states(reader, texts(), batch_size=1)
+
+    def older(q: Any, k: Any, v: Any, cu_q: Any, cu_k: Any, most_q: int, most_k: int, *, scale: Any, window_size: Any):
+        assert q.shape == k.shape == v.shape
+        return by_definition(q, k, v, cu_q, cu_k, most_q, most_k, scale=scale, window_size=window_size)
+
+    monkeypatch.setattr(varlen, "varlen_attn", older)
+    monkeypatch.setattr(packing, "_varlen_groups", cache(packing._varlen_groups.__wrapped__))
+    monkeypatch.setattr(reader_module, "packed_kernel", lambda backbone: VARLEN)
+    at_once, _ = states(reader, texts())
     assert gap(at_once, alone) < 1e-5
 
 

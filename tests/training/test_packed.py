@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
 from transformers import AutoModel, LlamaConfig, LlamaForCausalLM, Trainer
 
 from harness.bases import Base, resolve_base
 from harness.encoder.attention import set_attention
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
-from harness.errors import HarnessError
+from harness.errors import HarnessError, ProofError
 from harness.paths import cache_folder
 from harness.recipes import Recipe
 from harness.text_to_vector import Attention
 from harness.training import masking, parse_recipe
-from harness.training.contrastive import make_loss, set_attention_dropout
+from harness.training.contrastive import make_loss, prove_texts, set_attention_dropout
 from harness.training.lineage import plan_lineage
 from harness.training.lora import Lora, add_lora, round_frozen
 from harness.training.packed import IGNORED, flat_predictions, prepare, read_packed
@@ -175,15 +176,19 @@ def trained(base: Base, kind: str, **more: object) -> dict[str, torch.Tensor]:
     return AutoModel.from_pretrained(folder, dtype=torch.float32).state_dict()
 
 
+def write_rows() -> None:
+    rows = [
+        {"text": a, "anchor": a, "positive": b, "negative": c} for a, b, c in zip(*map(lines, range(3)), strict=True)
+    ]
+    Path("text.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mntp", "supcon"])
 @pytest.mark.parametrize("more", [{}, {"gradient_checkpointing": True}, {"micro_batch_size": 4}])
 def test_a_packed_stage_trains_the_same_weights(tiny_base: Path, kind: str, more: dict[str, object]) -> None:
     """To rounding."""
-    rows = [
-        {"text": a, "anchor": a, "positive": b, "negative": c} for a, b, c in zip(*map(lines, range(3)), strict=True)
-    ]
-    Path("text.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    write_rows()
     base = resolve_base(str(tiny_base))
     padded, packed, other = (
         trained(base, kind, **more, **one) for one in ({}, {"packed": True}, {"learning_rate": 1e-3})
@@ -191,3 +196,36 @@ def test_a_packed_stage_trains_the_same_weights(tiny_base: Path, kind: str, more
     gap = max(float((padded[name] - packed[name]).abs().max()) for name in padded)
     far = max(float((padded[name] - other[name]).abs().max()) for name in padded)
     assert 0 < gap < 0.1 * far
+
+
+def test_texts_that_the_trainer_reads_otherwise_are_refused(tiny_base: Path) -> None:
+    model = encoder(tiny_base, "causal").model
+    prove_texts(model, lines())
+    real = model[0].preprocess
+    model[0].preprocess = lambda texts, **options: real([f"a {text}" for text in texts], **options)
+    with pytest.raises(ProofError, match="as other tokens than the tokenizer of the base"):
+        prove_texts(model, lines())
+
+
+CHAT = "{% for message in messages %}<|user|> {{ message['content'] }} <|end|>{% endfor %}"
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_chat_template_of_the_base_is_not_put_around_texts(tiny_base: Path, tmp_path: Path, packed: bool) -> None:
+    """sentence-transformers does so for every tokenizer with a template: the stage trained on other texts."""
+    write_rows()
+    chat = tmp_path / "chat"
+    shutil.copytree(tiny_base, chat)
+    file = chat / "tokenizer_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"chat_template": CHAT}))
+    plain, other = (
+        trained(Base(name="tiny", folder=folder, revision=folder.name), "supcon", packed=packed)
+        for folder in (tiny_base, chat)
+    )
+    assert plain.keys() == other.keys()
+    assert all(torch.equal(plain[name], other[name]) for name in plain)
+    texts = lines()[:4]
+    encoder(chat, "causal").save(tmp_path / "saved")
+    assert not (tmp_path / "saved" / "chat_template.jinja").exists()
+    read = SentenceTransformer(str(tmp_path / "saved")).encode(texts)
+    np.testing.assert_allclose(read, encoder(tiny_base, "causal").encode(texts), atol=1e-6)
