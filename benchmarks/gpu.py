@@ -10,7 +10,7 @@ Each part is a process with a limit of time, and a part that fails or is cut off
 - memory: encoding with so little memory that passes do not fit: they are halved, and the embeddings stay
 - encode, train, mntp, probes: encode.py, train_step.py and probes.py beside their peers
 
-No figure of a GPU is in the documentation yet, for none was at hand.
+benchmarks/README.md says what was seen on a GPU.
 """
 
 from __future__ import annotations

@@ -175,6 +175,7 @@ def _at_once(
     grouped = query.shape[1] != key.shape[1]
     if grouped and not _varlen_groups():
         key, value = (part.repeat_interleave(query.shape[1] // key.shape[1], dim=1) for part in (key, value))
+    groups: dict[str, Any] = {"enable_gqa": True} if grouped and _varlen_groups() else {}
     query_THE, key_TKE, value_TKE = (part[0].transpose(0, 1).contiguous() for part in (query, key, value))
     out = varlen.varlen_attn(
         query_THE,
@@ -186,7 +187,7 @@ def _at_once(
         layout.longest,
         scale=scaling,
         window_size=(-1, ahead.tokens if ahead is not None else 0 if layout.causal else -1),
-        **({"enable_gqa": True} if grouped and _varlen_groups() else {}),
+        **groups,
     )
     assert isinstance(out, Tensor)
     return out[None]
