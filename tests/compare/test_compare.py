@@ -294,6 +294,10 @@ def test_declared_contrasts() -> None:
         "bidir-mntp-long - bidir-mntp: 1,000 steps of MNTP in place of fewer",
         "bidir-mntp-long - causal: the mask and 1,000 steps of MNTP",
         "bidir-supcon-long - bidir-supcon: 1,000 steps of MNTP in place of fewer, before it",
+        "causal-extract - causal: each text read as its most central sentences",
+        "bidir-extract - bidir: each text read as its most central sentences",
+        "bidir-extract - causal-extract: the mask alone, where each text is read as its most central sentences",
+        "bidir-supcon-extract - bidir-supcon: each text read as its most central sentences",
     ]
     assert contrasts.rungs == ("causal", "bidir", "bidir-mntp", "bidir-simcse", "bidir-supcon")
     steps = [(c.against, c.variant) for c in contrasts.ladder]
