@@ -13,6 +13,7 @@ from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import Entry, current_entries
 from harness.errors import HarnessError
 from harness.store import Store
+from leaderboard.axes import beside_the_store
 from leaderboard.pages import write_pages
 from leaderboard.publish import check_folder, is_current, published
 from leaderboard.views import analyse_base, make_site
@@ -53,7 +54,8 @@ class Draft:
         self._entries = [entry for entry in every if not entry.read_otherwise]
         otherwise = {system.system_id for entry in every if entry.read_otherwise for system in entry.systems}
         self._scores = scores[~scores["system_id"].isin(otherwise)]
-        self._stamp = _stamp(store, scores, resamples, self._url)
+        beside = beside_the_store(self._entries, self._scores)
+        self._stamp = _stamp(store, scores, resamples, self._url, beside)
         self._known: dict[str, Analysis] = {}
 
     @property
@@ -93,13 +95,13 @@ class Draft:
         return is_current(self._out, self._stamp)
 
 
-def _stamp(store: Store, scores: pd.DataFrame, resamples: int, url: str) -> str:
-    """Return a digest of all that a site is made of: results, systems, runs, and the code that draws it."""
+def _stamp(store: Store, scores: pd.DataFrame, resamples: int, url: str, beside: str) -> str:
+    """Return a digest of all that a site is made of: results, systems, runs, `beside` the store, and the code."""
     digest = hashlib.sha256(scores.to_csv(index=False).encode())
     digest.update(store.scores(diagnostics=True)["result"].to_numpy().tobytes())
     kept = (store.systems(), store.runs(), store.overlaps(), store.noise_floors(), store.calibration())
     digest.update(repr(store.text_counts()).encode())
-    digest.update(repr((resamples, url, *kept, list(store.stages()))).encode())
+    digest.update(repr((resamples, url, beside, *kept, list(store.stages()))).encode())
     digest.update(declared_contrasts().sha256.encode())
     for package, pattern in _CODE:
         for path in sorted(Path(str(files(package))).glob(pattern)):

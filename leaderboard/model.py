@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.calibration.report import CalibrationReport
+from harness.compare.axes import BaseAxis
+from harness.compare.axis.results import AxisAnalysis
 from harness.compare.contrasts import Contrasts, VariantContrast
 from harness.compare.entries import Entry
 from harness.compare.overall import MeanVerdict
@@ -189,10 +191,25 @@ class BaseSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AxisSection:
+    """A declared axis as far as it was measured, and its page; `missing` are its bases without results.
+
+    `refused` says why there is no `analysis`: the bases contradict what the axis claims of them.
+    """
+
+    axis: BaseAxis
+    href: str
+    analysis: AxisAnalysis | None
+    refused: str
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Site:
     """The whole site."""
 
     bases: tuple[BaseSection, ...]
+    axes: tuple[AxisSection, ...]
     tasks: tuple[TaskColumn, ...]
     contrasts: Contrasts
     history: Mapping[str, Sequence[HistoricRun]]  # by base, oldest first

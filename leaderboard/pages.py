@@ -5,50 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.compare.analysis import AnalysisProgress
-from harness.compare.headline import headline, one_by_one
-from harness.compare.wording import (
-    cautions,
-    family_of,
-    leave_one_out,
-    left_out,
-    over_of,
-    overall,
-    scope,
-    scope_of,
-    sentence,
-    untested_tasks,
-)
-from harness.metrics import get_metric
+from harness.compare.wording import sentence
 from harness.store import Store
 from harness.suites import layers, repetition
 from harness.suites.by_layer import LayeredTask
-from leaderboard import figures, text
 from leaderboard.about import about_task
 from leaderboard.answers import Changed, ChangedExample
-from leaderboard.board import caption_for_paper, make_board
 from leaderboard.citation import citation
 from leaderboard.costs import cost_lines
 from leaderboard.diagnostics import with_layers
+from leaderboard.environment import environment
 from leaderboard.figures import LineChart
-from leaderboard.grid import make_grid
 from leaderboard.layers import layer_charts, share_curve
 from leaderboard.model import Site, TaskColumn
 from leaderboard.overview import base_sentence, make_overview
 from leaderboard.papertable import for_pages
 from leaderboard.points import make_budgets, make_doses
 from leaderboard.reading import PageMaterial, read_material, write_file
-from leaderboard.spending import make_spending
 from leaderboard.tables import write_tables
-from leaderboard.words import diagnostic_curves, make_words, read_published
+from leaderboard.words import make_words, read_published
 
 ASSETS = ("style.css", "theme.js", "site.js", "takeaway.js", "share.png")
 
@@ -107,6 +89,13 @@ def _bases(material: PageMaterial, _: str) -> list[PageFile]:
     return [
         PageFile(path=base.href, about=base.name or "no base", values={"base": base}, said=base_sentence(base))
         for base in own
+    ]
+
+
+def _axes(material: PageMaterial, _: str) -> list[PageFile]:
+    return [
+        PageFile(path=each.href, about=f"Axis {each.axis.name}: {each.axis.change}", values={"section": each})
+        for each in material.site.axes
     ]
 
 
@@ -209,6 +198,10 @@ PAGES = (
     Page(name="Results", title=_QUESTION, said="", template="index.html", make=_front, parts=_INDEX),
     Page(name="Base", title="{} · harness", said="", template="base.html", make=_bases, many=True),
     Page(
+        name="Axis", title="{} · harness", template="axis.html", make=_axes, many=True,
+        said="{}. What each step does on each level, with intervals, and whether it does more on some.",
+    ),
+    Page(
         name="Task", title="{} · harness", template="task.html", make=_tasks, many=True,
         said="{}: what the task asks, its examples, and the scores of all variants with intervals and tests.",
     ),
@@ -277,7 +270,7 @@ def write_pages(
     write_file(folder, "assets/paper.js", f"window.harnessPaper = {json.dumps(for_pages())};\n")
     material = read_material(store, site, scores, folder, count=count)
     for page in PAGES:
-        template = _environment().get_template(page.template)
+        template = environment().get_template(page.template)
         for made in page.make(material, page.template):
             if page.many:
                 count(f"writing the page of {made.about}")
@@ -285,65 +278,6 @@ def write_pages(
             title = page.title.format(made.about)
             said = made.said or page.said.format(made.about)
             content = template.render(
-                site=site, root=root, here=made.path, title=title, said=said, url=url, **made.values
+                site=site, pages=PAGES, root=root, here=made.path, title=title, said=said, url=url, **made.values
             )
             write_file(folder, made.path, content)
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("leaderboard"),
-        autoescape=True,  # whatever a card or a model calls itself is text
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "score": text.score,
-        "heading": text.heading,
-        "change": text.change,
-        "span": text.span,
-        "p": text.p_value,
-        "seeds": text.seeds,
-        "flat": text.flatten,
-        "what": text.what_interval,
-        "rate": text.rate,
-        "seconds": text.seconds,
-        "size": text.size,
-        "key": text.sort_key,
-        "small": text.small,
-        "count": text.count,
-        "signed": text.signed,
-        "breakable": text.breakable,
-        "headline": headline,
-        "one_by_one": one_by_one,
-        "over_of": over_of,
-        "sentence": sentence,
-        "overall": overall,
-        "leave_one_out": leave_one_out,
-        "left_out": left_out,
-        "family_of": family_of,
-        "cautions": cautions,
-        "scope": scope,
-        "untested": untested_tasks,
-    }
-    environment.globals |= {
-        "pages": PAGES,
-        "scope_of": scope_of,
-        "tally": figures.tally_of,
-        "rungs": figures.rungs,
-        "pair_forest": figures.pair_forest,
-        "score_forest": figures.score_forest,
-        "training_curves": figures.training_curves,
-        "layer_curves": figures.layer_curves,
-        "diagnostic_curves": diagnostic_curves,
-        "in_order": figures.in_order,
-        "make_board": make_board,
-        "caption_for_paper": caption_for_paper,
-        "make_spending": make_spending,
-        "mask_grid": make_grid,
-        "overview": make_overview,
-        "metric_of": get_metric,
-    }
-    return environment

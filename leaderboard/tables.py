@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.compare.axis.results import AxisAnalysis, Interaction, StepEffect
 from harness.compare.cells import Places
 from harness.compare.results import TaskComparison, TaskScore
 from harness.outcomes import TaskKey
@@ -47,6 +48,19 @@ def write_tables(
             "one row for each pair: the mean over its tasks, and on how many tasks it is better. The ladder",
             _frame(_means(site)),
         ),
+        "axis_effects": (
+            "one row for each axis, step, level and task: the effect with its interval. The charts of an axis",
+            _frame(_of_axes(site, lambda found: found.effects)),
+        ),
+        "axis_interactions": (
+            "one row for each axis, step, level and task: how much more the step changes than on the first level",
+            _frame(_of_axes(site, lambda found: found.interactions)),
+        ),
+        "axis_means": (
+            "one row for each axis, step and level: the mean over tasks of an effect, or of an interaction",
+            _frame(_axis_means(site)),
+        ),
+        "axis_bases": ("one row for each base of an axis: what is known of it", _frame(_axis_bases(site))),
         "places": ("word tasks by layer and token position. The charts of the words page", _frame(_places(places))),
         "training": ("the loss of every stage by step. The training curves", _frame(_losses(site))),
     }
@@ -96,7 +110,7 @@ def _scores(site: Site) -> Iterable[Mapping[str, Any]]:
                     yield {**named, **flat(cell.score), **ranks, **overlap}
 
 
-def flat(result: TaskScore | TaskComparison) -> dict[str, Any]:
+def flat(result: TaskScore | TaskComparison | StepEffect | Interaction) -> dict[str, Any]:
     """Return the fields of a result as the columns of a table.
 
     An interval and a range give their two ends, a check its p; `estimate` is left out: it holds the same numbers.
@@ -156,6 +170,41 @@ def _means(site: Site) -> Iterable[Mapping[str, Any]]:
                     "better_on_at_least": better.at_least if better else None,
                     **dict(pair.tally),
                 }
+
+
+def _of_axes(
+    site: Site, part: Callable[[AxisAnalysis], Sequence[StepEffect | Interaction]]
+) -> Iterable[Mapping[str, Any]]:
+    for section in site.axes:
+        for found in part(section.analysis) if section.analysis else ():
+            row = flat(found)
+            step, level, against = row.pop("step"), row.pop("level"), row.pop("against", "")
+            names = {"axis": section.axis.name, "variant": step.variant, "against": step.against}
+            yield {**names, "level": level, "against_level": against, **row}
+
+
+def _axis_means(site: Site) -> Iterable[Mapping[str, Any]]:
+    for section in site.axes:
+        for mean in section.analysis.means if section.analysis else ():
+            yield {
+                "axis": section.axis.name,
+                "variant": mean.step.variant,
+                "against": mean.step.against,
+                "level": mean.level,
+                "against_level": mean.against,
+                "n_tasks": mean.across.n_tasks,
+                "value": mean.across.raw.value,
+                **_ends("interval", mean.across.raw.interval),
+                "sampled": mean.sampled,
+                "p_adjusted": mean.verdict.p if mean.verdict else None,
+                "verdict": mean.verdict.verdict if mean.verdict else None,
+            }
+
+
+def _axis_bases(site: Site) -> Iterable[Mapping[str, Any]]:
+    for section in site.axes:
+        for facts in section.analysis.facts if section.analysis else ():
+            yield {"axis": section.axis.name, **asdict(facts)}
 
 
 def _places(places: Mapping[str, Mapping[TaskColumn, Places]]) -> Iterable[Mapping[str, Any]]:

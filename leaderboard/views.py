@@ -19,6 +19,7 @@ from harness.compare.wording import task_label
 from harness.outcomes import TaskPart
 from harness.store import Store
 from leaderboard import text
+from leaderboard.axes import make_axes
 from leaderboard.history import make_history
 from leaderboard.model import FRONT, BaseSection, ComparedPair, Site, TableRow, TaskColumn
 from leaderboard.rows import Rows, StoredMaterial, file_name
@@ -93,8 +94,12 @@ def make_site(
         href = FRONT if [name] in (names, [each for each in names if each]) else f"bases/{keys[name]}.html"
         of = replace(kept, scores=rows, section=_among(names, name))
         bases.append(_base(name, keys[name], href, here, analysis, ranks, of))
+    axes = make_axes(
+        store, entries, scores, resamples=resamples, progress_of=lambda i, n, axis: _part(progress, i, n, axis)
+    )
     return Site(
         bases=tuple(bases),
+        axes=axes,
         tasks=tuple(kept.tasks.values()),
         contrasts=contrasts,
         history=make_history(everything, systems, kept.runs),

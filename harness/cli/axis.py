@@ -176,10 +176,9 @@ def _interactions(found: AxisAnalysis, *, every: bool) -> list[tuple[object, ...
 
 def _table_of(found: AxisAnalysis, rows: list[tuple[object, ...]]) -> PlainTable:
     from harness.cli.tables import table
+    from harness.compare.axis.wording import over_what
 
-    replicated = any(len(level.bases) > 1 for level in found.axis.levels)
-    over_what = "over pretraining seeds" if replicated else "over training seeds"
-    headers = ("step", "levels", "task", "interaction (95 %)", over_what, "p (adj.)", "verdict")
+    headers = ("step", "levels", "task", "interaction (95 %)", over_what(found), "p (adj.)", "verdict")
     return table(headers, rows, keys=3, right=(3, 4, 5))
 
 

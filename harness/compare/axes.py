@@ -126,15 +126,18 @@ def measured_axis(axis: BaseAxis, entries: Sequence[Entry]) -> BaseAxis:
 
 
 def part_measured(axis: BaseAxis, entries: Sequence[Entry]) -> BaseAxis | None:
-    """Return `axis` with those of its bases alone that have results; None if fewer than two levels are left."""
-    measured = {entry.base for entry in entries if entry.kind == "variant"}
-    levels = tuple(_present(axis, measured))
+    """Return `axis` with those of its bases alone that have results, as the database calls them.
+
+    None if fewer than two levels are left. A base is known by its name alone: no folder is looked at.
+    """
+    levels = tuple(_present(axis, [entry for entry in entries if entry.kind == "variant"]))
     return replace(axis, levels=levels) if len(levels) > 1 else None
 
 
-def _present(axis: BaseAxis, measured: set[str]) -> Iterator[AxisLevel]:
+def _present(axis: BaseAxis, entries: Sequence[Entry]) -> Iterator[AxisLevel]:
+    named = {name for entry in entries for name in (entry.base, entry.systems[0].base)}
     for level in axis.levels:
-        if bases := tuple(base for base in level.bases if base in measured):
+        if bases := tuple(find_base(entries, base) for base in level.bases if base in named):
             yield replace(level, bases=bases)
 
 

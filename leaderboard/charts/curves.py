@@ -8,19 +8,53 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from leaderboard.charts.axes import Scale, number, scale_of, tick_text
+from leaderboard.charts.forest import point
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 480, 250, 52, 12, 10, 42
 STYLES = 9  # colours, dashes and markers of the style sheet
 
 
 @dataclass(frozen=True)
+class Frame:
+    """The size of a chart and of its margins, in SVG units."""
+
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int
+    bottom: int
+
+    def across(self, places: Sequence[float] | None, xs: Sequence[float]) -> Scale:
+        """Return the horizontal axis: with the ticks `places`, or with round ones that hold `xs`."""
+        start, end = self.left, self.width - self.right
+        if not places:
+            return scale_of(xs, start=start, end=end)
+        room = 0.4 if len(places) > 1 else 1.0
+        return Scale(min(places) - room, max(places) + room, tuple(places), start, end)
+
+
+FULL = Frame(480, 250, 52, 12, 10, 42)
+SMALL = Frame(240, 156, 44, 8, 8, 24)  # without words on its axes
+
+
+@dataclass(frozen=True)
 class Point:
-    """One place of a line; the ends are None where no interval is known."""
+    """One place of a line; the ends are None where no interval is known.
+
+    With a verdict as its `kind`, or 'score', it has the mark of a forest plot, and `said` is what that mark says.
+    """
 
     x: float
     y: float
     low: float | None = None
     high: float | None = None
+    kind: str = ""
+    said: str = ""
+
+    @property
+    def ends(self) -> tuple[float | None, ...]:
+        """What a scale has to hold."""
+        return (self.y, self.low, self.high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,31 +83,29 @@ def curves(
     places: Sequence[float] | None = None,
     names: Sequence[str] = (),
     most: float | None = None,
+    least: float = 0.5,
+    also: Sequence[float | None] = (),
+    frame: Frame = FULL,
 ) -> Markup:
     """Draw `series`; `level` is a line across, `places` are the ticks across (None: round ones), `names` what they say.
 
-    `most` is the largest value there can be.
+    `most` is the largest value there can be, `least` the smallest height of the axis, `also` what it has to hold too.
     """
-    points = [point for each in series for point in each.points]
-    ends = [v for p in points for v in (p.y, p.low, p.high)] + [level]
-    vertical = scale_of(ends, start=_HEIGHT - _BOTTOM, end=_TOP, least=0.5, most=most)
-    xs = [point.x for point in points]
-    if places:
-        room = 0.4 if len(places) > 1 else 1.0
-        horizontal = Scale(min(places) - room, max(places) + room, tuple(places), _LEFT, _WIDTH - _RIGHT)
-    else:
-        horizontal = scale_of(xs, start=_LEFT, end=_WIDTH - _RIGHT)
+    points = [each for line in series for each in line.points]
+    ends = [*(v for p in points for v in p.ends), level, *also]
+    vertical = scale_of(ends, start=frame.height - frame.bottom, end=frame.top, least=least, most=most)
+    horizontal = frame.across(places, [each.x for each in points])
     called = dict(zip(places or (), names, strict=False))
     said = "; ".join(f"{each.label}: {_said(each, called)}" for each in series)
     parts = [
-        f'<svg class="curves" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" '
-        f'aria-labelledby="{ident}-t {ident}-d"><title id="{ident}-t">{escape(title)}</title>'
+        f'<svg class="curves" viewBox="0 0 {frame.width} {frame.height}" width="{frame.width}" height="{frame.height}" '
+        f'role="img" aria-labelledby="{ident}-t {ident}-d"><title id="{ident}-t">{escape(title)}</title>'
         f'<desc id="{ident}-d">{escape(said)}</desc>'
     ]
-    parts += _grid(horizontal, vertical, across, up, called)
+    parts += _grid(frame, horizontal, vertical, across, up, called)
     if level is not None:
         y = number(vertical.at(level))
-        parts.append(f'<line class="level" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
+        parts.append(f'<line class="level" x1="{frame.left}" x2="{frame.width - frame.right}" y1="{y}" y2="{y}"/>')
     apart = min(0.08, 0.5 / max(1, len(series))) if places and markers else 0.0
     for i, each in enumerate(series):
         shift = (i - (len(series) - 1) / 2) * apart
@@ -86,22 +118,27 @@ def _said(each: Series, called: Mapping[float, str]) -> str:
     return ", ".join(f"{called.get(p.x) or tick_text(p.x)}: {tick_text(round(p.y, 3))}" for p in shown)
 
 
-def _grid(horizontal: Scale, vertical: Scale, across: str, up: str, called: Mapping[float, str]) -> list[str]:
-    bottom = _HEIGHT - _BOTTOM
+def _grid(
+    frame: Frame, horizontal: Scale, vertical: Scale, across: str, up: str, called: Mapping[float, str]
+) -> list[str]:
+    left, right, bottom = frame.left, frame.width - frame.right, frame.height - frame.bottom
     parts = []
     for tick in vertical.ticks:
         y = number(vertical.at(tick))
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
-        parts.append(f'<text class="tick left" x="{_LEFT - 6}" y="{float(y) + 4:.1f}">{tick_text(tick)}</text>')
+        parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y}" y2="{y}"/>')
+        parts.append(f'<text class="tick left" x="{left - 6}" y="{float(y) + 4:.1f}">{tick_text(tick)}</text>')
     for tick in horizontal.ticks:
         x = number(horizontal.at(tick))
         parts.append(f'<line class="mark" x1="{x}" x2="{x}" y1="{bottom}" y2="{bottom + 4}"/>')
         parts.append(
             f'<text class="tick" x="{x}" y="{bottom + 17}">{escape(called.get(tick) or tick_text(tick))}</text>'
         )
-    parts.append(f'<text class="axis" x="{(_LEFT + _WIDTH - _RIGHT) // 2}" y="{_HEIGHT - 7}">{escape(across)}</text>')
-    middle = (_TOP + bottom) // 2
-    parts.append(f'<text class="axis" transform="translate(11 {middle}) rotate(-90)">{escape(up)}</text>')
+    if across:
+        middle = (left + right) // 2
+        parts.append(f'<text class="axis" x="{middle}" y="{frame.height - 7}">{escape(across)}</text>')
+    if up:
+        middle = (frame.top + bottom) // 2
+        parts.append(f'<text class="axis" transform="translate(11 {middle}) rotate(-90)">{escape(up)}</text>')
     return parts
 
 
@@ -115,10 +152,11 @@ def _line(each: Series, horizontal: Scale, vertical: Scale, shift: float, marker
         if not markers:
             continue
         for p, (x, y) in zip(piece, places, strict=True):
+            parts.append(f'<g class="{escape(p.kind)}"><title>{escape(p.said)}</title>' if p.kind else "")
             if p.low is not None and p.high is not None:
                 y1, y2 = number(vertical.at(p.low)), number(vertical.at(p.high))
                 parts.append(f'<line class="span" x1="{number(x)}" x2="{number(x)}" y1="{y1}" y2="{y2}"/>')
-            parts.append(_marker(style, x, y))
+            parts.append(f"{point(p.kind, x, y)}</g>" if p.kind else _marker(style, x, y))
     return "".join([*parts, "</g>"])
 
 

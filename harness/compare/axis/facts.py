@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -12,6 +14,7 @@ from harness.compare.axes import BaseAxis, base_folder
 from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import Entry
 from harness.errors import HarnessError
+from harness.mini.pretrain import read_facts
 
 EQUAL = 0.01  # sizes within this share of the smallest are equal
 _BITS = "bits_per_byte"
@@ -22,7 +25,8 @@ class BaseFacts:
     """A base on its level; what is not known is None.
 
     `parameters` are those without the embedding, `bits_per_byte` is of the causal base, `seconds` is how long the
-    causal base took on the tasks that it has in common with all bases of the axis.
+    causal base took on the tasks that it has in common with all bases of the axis. Of a base that harness pretrained
+    `pretraining_tokens` are those read, and `pretraining_bits` are bits a byte on held-out documents of that corpus.
     """
 
     level: str
@@ -32,6 +36,8 @@ class BaseFacts:
     parameters: int | None
     bits_per_byte: float | None
     seconds: float | None
+    pretraining_tokens: int | None
+    pretraining_bits: float | None
 
 
 def facts_of(axis: BaseAxis, entries: Sequence[Entry], scores: pd.DataFrame) -> tuple[BaseFacts, ...]:
@@ -49,6 +55,7 @@ def facts_of(axis: BaseAxis, entries: Sequence[Entry], scores: pd.DataFrame) -> 
         for base in level.bases:
             folder = base_folder(entries, base)
             config = {} if folder is None else read_json(folder / "config.json")
+            tokens, pretraining_bits = (None, None) if folder is None else _pretraining(folder)
             found.append(
                 BaseFacts(
                     level=level.name,
@@ -58,9 +65,24 @@ def facts_of(axis: BaseAxis, entries: Sequence[Entry], scores: pd.DataFrame) -> 
                     parameters=None if folder is None else body_parameters(folder),
                     bits_per_byte=float(bits[base]) if base in bits else None,
                     seconds=float(seconds[base]) if base in seconds else None,
+                    pretraining_tokens=tokens,
+                    pretraining_bits=pretraining_bits,
                 )
             )
     return tuple(found)
+
+
+def _pretraining(folder: Path) -> tuple[int | None, float | None]:
+    """Tokens and bits a byte of a base that harness pretrained; a damaged file of facts says nothing."""
+    try:
+        found = read_facts(folder)
+    except HarnessError:
+        return None, None
+    if found is None:
+        return None, None
+    bits = found.bits_per_byte
+    known = isinstance(bits, int | float) and not isinstance(bits, bool) and math.isfinite(bits)
+    return _whole(found.tokens), float(bits) if known else None
 
 
 def _whole(value: object) -> int | None:

@@ -28,6 +28,12 @@ def interaction_label(found: Interaction | MeanEffect) -> str:
     return sum_label(found.level, found.against)
 
 
+def over_what(analysis: AxisAnalysis) -> str:
+    """Say what the wider interval beside an interaction takes as a sample."""
+    replicated = any(len(level.bases) > 1 for level in analysis.axis.levels)
+    return "over pretraining seeds" if replicated else "over training seeds"
+
+
 def axis_sentence(analysis: AxisAnalysis) -> str:
     """Say what the axis is, level by level.
 
