@@ -32,7 +32,7 @@ _NO_VERDICT = "score"  # the mark of a value that no verdict is about
 
 @dataclass(frozen=True, kw_only=True)
 class PanelCell:
-    """The effect of a step on one level; `verdict` is that of the interaction with the first level, empty if none."""
+    """The effect of a step on one level; `verdict` is that of the interaction with the first level, empty if untested."""
 
     value: float
     ends: Interval | DrawSpread | None
@@ -142,7 +142,9 @@ def mean_panels(found: AxisAnalysis) -> tuple[Panel, ...]:
 def step_panels(found: AxisAnalysis, tasks: Sequence[TaskColumn]) -> tuple[StepPanels, ...]:
     """Draw the effect of each step on each task by level; a step's tasks in one unit share their axis."""
     levels = [level.name for level in found.axis.levels]
-    verdicts = {(i.step, i.key, i.level): i.verdict for i in found.interactions if i.against}
+    verdicts = {
+        (i.step, i.key, i.level): i.verdict for i in found.interactions if i.against and i.verdict != "descriptive"
+    }
     of_panel: dict[tuple[VariantContrast, TaskKey], dict[str, StepEffect]] = {}
     for effect in found.effects:
         of_panel.setdefault((effect.step, effect.key), {})[effect.level] = effect

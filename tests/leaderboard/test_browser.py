@@ -171,12 +171,15 @@ def _sites_pages(site: Path) -> list[Path]:
 
 @pytest.mark.parametrize("width", [1280, 380])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_whole_and_accessible(opened: Open, ladder: Path, axe: str, scheme: str, width: int) -> None:
+def test_every_page_is_whole_and_accessible(
+    opened: Open, ladder: Path, across: Path, axe: str, scheme: str, width: int
+) -> None:
     page = opened(
         ladder / "index.html", color_scheme=scheme, viewport={"width": width, "height": 800}, reduced_motion="reduce"
     )
     found = []
-    for path in _sites_pages(ladder):
+    of_axes = [across / "index.html", across / "axes" / "shape.html"]
+    for path in [*_sites_pages(ladder), *of_axes]:
         page.goto(path.resolve().as_uri())
         assert page.locator("h1").count() == 1, path.name
         wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
