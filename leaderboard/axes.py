@@ -32,7 +32,7 @@ _NO_VERDICT = "score"  # the mark of a value that no verdict is about
 
 @dataclass(frozen=True, kw_only=True)
 class PanelCell:
-    """The effect of a step on one level; `verdict` is that of the interaction with the first level, empty if untested."""
+    """The effect of a step on one level; `verdict` is that of the interaction with the first level, if it is tested."""
 
     value: float
     ends: Interval | DrawSpread | None

@@ -10,7 +10,7 @@ from harness.compare import current_entries
 from harness.compare.axes import AxisLevel, BaseAxis, axis_of, measured_axis, part_measured, read_axes
 from harness.compare.contrasts import declared_contrasts
 from harness.errors import HarnessError
-from tests.factory import TASKS, fill
+from tests.factory import TASKS, add_system, fill
 
 GOOD = {"shape": {"change": "depth", "levels": {"wide": ["a", "b"], "deep": ["c"]}}}
 
@@ -84,3 +84,7 @@ def test_a_base_without_results_is_named_with_the_way_out(tmp_path: Path) -> Non
     part = part_measured(axis, current_entries(more))
     assert part is not None
     assert [(level.name, level.bases) for level in part.levels] == [("wide", ("a",)), ("deep", ("c",))]
+    add_system(more, "causal", base="c", base_revision="fedcba9876543210", tasks=TASKS[:1])
+    again = part_measured(axis, current_entries(more))
+    assert again is not None
+    assert again.bases == ("a", "c@fedcba9"), "of two revisions the newest"
