@@ -40,7 +40,7 @@ class PanelCell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Panel:
+class SmallChart:
     """One small chart and its numbers: a cell a level, None where it was not measured.
 
     `unit` is empty for points, `href` where the chart is of no single task.
@@ -66,7 +66,7 @@ class StepPanels:
     """A step and its panels, a task each."""
 
     label: str
-    panels: tuple[Panel, ...]
+    panels: tuple[SmallChart, ...]
 
 
 def measured_axes(entries: Sequence[Entry]) -> list[tuple[BaseAxis, BaseAxis]]:
@@ -118,7 +118,7 @@ def _missing(axis: BaseAxis, part: BaseAxis, entries: Sequence[Entry]) -> tuple[
     return tuple(base for base in axis.bases if base not in there)
 
 
-def mean_panels(found: AxisAnalysis) -> tuple[Panel, ...]:
+def mean_panels(found: AxisAnalysis) -> tuple[SmallChart, ...]:
     """Draw the mean over tasks of each step by level, all on one axis."""
     levels = [level.name for level in found.axis.levels]
     panels = []
@@ -135,7 +135,7 @@ def mean_panels(found: AxisAnalysis) -> tuple[Panel, ...]:
         if any(cells):
             n = max(mean.across.n_tasks for mean in means)
             name = f"{step_label(step)}: mean over {n} task{'s' if n > 1 else ''}"
-            panels.append(Panel(name=name, unit="", href="", metric=MEAN_METRIC, cells=tuple(cells)))
+            panels.append(SmallChart(name=name, unit="", href="", metric=MEAN_METRIC, cells=tuple(cells)))
     return _drawn(panels, levels, ident="mean")
 
 
@@ -164,14 +164,16 @@ def step_panels(found: AxisAnalysis, tasks: Sequence[TaskColumn]) -> tuple[StepP
                 metric = get_metric(key.metric)
                 unit = "" if metric.unit == "points" else metric.described
                 panels.append(
-                    Panel(name=column.label, unit=unit, href=column.href, metric=metric.name, cells=tuple(cells))
+                    SmallChart(name=column.label, unit=unit, href=column.href, metric=metric.name, cells=tuple(cells))
                 )
         label = step_label(step)
         made.append(StepPanels(label=label, panels=_drawn(panels, levels, ident=f"s{number}", step=label)))
     return tuple(made)
 
 
-def _drawn(panels: Sequence[Panel], levels: Sequence[str], *, ident: str, step: str = "") -> tuple[Panel, ...]:
+def _drawn(
+    panels: Sequence[SmallChart], levels: Sequence[str], *, ident: str, step: str = ""
+) -> tuple[SmallChart, ...]:
     """Return `panels` with their charts: those of one unit on one axis, on which 0 is marked."""
     held: dict[str, list[float]] = {}
     for panel in panels:
@@ -192,7 +194,7 @@ def _drawn(panels: Sequence[Panel], levels: Sequence[str], *, ident: str, step: 
     )  # fmt: skip
 
 
-def _line(panel: Panel, levels: Sequence[str]) -> Series:
+def _line(panel: SmallChart, levels: Sequence[str]) -> Series:
     """The line of a panel, cut where a level was not measured."""
     scale = get_metric(panel.metric).scale
     parts: list[list[Point]] = [[]]
