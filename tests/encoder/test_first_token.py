@@ -33,7 +33,7 @@ from harness.store import Store
 from harness.training.lineage import plan_lineage
 from harness.training.stages import train_lineage
 from leaderboard.build import build_site
-from leaderboard.pages import _environment
+from leaderboard.environment import environment
 from tests.conftest import TINY_WORDS
 from tests.encoder.test_engine import TEXTS, build
 from tests.run.kit import Ear as Listening
@@ -231,7 +231,7 @@ def test_a_sink_is_said_in_a_sentence() -> None:
 
 
 def test_the_page_of_a_system_shows_how_it_was_opened() -> None:
-    parts = _environment().get_template("parts.html").module
+    parts = environment().get_template("parts.html").module
     macro = partial(parts.opening, heading="Opening proof", run="ab")  # type: ignore[attr-defined]
     assert not macro(Provenance(version=1)).strip()
     first = FirstToken(front="<s>", alone=(1.0, 152.4), behind=(1.0, 1.1), of_front=(1.0, 87.0), in_mean=True)
