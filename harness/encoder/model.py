@@ -26,12 +26,12 @@ from harness.encoder.for_mteb import ForMteb
 from harness.encoder.language_model import LanguageModel, build_language_model
 from harness.encoder.layers import check_layer, up_to_layer
 from harness.encoder.mask_proof import MaskProof
-from harness.encoder.opening import Opening, most_tokens, open_decoder
+from harness.encoder.opening import Opening, most_tokens, open_decoder, redraw
 from harness.encoder.placement import Placement
 from harness.encoder.protocol import MOST_SHARED_BYTES
 from harness.encoder.reader import Pass
 from harness.encoder.rereading import SystemReader
-from harness.encoder.rewriting import check_instruction_model
+from harness.encoder.rewriting import instruction_tokenizer
 from harness.encoder.slots import put_slots, slots_in_embedding
 from harness.encoder.tokenizer import front_tokens, keep_template, keep_tokens, load_tokenizer, put_in_front
 from harness.encoder.tokens import Tokens, tokenise
@@ -308,7 +308,7 @@ def build_encoder(
     transformer, opening = open_decoder(checkpoint, dtype=getattr(torch, place.dtype), name=str(checkpoint))
     backbone, tokenizer = transformer.model, transformer.tokenizer
     if recipe.cure is not None and recipe.cure.writes:
-        check_instruction_model(tokenizer, name=name)
+        instruction_tokenizer(language_model or checkpoint, name=name)
     place.fit_threads(sum(weight.numel() for weight in backbone.parameters()))
     lead, pooled = recipe.leading_token, recipe.pooled.without_front
     if lead and not put_in_front(tokenizer, lead, name=str(checkpoint), pooled=pooled):
@@ -320,7 +320,7 @@ def build_encoder(
     backbone.config.use_cache = False
     transformer.max_seq_length = min(recipe.max_length, most_tokens(backbone.config) or recipe.max_length)
     if recipe.weights == "random":
-        _redraw(backbone, 0 if seed is None else seed)
+        redraw(backbone, seed=0 if seed is None else seed)
     if recipe.slots:
         put_slots(backbone, tokenizer, recipe.slots, name=str(checkpoint))
     if merge is not None:
@@ -346,13 +346,3 @@ def _padded(done: Pass, rows: Sequence[np.ndarray]) -> torch.Tensor:
     for place, row in enumerate(done.rows):
         padded_BT[place, : len(rows[row])] = rows[row]
     return torch.from_numpy(padded_BT)
-
-
-def _redraw(backbone: Any, seed: int) -> None:
-    """Replace every weight by a fresh draw of the architecture's own initialisation."""
-    from transformers import AutoModel
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        fresh = AutoModel.from_config(backbone.config, dtype=torch.float32)
-    backbone.load_state_dict(fresh.state_dict())

@@ -144,6 +144,16 @@ def open_causal(folder: Path, *, dtype: torch.dtype, name: str) -> Any:
     return model
 
 
+def redraw(backbone: Any, *, seed: int) -> None:
+    """Replace every weight by a fresh draw of the architecture's own initialisation."""
+    from transformers import AutoModel
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = AutoModel.from_config(backbone.config, dtype=torch.float32)
+    backbone.load_state_dict(fresh.state_dict())
+
+
 def most_tokens(config: Any) -> int | None:
     """The most tokens of a text that a decoder reads at one scale; None if its config.json sets no limit."""
     limits = [getattr(config, "max_position_embeddings", None), _scale_limit(config)]

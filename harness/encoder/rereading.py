@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.encoder.language_model import load_causal
 from harness.encoder.losses import text_losses
 from harness.encoder.reader import EncodingProgress
 from harness.encoder.rewriting import rewrite
@@ -42,8 +41,7 @@ class SystemReader:
     def write_anew(self, texts: Sequence[str]) -> list[str]:
         """What the base, an instruction model, writes for each text."""
         model, began = self.encoder.language_model(), time.monotonic()
-        base = load_causal(model.base, dtype=model.model.dtype, device=model.model.device)
-        made = rewrite(base, model.tokenizer, texts, name=self.encoder.name)
+        made = rewrite(model, texts, name=self.encoder.name)
         self._heard(len(texts), sum(made.tokens), began)
         return made.texts
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import GenerationConfig
 
-from harness.encoder.tokenizer import ids_of
+from harness.encoder.language_model import LanguageModel, load_causal
+from harness.encoder.tokenizer import ids_of, load_tokenizer
 from harness.errors import HarnessError
 
 ASKED = (
@@ -32,22 +34,32 @@ class Rewritten:
     tokens: list[int]
 
 
-def check_instruction_model(tokenizer: Any, *, name: str) -> None:
-    """Raise HarnessError for a model without a chat template: it cannot be told what to do."""
+def instruction_tokenizer(base: Path, *, name: str) -> Any:
+    """The tokenizer in the folder `base`, with its chat template, which an encoder's own tokenizer has not.
+
+    Raises HarnessError for a base without one: it cannot be told what to do.
+    """
+    tokenizer = load_tokenizer(base, name=name)
     if not tokenizer.chat_template:
         raise HarnessError(
             f"{name} is no instruction model (its tokenizer has no chat template), so it cannot write a text anew; "
             "take a base that is one, or another cure"
         )
+    return tokenizer
+
+
+def rewrite(system: LanguageModel, texts: Sequence[str], *, name: str) -> Rewritten:
+    """What the base of `system` answers when it is asked for each text without what is irrelevant; greedy.
+
+    Raises HarnessError where the base is no instruction model.
+    """
+    tokenizer = instruction_tokenizer(system.base, name=name)
+    model = load_causal(system.base, dtype=system.model.dtype, device=system.model.device)
+    return _written(model, tokenizer, texts)
 
 
 @torch.inference_mode()
-def rewrite(model: Any, tokenizer: Any, texts: Sequence[str], *, name: str) -> Rewritten:
-    """What `model` answers when it is asked for the text without what is irrelevant; greedy.
-
-    Raises HarnessError where `model` is no instruction model.
-    """
-    check_instruction_model(tokenizer, name=name)
+def _written(model: Any, tokenizer: Any, texts: Sequence[str]) -> Rewritten:
     prompts = [ids_of(tokenizer, _prompt(tokenizer, text)) for text in texts]
     room = [int(_MORE * len(ids_of(tokenizer, text))) + 1 for text in texts]
     made, spent = [""] * len(texts), [0] * len(texts)

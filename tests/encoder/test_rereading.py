@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harness.cards import get_card, load_cards
 from harness.encoder import rereading
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
-from harness.encoder.rewriting import Rewritten
+from harness.encoder.rewriting import ASKED, Rewritten
 from harness.errors import HarnessError
 from harness.mini import checkpoint_folder
 from harness.recipes import Recipe
 from harness.rereading import CURES, deduplicate, extract
 from harness.run.cost import metered
 from harness.sentences import split_sentences
+from harness.suites.distractor import REGENERATED
+from harness.suites.distractor.reading import Cures
 from harness.suites.mini import SUITE
 from tests.encoder.test_engine import Ear
 
@@ -31,8 +38,8 @@ TEXTS = [
 ]
 
 
-def build(**recipe: Any) -> Encoder:
-    folder = checkpoint_folder()
+def build(folder: Path | None = None, **recipe: Any) -> Encoder:
+    folder = folder or checkpoint_folder()
     made = Recipe.model_validate({"attention": "bidirectional"} | recipe)
     place = Placement(device="cpu", dtype="float32")
     return build_encoder(folder, made, seed=None, place=place, name="mini", revision="1", language_model=folder)
@@ -99,16 +106,38 @@ def test_what_a_cure_reads_counts_as_cost() -> None:
 
 
 def test_regeneration_counts_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.encoder.model.check_instruction_model", lambda *_, **__: None)
+    monkeypatch.setattr("harness.encoder.model.instruction_tokenizer", lambda *_, **__: None)
     monkeypatch.setattr(
         rereading,
         "rewrite",
-        lambda model, tokenizer, texts, name: Rewritten(texts=["a dog runs"] * len(texts), tokens=[50] * len(texts)),
+        lambda system, texts, name: Rewritten(texts=["a dog runs"] * len(texts), tokens=[50] * len(texts)),
     )
     encoder = build(reread="regenerate")
     encoder.watch = ear = Ear()
     assert encoder.as_read(TEXTS) == ["a dog runs"] * 3 + [" "]
     assert [reading.tokens for reading in ear.readings] == [150]
+
+
+def test_a_base_with_a_chat_template_writes_texts_anew(tmp_path: Path) -> None:
+    """The encoder reads texts without the template; the writer asks in it."""
+    chat = tmp_path / "mini"
+    shutil.copytree(checkpoint_folder(), chat)
+    file = chat / "tokenizer_config.json"
+    template = "{% for message in messages %}the user: {{ message['content'] }} {% endfor %}the answer:"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"chat_template": template}))
+    encoder = build(chat, reread="regenerate")
+    assert encoder.model.tokenizer.chat_template is None
+    made = encoder.as_read(TEXTS[:1])
+    assert Cures(encoder=build(chat)).of(REGENERATED) is not None
+
+    tokenizer = AutoTokenizer.from_pretrained(chat)
+    model = AutoModelForCausalLM.from_pretrained(chat, dtype=torch.float32)
+    given = {"add_special_tokens": False, "return_tensors": "pt"}  # a template has its own special tokens
+    asked = tokenizer(f"the user: {ASKED.format(text=TEXTS[0])} the answer:", **given)
+    room = int(1.2 * tokenizer(TEXTS[0], **given)["input_ids"].shape[1]) + 1
+    written = model.generate(**asked, do_sample=False, max_new_tokens=room, pad_token_id=tokenizer.eos_token_id)
+    answer = tokenizer.decode(written[0, asked["input_ids"].shape[1] :], skip_special_tokens=True)
+    assert made == [" ".join(answer.split()) or TEXTS[0]]
 
 
 def test_a_cure_is_for_reading_and_not_for_training() -> None:

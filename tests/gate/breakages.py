@@ -12,6 +12,7 @@ from harness.encoder import model as encoder_model
 from harness.encoder import packing
 from harness.encoder.mask_proof import MaskProof
 from harness.encoder.model import Encoder
+from harness.encoder.opening import redraw
 
 
 def without_proof(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,4 +85,4 @@ def texts_that_see_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def weights_drawn_anew(encoder: Encoder) -> None:
     """The weights are those of another seed of the initialisation, not those that were trained."""
-    encoder_model._redraw(encoder.backbone, 1)
+    redraw(encoder.backbone, seed=1)

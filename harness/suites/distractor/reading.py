@@ -67,9 +67,9 @@ class Cures:
         try:
             model = self.encoder.language_model()
             if row == REGENERATED:
-                from harness.encoder.rewriting import check_instruction_model
+                from harness.encoder.rewriting import instruction_tokenizer
 
-                check_instruction_model(model.tokenizer, name="the base")
+                instruction_tokenizer(model.base, name="the base")
         except HarnessError as error:
             self.notes.append(f"no {row}: {error}")
             return None
@@ -100,12 +100,9 @@ class Cures:
         )
 
     def _regenerate(self, texts: Sequence[str], _: Sequence[int]) -> list[str]:
-        from harness.encoder.language_model import load_causal
         from harness.encoder.rewriting import rewrite
 
-        model = self.encoder.language_model()
-        base = load_causal(model.base, dtype=model.model.dtype, device=model.model.device)
-        made = rewrite(base, model.tokenizer, texts, name="the base")
+        made = rewrite(self.encoder.language_model(), texts, name="the base")
         self.spent |= {(REGENERATED, text): tokens for text, tokens in zip(texts, made.tokens, strict=True)}
         return made.texts
 

@@ -137,11 +137,11 @@ def test_what_cannot_be_done_is_left_out_and_told(texts: dict[str, TaskResult], 
 
 @pytest.mark.parametrize("faithful", [True, False])
 def test_regeneration_passes_a_gate(few: None, monkeypatch: pytest.MonkeyPatch, faithful: bool) -> None:
-    def written(model: Any, tokenizer: Any, texts: Sequence[str], *, name: str) -> rewriting.Rewritten:
+    def written(system: Any, texts: Sequence[str], *, name: str) -> rewriting.Rewritten:
         middle = [" ".join(split_sentences(text)[1:-1]) or text for text in texts]
         return rewriting.Rewritten(texts=middle if faithful else list(texts), tokens=[7] * len(texts))
 
-    monkeypatch.setattr(rewriting, "check_instruction_model", lambda *_, **__: None)
+    monkeypatch.setattr(rewriting, "instruction_tokenizer", lambda *_, **__: None)
     monkeypatch.setattr(rewriting, "rewrite", written)
     # No word stands both in a text and in its passage, as it does in real texts.
     monkeypatch.setitem(GATE, "gate: passage kept", 0.5)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from harness.encoder.rewriting import check_instruction_model, kept_of
+from harness.encoder.rewriting import instruction_tokenizer, kept_of
 from harness.errors import HarnessError
+from harness.mini import checkpoint_folder
 from harness.rereading import score_and_drop
 from harness.sentences import split_sentences
 from harness.suites.distractor import cures
@@ -117,8 +118,5 @@ def test_the_gate_counts_words_in_their_order() -> None:
 
 
 def test_a_base_without_a_chat_template_is_no_instruction_model() -> None:
-    class Tokenizer:
-        chat_template = None
-
     with pytest.raises(HarnessError, match="mini is no instruction model"):
-        check_instruction_model(Tokenizer(), name="mini")
+        instruction_tokenizer(checkpoint_folder(), name="mini")
