@@ -7,7 +7,7 @@ this file imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -108,6 +108,12 @@ _YOUNGER = (
 READING = ("trained_share", "reread", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
 
 
+def _known(name: str | None, names: Collection[str], what: str) -> str | None:
+    if name is not None and name not in names:
+        raise ValueError(f"no {what} is named {name!r}; {near_names(name, names)}")
+    return name
+
+
 class TextToVector(BaseModel):
     """What is read of a text, under which mask, and what of that is pooled."""
 
@@ -165,9 +171,7 @@ class TextToVector(BaseModel):
     @field_validator("pooling")
     @classmethod
     def _is_known(cls, name: str) -> str:
-        if name not in _POOLINGS:
-            raise ValueError(f"no pooling is named {name!r}; {near_names(name, _POOLINGS)}")
-        return name
+        return str(_known(name, _POOLINGS, "pooling"))
 
     @field_validator("layer", mode="before")
     @classmethod
@@ -179,16 +183,12 @@ class TextToVector(BaseModel):
     @field_validator("cleaning")
     @classmethod
     def _is_known_cleaning(cls, name: str | None) -> str | None:
-        if name is not None and name not in CLEANINGS:
-            raise ValueError(f"no cleaning is named {name!r}; {near_names(name, CLEANINGS)}")
-        return name
+        return _known(name, CLEANINGS, "cleaning")
 
     @field_validator("reread")
     @classmethod
     def _is_known_cure(cls, name: str | None) -> str | None:
-        if name is not None and name not in CURES:
-            raise ValueError(f"no cure is named {name!r}; {near_names(name, CURES)}")
-        return name
+        return _known(name, CURES, "cure")
 
     @model_validator(mode="after")
     def _one_way_around(self) -> TextToVector:

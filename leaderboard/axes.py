@@ -9,8 +9,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from harness.compare.analysis import AnalysisProgress
-from harness.compare.axes import BaseAxis, part_measured
 from harness.compare.axis.analysis import analyse_axis
+from harness.compare.axis.declared import BaseAxis, named_in, part_measured
 from harness.compare.axis.facts import facts_of
 from harness.compare.axis.results import AxisAnalysis, StepEffect
 from harness.compare.axis.wording import step_label
@@ -114,7 +114,7 @@ def make_axes(
 
 
 def _missing(axis: BaseAxis, part: BaseAxis, entries: Sequence[Entry]) -> tuple[str, ...]:
-    there = {name for e in entries if e.base in part.bases for name in (e.base, e.systems[0].base)}
+    there = named_in([entry for entry in entries if entry.base in part.bases])
     return tuple(base for base in axis.bases if base not in there)
 
 

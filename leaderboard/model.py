@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.calibration.report import CalibrationReport
-from harness.compare.axes import BaseAxis
+from harness.compare.axis.declared import BaseAxis
 from harness.compare.axis.results import AxisAnalysis
 from harness.compare.contrasts import Contrasts, VariantContrast
 from harness.compare.entries import Entry

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from harness.api.arguments import as_names
 from harness.compare import compare, current_entries, rank
-from harness.compare.axes import BaseAxis, axis_of, measured_axis
 from harness.compare.axis.analysis import analyse_axis
+from harness.compare.axis.declared import BaseAxis, axis_of, measured_axis
 from harness.compare.axis.results import AxisAnalysis
 from harness.compare.conditions import NOT_RECORDED, check_measured
 from harness.compare.contrasts import declared_contrasts

@@ -14,7 +14,7 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.cli.tables import PlainTable
-    from harness.compare.axes import BaseAxis
+    from harness.compare.axis.declared import BaseAxis
     from harness.compare.axis.results import AxisAnalysis
     from harness.stats.estimate import Interval
 
@@ -75,7 +75,7 @@ def axis(
 
 
 def _read_own(path: Path, name: str | None) -> BaseAxis:
-    from harness.compare.axes import read_axes
+    from harness.compare.axis.declared import read_axes
     from harness.errors import near_names
     from harness.front_matter import read_yaml
 

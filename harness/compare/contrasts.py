@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from harness.cards import ladder, load_cards
-from harness.compare.axes import BaseAxis, read_axes
+from harness.compare.axis.declared import BaseAxis, read_axes
 from harness.errors import HarnessError
 from harness.front_matter import read_yaml
 from harness.metrics import get_metric

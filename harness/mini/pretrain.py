@@ -26,11 +26,11 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.mini.corpus import data_version, pretraining_documents
+from harness.mini.facts import FACTS, Facts, read_facts
 from harness.mini.shapes import SHIPPED, SWEEP, Shape, wanted
 from harness.mini.tokenizer import train_tokenizer
 from harness.paths import whole_folder
 
-FACTS = "pretraining.json"
 SEEDS = (0, 1, 2)
 _TEXTS_SEED = 0  # of the documents; those that the loss is measured on have the next one
 _HELD_OUT = 500
@@ -68,33 +68,6 @@ class PretrainConfig:
         """Return everything that decides the weights, as JSON has it."""
         found = {**asdict(self), "data_version": data_version()}
         return dict(json.loads(json.dumps(found)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What is known of a base that was pretrained here. The loss is in nats a token, on documents of another seed.
-
-    `losses` are (step, loss) on the way, the last one at the end; before it the learning rate was still high. `tokens`
-    are those read, without padding. `seconds` is the time of the steps alone.
-    """
-
-    settings: dict[str, Any]
-    parameters: int
-    tokens: int
-    seconds: float
-    loss: float
-    bits_per_byte: float
-    losses: list[list[float]]
-
-
-def read_facts(folder: Path) -> Facts | None:
-    """Return the facts of a base that was pretrained here; None if `folder` is none."""
-    try:
-        return Facts(**json.loads((folder / FACTS).read_text(encoding="utf-8")))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (TypeError, ValueError, UnicodeDecodeError):
-        raise HarnessError(f"{folder / FACTS} is damaged; delete {folder} and make the base again") from None
 
 
 def make_base(out: Path, config: PretrainConfig, *, device: str = "cpu") -> Facts:

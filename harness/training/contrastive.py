@@ -81,8 +81,8 @@ def prove_texts(model: Any, texts: Sequence[str]) -> None:
     for ids_T, mask_T, expected, text in zip(read["input_ids"], read["attention_mask"], own, texts, strict=True):
         if ids_T[mask_T.bool()].tolist() != expected:
             raise ProofError(
-                f"sentence-transformers reads {text[:60]!r} as other tokens than the tokenizer of the base, so it "
-                "would be trained on others; try the library versions that `harness doctor` names"
+                f"sentence-transformers reads {text[:60]!r} as other tokens than the tokenizer of the base does, "
+                "so the stage would learn other texts; try the library versions that `harness doctor` names"
             )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.compare import current_entries
-from harness.compare.axes import AxisLevel, BaseAxis, axis_of, measured_axis, part_measured, read_axes
+from harness.compare.axis.declared import AxisLevel, BaseAxis, axis_of, measured_axis, part_measured, read_axes
 from harness.compare.contrasts import declared_contrasts
 from harness.errors import HarnessError
 from tests.factory import TASKS, add_system, fill

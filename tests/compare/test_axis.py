@@ -11,8 +11,8 @@ import pytest
 
 from harness.api import compare_bases
 from harness.compare import current_entries
-from harness.compare.axes import BaseAxis, axis_of, measured_axis, read_axes
 from harness.compare.axis.analysis import analyse_axis
+from harness.compare.axis.declared import BaseAxis, axis_of, measured_axis, read_axes
 from harness.compare.axis.results import AxisAnalysis, Interaction
 from harness.compare.axis.wording import axis_sentence, described, scope_of_axis
 from harness.errors import HarnessError

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from harness.mini.pretrain import FACTS, Facts
+from harness.mini.facts import FACTS, Facts
 from harness.outcomes import TaskResult
 from harness.store import Store
 from leaderboard.build import build_site

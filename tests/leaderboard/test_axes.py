@@ -16,7 +16,7 @@ from harness.compare.axis.facts import _pretraining
 from harness.compare.axis.results import AxisAnalysis
 from harness.compare.axis.wording import described, step_label
 from harness.errors import HarnessError
-from harness.mini.pretrain import FACTS
+from harness.mini.facts import FACTS
 from harness.store import Store
 from leaderboard import axes, text
 from leaderboard.axes import beside_the_store, mean_panels, measured_axes, step_panels

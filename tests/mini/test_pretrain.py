@@ -10,6 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from harness.errors import HarnessError
+from harness.mini import facts as facts_file
 from harness.mini import pretrain
 from harness.mini.shapes import EQUAL, HEAD_SIZE, SHIPPED, SWEEP, wanted
 
@@ -77,7 +78,7 @@ def test_the_loss_is_of_real_tokens_and_bytes(tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     pretrain.main(["--out", str(tmp_path / "base"), "--shape", "1", *TINY])
-    facts = pretrain.read_facts(tmp_path / "base")
+    facts = facts_file.read_facts(tmp_path / "base")
     assert facts is not None
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "base")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "base").eval()
@@ -118,7 +119,7 @@ def test_another_base_or_anything_else_in_the_folder_is_refused(
     pretrain.main(out)
     capsys.readouterr()
     assert "made with another steps; name a new folder" in _said([*out, "--steps", "3"], capsys)
-    (tmp_path / "base" / pretrain.FACTS).write_text("{")
+    (tmp_path / "base" / facts_file.FACTS).write_text("{")
     assert "is damaged; delete" in _said(out, capsys)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")

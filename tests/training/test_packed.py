@@ -203,7 +203,7 @@ def test_texts_that_the_trainer_reads_otherwise_are_refused(tiny_base: Path) -> 
     prove_texts(model, lines())
     real = model[0].preprocess
     model[0].preprocess = lambda texts, **options: real([f"a {text}" for text in texts], **options)
-    with pytest.raises(ProofError, match="as other tokens than the tokenizer of the base"):
+    with pytest.raises(ProofError, match="as other tokens than the tokenizer of the base does"):
         prove_texts(model, lines())
 
 

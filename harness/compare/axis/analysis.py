@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from harness.compare.analysis import AnalysisProgress, cells_by_entry, noise_floors
-from harness.compare.axes import BaseAxis
+from harness.compare.axis.declared import BaseAxis
 from harness.compare.axis.facts import facts_of, sizes
 from harness.compare.axis.means import means_over_tasks
 from harness.compare.axis.results import AxisAnalysis, Interaction, StepEffect

@@ -134,8 +134,13 @@ def part_measured(axis: BaseAxis, entries: Sequence[Entry]) -> BaseAxis | None:
     return replace(axis, levels=levels) if len(levels) > 1 else None
 
 
+def named_in(entries: Sequence[Entry]) -> set[str]:
+    """The names of the bases of `entries`: as they were given, and as they are told apart by revision."""
+    return {name for entry in entries for name in (entry.base, entry.systems[0].base)}
+
+
 def _present(axis: BaseAxis, entries: Sequence[Entry]) -> Iterator[AxisLevel]:
-    named = {name for entry in entries for name in (entry.base, entry.systems[0].base)}
+    named = named_in(entries)
     for level in axis.levels:
         if bases := tuple(find_base(entries, base) for base in level.bases if base in named):
             yield replace(level, bases=bases)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from harness.bases import body_parameters, read_json
-from harness.compare.axes import BaseAxis, base_folder
+from harness.compare.axis.declared import BaseAxis, base_folder
 from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import Entry
 from harness.errors import HarnessError
-from harness.mini.pretrain import read_facts
+from harness.mini.facts import read_facts
 
 EQUAL = 0.01  # sizes within this share of the smallest are equal
 _BITS = "bits_per_byte"

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.compare.axes import BaseAxis
+from harness.compare.axis.declared import BaseAxis
 from harness.compare.axis.results import TREND, MeanEffect
 from harness.compare.axis.sums import LevelSum, claim_of
 from harness.compare.axis.tasks import AxisTask

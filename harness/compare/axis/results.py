@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.compare.axes import BaseAxis
+from harness.compare.axis.declared import BaseAxis
 from harness.compare.axis.facts import BaseFacts
 from harness.compare.contrasts import VariantContrast
 from harness.compare.overall import MeanVerdict

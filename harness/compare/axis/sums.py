@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.compare.axes import BaseAxis
+from harness.compare.axis.declared import BaseAxis
 from harness.compare.axis.results import TREND, Sampled
 from harness.compare.contrasts import VariantContrast
 from harness.compare.estimates import SEEDS_FOR_A_RECIPE

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.compare.axes import BaseAxis
+from harness.compare.axis.declared import BaseAxis
 from harness.compare.axis.sums import LevelSum
 from harness.compare.contrasts import VariantContrast
 from harness.compare.estimates import SeedColumns
