@@ -1,10 +1,11 @@
-"""What is read of a text: the text, cleaned where a method asks for that, in fixed words."""
+"""What is read of a text: the text, cleaned where a method asks for that, in fixed words or behind an instruction."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 PLACE = "{text}"
 
@@ -64,3 +65,20 @@ def prompteol(text: str) -> str:
 
 
 CLEANINGS: Mapping[str, Callable[[str], str]] = MappingProxyType({"prompteol": prompteol})
+
+
+def task_instruction(metadata: Any) -> str:
+    """The instruction of the task that `metadata` (mteb's TaskMetadata) describes, in mteb's words.
+
+    mteb's prompt of the task, else that of its type, ending in a colon (llm2vec's evaluation on MTEB; its paper's
+    appendix G.2 lists the instructions).
+    """
+    prompt = metadata.prompt
+    if isinstance(prompt, dict):
+        prompt = prompt.get("query")
+    if not prompt:
+        from mteb.abstasks.abstask import get_abstask_prompt
+
+        prompt = get_abstask_prompt(metadata.name)
+    text = str(prompt or "").strip()
+    return text if not text or text.endswith(":") else f"{text.strip('.')}:"

@@ -22,8 +22,9 @@ from pydantic import (
 )
 
 from harness.errors import near_names
+from harness.projection import projection
 from harness.rereading import CURES, Cure
-from harness.templates import CLEANINGS, Template
+from harness.templates import CLEANINGS, Template, task_instruction
 
 Attention = Literal["causal", "bidirectional"]
 PooledTokens = Literal["text", "to_end", "all"]
@@ -102,10 +103,12 @@ _POOLINGS = {each.name: each for each in POOLINGS}
 # Fields that are younger than the first recipes: a dump leaves them out while they are not used.
 _YOUNGER = (
     *("suffix", "leading_token", "slots", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer"),
-    *("trained_share", "reread"),
+    *("trained_share", "reread", "width"),
 )
 # What changes how texts are read, or with which weights, and nothing of how a stage is trained.
-READING = ("trained_share", "reread", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer")
+READING = (
+    *("trained_share", "reread", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer", "width"),
+)
 
 
 def _known(name: str | None, names: Collection[str], what: str) -> str | None:
@@ -166,6 +169,12 @@ class TextToVector(BaseModel):
     )
     from_layer: int | None = Field(
         None, ge=0, description="the first layer, counted from 0, in which a token sees ahead; those before are causal"
+    )
+    width: int | None = Field(
+        None,
+        ge=1,
+        strict=True,
+        description="how many numbers every vector is mapped to, by a fixed random projection",
     )
 
     @field_validator("pooling")
@@ -267,9 +276,9 @@ class TextToVector(BaseModel):
     @property
     def pooled_words(self) -> str:
         """What an embedding is, for a model card."""
-        if self.slots is None:
-            return self.pooled.words
-        return f"the mean of the last layer over the {self.slots} slot tokens that stand behind every text"
+        said = f"the mean of the last layer over the {self.slots} slot tokens that stand behind every text"
+        said = self.pooled.words if self.slots is None else said
+        return said if self.width is None else f"{said}, mapped to {self.width} numbers by a fixed random projection"
 
     @property
     def not_plain(self) -> str:
@@ -315,33 +324,28 @@ class TextToVector(BaseModel):
         return self.instruction or ""
 
     def modules(self, tokenizer: Any, width: int) -> list[Any]:
-        """The built-in modules of sentence-transformers that pool states of `width` numbers so."""
+        """The built-in modules of sentence-transformers that pool states of `width` numbers so, and map the vector.
+
+        Raises HarnessError where the vector has fewer numbers than it is to be mapped to.
+        """
         from sentence_transformers.sentence_transformer.modules import Pooling, WordWeights
 
-        pooling = Pooling(width, self.pooled.name)
+        pooling = [Pooling(width, self.pooled.name), *self._mapping(width)]
         if not self.pooled.without_front:
-            return [pooling]
+            return pooling
         tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
         vocabulary = [token if token is not None else f"<unused {index}>" for index, token in enumerate(tokens)]
         # Weight 0 on the beginning-of-sequence token: LLM2Vec's mean leaves it out.
         weights = {tokenizer.bos_token: 0.0} if tokenizer.bos_token else {}
         if self.slots is not None:
             weights = dict.fromkeys(tokenizer.convert_ids_to_tokens(tokenizer("")["input_ids"][-self.slots :]), 1.0)
-        return [WordWeights(vocabulary, weights, unknown_word_weight=float(self.slots is None)), pooling]
+        return [WordWeights(vocabulary, weights, unknown_word_weight=float(self.slots is None)), *pooling]
 
+    def _mapping(self, width: int) -> list[Any]:
+        if self.width is None:
+            return []
+        import torch
+        from sentence_transformers.sentence_transformer.modules import Dense
 
-def task_instruction(metadata: Any) -> str:
-    """The instruction of the task that `metadata` (mteb's TaskMetadata) describes, in mteb's words.
-
-    mteb's prompt of the task, else that of its type, ending in a colon (llm2vec's evaluation on MTEB; its paper's
-    appendix G.2 lists the instructions).
-    """
-    prompt = metadata.prompt
-    if isinstance(prompt, dict):
-        prompt = prompt.get("query")
-    if not prompt:
-        from mteb.abstasks.abstask import get_abstask_prompt
-
-        prompt = get_abstask_prompt(metadata.name)
-    text = str(prompt or "").strip()
-    return text if not text or text.endswith(":") else f"{text.strip('.')}:"
+        weight = torch.from_numpy(projection(width, self.width).T.copy())
+        return [Dense(width, self.width, bias=False, activation_function=None, init_weight=weight)]

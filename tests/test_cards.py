@@ -166,7 +166,8 @@ def test_the_addresses_of_recipes_and_stages_stay() -> None:
 
 def test_how_a_text_is_read_changes_no_stage() -> None:
     base, card = resolve_base("mini"), get_card("bidir-supcon", load_cards())
-    read = get_card("bidir-supcon@template='{text} {text}',layer=1,ahead=2,pooled_tokens=all", load_cards())
+    name = "bidir-supcon@template='{text} {text}',layer=1,ahead=2,pooled_tokens=all,width=8"
+    read = get_card(name, load_cards())
     stages = [[stage.digest for stage in plan_lineage(base, each.recipe_on("mini"), 0)] for each in (card, read)]
     assert stages[0] == stages[1]
     assert card.recipe_on("mini").digest != read.recipe_on("mini").digest

@@ -28,15 +28,17 @@ from harness.encoder.layers import check_layer, up_to_layer
 from harness.encoder.mask_proof import MaskProof
 from harness.encoder.opening import Opening, most_tokens, open_decoder, redraw
 from harness.encoder.placement import Placement
+from harness.encoder.pooling import pool_states
 from harness.encoder.protocol import MOST_SHARED_BYTES
 from harness.encoder.reader import Pass
 from harness.encoder.rereading import SystemReader
 from harness.encoder.rewriting import instruction_tokenizer
 from harness.encoder.slots import put_slots, slots_in_embedding
 from harness.encoder.tokenizer import front_tokens, keep_template, keep_tokens, load_tokenizer, put_in_front
-from harness.encoder.tokens import Tokens, tokenise
+from harness.encoder.tokens import tokenise
 from harness.encoder.words import ModelEncoder, check_finite, text_key
 from harness.errors import HarnessError
+from harness.projection import projection
 from harness.recipes import Recipe
 from harness.records import FirstToken
 from harness.templates import Template
@@ -78,6 +80,12 @@ class Encoder(ModelEncoder):
     def words_in(self) -> TextToVector | None:
         """Words are read in the recipe's first template, where it has one."""
         return self.recipe if self.recipe.templates else None
+
+    @property
+    def projection(self) -> np.ndarray | None:
+        """Where the recipe has a width, the map of harness.projection."""
+        narrow = self.recipe.width
+        return None if narrow is None else projection(self.backbone.config.hidden_size, narrow)
 
     @contextmanager
     def computed_otherwise(self, *, batch_size: int, kernel: str | None = None) -> Iterator[Encoder]:
@@ -143,9 +151,11 @@ class Encoder(ModelEncoder):
         return [self._reread[text] for text in texts]
 
     def _without_cure(self) -> Encoder:
-        """The same system, which reads texts as they stand."""
+        """The same system, which reads texts as they stand, at its own width."""
         plain = copy.copy(self)
-        plain.recipe = self.recipe.model_copy(update={"reread": None})
+        plain.recipe = self.recipe.model_copy(update={"reread": None, "width": None})
+        if self.recipe.width is not None:
+            plain.model = SentenceTransformer(modules=list(self.model)[:-1], device=str(self.model.device))
         plain._asked, plain._cut, plain._shared = set(), set(), OrderedDict()
         return plain
 
@@ -199,25 +209,11 @@ class Encoder(ModelEncoder):
 
         def pool(done: Pass) -> None:
             for of_layer, states in zip(found, done.states, strict=True):
-                of_layer[done.rows] = self._pool(done, tokens, states)
+                of_layer[done.rows] = pool_states(list(self.model)[1:], done, tokens, states)
 
         reader.read(tokens.ids, pool, layers=len(found) > 1, batch_size=batch_size, watch=self.watch)
         self._cut.update(text_key(texts[row], instruction) for row in tokens.cut)
         return found
-
-    @torch.inference_mode()
-    def _pool(self, done: Pass, tokens: Tokens, states: torch.Tensor) -> np.ndarray:
-        """(B, D) float32 of the `states` of a layer, by the modules behind the decoder."""
-        states_BTD, mask_BT = done.by_text(states)
-        ids_BT, pooled_BT = (_padded(done, rows).to(states.device) for rows in (tokens.ids, tokens.pooled))
-        features = {
-            "input_ids": ids_BT,
-            "attention_mask": mask_BT * pooled_BT,
-            "token_embeddings": states_BTD.float(),
-        }
-        for module in list(self.model)[1:]:
-            features = module(features)
-        return features["sentence_embedding"].float().cpu().numpy()
 
     def describe(self) -> dict[str, str]:
         """How texts are read, for the provenance of a run."""
@@ -230,6 +226,7 @@ class Encoder(ModelEncoder):
 
     def language_model(self) -> LanguageModel:
         """This system as a causal language model with its base's LM head; made once, weights shared."""
+        self.check_whole()
         if self._language_model_of is None:
             raise HarnessError(
                 f"{self.name} was opened without its base's folder, so it has no LM head; open it with "
@@ -338,11 +335,3 @@ def build_encoder(
         workers=place.workers,
         opening=opening,
     )
-
-
-def _padded(done: Pass, rows: Sequence[np.ndarray]) -> torch.Tensor:
-    """What each text of the pass has for its tokens, (B, T), 0 where it has none."""
-    padded_BT = np.zeros((len(done.rows), int(done.lengths.max())), dtype=np.int64)
-    for place, row in enumerate(done.rows):
-        padded_BT[place, : len(rows[row])] = rows[row]
-    return torch.from_numpy(padded_BT)

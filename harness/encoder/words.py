@@ -63,6 +63,11 @@ class ModelEncoder:
         return None
 
     @property
+    def projection(self) -> np.ndarray | None:
+        """The map that word vectors are multiplied by, (D, width); None: they stay as they are."""
+        return None
+
+    @property
     def max_tokens(self) -> int:
         """How many tokens are read of a text, special ones among them."""
         return int(self.model.max_seq_length or self.model.tokenizer.model_max_length)
@@ -87,11 +92,13 @@ class ModelEncoder:
     def token_states(self, ids_BT: torch.Tensor) -> torch.Tensor:
         """As TextEncoder.token_states."""
         self.check_reads_as_given()
+        self.check_whole()
         return residual_states(self.reader.backbone, ids_BT)
 
     def attention_received(self, ids_T: list[int]) -> Received:
         """As TextEncoder.attention_received."""
         self.check_reads_as_given()
+        self.check_whole()
         return attention_received(self.reader.backbone, ids_T, name=self.name)
 
     def check_reads_as_given(self) -> None:
@@ -100,6 +107,15 @@ class ModelEncoder:
             raise HarnessError(
                 f"{self.name} reads every text anew (`reread` in its card), so words and tokens of a text have no "
                 "place in what it reads; choose tasks of whole texts with --tasks"
+            )
+
+    def check_whole(self) -> None:
+        """Raise HarnessError where vectors are mapped to fewer numbers, for what is asked of the model inside."""
+        if self.projection is not None:
+            raise HarnessError(
+                f"{self.name} maps its vectors to {self.projection.shape[1]} numbers (`width`), which concerns neither "
+                "its language model nor its states and attention; measure those of the variant without `width`, or "
+                "choose other tasks with --tasks"
             )
 
     def word_vectors(
@@ -148,6 +164,7 @@ class ModelEncoder:
         how = self.words_in
         template = how.templates[0] if how else None
         tokens = tokenise(reader.tokenizer, distinct, limit=reader.limit, how=how, template=template, offsets=True)
+        narrow = self.projection
         places, cut = _places(tokens, distinct, wanted, spans, taken)
         if cut and not keep_cut:
             text, (start, end) = texts[cut[0]], spans[cut[0]]
@@ -159,7 +176,7 @@ class ModelEncoder:
         def mean(done: Pass) -> None:
             nonlocal opened
             if not opened:
-                sink.open(len(done.states), done.states[0].shape[-1])
+                sink.open(len(done.states), done.states[0].shape[-1] if narrow is None else narrow.shape[1])
                 opened = True
             here = [(start, places[row]) for row, start in zip(done.rows, done.starts, strict=True)]
             words = [index for _, of_text in here for index, _ in of_text]
@@ -171,7 +188,7 @@ class ModelEncoder:
                     raise HarnessError(
                         "a state of a word is not finite; check the checkpoint's weights, or use --dtype float32"
                     )
-                sink.add(layer, words, vectors_WD)
+                sink.add(layer, words, vectors_WD if narrow is None else vectors_WD @ narrow)
 
         reader.read(tokens.ids, mean, layers=True, batch_size=batch_size, watch=self.watch)
 

@@ -14,6 +14,7 @@ from harness.compare.ranking import rank
 from harness.errors import HarnessError
 from harness.store import Store
 from tests.cli.conftest import Run
+from tests.factory import TASKS, add_system
 from tests.test_cards import write_card
 
 STAGE = """stages:
@@ -104,6 +105,16 @@ def test_bad_input_is_a_sentence(harness: Run, options: tuple[str, ...], said: s
     assert said in " ".join(err.split())
 
 
+def test_a_width_is_no_degree_and_no_length_of_training(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.duckdb")
+    for name in ("causal@width=8", "causal@ahead=1,width=8", "causal@until=2,width=8", "causal@ahead=1"):
+        recipe = {"attention": "causal", "pooling": "mean", "width": 8} | ({"ahead": 1} if "ahead" in name else {})
+        recipe |= {"stages": [{"kind": "simcse", "steps": 4, "until": 2}]} if "until" in name else {}
+        add_system(store, name, card_hash=name[:12], recipe=recipe, tasks=TASKS[:1])
+    assert [point.cell.variant for point in score_points(store, degree_of)] == ["causal@ahead=1"]
+    assert score_points(store, trained_of) == []
+
+
 def test_a_card_is_read_with_other_fields() -> None:
     cards = load_cards()
     card = get_card("bidir-supcon@ahead=2,layer=1", cards)
@@ -116,6 +127,24 @@ def test_a_card_is_read_with_other_fields() -> None:
         get_card("bidir@pooling=lasttoken", cards)
     with pytest.raises(HarnessError, match="`layer`"):
         get_card("bidir@layer=-1", cards)
+
+
+@pytest.mark.slow
+def test_a_variant_is_read_at_another_width_and_exported(harness: Run) -> None:
+    asked = ("--variant", "causal@width=16", "--tasks", "MiniSTS,MiniNorms")
+    code, out, err = harness("run", *asked)
+    assert code == 0, err
+    assert "causal@width=16" in out
+    code, out, err = harness("export", "causal@width=16", "--out", "out")
+    assert code == 0, err
+    assert "mapped to 16 numbers by a fixed random projection" in Path("out/README.md").read_text(encoding="utf-8")
+    assert [each.name for each in Path("out").glob("*_Dense")] == ["3_Dense"]
+    code, _, err = harness("run", "--variant", "causal@width=16", "--tasks", "RetentionBits")
+    assert code == 5
+    assert "causal@width=16 maps its vectors to 16 numbers" in err
+    code, _, err = harness("run", "--variant", "causal@width=129", "--tasks", "MiniSTS")
+    assert code == 2
+    assert "vectors of 128 numbers cannot be read at width 129; take 128 or less" in err
 
 
 @pytest.mark.slow
