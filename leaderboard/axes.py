@@ -13,6 +13,7 @@ from harness.compare.axis.analysis import analyse_axis
 from harness.compare.axis.declared import BaseAxis, named_in, part_measured
 from harness.compare.axis.facts import facts_of
 from harness.compare.axis.results import AxisAnalysis, StepEffect
+from harness.compare.axis.width import widths_of
 from harness.compare.axis.wording import step_label
 from harness.compare.contrasts import VariantContrast, declared_contrasts
 from harness.compare.entries import Entry
@@ -85,32 +86,42 @@ def make_axes(
     entries: Sequence[Entry],
     scores: pd.DataFrame,
     *,
+    otherwise: Sequence[Entry] = (),
     resamples: int,
     progress_of: Callable[[int, int, str], AnalysisProgress | None],
 ) -> tuple[AxisSection, ...]:
     """Analyse every declared axis that has results; one whose bases contradict it says so in place of results.
 
-    `progress_of` returns what is to be told of the progress of axis number i of n.
+    Where variants were read `otherwise` at one width on two levels, that is analysed beside. `progress_of` returns what
+    is to be told of the progress of analysis number i of n.
     """
     axes = measured_axes(entries)
     hrefs = text.slugs([axis.name for axis, _ in axes])
-    found = []
-    for i, (axis, part) in enumerate(axes):
-        analysis, refused = None, ""
+    asked = [(axis, width) for axis, part in axes for width in (None, *widths_of(part, otherwise))]
+    every = [*entries, *otherwise]
+    rows = store.scores() if any(width for _, width in asked) else scores
+    analyses: dict[str, list[AxisAnalysis]] = {axis.name: [] for axis, _ in axes}
+    refused: dict[str, list[str]] = {axis.name: [] for axis, _ in axes}
+    parts = {axis.name: part for axis, part in axes}
+    for i, (axis, width) in enumerate(asked):
+        if width and not analyses[axis.name]:
+            continue
+        at = f" at width {width}" if width else ""
+        progress = progress_of(i, len(asked), f"the axis {axis.name}{at}")
+        of = {"entries": every, "scores": rows, "width": width} if width else {"entries": entries, "scores": scores}
         try:
-            analysis = analyse_axis(
-                store, part, entries=entries, scores=scores, resamples=resamples,
-                progress=progress_of(i, len(axes), f"the axis {axis.name}"),
-            )  # fmt: skip
+            found = analyse_axis(store, parts[axis.name], **of, resamples=resamples, progress=progress)
+            analyses[axis.name].append(found)
         except HarnessError as error:
-            refused = f"{error}."
-        found.append(
-            AxisSection(
-                axis=part, href=f"axes/{hrefs[axis.name]}.html", analysis=analysis, refused=refused,
-                missing=_missing(axis, part, entries),
-            )
-        )  # fmt: skip
-    return tuple(found)
+            refused[axis.name].append(f"{error}.")
+    return tuple(
+        AxisSection(
+            axis=part, href=f"axes/{hrefs[axis.name]}.html", refused=tuple(refused[axis.name]),
+            analysis=next(iter(analyses[axis.name]), None), at_width=tuple(analyses[axis.name][1:]),
+            missing=_missing(axis, part, entries),
+        )
+        for axis, part in axes
+    )  # fmt: skip
 
 
 def _missing(axis: BaseAxis, part: BaseAxis, entries: Sequence[Entry]) -> tuple[str, ...]:
@@ -136,7 +147,7 @@ def mean_panels(found: AxisAnalysis) -> tuple[SmallChart, ...]:
             n = max(mean.across.n_tasks for mean in means)
             name = f"{step_label(step)}: mean over {n} task{'s' if n > 1 else ''}"
             panels.append(SmallChart(name=name, unit="", href="", metric=MEAN_METRIC, cells=tuple(cells)))
-    return _drawn(panels, levels, ident="mean")
+    return _drawn(panels, levels, ident=f"mean{found.width or ''}")
 
 
 def step_panels(found: AxisAnalysis, tasks: Sequence[TaskColumn]) -> tuple[StepPanels, ...]:
@@ -167,7 +178,9 @@ def step_panels(found: AxisAnalysis, tasks: Sequence[TaskColumn]) -> tuple[StepP
                     SmallChart(name=column.label, unit=unit, href=column.href, metric=metric.name, cells=tuple(cells))
                 )
         label = step_label(step)
-        made.append(StepPanels(label=label, panels=_drawn(panels, levels, ident=f"s{number}", step=label)))
+        made.append(
+            StepPanels(label=label, panels=_drawn(panels, levels, ident=f"s{number}-{found.width or ''}", step=label))
+        )
     return tuple(made)
 
 

@@ -52,7 +52,8 @@ class Draft:
         scores = store.scores()
         every = current_entries(store, scores=scores)
         self._entries = [entry for entry in every if not entry.read_otherwise]
-        otherwise = {system.system_id for entry in every if entry.read_otherwise for system in entry.systems}
+        self._otherwise = [entry for entry in every if entry.read_otherwise]
+        otherwise = {system.system_id for entry in self._otherwise for system in entry.systems}
         self._scores = scores[~scores["system_id"].isin(otherwise)]
         beside = beside_the_store(self._entries, self._scores)
         self._stamp = _stamp(store, scores, resamples, self._url, beside)
@@ -81,8 +82,9 @@ class Draft:
         if self._is_current:
             return self._out / "index.html"
         site = make_site(
-            self._store, self._entries, self._scores, known=self._known, resamples=self._resamples, progress=progress
-        )
+            self._store, self._entries, self._scores, otherwise=self._otherwise, known=self._known,
+            resamples=self._resamples, progress=progress,
+        )  # fmt: skip
         try:
             with published(self._out, self._stamp) as fresh:
                 write_pages(self._store, site, self._scores, fresh, url=self._url, progress=progress)

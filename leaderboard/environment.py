@@ -7,6 +7,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.compare.axis import wording as of_axis
+from harness.compare.axis.width import smallest_width
 from harness.compare.headline import headline, one_by_one
 from harness.compare.wording import (
     cautions,
@@ -91,6 +92,8 @@ def environment() -> Environment:
         "axis_counts": of_axis.counts,
         "how_to_read": of_axis.how_to_read,
         "scope_of_axis": of_axis.scope_of_axis,
+        "width_sentence": of_axis.width_sentence,
+        "smallest_width": smallest_width,
         "family_of_axis": of_axis.family_of_axis,
         "means_sentence": of_axis.means_sentence,
         "over_what": of_axis.over_what,

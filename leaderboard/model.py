@@ -194,14 +194,21 @@ class BaseSection:
 class AxisSection:
     """A declared axis as far as it was measured, and its page; `missing` are its bases without results.
 
-    `refused` says why there is no `analysis`: the bases contradict what the axis claims of them.
+    `refused` says why there is no `analysis`: the bases contradict what the axis claims of them. `at_width` has the
+    same comparison of all that was read at one width, for each such width; where it is refused, `refused` says why.
     """
 
     axis: BaseAxis
     href: str
     analysis: AxisAnalysis | None
-    refused: str
+    refused: tuple[str, ...]
     missing: tuple[str, ...]
+    at_width: tuple[AxisAnalysis, ...] = ()
+
+    @property
+    def analyses(self) -> tuple[AxisAnalysis, ...]:
+        """All comparisons, the plain one first."""
+        return ((self.analysis,) if self.analysis else ()) + self.at_width
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -175,23 +175,26 @@ def _means(site: Site) -> Iterable[Mapping[str, Any]]:
 def _of_axes(
     site: Site, part: Callable[[AxisAnalysis], Sequence[StepEffect | Interaction]]
 ) -> Iterable[Mapping[str, Any]]:
-    for section in site.axes:
-        for found in part(section.analysis) if section.analysis else ():
+    of_axes = ((section, analysis) for section in site.axes for analysis in section.analyses)
+    for section, analysis in of_axes:
+        for found in part(analysis):
             row = flat(found)
             step, level, against = row.pop("step"), row.pop("level"), row.pop("against", "")
             names = {"axis": section.axis.name, "variant": step.variant, "against": step.against}
-            yield {**names, "level": level, "against_level": against, **row}
+            yield {**names, "level": level, "against_level": against, "at_width": analysis.width, **row}
 
 
 def _axis_means(site: Site) -> Iterable[Mapping[str, Any]]:
-    for section in site.axes:
-        for mean in section.analysis.means if section.analysis else ():
+    of_axes = ((section, analysis) for section in site.axes for analysis in section.analyses)
+    for section, analysis in of_axes:
+        for mean in analysis.means:
             yield {
                 "axis": section.axis.name,
                 "variant": mean.step.variant,
                 "against": mean.step.against,
                 "level": mean.level,
                 "against_level": mean.against,
+                "at_width": analysis.width,
                 "n_tasks": mean.across.n_tasks,
                 "value": mean.across.raw.value,
                 **_ends("interval", mean.across.raw.interval),

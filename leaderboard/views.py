@@ -51,11 +51,15 @@ def make_site(
     entries: Sequence[Entry],
     scores: pd.DataFrame,
     *,
+    otherwise: Sequence[Entry] = (),
     known: Mapping[str, Analysis],
     resamples: int,
     progress: AnalysisProgress | None,
 ) -> Site:
-    """Analyse every base that is not `known` and arrange the results; `entries` are not empty."""
+    """Analyse every base that is not `known` and arrange the results; `entries` are not empty.
+
+    Variants that were read `otherwise` are no part of a base's tests; axes compare those of one width.
+    """
     contrasts = declared_contrasts()
     names = sorted({entry.base for entry in entries if entry.base}) + _without_base(entries, scores)
     systems, everything = store.systems(), store.scores(current=False)
@@ -95,8 +99,9 @@ def make_site(
         of = replace(kept, scores=rows, section=_among(names, name))
         bases.append(_base(name, keys[name], href, here, analysis, ranks, of))
     axes = make_axes(
-        store, entries, scores, resamples=resamples, progress_of=lambda i, n, axis: _part(progress, i, n, axis)
-    )
+        store, entries, scores, otherwise=otherwise, resamples=resamples,
+        progress_of=lambda i, n, axis: _part(progress, i, n, axis),
+    )  # fmt: skip
     return Site(
         bases=tuple(bases),
         axes=axes,

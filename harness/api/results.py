@@ -151,6 +151,7 @@ def compare_bases(
     axis: str | BaseAxis | None = None,
     *,
     bases: Sequence[str] = (),
+    width: int | None = None,
     tasks: str | Sequence[str] | None = None,
     dtype: str | None = None,
     device: str | None = None,
@@ -159,10 +160,11 @@ def compare_bases(
 
     `effects` has a row for each step, level and task: `value` with its 95 % `interval`. `interactions` has the effect
     on a level less that on the first level, with `p_adjusted` over all interactions and tasks, and `verdict`. `means`
-    are those over tasks. `axis` is the name of a declared axis, or one of `read_axes`.
+    are those over tasks. `axis` is the name of a declared axis, or one of `read_axes`. `width` compares the systems
+    that were read at that width (`causal@width=64`) in place of the plain ones.
 
-    Raises HarnessError for an unknown axis, fewer than two bases, a base without results, and an axis that claims equal
-    sizes of bases that have others.
+    Raises HarnessError for an unknown axis, fewer than two bases, a base without results, a width at which nothing was
+    read, and an axis that claims equal sizes of bases that have others.
 
     Example: `pd.DataFrame(compare_bases(store, bases=["mini", "SmolLM2-135M"]).interactions)` is the table.
     """
@@ -170,7 +172,7 @@ def compare_bases(
     scores = store.scores(dtype=dtype, device=device)
     entries = current_entries(store, scores=scores)
     chosen = measured_axis(_chosen_axis(axis, bases), entries)
-    return analyse_axis(store, chosen, entries=entries, scores=scores, tasks=as_names(tasks))
+    return analyse_axis(store, chosen, entries=entries, scores=scores, width=width, tasks=as_names(tasks))
 
 
 def _chosen_axis(axis: str | BaseAxis | None, bases: Sequence[str]) -> BaseAxis:

@@ -29,6 +29,14 @@ def axis(
     axes: Annotated[
         Path | None, typer.Option("--axes", help="A YAML file of yours that declares AXIS, as contrasts.yaml does.")
     ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(
+            "--width",
+            min=1,
+            help="Compare what was read at this width (VARIANT@width=N) in place of the plain variants.",
+        ),
+    ] = None,
     tasks: options.Tasks = None,
     interactions: Annotated[
         bool, typer.Option("--interactions", help="List all interactions, also those that are not decided.")
@@ -45,6 +53,8 @@ def axis(
     interactions: the effect on a level less the effect on the first level. All bases read the same examples, so they
     are paired by example. The p values are adjusted for all interactions on all tasks.
 
+    A linear probe has more weights on a wider base. With --width all vectors are mapped to so many numbers first.
+
     With --base each base is a level of its own: `harness axis --base mini --base SmolLM2-135M`.
 
     The intervals cover pretraining seeds if each level has five bases or more, and training seeds if each base has five
@@ -57,8 +67,9 @@ def axis(
 
     chosen = _read_own(axes, name) if axes is not None else name
     found = compare_bases(
-        Store(db, read_only=True), chosen, bases=base or (), tasks=options.names(tasks), dtype=dtype, device=device
-    )
+        Store(db, read_only=True), chosen, bases=base or (), width=width, tasks=options.names(tasks), dtype=dtype,
+        device=device,
+    )  # fmt: skip
     if as_json:
         print_json(asdict(found) | {"sentences": list(described(found))})
         return
@@ -110,7 +121,14 @@ def _bases(found: AxisAnalysis) -> PlainTable:
         )
         for each in found.facts
     ]
-    headers: tuple[str, ...] = ("level", "base", "layers × width", "parameters", "bits a byte", "measuring")
+    headers: tuple[str, ...] = (
+        "level",
+        "base",
+        "layers × width",
+        "parameters (without embedding)",
+        "bits a byte",
+        "measuring",
+    )
     if all(each.level == each.base for each in found.facts):
         headers, rows = headers[1:], [row[1:] for row in rows]
     return table(headers, rows, right=range(len(headers) - 4, len(headers)), keys=len(headers) - 4)

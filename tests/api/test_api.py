@@ -22,7 +22,7 @@ SURFACE = {
     "Store": "path, *, wait_s=60.0, read_only=False, on_wait=None",
     "add_outcomes": "store, outcomes, *, system, task, metric, base='', seed=None, version='1', split='test', "
     "subset='default', revision='1', task_type='Own'",
-    "compare_bases": "store, axis=None, *, bases=(), tasks=None, dtype=None, device=None",
+    "compare_bases": "store, axis=None, *, bases=(), width=None, tasks=None, dtype=None, device=None",
     "compare_variants": "store, variant, against, *, base='mini', tasks=None, dtype=None, device=None, looks=()",
     "describe": "comparison",
     "export_system": "store, system, out, *, seed=None, base=None, cache=None",

@@ -46,7 +46,7 @@ COMMANDS = {
     "show": "--db --json",
     "export": "--out --format --seed --base --db",
     "compare": "--base --tasks --flips --exit-code --looks --bayes --wide --dtype --device --db --json",
-    "axis": "--base --axes --tasks --interactions --dtype --device --db --json",
+    "axis": "--base --axes --width --tasks --interactions --dtype --device --db --json",
     "rank": "--base --suite --tasks --dtype --device --db --json",
     "power": "--base --task --tasks --effect --db --json",
     "table": "--variant --against --format --base --tasks --db",

@@ -20,12 +20,13 @@ from harness.mini.facts import FACTS
 from harness.store import Store
 from leaderboard import axes, text
 from leaderboard.axes import beside_the_store, mean_panels, measured_axes, step_panels
-from leaderboard.build import Draft
+from leaderboard.build import Draft, build_site
 from leaderboard.environment import environment
 from leaderboard.model import AxisSection, Site
 from leaderboard.pages import PAGES
 from leaderboard.views import make_site
-from tests.factory import TASKS, add_system
+from tests.compare.kit import labelled
+from tests.factory import TASKS, add_system, rng_for
 from tests.leaderboard.conftest import FEW, pretrained_folder
 
 
@@ -171,6 +172,41 @@ def test_links_and_downloads(across: Path, found: AxisAnalysis) -> None:
     assert len(pd.read_csv(across / "downloads" / "axis_effects.csv")) == len(found.effects)
     assert len(pd.read_csv(across / "downloads" / "axis_means.csv")) == len(found.means)
     assert set(pd.read_csv(across / "downloads" / "axis_bases.csv")["base"]) == {f.base for f in found.facts}
+
+
+def test_the_same_at_a_width_is_a_section_of_its_own(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.duckdb")
+    bases = {"mini-1x256-seed0": 0.05, "mini-4x128-seed0": 0.1, "mini-16x64-seed0": 0.3}
+    for base, gain in bases.items():
+        pretrained_folder(tmp_path / base, layers=2)
+        for variant, share in (("causal", 0.4), ("bidir", 0.42 + gain)):
+            for name in (variant, f"{variant}@width=8", f"{variant}@width=1024", f"{variant}@width=2048"):
+                where = {"base_revision": base, "folder": str(tmp_path / base)}
+                run = add_system(store, name, base=base, card_hash=name, tasks=[], **where)
+                store.add_result(run, labelled("MiniTask", rng_for(base, name).random(200) < share))
+    site = build_site(store, tmp_path / "site", resamples=FEW).parent
+    page = (site / "axes" / "shape.html").read_text("utf-8")
+    said = plain(page)
+    assert "The same, read at width 8 All vectors are read at width 8: a fixed" in said
+    assert "The same, read at width 1024, the smallest of these bases" in said
+    assert (
+        "Not shown: mini-1x256-seed0 has vectors of 1024 numbers, so the axis shape cannot be read at width 2048"
+        in said
+    )
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert len(cells(page, "interactions")) == len(cells(page, "interactions8")) == 2
+    assert cells(page, "interactions") != cells(page, "interactions8")
+    entries = current_entries(store)
+    [(_, part)] = measured_axes([entry for entry in entries if not entry.read_otherwise])
+    narrow = analyse_axis(store, part, entries=entries, width=8, resamples=FEW)
+    assert {row[3] for row in cells(page, "interactions8")} == {
+        text.change(each.difference, each.key.metric) for each in narrow.interactions
+    }
+    table = pd.read_csv(site / "downloads" / "axis_interactions.csv")
+    assert table["at_width"].isna().sum() == 2
+    assert sorted(table["at_width"].dropna()) == [8, 8, 1024, 1024]
+    assert "@width" not in (site / "index.html").read_text("utf-8")
 
 
 def test_an_axis_of_one_level_has_no_page(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from harness.compare.axis.means import means_over_tasks
 from harness.compare.axis.results import AxisAnalysis, Interaction, StepEffect
 from harness.compare.axis.sums import Claim, LevelSum, claim_of, floor_of, sums_of
 from harness.compare.axis.tasks import AxisTask, not_alike, not_measured, read_task
+from harness.compare.axis.width import entries_at, require_measured
 from harness.compare.conditions import conditions_of, mixed
 from harness.compare.contrasts import Contrasts, VariantContrast, declared_contrasts, with_margins
 from harness.compare.entries import Entry
@@ -45,6 +46,7 @@ def analyse_axis(
     *,
     entries: Sequence[Entry],
     scores: pd.DataFrame | None = None,
+    width: int | None = None,
     tasks: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -55,15 +57,21 @@ def analyse_axis(
     The bases of `axis` are called as those of `entries` (`measured_axis`). The steps are those of the ladder and the
     headline. `tasks` selects what is shown and what means are made of; the family holds all tasks. The encoder's tasks
     and what the language model lost are two questions, with a family each.
+
+    With a `width` the systems that were read at it (`causal@width=64`) stand for the plain ones, in families of their
+    own. Raises HarnessError if there are none, or a base is narrower.
     """
     rows = store.scores() if scores is None else scores
     contrasts = with_margins(declared_contrasts(), rows)
     steps = contrasts.steps
-    asked = {name for step in steps for name in (step.variant, step.against)}
-    members = [e for e in entries if e.base in axis.bases and e.variant in asked and not e.is_reference]
+    asked = list(dict.fromkeys(name for step in steps for name in (step.against, step.variant)))
+    facts = facts_of(axis, entries, rows)
+    if width is not None:
+        require_measured(axis, width, entries=entries, facts=facts, asked=asked)
+    members = [e for e in entries_at(entries, width) if e.base in axis.bases and e.variant in asked]
+    members = [e for e in members if not e.is_reference]
     place = {s.system_id: (entry.name, s.seed) for entry in members for s in entry.systems}
     rows = rows[rows["system_id"].isin(place)]
-    facts = facts_of(axis, entries, rows)
     size = sizes(axis, facts)
     floors = noise_floors(store)
     of_base = {e.base: floors.get(e.systems[0].base_revision, {}) for e in members}
@@ -90,11 +98,12 @@ def analyse_axis(
     shown = [task for task in read if tasks is None or task.name.task in tasks]
     names = {task.name for task in shown}
     decided = decide_interactions(tested, contrasts=contrasts, seed=seed, resamples=resamples)
-    problems += not_measured(axis, steps, read)
+    problems += not_measured(axis, steps, read, width=width)
     conditions = conditions_of(rows, {system: name for system, (name, _) in place.items()})
     unlike = mixed({entry.name for entry in members}, conditions, who=lambda name: f"{name[1]} on {name[0]}")
     return AxisAnalysis(
         axis=axis,
+        width=width,
         facts=facts,
         steps=tuple(step for step in steps if any(e.step == step for e in effects)),
         effects=tuple(sorted((e for e in effects if e.key.part in names), key=lambda e: place_of[e.step])),

@@ -70,9 +70,13 @@ class MeanEffect:
 
 @dataclass(frozen=True, kw_only=True)
 class AxisAnalysis:
-    """All that is said of an axis. `problems` names what could not be compared and why."""
+    """All that is said of an axis. `problems` names what could not be compared and why.
+
+    `width` is that at which all vectors were read; None: each base at its own.
+    """
 
     axis: BaseAxis
+    width: int | None
     facts: tuple[BaseFacts, ...]
     steps: tuple[VariantContrast, ...]
     effects: tuple[StepEffect, ...]

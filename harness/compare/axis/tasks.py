@@ -9,6 +9,7 @@ import pandas as pd
 
 from harness.compare.axis.declared import BaseAxis
 from harness.compare.axis.sums import LevelSum
+from harness.compare.axis.width import name_at
 from harness.compare.contrasts import VariantContrast
 from harness.compare.estimates import SeedColumns
 from harness.compare.one_task import AskedAlike, Cells, Name, place_entries, why_apart
@@ -65,8 +66,10 @@ def read_task(name: TaskPart, cells: Cells, outcomes: pd.DataFrame) -> tuple[Axi
     return task, groups, [f"On base {p.entry[0]}, {p.sentence}." for p in problems if p.entry]
 
 
-def not_measured(axis: BaseAxis, steps: Sequence[VariantContrast], tasks: Sequence[AxisTask]) -> list[str]:
-    """Say on which tasks a base lacks a variant of a step that is measured on other bases of the axis."""
+def not_measured(
+    axis: BaseAxis, steps: Sequence[VariantContrast], tasks: Sequence[AxisTask], *, width: int | None = None
+) -> list[str]:
+    """Say on which tasks a base lacks a variant of a step that is measured on other bases of the axis, at `width`."""
     lacking: dict[tuple[str, str], dict[str, None]] = {}
     for task in tasks:
         for step in steps:
@@ -77,7 +80,8 @@ def not_measured(axis: BaseAxis, steps: Sequence[VariantContrast], tasks: Sequen
                     if (base, variant) not in task.place:
                         lacking.setdefault((variant, base), {})[task.name.task] = None
     said = []
-    for (variant, base), names in lacking.items():
+    for (of, base), names in lacking.items():
+        variant = name_at(of, width)
         few = ", ".join([*names][:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         said.append(
             f"{variant} was not measured on {base} for {few}, so {base} is left out of the steps to and from it there; "

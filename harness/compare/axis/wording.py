@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.compare.axis.results import TREND, AxisAnalysis, Interaction, MeanEffect, Sampled
+from harness.compare.axis.width import smallest_width
 from harness.compare.contrasts import VariantContrast
 from harness.compare.estimates import SEEDS_FOR_A_RECIPE
 from harness.compare.results import Verdict
@@ -69,6 +70,18 @@ def counts(analysis: AxisAnalysis) -> tuple[str, ...]:
     return tuple(said)
 
 
+def width_sentence(analysis: AxisAnalysis) -> str:
+    """Say at which width all vectors were read; empty where each base is read at its own."""
+    if analysis.width is None:
+        return ""
+    smallest = ", the smallest of these bases" if smallest_width(analysis.facts) == analysis.width else ""
+    return (
+        f"All vectors are read at width {analysis.width}{smallest}: a fixed random projection maps those of each base "
+        "to so many numbers, so that a linear probe has the same number of weights on every base. The intervals do not "
+        "cover the draw of the projection."
+    )
+
+
 def how_to_read(analysis: AxisAnalysis) -> str:
     """Say what a verdict means here."""
     first = analysis.axis.first.name
@@ -113,12 +126,15 @@ def family_of_axis(analysis: AxisAnalysis) -> str:
     """Say over how many tests the p values are adjusted."""
     tested: Sequence[Interaction] = [i for i in analysis.interactions if i.p_adjusted is not None]
     sizes = {i.is_retention: i for i in tested}
+    at = "" if analysis.width is None else f" at width {analysis.width}"
     said = [
         f"{sizes[q].family_size} tests of {'the language model' if q else 'the encoder'}: {over_of(sizes[q])}"
         for q in sorted(sizes)
     ]
     return (
-        f"The p values are adjusted for several tests (the family of interactions: {', '.join(said)})." if said else ""
+        f"The p values are adjusted for several tests (the family of interactions{at}: {', '.join(said)})."
+        if said
+        else ""
     )
 
 
@@ -135,7 +151,7 @@ def means_sentence(analysis: AxisAnalysis) -> str:
 def described(analysis: AxisAnalysis) -> tuple[str, ...]:
     """All sentences about an axis, a line each."""
     said = (
-        how_to_read(analysis), *counts(analysis), scope_of_axis(analysis), family_of_axis(analysis),
-        means_sentence(analysis), *analysis.problems,
+        width_sentence(analysis), how_to_read(analysis), *counts(analysis), scope_of_axis(analysis),
+        family_of_axis(analysis), means_sentence(analysis), *analysis.problems,
     )  # fmt: skip
     return tuple(line for line in said if line)
