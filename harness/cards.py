@@ -201,6 +201,8 @@ def get_card(variant: str, cards: dict[str, Card]) -> Card:
         key, _, value = each.partition("=")
         if key not in known:
             raise HarnessError(f"{variant!r}: {key!r} is no field that a name can set; {near_names(key, known)}")
+        if key in fields:
+            raise HarnessError(f"{variant!r}: the name sets {key} twice; give it one value")
         fields[key] = read_yaml(value, where=f"{variant!r}: {key}")
     until = fields.pop(UNTIL, None)
     try:

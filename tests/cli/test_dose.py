@@ -127,6 +127,8 @@ def test_a_card_is_read_with_other_fields() -> None:
         get_card("bidir@pooling=lasttoken", cards)
     with pytest.raises(HarnessError, match="`layer`"):
         get_card("bidir@layer=-1", cards)
+    with pytest.raises(HarnessError, match="the name sets ahead twice"):
+        get_card("bidir@ahead=2,ahead=3", cards)
 
 
 @pytest.mark.slow
