@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from itertools import groupby
+from typing import Annotated
 
 import typer
 
 from harness.cli import options
-
-if TYPE_CHECKING:
-    from harness.compare.distractor_views import CuredRow, DistractorRow
-    from harness.stats.estimate import Interval
 
 _ALL = "all"
 
@@ -42,12 +39,19 @@ def distractors(
     examples, for these checkpoints. There is no recovery where it is not certain that the distractor costs anything.
     Nothing is tested and nothing has a rank.
     """
-    from harness.cli.screen import out, print_json
+    from harness.cli.screen import out, print_json, say
     from harness.cli.tables import table
-    from harness.compare.distractor_views import distractor_rows, example_texts
-    from harness.metrics import get_metric
+    from harness.compare.distractors.examples import example_texts
+    from harness.compare.distractors.views import distractor_rows
+    from harness.compare.distractors.wording import (
+        gate_sentence,
+        mask_sentences,
+        written_change,
+        written_recovery,
+        written_score,
+    )
     from harness.store import Store
-    from harness.suites.distractor import CLEAN, COST, DIRTY, GATE
+    from harness.suites.distractor import CLEAN, COST
 
     store = Store(db, read_only=True)
     found = distractor_rows(
@@ -66,13 +70,14 @@ def distractors(
             for row in found.rows
         }
         if as_json:
-            print_json([{"task": task, "condition": where, "texts": texts} for (task, where), texts in shown.items()])
+            as_rows = {key: [{each.label: each.text for each in of} for of in texts] for key, texts in shown.items()}
+            print_json([{"task": task, "condition": where, "texts": of} for (task, where), of in as_rows.items()])
             return
         lines = [
-            (task, where, str(number), row, text)
+            (task, where, str(number), each.label, each.text)
             for (task, where), texts in shown.items()
-            for number, of_row in enumerate(texts, start=1)
-            for row, text in of_row.items()
+            for number, of_example in enumerate(texts, start=1)
+            for each in of_example
         ]
         out.print(table(["task", "condition", "example", "row", "text"], lines, keys=4))
         return
@@ -81,36 +86,22 @@ def distractors(
             {
                 "rows": [asdict(row) for row in found.rows],
                 "cured": [asdict(row) for row in found.cured],
+                "masks": [asdict(row) for row in found.masks],
                 "gate": [asdict(cell) for cell in found.gate],
                 "tokens": [asdict(cell) for cell in found.tokens],
             }
         )
         return
 
-    def points(
-        value: float | None, interval: Interval | None, row: DistractorRow | CuredRow, *, signed: bool
-    ) -> str | None:
-        if value is None:
-            return None
-        metric = get_metric(row.metric)
-        write = metric.write_change if signed else metric.write
-        return write(value) + ("" if interval is None else f" ({write(interval.low)} to {write(interval.high)})")
-
-    def percent(row: DistractorRow) -> str | None:
-        if row.row in (CLEAN, DIRTY):
-            return None
-        if row.recovery is None or row.recovery_interval is None:
-            return "no certain loss"
-        ends = row.recovery_interval
-        return f"{100 * row.recovery:.0f} % ({100 * ends.low:.0f} to {100 * ends.high:.0f})"
-
     rows = [
         (
             *(row.task, row.condition, row.variant, row.row),
-            points(row.score, row.interval, row, signed=False),
-            None if row.row == CLEAN else points(row.gain, row.gain_interval, row, signed=True),
-            percent(row),
-            None if row.row == CLEAN else points(row.beyond, row.beyond_interval, row, signed=True),
+            written_score(row.score, row.interval, row.metric),
+            None if row.row == CLEAN else written_change(row.gain, row.gain_interval, row.metric),
+            written_recovery(row),
+            None
+            if row.row == CLEAN or row.beyond is None
+            else written_change(row.beyond, row.beyond_interval, row.metric),
         )
         for row in found.rows
     ]
@@ -120,18 +111,24 @@ def distractors(
     print("Change: a cure's row less the dirty row; of the dirty row, less the clean one.")
     print("In brackets: 95 % interval over examples, for these checkpoints. Points: × 100.")
 
+    for (task, where), masks in groupby(found.masks, key=lambda each: (each.task, each.condition)):
+        print()
+        print(f"{task}, {where}:")
+        for said in mask_sentences(list(masks)):
+            say(f"- {said}")
+
     if found.cured:
         print()
         beside = [
             (
                 *(row.task, row.condition, row.variant, row.plain),
                 *(
-                    " → ".join(str(points(score, None, row, signed=False)) for score in pair)
+                    " → ".join(written_score(score, None, row.metric) for score in pair)
                     for pair in ((row.plain_clean, row.plain_dirty), (row.clean, row.dirty))
                 ),
-                points(row.harm, row.harm_interval, row, signed=True),
-                points(row.gain, row.gain_interval, row, signed=True),
-                points(row.lost, row.lost_interval, row, signed=True),
+                written_change(row.harm, row.harm_interval, row.metric),
+                written_change(row.gain, row.gain_interval, row.metric),
+                written_change(row.lost, row.lost_interval, row.metric),
             )
             for row in found.cured
         ]
@@ -152,10 +149,9 @@ def distractors(
         )
     if found.gate:
         print()
-        least, most = GATE.values()
         gates = [(cell.task, cell.variant, cell.subset.removeprefix("gate: "), cell.written) for cell in found.gate]
         out.print(table(["task", "variant", "regenerate", "% of words"], gates, keys=3))
-        print(f"The gate asks for {least:.0%} of the text or more and {most:.0%} of the passage or less, at around ×1.")
+        print(gate_sentence())
     if found.tokens:
         print()
         spent = [(cell.task, cell.variant, cell.subset.removeprefix(COST), cell.written) for cell in found.tokens]

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.compare.distractor_views import distractor_rows, example_texts
+from harness.compare.distractors.examples import RowText, example_texts
+from harness.compare.distractors.views import distractor_rows
 from harness.encoder import rewriting
 from harness.encoder.model import Encoder, build_encoder
 from harness.encoder.placement import Placement
@@ -43,6 +44,11 @@ def few() -> Iterator[None]:
         patch.setattr(examples, "TEXTS", N)
         patch.setattr(reading, "conditions", lambda pairs: FEW if pairs else (FEW[0], FEW[2]))
         yield
+
+
+def as_labelled(found: Sequence[Sequence[RowText]]) -> dict[str, str]:
+    (only,) = found
+    return {each.label: each.text for each in only}
 
 
 def by_subset(results: Sequence[TaskResult]) -> dict[str, TaskResult]:
@@ -84,7 +90,7 @@ def test_a_system_that_reads_texts_anew_has_no_other_cure(few: None, tmp_path: P
     run = add_system(store, "causal-extract", tasks=())
     for result in found.values():
         store.add_result(run, result)
-    (first,) = example_texts(store, TASKS[1].name, FIRST.name, base="mini", count=1)
+    first = as_labelled(example_texts(store, TASKS[1].name, FIRST.name, base="mini", count=1))
     read = first["dirty, as causal-extract reads it"]
     assert read != first["dirty"]
     # The dirty text is cut where it is long; what is read of its first text is not.
@@ -174,12 +180,12 @@ def test_the_rows_say_what_is_lost_and_what_comes_back(
         assert row.recovery == pytest.approx(row.gain / (clean.score - dirty.score))
     assert rows["bidir", FIRST.name, "dirty"].beyond == pytest.approx(0)
     assert dirty.beyond is None
-    (first,) = example_texts(store, TASKS[0].name, FIRST.name, base="mini", count=1)
+    first = as_labelled(example_texts(store, TASKS[0].name, FIRST.name, base="mini", count=1))
     assert list(first)[:2] == ["clean", "dirty"]
     # What a cure made by a system is that system's: it stands under the name of the variant.
     assert {"truncated", "extract, causal", "extract, bidir", "score and drop, causal"} <= set(first)
     assert "extract" not in first
-    (one,) = example_texts(store, TASKS[0].name, FIRST.name, base="mini", count=1, variants=["bidir"])
+    one = as_labelled(example_texts(store, TASKS[0].name, FIRST.name, base="mini", count=1, variants=["bidir"]))
     assert "extract, causal" not in one
     assert one["extract, bidir"] == first["extract, bidir"]
     with pytest.raises(HarnessError, match="there is no condition 'around x1'; did you mean around ×1"):
