@@ -47,7 +47,7 @@ def read_diagnostics(store: Store, base: BaseSection, everything: pd.DataFrame) 
     entries = [row.entry for row in base.all_rows]
     mine = {system.system_id for entry in entries for system in entry.systems}
     scored = {(task.name.task, task.name.subset) for task in base.tasks}
-    # Distractors have a hundred subsets a task, and a command of their own.
+    # Distractors have a hundred subsets a task, and a page of their own.
     here = everything[everything["system_id"].isin(mine) & everything["task_type"].ne(DISTRACTORS)]
     untested = [(task, subset) not in scored for task, subset in zip(here["task"], here["subset"], strict=True)]
     found: dict[str, Diagnostics] = {}

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.compare.axis import wording as of_axis
 from harness.compare.axis.width import smallest_width
+from harness.compare.distractors.wording import gate_sentence
 from harness.compare.headline import headline, one_by_one
 from harness.compare.wording import (
     cautions,
@@ -46,6 +47,8 @@ def environment() -> Environment:
         "heading": text.heading,
         "change": text.change,
         "span": text.span,
+        "percent": text.percent,
+        "typeset": text.typeset,
         "p": text.p_value,
         "seeds": text.seeds,
         "flat": text.flatten,
@@ -97,6 +100,7 @@ def environment() -> Environment:
         "family_of_axis": of_axis.family_of_axis,
         "means_sentence": of_axis.means_sentence,
         "over_what": of_axis.over_what,
+        "gate_sentence": gate_sentence,
         "metric_of": get_metric,
     }
     return made

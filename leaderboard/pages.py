@@ -16,11 +16,13 @@ from harness.compare.wording import sentence
 from harness.store import Store
 from harness.suites import layers, repetition
 from harness.suites.by_layer import LayeredTask
+from harness.suites.distractor.texts import FIRST
 from leaderboard.about import about_task
 from leaderboard.answers import Changed, ChangedExample
 from leaderboard.citation import citation
 from leaderboard.costs import cost_lines
 from leaderboard.diagnostics import with_layers
+from leaderboard.distractors import make_distractors
 from leaderboard.environment import environment
 from leaderboard.figures import LineChart
 from leaderboard.layers import layer_charts, share_curve
@@ -52,9 +54,9 @@ class PageFile:
 class Page:
     """One page or one sort of pages; `make` returns its files, given the material and the path of a single file.
 
-    A page with `many` files has no link in the navigation, and `{}` in its title and in `said`, its description, is
-    what a file is about. `parts` (name, id) are links of the navigation to parts of a page, in place of one link to the
-    page.
+    A page that is not made, for want of results, has no link in the navigation. A page with `many` files has none
+    either, and `{}` in its title and in `said`, its description, is what a file is about. `parts` (name, id) are links
+    of the navigation to parts of a page, in place of one link to the page.
     """
 
     name: str
@@ -185,6 +187,11 @@ def _by_layer(
     return [PageFile(path=path, values={"suite": task.suite, "bases": bases, **values})]
 
 
+def _distractors(material: PageMaterial, path: str) -> list[PageFile]:
+    bases = make_distractors(material.store, material.site)
+    return [PageFile(path=path, values={"bases": bases, "own": FIRST.name})] if bases else []
+
+
 def _downloads(material: PageMaterial, path: str) -> list[PageFile]:
     folder = material.folder / "downloads"
     tables = write_tables(material.store, material.site, material.places, folder)
@@ -221,6 +228,11 @@ PAGES = (
     Page(
         name="Repetition", title="Repetition · harness", template="repetition.html", make=_repetition,
         said="What a repeated sentence weighs in a text’s vector, and the attention that its copies get.",
+    ),
+    Page(
+        name="Distractors", title="Distractors and their cures · harness", template="distractors.html",
+        make=_distractors,
+        said="What an irrelevant passage beside a text costs, by mask, and what each cure gets back of it.",
     ),
     Page(
         name="Mask", title="The mask by degrees · harness", template="degrees.html", make=_degrees,
@@ -269,15 +281,17 @@ def write_pages(
         (folder / "assets" / name).write_bytes((files("leaderboard") / "assets" / name).read_bytes())
     write_file(folder, "assets/paper.js", f"window.harnessPaper = {json.dumps(for_pages())};\n")
     material = read_material(store, site, scores, folder, count=count)
+    single = {page.template: list(page.make(material, page.template)) for page in PAGES if not page.many}
+    linked = [page for page in PAGES if single.get(page.template)]
     for page in PAGES:
         template = environment().get_template(page.template)
-        for made in page.make(material, page.template):
+        for made in page.make(material, page.template) if page.many else single[page.template]:
             if page.many:
                 count(f"writing the page of {made.about}")
             root = "../" * made.path.count("/")
             title = page.title.format(made.about)
             said = made.said or page.said.format(made.about)
             content = template.render(
-                site=site, pages=PAGES, root=root, here=made.path, title=title, said=said, url=url, **made.values
+                site=site, pages=linked, root=root, here=made.path, title=title, said=said, url=url, **made.values
             )
             write_file(folder, made.path, content)

@@ -36,6 +36,16 @@ def span(interval: Interval | DrawSpread | None, metric: str = MEAN_METRIC, *, s
     return f"{write(interval.low, metric)} to {write(interval.high, metric)}"
 
 
+def percent(value: float) -> str:
+    """Return a share in percent, without the sign of percent: '32', '−140'."""
+    return f"{100 * value:z.0f}".replace("-", "−")
+
+
+def typeset(sentence: str) -> str:
+    """Return a sentence of the terminal as the page has it: minus signs, and no marks around names."""
+    return re.sub(r"(?<![\w-])-(?=\d)", "−", sentence.replace("`", ""))
+
+
 def breakable(name: str) -> Markup:
     """Return a name that a narrow column may break between its words: MiniAnimacyBefore, v_measure."""
     return Markup("<wbr>").join(re.split(r"(?<=[a-z0-9])(?=[A-Z])|(?<=_)(?=\w)", name))

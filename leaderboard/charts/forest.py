@@ -65,7 +65,7 @@ def forest(
 
 def _row(mark: Mark, scale: Scale, y: int) -> str:
     parts = [f'<g class="{escape(mark.kind)}"><title>{escape(mark.title)}</title>']
-    parts.append(f'<text class="label" x="{_LABEL}" y="{y + 4}">{escape(_short(mark.label))}</text>')
+    parts.append(f'<text class="label" x="{_LABEL}" y="{y + 4}">{escape(short(mark.label))}</text>')
     parts.append(interval(mark, scale, y))
     parts.append(point(mark.kind, scale.at(mark.value), y))
     parts.append(f'<text class="value" x="{_WIDTH}" y="{y + 4}">{escape(mark.text)}</text></g>')
@@ -91,10 +91,11 @@ def point(kind: str, x: float, y: float, size: float = 1.0) -> str:
         return f'<path class="point" d="M{n(x - a)} {n(y - c)}h{n(2 * a)}M{n(x - a)} {n(y + c)}h{n(2 * a)}"/>'
     if kind == "descriptive":
         return f'<line class="point" x1="{n(x)}" x2="{n(x)}" y1="{n(y - a)}" y2="{n(y + a)}"/>'
-    if kind == "mean":
+    if kind in ("mean", "dirty"):
         return f'<path class="point" d="M{n(x - a)} {n(y)}l{n(a)} {n(-a)}l{n(a)} {n(a)}l{n(-a)} {n(a)}z"/>'
     return f'<circle class="point" cx="{n(x)}" cy="{n(y)}" r="{n(4 * size)}"/>'
 
 
-def _short(text: str, limit: int = 22) -> str:
+def short(text: str, limit: int = 22) -> str:
+    """Return the beginning of a label that is too long."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -20,6 +20,7 @@ from harness.store import Store
 from leaderboard.build import build_site
 from tests.compare.kit import labelled, result
 from tests.factory import TASKS, add_system, ladder_store, result_of, rng_for
+from tests.leaderboard.distracted import distracted_store
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -98,6 +99,13 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def across(shapes: Store) -> Path:
     """A site of several bases, with the page of an axis."""
     return build_site(shapes, shapes.path.parent / "site", resamples=FEW).parent
+
+
+@pytest.fixture(scope="session")
+def distracted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with the page of distractors."""
+    store = distracted_store(tmp_path_factory.mktemp("distracted") / "results.duckdb")
+    return build_site(store, store.path.parent / "site", resamples=FEW).parent
 
 
 def _needs(found: object) -> None:

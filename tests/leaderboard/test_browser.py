@@ -193,6 +193,23 @@ def test_every_page_is_whole_and_accessible(
     assert not found
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_distractors_is_whole_and_accessible_when_all_of_it_is_open(
+    opened: Open, distracted: Path, axe: str, scheme: str, width: int
+) -> None:
+    page = opened(
+        distracted / "distractors.html", color_scheme=scheme, viewport={"width": width, "height": 800},
+        reduced_motion="reduce",
+    )  # fmt: skip
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    assert page.locator("table.made").count() == 3
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    page.evaluate(axe)
+    report = page.evaluate("axe.run({resultTypes: ['violations'], preload: false})")
+    assert not [(each["id"], [node["html"][:120] for node in each["nodes"][:3]]) for each in report["violations"]]
+
+
 def test_nothing_moves_while_a_page_is_made(opened: Open, ladder: Path) -> None:
     page = opened(ladder / "index.html")
     shift = page.evaluate("""() => new Promise(done => {
