@@ -30,7 +30,8 @@ TOKENIZER = "tokenizer.json"
 # What says more of the tokens than tokenizer.json does: names of special tokens, and tokens that were added.
 TOKEN_FILES = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 ADAPTER = "adapter_config.json"
-_NOT_BODY = ("model.embed_tokens.", "lm_head.")
+_HEAD = "lm_head."
+_NOT_BODY = ("model.embed_tokens.", _HEAD)
 RECIPES_OF = "recipes_of"
 _WHOLE = "model.safetensors"
 _POINTER = b"version https://git-lfs.github.com/spec/"
@@ -251,14 +252,51 @@ def _decisive(folder: Path) -> list[Path]:
     return sorted({*folder.glob("*.safetensors"), *filter(Path.is_file, folder.glob("tokenizer*")), *beside})
 
 
-def body_parameters(folder: Path) -> int:
-    """Count the parameters of a base without those of its embedding and its output layer. Only headers are read."""
+@dataclass(frozen=True, kw_only=True)
+class BaseSize:
+    """The size of a base; what config.json does not say is None.
+
+    `body` counts the parameters without the embedding and the output layer, `parameters` all: the embedding once where
+    it is the output layer too.
+    """
+
+    layers: int | None
+    width: int | None
+    body: int
+    parameters: int
+
+    def __str__(self) -> str:
+        shape = "" if self.shape is None else f"{self.shape}; "
+        return f"{shape}{self.body:,} parameters without the embedding, {self.parameters:,} with it"
+
+    @property
+    def shape(self) -> str | None:
+        """Layers × width."""
+        return None if self.layers is None or self.width is None else f"{self.layers} × {self.width}"
+
+
+def size_of(folder: Path) -> BaseSize:
+    """Count the parameters of the base in `folder`. Only config.json and the headers of the weights are read."""
     from safetensors import safe_open
 
-    count = 0
-    for path in sorted(folder.glob("*.safetensors")):
+    config = read_json(folder / "config.json")
+    # Beside these a folder may hold the same weights once more, in the layout of another library.
+    index = folder / f"{_WHOLE}.index.json"
+    whole = [folder / _WHOLE] if (folder / _WHOLE).is_file() else []
+    shards = {folder / str(name) for name in read_json(index).get("weight_map", {}).values()} if index.is_file() else {}
+    counts: dict[str, int] = {}
+    for path in whole or sorted(shards or folder.glob("*.safetensors")):
         check_safetensors(path)
         with safe_open(path, framework="numpy") as file:
-            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
-        count += sum(math.prod(shape) for name, shape in shapes.items() if not name.startswith(_NOT_BODY))
-    return count
+            counts |= {name: math.prod(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    tied = config.get("tie_word_embeddings") is True
+    return BaseSize(
+        layers=_whole_number(config.get("num_hidden_layers")),
+        width=_whole_number(config.get("hidden_size")),
+        body=sum(count for name, count in counts.items() if not name.startswith(_NOT_BODY)),
+        parameters=sum(count for name, count in counts.items() if not (tied and name.startswith(_HEAD))),
+    )
+
+
+def _whole_number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from harness.bases import Base, resolve_base
+from harness.bases import Base, resolve_base, size_of
 from harness.encoder.attention import available_kernels
 from harness.encoder.mask_proof import MaskProof
 from harness.encoder.model import Encoder, build_encoder
@@ -68,6 +68,7 @@ def _disk(folder: Path) -> Finding:
 def _proofs(
     base: Base, place: Placement, kernels: Sequence[str] | None, note: Callable[[str], None]
 ) -> Iterator[Finding]:
+    yield Finding(what="size", found=str(size_of(base.folder)), state="ok")
     if base.origin:
         yield Finding(what="base", found=base.origin, state="ok")
     opened = _encoder(base, "causal", place)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from harness.bases import resolve_base
+from harness.bases import BaseSize, resolve_base, size_of
 from harness.cards import load_cards
 from harness.errors import HarnessError
 from harness.run.systems import plan_system
@@ -27,6 +28,27 @@ def test_a_folder_is_a_base_with_a_fingerprint(copy: Path) -> None:
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-3}))
     assert resolve_base(str(copy)).revision != base.revision
+
+
+def test_the_size_of_a_base_is_counted(copy: Path) -> None:
+    """By hand: 2 layers of q 16², k and v 16 × 8, o 16², three of 16 × 32 and two norms; a norm; V × 16."""
+    vocabulary = json.loads((copy / "config.json").read_text())["vocab_size"]
+    body = 2 * (2 * 16 * 16 + 2 * 16 * 8 + 3 * 16 * 32 + 2 * 16) + 16
+    tied = json.loads((copy / "config.json").read_text())["tie_word_embeddings"]
+    words = vocabulary * 16 * (1 if tied else 2)
+    size = BaseSize(layers=2, width=16, body=body, parameters=body + words)
+    assert size_of(copy) == size
+    assert str(size) == f"2 × 16; {body:,} parameters without the embedding, {body + words:,} with it"
+    shutil.copy(copy / "model.safetensors", copy / "consolidated.safetensors")  # as Mistral's folders hold it
+    assert size_of(copy) == size
+    save_file({"lm_head.weight": np.zeros((vocabulary, 16), np.float32)}, copy / "model-2.safetensors")
+    index = {"weight_map": {"a": "consolidated.safetensors", "lm_head.weight": "model-2.safetensors"}}
+    (copy / "model.safetensors").unlink()
+    (copy / "model.safetensors.index.json").write_text(json.dumps(index))
+    for said, more in ((True, 1), (False, 2)):
+        _merge("config.json", tie_word_embeddings=said)(copy)
+        assert size_of(copy).parameters == body + more * vocabulary * 16
+    assert size_of(resolve_base("mini").folder) == BaseSize(layers=4, width=128, body=779_392, parameters=1_041_536)
 
 
 def test_every_file_that_decides_tokens_is_part_of_the_revision(copy: Path) -> None:

@@ -25,9 +25,9 @@ def doctor(
 ) -> None:
     """Check this machine: mask proofs for every attention kernel, library versions, determinism, free disk space.
 
-    It also says which weights and tokens of the base were read, and how long the state of a text's first token is.
-    Each mask proof checks causal and bidirectional attention, batch sizes 1 and 8, left, right and no padding, before
-    and after merging an adapter. Compiling flex attention takes about a minute on a CPU.
+    It also says how large the base is, which weights and tokens of it were read, and how long the state of a text's
+    first token is. Each mask proof checks causal and bidirectional attention, batch sizes 1 and 8, left, right and no
+    padding, before and after merging an adapter. Compiling flex attention takes about a minute on a CPU.
     """
     from harness.cli.screen import err, out, prepare, print_json
     from harness.cli.tables import table

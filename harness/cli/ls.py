@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,22 +17,33 @@ KINDS = ("variants", "bases", "models", "suites", "tasks", "runs", "systems")
 def ls(
     what: Annotated[str, typer.Argument(help=" | ".join(KINDS), metavar="KIND")],
     suite: options.SuiteName = "mini",
+    base: Annotated[
+        list[str] | None,
+        typer.Option("--base", help="Of bases: only this one, a name, folder, GGUF file or hub id. Repeatable."),
+    ] = None,
     db: options.Db = options.DB,
     as_json: options.Json = False,
 ) -> None:
-    """List variants, bases, reference models, suites, tasks, or the runs and systems of the database."""
+    """List variants, bases, reference models, suites, tasks, or the runs and systems of the database.
+
+    Of bases on this machine, layers, width and the numbers of parameters are listed: `harness ls bases --base FOLDER`.
+    """
     from harness.cli.screen import out, print_json
     from harness.cli.tables import table
 
     if what not in KINDS:
         raise HarnessError(f"cannot list {what!r}; {near_names(what, KINDS)}")
-    listers = {"variants": _variants, "bases": _bases, "models": _models, "suites": _suites}
+    if base and what != "bases":
+        raise HarnessError(f"--base lists bases and no {what}; write `harness ls bases --base {base[0]}`")
+    listers = {"variants": _variants, "bases": lambda: _bases(base or ()), "models": _models, "suites": _suites}
     listers |= {"tasks": lambda: _tasks(suite), "runs": lambda: _runs(db), "systems": lambda: _systems(db)}
     headers, rows = listers[what]()
     if as_json:
         print_json([dict(zip(headers, row, strict=True)) for row in rows])
     else:
-        out.print(table(headers, rows))
+        numbers = [place for place, header in enumerate(headers) if header.startswith("parameters")]
+        said = [[f"{cell:,}" if i in numbers and cell else cell for i, cell in enumerate(row)] for row in rows]
+        out.print(table(headers, said, right=numbers))
 
 
 Listing = tuple[tuple[str, ...], list[tuple[object, ...]]]
@@ -47,21 +59,39 @@ def _variants() -> Listing:
     return ("variant", "attention", "training", "one step from", "what it is"), rows
 
 
-def _bases() -> Listing:
-    from harness.bases import named_bases
+def _bases(given: Sequence[str]) -> Listing:
+    from harness.bases import EMBEDDED, named_bases, resolve_base
+    from harness.gguf.convert import folder_of, revision_of
     from harness.gguf.sources import NAMED
 
+    sizes = ("layers × width", "parameters without embedding", "parameters")
+    if given:
+        found = [resolve_base(name) for name in given]
+        return ("base", *sizes, "where"), [(base.name, *_size(base.folder), str(base.folder)) for base in found]
+    folders = {name: folder_of(revision_of(named.sha256)) for name, named in NAMED.items()}
+    folders[EMBEDDED] = resolve_base(EMBEDDED).folder
     rows: list[tuple[object, ...]] = [
-        (name, about, NAMED[name].found() if name in NAMED else "in this package")
+        (name, about, *_size(folders[name]), NAMED[name].found() if name in NAMED else "in this package")
         for name, about in named_bases().items()
     ]
     kinds = "(Llama, Mistral, Qwen or Gemma)"
-    rows.append(
-        ("FOLDER", f"a folder with a Hugging Face checkpoint in safetensors {kinds}, or with one GGUF file", "")
-    )
-    rows.append(("FILE.gguf", "a GGUF file of a Llama, Qwen 2, Qwen 3, Gemma 2 or Gemma 3", ""))
-    rows.append(("ORG/NAME", "a hub id; ORG/NAME@REVISION selects a commit, ORG/NAME:FILE.gguf a GGUF file", ""))
-    return ("base", "what it is", "where"), rows
+    for form, meant in (
+        ("FOLDER", f"a folder with a Hugging Face checkpoint in safetensors {kinds}, or with one GGUF file"),
+        ("FILE.gguf", "a GGUF file of a Llama, Qwen 2, Qwen 3, Gemma 2 or Gemma 3"),
+        ("ORG/NAME", "a hub id; ORG/NAME@REVISION selects a commit, ORG/NAME:FILE.gguf a GGUF file"),
+    ):
+        rows.append((form, meant, None, None, None, ""))
+    return ("base", "what it is", *sizes, "where"), rows
+
+
+def _size(folder: Path) -> tuple[str | None, int | None, int | None]:
+    """Layers × width, parameters without the embedding, and with it; None where there is no folder (not converted)."""
+    from harness.bases import size_of
+
+    if not folder.is_dir():
+        return None, None, None
+    size = size_of(folder)
+    return size.shape, size.body, size.parameters
 
 
 def _models() -> Listing:

@@ -51,9 +51,9 @@ class Converted:
         return f"{self.stored}; {self.file}, SHA-256 {self.sha256[:16]}…"
 
 
-def revision_of(source: GgufSource) -> str:
-    """Names the GGUF file and how weights and tokens are made of it."""
-    return hashlib.sha256(f"gguf {_MEANING} {source.sha256}".encode()).hexdigest()
+def revision_of(sha256: str) -> str:
+    """Names the GGUF file with this hash and how weights and tokens are made of it."""
+    return hashlib.sha256(f"gguf {_MEANING} {sha256}".encode()).hexdigest()
 
 
 def folder_of(revision: str) -> Path:
@@ -81,7 +81,7 @@ def convert(source: GgufSource) -> tuple[Path, Converted]:
 
     Raises HarnessError for a file that cannot be converted, before anything is written.
     """
-    folder = folder_of(revision_of(source))
+    folder = folder_of(revision_of(source.sha256))
     if found := read_converted(folder):
         return folder, found
     plan = _Plan.of(source, source.parts[0]) if len(source.parts) == 1 else None
@@ -153,7 +153,7 @@ class _Plan:
         for licence in self.source.licences:
             shutil.copyfile(licence, folder / licence.name)
         made = Converted(
-            revision=revision_of(self.source),
+            revision=revision_of(self.source.sha256),
             base=self.source.base,
             file=self.source.file,
             sha256=self.source.sha256,

@@ -42,7 +42,7 @@ COMMANDS = {
     "dose": "--variant --base --tasks --ahead --from-layer --seeds --data --device --dtype --db --site --strict "
     "--quiet --json",
     "train": "--variant --base --seed --data --device --quiet",
-    "ls": "--suite --db --json",
+    "ls": "--suite --base --db --json",
     "show": "--db --json",
     "export": "--out --format --seed --base --db",
     "compare": "--base --tasks --flips --exit-code --looks --bayes --wide --dtype --device --db --json",
@@ -190,6 +190,8 @@ def corrupt(folder: Path) -> str:
         (("run", "--variant", "bidir", "--shard", "1/3"), "writes to a database of its own; name one with --db"),
         (("merge", "absent.duckdb", "--into", "results.duckdb"), "there is no database at absent.duckdb"),
         (("ls", "varients"), "did you mean variants"),
+        (("ls", "tasks", "--base", "mini"), "--base lists bases and no tasks; write `harness ls bases --base mini`"),
+        (("ls", "bases", "--base", "nowhere"), "no base 'nowhere'"),
         (("ls", "runs"), "there is no database"),
         (("show", "123"), "there is no database"),
         (("compare", "bidir", "causal"), "there is no database"),
@@ -241,6 +243,16 @@ def test_bad_input_is_one_sentence_and_an_exit_code(harness, tiny_base: Path, wo
     assert not Path("results.duckdb").exists()
 
 
+def test_the_parameters_of_a_base_are_listed(harness, tiny_base: Path) -> None:
+    code, out, err = harness("ls", "bases", "--base", "mini", "--base", str(tiny_base))
+    assert (code, err) == (0, "")
+    assert [line.split()[:6] for line in out.splitlines()[1:2]] == [["mini", "4", "×", "128", "779,392", "1,041,536"]]
+    assert out.splitlines()[2].startswith("tiny  2 × 16")
+    _, out, _ = harness("ls", "bases", "--json")
+    sizes = {row["base"]: row["parameters without embedding"] for row in json.loads(out)}
+    assert (sizes["mini"], sizes["FOLDER"]) == (779_392, None)
+
+
 def test_doctor_finds_a_sound_installation(harness, tiny_base: Path) -> None:
     code, out, _ = harness("doctor", "--base", str(tiny_base), "--kernels", "eager,sdpa", "--json")
     findings = {row["what"]: row for row in json.loads(out)}
@@ -249,6 +261,7 @@ def test_doctor_finds_a_sound_installation(harness, tiny_base: Path) -> None:
         findings
     )
     assert not [row for row in findings.values() if row["state"] == "failed"]
+    assert findings["size"]["found"].startswith("2 × 16; ")
 
 
 @pytest.mark.slow

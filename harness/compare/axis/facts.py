@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.bases import body_parameters, read_json
+from harness.bases import size_of
 from harness.compare.axis.declared import BaseAxis, base_folder
 from harness.compare.contrasts import declared_contrasts
 from harness.compare.entries import Entry
@@ -54,15 +54,15 @@ def facts_of(axis: BaseAxis, entries: Sequence[Entry], scores: pd.DataFrame) -> 
     for level in axis.levels:
         for base in level.bases:
             folder = base_folder(entries, base)
-            config = {} if folder is None else read_json(folder / "config.json")
+            size = None if folder is None else size_of(folder)
             tokens, pretraining_bits = (None, None) if folder is None else _pretraining(folder)
             found.append(
                 BaseFacts(
                     level=level.name,
                     base=base,
-                    layers=_whole(config.get("num_hidden_layers")),
-                    width=_whole(config.get("hidden_size")),
-                    parameters=None if folder is None else body_parameters(folder),
+                    layers=None if size is None else size.layers,
+                    width=None if size is None else size.width,
+                    parameters=None if size is None else size.body,
                     bits_per_byte=float(bits[base]) if base in bits else None,
                     seconds=float(seconds[base]) if base in seconds else None,
                     pretraining_tokens=tokens,
