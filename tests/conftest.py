@@ -20,9 +20,23 @@ SHARED_DATA = Path(os.environ.get("HARNESS_TEST_DATA", Path(__file__).parents[2]
 IN_CI = os.environ.get("CI") == "true"
 
 
+# Files of the slow set that take minutes, the longest first.
+LONG = (
+    "test_ladder.py",
+    "test_real.py",
+    "test_benchmarks.py",
+    "test_breakages.py",
+    "test_kills.py",
+    "test_ray.py",
+    "test_scale.py",
+    "test_fuzz.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The file that takes longest begins first; else a process of the slow set is alone with it at the end."""
-    items.sort(key=lambda item: item.path.name != "test_ladder.py")
+    """The files that take longest begin first; else a process of the slow set is alone with one of them at the end."""
+    place = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONG)))
 
 
 def library(name: str) -> Any:

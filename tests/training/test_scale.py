@@ -22,6 +22,7 @@ from harness.training import parse_recipe
 from harness.training.contrastive import make_loss
 from harness.training.lineage import plan_lineage
 from harness.training.stages import train_lineage
+from tests.cli.conftest import Run, harness  # noqa: F401  the command in this process
 from tests.conftest import TINY_WORDS
 
 CPU = Placement(device="cpu", dtype="float32")
@@ -99,26 +100,33 @@ def test_bfloat16_trains_nearly_the_same(tiny_base: Path, kind: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["mntp", "supcon"])
-def test_two_processes_train_one_stage(tiny_base: Path, kind: str) -> None:
-    """A batch dealt to two processes gives the weights of one process, to rounding.
+def test_two_processes_train_the_same_stages(tiny_base: Path, harness: Run) -> None:  # noqa: F811
+    """Batches dealt to two processes give the weights of one process, to rounding, in both stages of a card.
 
     accelerate launches CPU processes only through MPI, so torchrun starts them; what they find is the same.
     """
-    fields = ", ".join(f"{name}: {json.dumps(value)}" for name, value in stage(kind).items())
+    stages = ", ".join(json.dumps(stage(kind)) for kind in ("mntp", "supcon"))
     Path("model_cards").mkdir()
     Path("model_cards/dealt.md").write_text(
-        f"---\nvariant: dealt\ntitle: dealt\nattention: bidirectional\nstages: [{{{fields}}}]\n---\n\nDealt.\n"
+        f"---\nvariant: dealt\ntitle: dealt\nattention: bidirectional\nstages: [{stages}]\n---\n\nDealt.\n"
     )
-    train = ["-m", "harness", "train", "--variant", "dealt", "--base", str(tiny_base), "--device", "cpu"]
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", *train]
-    folders = []
-    for name, words in (("alone", train), ("together", launch)):
-        environment = {**os.environ, "HARNESS_CACHE": str(Path(name).absolute())}
-        done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert ("on 2 processes" in done.stderr) == (name == "together")
-        (folder,) = done.stdout.split()
-        folders.append(folder)
-    alone, together = (AutoModel.from_pretrained(folder, dtype=torch.float32).state_dict() for folder in folders)
-    assert gap(alone, together) < 1e-4
+    train = ("train", "--variant", "dealt", "--base", str(tiny_base), "--device", "cpu")
+    code, _, said = harness(*train)
+    assert code == 0, said
+    assert "on 2 processes" not in said
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "harness", *train]
+    environment = {**os.environ, "HARNESS_CACHE": str(Path("together").absolute())}
+    done = subprocess.run([sys.executable, *launch], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("on 2 processes") == 2
+    one, two = (
+        {path.parent.name: path.parent for path in (cache / "stages").glob("*/stage.json")}
+        for cache in (cache_folder(), Path("together"))
+    )
+    assert one.keys() == two.keys()
+    assert len(one) == 2
+    for name, folder in one.items():
+        alone, together = (
+            AutoModel.from_pretrained(each, dtype=torch.float32).state_dict() for each in (folder, two[name])
+        )
+        assert gap(alone, together) < 1e-4, folder
