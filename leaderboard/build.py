@@ -77,8 +77,9 @@ class Draft:
         """Write the site unless it is up to date, and return the path of index.html; errors as of `build_site`."""
         check_folder(self._out, beside=beside)
         if not self._entries:
-            path = self._store.path
-            raise HarnessError(f"{path} has no scores yet; make some with `harness run --variant bidir-supcon`")
+            only = not self._store.scores(diagnostics=True).empty
+            has = "has diagnostics alone, and pages show them beside scores" if only else "has no scores yet"
+            raise HarnessError(f"{self._store.path} {has}; make some with `harness run --variant bidir-supcon`")
         if self._is_current:
             return self._out / "index.html"
         site = make_site(

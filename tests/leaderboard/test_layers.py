@@ -107,3 +107,13 @@ def test_what_an_older_version_stored_of_repetition_is_shown_among_the_words(tmp
     site = build_site(store, tmp_path / "site", resamples=200).parent
     assert "RepeatedPassage" in (site / "words.html").read_text("utf-8")
     assert "RepeatedPassage" not in (site / "index.html").read_text("utf-8")
+
+
+def test_diagnostics_alone_make_no_site_and_the_sentence_says_so(tmp_path: Path) -> None:
+    store = Store(tmp_path / "layers.duckdb")
+    run = add_system(store, "causal", tasks=())
+    task = layers.TASKS[0]
+    for each in task.measures:
+        add(store, run, task=task.name, kind=task.task_type, subset=each.name, metric=each.metric, more=0.1, layered=2)
+    with pytest.raises(HarnessError, match="has diagnostics alone, and pages show them beside scores; make some with"):
+        build_site(store, tmp_path / "site")
