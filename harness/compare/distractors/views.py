@@ -61,6 +61,9 @@ def distractor_rows(
             f"distractors were not measured for {', '.join(sorted(variants)) or 'any variant'} on base {base} yet; "
             f"measure them with `harness run --suite distractor --base {base}`"
         )
+    names = {entry.variant for entry in entries}
+    if against not in {"causal", *names}:  # the default need not be there
+        raise HarnessError(f"{against!r} has no results with distractors on base {base}; {near_names(against, names)}")
     ids = {system.system_id for entry in entries for system in entry.systems}
     mine = mine[mine["system_id"].isin(ids)]
     known = list(dict.fromkeys(mine["task"]))

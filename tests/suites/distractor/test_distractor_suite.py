@@ -196,6 +196,8 @@ def test_the_rows_say_what_is_lost_and_what_comes_back(
     said = capsys.readouterr().out
     assert "random extract" in said
     assert "change beyond causal's" in said
+    assert call("distractors", "--db", str(store.path), "--against", "bidri", monkeypatch=monkeypatch) == 2
+    assert "'bidri' has no results with distractors on base mini; did you mean bidir?" in capsys.readouterr().err
     assert call("distractors", "--db", str(store.path), "--examples", "1", monkeypatch=monkeypatch) == 0
     assert "score and drop" in capsys.readouterr().out
 
