@@ -105,9 +105,12 @@ def test_pages_are_whole_linked_and_local(site: Path) -> None:
 
 
 def test_every_page_is_made_named_and_linked(site: Path) -> None:
-    links = [link for page in PAGES for link in page.links]
+    without_results = [page for page in PAGES if not page.many and not (site / page.template).exists()]
+    assert [page.name for page in without_results] == ["Distractors"]
+    every = [page for page in PAGES if page not in without_results]
+    links = [link for page in every for link in page.links]
     assert len({name for name, _ in links}) == len(links)
-    for page in PAGES:
+    for page in every:
         others = {p.template for p in PAGES if not p.many}
         made = [site / page.template] if not page.many else [p for p in site.rglob("*.html") if p.name not in others]
         assert made, page.name
