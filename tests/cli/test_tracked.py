@@ -1,4 +1,4 @@
-"""The tracked study of a real language model: it is read whole, and docs/smollm2.md says what it holds."""
+"""The tracked studies: they are read whole, and docs/smollm2.md says what that of a real language model holds."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ STUDY = "smollm2-135m"
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_answer_of_the_study_has_its_question_and_nothing_of_a_machine() -> None:
-    folder = tracked_folder(STUDY)
+@pytest.mark.parametrize("study", [STUDY, "shapes"])
+def test_every_answer_of_a_study_has_its_question_and_nothing_of_a_machine(study: str) -> None:
+    folder = tracked_folder(study)
     asked = read_questions(folder)
     references = read_references(folder)
     assert {each.system.variant for each in references} >= {"causal", "bidir", "bidir-mntp", "bidir-supcon"}
