@@ -1,8 +1,8 @@
 """How a text becomes a vector: what stands around it, the layer that is read, which tokens are pooled, and how.
 
 A recipe is such an object (harness.recipes.Recipe), so a card holds these fields flat. Nothing else knows a pooling or
-a cleaning by name. A new pooling is one entry of POOLINGS, a new cleaning one of harness.templates.CLEANINGS. Importing
-this file imports no torch.
+a cleaning by name. A new pooling is one entry of harness.poolings.POOLINGS, a new cleaning one of
+harness.templates.CLEANINGS. Importing this file imports no torch.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from pydantic import (
 )
 
 from harness.errors import near_names
+from harness.poolings import BY_NAME, PooledTokens, PoolingKind
 from harness.projection import projection
 from harness.rereading import CURES, Cure
 from harness.templates import CLEANINGS, Template, task_instruction
 
 Attention = Literal["causal", "bidirectional"]
-PooledTokens = Literal["text", "to_end", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,56 +59,15 @@ class Degree:
         return f"{seen} ahead" + (f" from layer {self.from_layer} on" if self.from_layer else "")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PoolingKind:
-    """One way to make a vector of a layer's states, by a module that sentence-transformers has built in.
-
-    `name` is the card's word for it and the mode of `sentence_transformers...modules.Pooling`. `tokens`: which tokens
-    it gets where the card does not say it: the text's own ones, or all. `without_front`: it leaves the
-    beginning-of-sequence token out. `averages`: every token that it gets has a share. `words` says in a model card
-    what an embedding is.
-    """
-
-    name: str
-    tokens: PooledTokens
-    without_front: bool
-    averages: bool
-    words: str
-
-
-POOLINGS = (
-    PoolingKind(
-        name="mean",
-        tokens="text",
-        without_front=True,
-        averages=True,
-        words="the mean of the last layer over all tokens but the beginning-of-sequence token",
-    ),
-    PoolingKind(
-        name="weightedmean",
-        tokens="all",
-        without_front=False,
-        averages=True,
-        words="the mean of the last layer over all tokens, where the n-th token has the weight n",
-    ),
-    PoolingKind(
-        name="lasttoken",
-        tokens="all",
-        without_front=False,
-        averages=False,
-        words="the state of the last token in the last layer",
-    ),
-)
-_POOLINGS = {each.name: each for each in POOLINGS}
 # Fields that are younger than the first recipes: a dump leaves them out while they are not used.
 _YOUNGER = (
-    *("suffix", "leading_token", "slots", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer"),
-    *("trained_share", "reread", "width"),
-)
+    "suffix", "leading_token", "slots", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer",
+    "trained_share", "reread", "width",
+)  # fmt: skip
 # What changes how texts are read, or with which weights, and nothing of how a stage is trained.
 READING = (
-    *("trained_share", "reread", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer", "width"),
-)
+    "trained_share", "reread", "template", "pooled_tokens", "cleaning", "layer", "ahead", "from_layer", "width",
+)  # fmt: skip
 
 
 def _known(name: str | None, names: Collection[str], what: str) -> str | None:
@@ -180,7 +139,7 @@ class TextToVector(BaseModel):
     @field_validator("pooling")
     @classmethod
     def _is_known(cls, name: str) -> str:
-        return str(_known(name, _POOLINGS, "pooling"))
+        return str(_known(name, BY_NAME, "pooling"))
 
     @field_validator("layer", mode="before")
     @classmethod
@@ -271,7 +230,7 @@ class TextToVector(BaseModel):
     @property
     def pooled(self) -> PoolingKind:
         """How the states become one vector."""
-        return _POOLINGS[self.pooling]
+        return BY_NAME[self.pooling]
 
     @property
     def pooled_words(self) -> str:

@@ -107,14 +107,14 @@ def make_distractors(store: Store, site: Site) -> list[DistractedBase]:
     hrefs = {row.entry.name: row.href for base in site.bases for row in base.all_rows}
     made = []
     for b, base in enumerate(distracted_bases(store)):
-        found = distractor_rows(store, base=base, conditions=(), against=site.contrasts.root)
+        found = distractor_rows(store, base=base, conditions=())
         names = dict.fromkeys(row.task for row in found.rows)
         tasks = tuple(_task(store, found, name, base=base, ident=f"t{b}-{t}") for t, name in enumerate(names))
         if tasks:
             made.append(
                 DistractedBase(
                     name=base,
-                    against=site.contrasts.root,
+                    against=found.against,
                     tasks=tasks,
                     hrefs={variant: href for (of, variant), href in hrefs.items() if of == base},
                     alone=found.alone,
@@ -234,7 +234,7 @@ def _panels(
                 up="",
                 ident=f"{ident}{number}",
                 places=lengths,
-                names=[f"×{length:g}" if length else CLEAN for length in lengths],
+                names=[f"×{length:g}" for length in lengths],
                 also=everything,
                 frame=SMALL,
             ),

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 ORDER: tuple[tuple[str, ...], ...] = (
     ("harness",),
     ("harness.errors",),
-    ("harness.templates", "harness.front_matter", "harness.sentences", "harness.projection"),
+    ("harness.templates", "harness.front_matter", "harness.sentences", "harness.projection", "harness.poolings"),
     ("harness.rereading",),
     ("harness.text_to_vector",),
     ("harness.recipes", "harness.hub", "harness.rows", "harness.outcomes", "harness.records"),

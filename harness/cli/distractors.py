@@ -24,8 +24,9 @@ def distractors(
         str, typer.Option("--condition", help="What is done to the texts, as the table names it; all shows every one.")
     ] = "around ×1",
     against: Annotated[
-        str, typer.Option("--against", help="The variant that the costs and gains of the others are set against.")
-    ] = "causal",
+        str | None,
+        typer.Option("--against", help="The variant that the changes of the others are set against (default: causal)."),
+    ] = None,
     examples: Annotated[
         int, typer.Option("--examples", min=0, help="Show so many examples with the texts of all rows instead.")
     ] = 0,
@@ -105,7 +106,7 @@ def distractors(
         )
         for row in found.rows
     ]
-    headers = ("task", "condition", "variant", "row", "score", "change", "recovery", f"change beyond {against}'s")
+    headers = ("task", "condition", "variant", "row", "score", "change", "recovery", f"change beyond {found.against}'s")
     out.print(table(headers, rows, keys=4))
     print()
     print("Change: a cure's row less the dirty row; of the dirty row, less the clean one.")

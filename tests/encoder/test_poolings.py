@@ -12,8 +12,8 @@ from sentence_transformers import SentenceTransformer
 
 from harness.encoder.tokens import tokenise
 from harness.errors import HarnessError
+from harness.poolings import POOLINGS
 from harness.recipes import Recipe
-from harness.text_to_vector import POOLINGS
 from tests.encoder.test_engine import TEXTS, build
 
 NAMES = [each.name for each in POOLINGS]

@@ -22,8 +22,8 @@ from harness.suites.distractor.texts import FIRST
 class Distractors:
     """All that `harness distractors` shows: rows, and the gate and the tokens of the cures as cells.
 
-    `masks` answers the declared question. `alone` are variants with a cure of their own that have no scores without it
-    here.
+    `masks` answers the declared question. `against` is the variant that changes are set against. `alone` are variants
+    with a cure of their own that have no scores without it here.
     """
 
     rows: tuple[DistractorRow, ...]
@@ -33,6 +33,7 @@ class Distractors:
     gate: tuple[Cell, ...]
     tokens: tuple[Cell, ...]
     conditions: tuple[str, ...]
+    against: str
 
 
 def distractor_rows(
@@ -42,10 +43,11 @@ def distractor_rows(
     tasks: Sequence[str] = (),
     variants: Collection[str] = (),
     conditions: Sequence[str] = (FIRST.name,),
-    against: str = "causal",
+    against: str | None = None,
 ) -> Distractors:
     """The rows of `variants` (none: all) on `tasks` (none: all) under `conditions` (none: all), and what belongs to
-    them. Differences are to the variant `against`.
+    them. Differences are to the variant `against` (None: the root of
+    the declared contrasts, if it is there).
 
     Raises HarnessError for a name that the store does not have.
     """
@@ -62,7 +64,7 @@ def distractor_rows(
             f"measure them with `harness run --suite distractor --base {base}`"
         )
     names = {entry.variant for entry in entries}
-    if against not in {"causal", *names}:  # the default need not be there
+    if against is not None and against not in names:
         raise HarnessError(f"{against!r} has no results with distractors on base {base}; {near_names(against, names)}")
     ids = {system.system_id for entry in entries for system in entry.systems}
     mine = mine[mine["system_id"].isin(ids)]
@@ -77,6 +79,7 @@ def distractor_rows(
             raise HarnessError(f"there is no condition {name!r}; {near_names(name, found_conditions)}")
     asked = tuple(conditions or found_conditions)
     of_task = {name: mine[mine["task"].eq(name)] for name in tasks or known}
+    against = against or declared_contrasts().root
     plain, named = plain_of(entries), {entry.variant for entry in shown}
     cures, grid = {entry.variant: cure_of(entry) for entry in entries}, declared_contrasts().grid
     rows: list[DistractorRow] = []
@@ -104,6 +107,7 @@ def distractor_rows(
         gate=beside({str(s) for s in mine["subset"] if str(s).startswith(tuple(GATE))}),
         tokens=beside({str(s) for s in mine["subset"] if str(s).startswith(COST)}),
         conditions=tuple(found_conditions),
+        against=against,
     )
 
 

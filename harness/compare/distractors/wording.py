@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from harness.compare.distractors.losses import DistractorRow
@@ -79,13 +79,15 @@ def _listed(names: Sequence[str]) -> str:
 
 def written_score(value: float, interval: Interval | None, metric: str) -> str:
     """A score with its interval: "15.8 (3.0 to 28.1)"."""
-    write = get_metric(metric).write
-    return write(value) + ("" if interval is None else f" ({write(interval.low)} to {write(interval.high)})")
+    return _written(get_metric(metric).write, value, interval)
 
 
 def written_change(value: float, interval: Interval | None, metric: str) -> str:
     """A difference of scores with its interval: "+5.2 (-10.6 to +21.0)"."""
-    write = get_metric(metric).write_change
+    return _written(get_metric(metric).write_change, value, interval)
+
+
+def _written(write: Callable[[float], str], value: float, interval: Interval | None) -> str:
     return write(value) + ("" if interval is None else f" ({write(interval.low)} to {write(interval.high)})")
 
 
