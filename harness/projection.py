@@ -15,6 +15,12 @@ from harness.errors import HarnessError
 SEED = 20_240_607
 
 
+def require_narrower(wide: int, narrow: int) -> None:
+    """Raise HarnessError where vectors of `wide` numbers have no `narrow` ones to be mapped to."""
+    if narrow > wide:
+        raise HarnessError(f"vectors of {wide} numbers cannot be read at width {narrow}; take {wide} or less")
+
+
 @lru_cache(maxsize=4)
 def projection(wide: int, narrow: int) -> NDArray[np.float32]:
     """The map (`wide`, `narrow`) that vectors of `wide` numbers are multiplied by.
@@ -23,8 +29,7 @@ def projection(wide: int, narrow: int) -> NDArray[np.float32]:
     random projection times √(wide / narrow), and a rotation where both are equal. Raises HarnessError where `narrow` is
     larger than `wide`.
     """
-    if narrow > wide:
-        raise HarnessError(f"vectors of {wide} numbers cannot be read at width {narrow}; take {wide} or less")
+    require_narrower(wide, narrow)
     # The stream of RandomState is the same in every version of numpy.
     normal = np.random.RandomState([SEED, wide, narrow]).standard_normal((wide, narrow))
     orthonormal, upper = np.linalg.qr(normal)

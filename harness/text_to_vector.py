@@ -21,9 +21,9 @@ from pydantic import (
     model_validator,
 )
 
-from harness.errors import near_names
+from harness.errors import HarnessError, near_names
 from harness.poolings import BY_NAME, PooledTokens, PoolingKind
-from harness.projection import projection
+from harness.projection import projection, require_narrower
 from harness.rereading import CURES, Cure
 from harness.templates import CLEANINGS, Template, task_instruction
 
@@ -231,6 +231,20 @@ class TextToVector(BaseModel):
     def pooled(self) -> PoolingKind:
         """How the states become one vector."""
         return BY_NAME[self.pooling]
+
+    def require_fits(self, *, layers: int | None, width: int | None, name: str) -> None:
+        """Raise HarnessError for a layer or a width that a base of so many `layers`, and of this `width`, lacks.
+
+        None: not known. `name` stands in front of what is said.
+        """
+        read, open_from = self.layer if isinstance(self.layer, int) else 0, self.from_layer or 0
+        of = f"{name}: of {layers} layers there is no layer"
+        if layers is not None and read > layers:
+            raise HarnessError(f"{of} {read}; change `layer` in the card")
+        if layers is not None and open_from > layers:
+            raise HarnessError(f"{of} that comes after layer {open_from}; change `from_layer` in the card")
+        if width is not None and self.width is not None:
+            require_narrower(width, self.width)
 
     @property
     def pooled_words(self) -> str:

@@ -39,14 +39,9 @@ class Ahead:
 def set_degree(backbone: Any, degree: Degree, *, name: str) -> None:
     """Let every attention layer of `backbone`, which is bidirectional, see what `degree` allows, and no more.
 
-    Raises HarnessError for a decoder whose mask cannot be set by degrees, and a first layer that is not there.
+    Raises HarnessError for a decoder whose mask cannot be set by degrees.
     """
     layers = limitable(backbone, name=name, mend="take `ahead` and `from_layer` out of the card")
-    if degree.from_layer > len(layers):
-        raise HarnessError(
-            f"{name} has {len(layers)} layers, so no layer comes after layer {degree.from_layer}; change `from_layer` "
-            "in the card"
-        )
     for number, layer in enumerate(layers):
         tokens = degree.of(number)
         if tokens is not None:

@@ -16,10 +16,9 @@ def up_to_layer(backbone: Any, layer: int | None, *, name: str) -> Iterator[None
     """Let `backbone` answer with the states of `layer`, and as before afterwards.
 
     Layer 0 is the embedding. Only the last layer's states go through the norm at the end, as everywhere in transformers
-    (`hidden_states`); None is the last. Raises HarnessError for a layer that is not there, and for a decoder whose
-    layers do not stand in a list.
+    (`hidden_states`); None is the last. Raises HarnessError for a decoder whose layers do not stand in a list.
     """
-    if layer is None or layer == check_layer(backbone, layer, name=name):
+    if layer is None or layer == count_layers(backbone, name=name):
         yield
         return
     layers, norm = backbone.layers, backbone.norm
@@ -47,13 +46,11 @@ def residual_states(backbone: Any, ids_BT: torch.Tensor) -> torch.Tensor:
     return torch.stack(list(output.hidden_states)).float()
 
 
-def check_layer(backbone: Any, layer: int, *, name: str) -> int:
+def count_layers(backbone: Any, *, name: str) -> int:
     """How many layers `backbone` has. Raises HarnessError as `up_to_layer`."""
     layers = getattr(backbone, "layers", None)
     if not isinstance(layers, torch.nn.ModuleList) or not isinstance(getattr(backbone, "norm", None), torch.nn.Module):
         raise HarnessError(
             f"{name}: a {backbone.config.model_type} cannot be read at one of its layers; take `layer` out of the card"
         )
-    if layer > len(layers):
-        raise HarnessError(f"{name} has {len(layers)} layers, so there is no layer {layer}; change `layer` in the card")
     return len(layers)

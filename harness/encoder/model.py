@@ -24,7 +24,7 @@ from harness.encoder.degrees import set_degree
 from harness.encoder.first_token import measure_first_token
 from harness.encoder.for_mteb import ForMteb
 from harness.encoder.language_model import LanguageModel, build_language_model
-from harness.encoder.layers import check_layer, up_to_layer
+from harness.encoder.layers import count_layers, up_to_layer
 from harness.encoder.mask_proof import MaskProof
 from harness.encoder.opening import Opening, most_tokens, open_decoder, redraw
 from harness.encoder.placement import Placement
@@ -176,7 +176,7 @@ class Encoder(ModelEncoder):
         Under the recipe's own instruction. Raises HarnessError for a decoder whose layers do not stand in a list, and
         with `whole` for a text that is cut.
         """
-        layers, said = check_layer(self.backbone, 0, name=self.name) + 1, (self.recipe.instruction or "").strip()
+        layers, said = count_layers(self.backbone, name=self.name) + 1, (self.recipe.instruction or "").strip()
         found = self._averaged(texts, said, None, layers=layers)
         cut = len(self._cut & {text_key(text, said) for text in texts}) if whole else 0
         if cut:
@@ -304,6 +304,8 @@ def build_encoder(
     """
     transformer, opening = open_decoder(checkpoint, dtype=getattr(torch, place.dtype), name=str(checkpoint))
     backbone, tokenizer = transformer.model, transformer.tokenizer
+    config = backbone.config
+    recipe.require_fits(layers=config.num_hidden_layers, width=config.hidden_size, name=name)
     if recipe.cure is not None and recipe.cure.writes:
         instruction_tokenizer(language_model or checkpoint, name=name)
     place.fit_threads(sum(weight.numel() for weight in backbone.parameters()))
@@ -314,8 +316,8 @@ def build_encoder(
     set_attention(backbone, "bidirectional" if recipe.degree else recipe.attention)
     if recipe.degree:
         set_degree(backbone, recipe.degree, name=name)
-    backbone.config.use_cache = False
-    transformer.max_seq_length = min(recipe.max_length, most_tokens(backbone.config) or recipe.max_length)
+    config.use_cache = False
+    transformer.max_seq_length = min(recipe.max_length, most_tokens(config) or recipe.max_length)
     if recipe.weights == "random":
         redraw(backbone, seed=0 if seed is None else seed)
     if recipe.slots:
@@ -323,8 +325,8 @@ def build_encoder(
     if merge is not None:
         merge(backbone)
     if recipe.layer is not None:
-        check_layer(backbone, 0 if isinstance(recipe.layer, str) else recipe.layer, name=str(checkpoint))
-    modules = [transformer, *recipe.modules(tokenizer, backbone.config.hidden_size)]
+        count_layers(backbone, name=str(checkpoint))
+    modules = [transformer, *recipe.modules(tokenizer, config.hidden_size)]
     return Encoder(
         SentenceTransformer(modules=modules, device=place.device),
         recipe,

@@ -10,6 +10,7 @@ import pytest
 
 from harness.api import compare_bases
 from harness.compare.axis.declared import axis_of, read_axes
+from harness.compare.axis.facts import BaseFacts, losses
 from harness.compare.axis.results import AxisAnalysis
 from harness.compare.axis.wording import axis_sentence, described, scope_of_axis
 from harness.errors import HarnessError
@@ -237,6 +238,22 @@ def test_sizes_are_said_and_a_claim_of_equal_size_is_checked(tiny_base: Path, tm
     claimed = read_axes({"s": {"change": "x", "equal_size": True, "levels": levels}}, where="test")[0]
     with pytest.raises(HarnessError, match=f"claims bases of equal size .*{numbers}"):
         found_in(store, claimed)
+
+
+def test_unequal_loss_is_said_of_levels_by_the_measure_that_all_bases_have() -> None:
+    def base(level: str, pretraining: float | None, retention: float | None) -> BaseFacts:
+        return BaseFacts(
+            level=level, base=f"{level}{pretraining}{retention}", layers=None, width=None, parameters=None,
+            bits_per_byte=retention, seconds=None, pretraining_tokens=None, pretraining_bits=pretraining,
+        )  # fmt: skip
+
+    wide = [base("wide", 0.40, 0.60), base("wide", 0.42, 0.60)]
+    said = losses([*wide, base("deep", 0.451, 0.601)])
+    assert "wide has 0.410 bits a byte after pretraining, deep has 0.451 (10% more)" in said
+    assert losses([*wide, base("deep", 0.413, 0.9)]) == ""
+    said = losses([*wide, base("deep", None, 0.5)])
+    assert "deep has 0.500 bits a byte on the texts of the retention suite, wide has 0.600 (20% more)" in said
+    assert losses([*wide, base("deep", None, None)]) == ""
 
 
 def test_bad_input_is_one_sentence(store: Store, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_model_with_sliding_windows_is_refused(config: dict[str, Any], said: s
 
 
 def test_bad_degrees() -> None:
-    with pytest.raises(HarnessError, match="so no layer comes after layer 9; change `from_layer` in the card"):
+    with pytest.raises(HarnessError, match="no layer that comes after layer 9; change `from_layer` in the card"):
         build(checkpoint_folder(), from_layer=9)
     with pytest.raises(ValidationError, match="from_layer needs ahead"):
         Recipe(attention="causal", from_layer=1)

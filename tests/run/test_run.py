@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.run.measure import measure
 from harness.run.open import open_system
 from harness.run.plan import RunPlan
@@ -44,6 +45,21 @@ def test_one_variant_brings_its_baseline_along(tiny_base: Path, store: Store) ->
     assert (first.source, first.task, first.n_shared) == ("seen.txt", "SmallClassification", 0)
     assert (other.stage, other.task, other.n_shared) == (stage.digest, "SmallSTS", 2)
     assert other.n_texts == len({*test["sentence1"], *test["sentence2"]})
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ("layer=40", "ninth@layer=40 on .*: of 2 layers there is no layer 40; change `layer` in the card"),
+        ("ahead=1,from_layer=9", "of 2 layers there is no layer that comes after layer 9; change `from_layer`"),
+        ("width=17", "vectors of 16 numbers cannot be read at width 17; take 16 or less"),
+    ],
+)
+def test_what_the_base_lacks_is_said_before_a_stage_is_trained(
+    tiny_base: Path, store: Store, fields: str, sentence: str
+) -> None:
+    with pytest.raises(HarnessError, match=sentence):
+        plan(request(tiny_base, f"ninth@{fields}"), store)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import pandas as pd
 
 from harness.compare.analysis import AnalysisProgress, cells_by_entry, noise_floors
 from harness.compare.axis.declared import BaseAxis
-from harness.compare.axis.facts import facts_of, sizes
+from harness.compare.axis.facts import facts_of, losses, sizes
 from harness.compare.axis.means import means_over_tasks
 from harness.compare.axis.results import AxisAnalysis, Interaction, StepEffect
 from harness.compare.axis.sums import Claim, LevelSum, claim_of, floor_of, sums_of
@@ -72,11 +72,10 @@ def analyse_axis(
     members = [e for e in members if not e.is_reference]
     place = {s.system_id: (entry.name, s.seed) for entry in members for s in entry.systems}
     rows = rows[rows["system_id"].isin(place)]
-    size = sizes(axis, facts)
     floors = noise_floors(store)
     of_base = {e.base: floors.get(e.systems[0].base_revision, {}) for e in members}
     sums = sums_of(axis)
-    problems = [size] if size else []
+    problems = [said for said in (sizes(axis, facts), losses(facts)) if said]
     effects: list[StepEffect] = []
     tested: list[Tested] = []
     read: list[AxisTask] = []

@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 from harness.mini.facts import read_facts
 
 EQUAL = 0.01  # sizes within this share of the smallest are equal
+EQUAL_LOSS = 0.02  # bits a byte within this share of the lowest are equal
 _BITS = "bits_per_byte"
 
 
@@ -111,3 +112,28 @@ def sizes(axis: BaseAxis, facts: Sequence[BaseFacts]) -> str:
         return f"The bases are of unequal size: {said}. A difference along this axis can come from size alone."
     unknown = [each.base for each in facts if each.parameters is None]
     return f"The size of {', '.join(unknown)} is not known: the files are not there." if unknown else ""
+
+
+def losses(facts: Sequence[BaseFacts]) -> str:
+    """Return a sentence if the levels do not predict text equally well; an empty one if they do or it is not known.
+
+    What counts is the mean over the bases of a level: of bits a byte after pretraining where all bases were pretrained
+    here, else of those that the retention suite measured.
+    """
+    for of, said in (
+        ("pretraining_bits", "after pretraining"),
+        ("bits_per_byte", "on the texts of the retention suite"),
+    ):
+        found = pd.Series([getattr(each, of) for each in facts], dtype=float)
+        if found.isna().any():
+            continue
+        means = found.groupby([each.level for each in facts]).mean()
+        best, worst = str(means.idxmin()), str(means.idxmax())
+        more = means[worst] / means[best] - 1
+        if more <= EQUAL_LOSS:
+            return ""
+        return (
+            f"The levels are language models of unequal loss: {best} has {means[best]:.3f} bits a byte {said}, {worst} "
+            f"has {means[worst]:.3f} ({more:.0%} more). A difference along this axis can come from that alone."
+        )
+    return ""
