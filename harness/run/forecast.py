@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from harness.training.watch import Step
 
 TaskName = tuple[str, str]  # label of the system, name of the task
+_LATE = 1.5  # a task that takes so many times as long as foreseen is on a slow system
+_SHORT_S = 10.0  # of a shorter time no pace of a system is taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,8 @@ class Forecast:
 
     A task takes as long as it took on another system, or else so many seconds a text as the tasks that were measured. A
     stage takes so many seconds an example as stages of its kind. `task_s` and `example_s` are what was seen before this
-    run. What was never seen is not foreseen.
+    run. What was never seen is not foreseen; nor is what is left on a system once a task takes much longer there (one
+    that reads every text in several prompts). When that task has ended, the others on this system take as much longer.
 
     Of a cell that is carried out in this process it hears when its training, its opening and its task begin. Of one
     that is carried out elsewhere (`near` is False) it knows when it began and ended: the mean time of the cells of a
@@ -52,6 +55,7 @@ class Forecast:
         self._began = self._task_began = self._stage_began = self.clock()
         self._seen: dict[str, list[float]] = {}  # seconds of each task on several systems
         self._texts = (0, 0.0)  # of tasks that have ended: texts, seconds
+        self._paces: dict[str, tuple[float, float]] = {}  # of each system: seconds foreseen, and seconds taken
         self._apart = 0.0  # seconds in tasks and in training
         self._opened = 0
         self._task: TaskName | None = None
@@ -156,6 +160,9 @@ class Forecast:
         took = self.clock() - self._task_began if key == self._task else result.seconds
         if key == self._task:
             self._apart, self._task = self._apart + took, None
+            foreseen, taken = self._paces.get(label, (0.0, 0.0))
+            if (expected := self._of_task(key[1], cost)) is not None:
+                self._paces[label] = foreseen + expected, taken + took
         elif key[1] in self._seen:
             return  # another part of the same task
         self._add(key[1], took, cost)
@@ -169,11 +176,14 @@ class Forecast:
             took = self._of_stage(planned, now)
             seconds += max(0.0, (took or 0.0) - at_work.get(planned.digest, 0.0))
             unknown += [f"training {planned.stage.kind}"] if took is None else []
+        slow = self._slow(now)
         for (label, name), cost in self.tasks.items():
             took = self._of_task(name, cost)
-            if took is None:
+            if took is None or label == slow:
                 unknown.append(name)
-            elif (label, name) == self._task:
+                continue
+            took *= self._factor(label)
+            if (label, name) == self._task:
                 seconds += max(0.0, took - (now - self._task_began))
             else:
                 seconds += max(0.0, took - at_work.get((label, name), 0.0))
@@ -182,6 +192,19 @@ class Forecast:
             apart += now - self._stage_began if self._stage else 0.0
             seconds += len(self.opening) * max(0.0, now - self._began - apart) / self._opened
         return Left(seconds=seconds / max(1, len(at_work)), unknown=tuple(dict.fromkeys(unknown)))
+
+    def _factor(self, label: str) -> float:
+        """How many times as long as foreseen the tasks on a system take."""
+        foreseen, taken = self._paces.get(label, (0.0, 0.0))
+        return taken / foreseen if foreseen >= _SHORT_S else 1.0
+
+    def _slow(self, now: float) -> str | None:
+        """The system at work, if its task takes far longer than foreseen."""
+        if self._task is None or self._task not in self.tasks:
+            return None
+        label, name = self._task
+        took = (self._of_task(name, self.tasks[self._task]) or 0.0) * self._factor(label)
+        return label if took >= _SHORT_S and now - self._task_began > _LATE * took else None
 
     def _far(self, now: float) -> Iterator[tuple[str | TaskName, float]]:
         """The cells at work elsewhere, with how long each has been."""

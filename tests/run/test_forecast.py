@@ -106,6 +106,23 @@ def test_what_fails_or_is_stored_by_others_is_not_waited_for() -> None:
     assert found.left().seconds == 0
 
 
+def test_a_system_that_reads_more_is_not_promised_the_pace_of_another() -> None:
+    clock = Clock()
+    tasks: dict[tuple[str, str], int | None] = {("eight prompts", name): None for name in ("A", "B", "C")}
+    found = Forecast(tasks=tasks, stages={}, opening=set(), task_s={**TASK_S, "C": 20.0}, clock=clock)
+    found.task("eight prompts", "A")
+    clock.now += 10
+    assert found.left() == Left(seconds=50.0)
+    clock.now += 6
+    assert found.left() == Left(seconds=0.0, unknown=("A", "B", "C"))
+    clock.now += 64
+    found.result("eight prompts", result("A"))
+    assert found.left() == Left(seconds=8 * 50.0)
+    found.task("eight prompts", "B")
+    clock.now += 100
+    assert found.left() == Left(seconds=8 * 50.0 - 100)
+
+
 def test_the_time_left_knows_how_many_cells_are_at_work_at_once() -> None:
     """Two stages, then 40 tasks by four processes elsewhere, of which nothing is heard but that they begin and end."""
     clock, places = Clock(), 4
