@@ -23,9 +23,12 @@ def test_an_axis_is_read_in_its_order() -> None:
 
 
 def test_the_package_declares_the_shapes() -> None:
-    [shape] = [axis for axis in declared_contrasts().axes if axis.name == "shape"]
-    assert shape.equal_size
-    assert [(level.name, len(level.bases)) for level in shape.levels] == [("wide", 3), ("middle", 3), ("deep", 3)]
+    shape, equal_loss = declared_contrasts().axes
+    assert [axis.name for axis in (shape, equal_loss)] == ["shape", "shape-equal-loss"]
+    assert shape.levels[-1] == equal_loss.levels[-1]
+    for axis in (shape, equal_loss):
+        assert axis.equal_size
+        assert [(level.name, len(level.bases)) for level in axis.levels] == [("wide", 3), ("middle", 3), ("deep", 3)]
     steps = [(step.variant, step.against) for step in declared_contrasts().steps]
     assert steps[0] == ("bidir-supcon", "causal")
     assert ("bidir", "causal") in steps

@@ -258,7 +258,7 @@ def test_unequal_loss_is_said_of_levels_by_the_measure_that_all_bases_have() -> 
 
 def test_bad_input_is_one_sentence(store: Store, tmp_path: Path) -> None:
     for ask, sentence in (
-        ({}, r"give either the name of a declared axis \(shape\) or two bases"),
+        ({}, r"give either the name of a declared axis \(shape, shape-equal-loss\) or two bases"),
         ({"axis": "shape", "bases": ["wide-0"]}, "give either"),
         ({"axis": "shap"}, "no axis 'shap' is declared; did you mean shape"),
         ({"axis": "shape"}, r"no results on base 'mini-1x256-seed0' \(level wide of the axis shape\)"),

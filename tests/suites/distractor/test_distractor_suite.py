@@ -165,9 +165,10 @@ def test_the_rows_say_what_is_lost_and_what_comes_back(
 ) -> None:
     store = Store(tmp_path / "results.duckdb")
     for variant in ("causal", "bidir"):
-        run = add_system(store, variant, tasks=())
-        for result in texts.values():
-            store.add_result(run, result)
+        with store.together():
+            run = add_system(store, variant, tasks=())
+            for result in texts.values():
+                store.add_result(run, result)
     found = distractor_rows(store, base="mini", conditions=())
     assert set(found.conditions) == {condition.name for condition in FEW}
     rows = {(row.variant, row.condition, row.row): row for row in found.rows}
