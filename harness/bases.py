@@ -275,11 +275,18 @@ class BaseSize:
         return None if self.layers is None or self.width is None else f"{self.layers} × {self.width}"
 
 
+def shape_of(folder: Path) -> tuple[int | None, int | None]:
+    """Layers and width of the base in `folder`, as its config.json says; what it does not say is None."""
+    config = read_json(folder / "config.json")
+    return _whole_number(config.get("num_hidden_layers")), _whole_number(config.get("hidden_size"))
+
+
 def size_of(folder: Path) -> BaseSize:
     """Count the parameters of the base in `folder`. Only config.json and the headers of the weights are read."""
     from safetensors import safe_open
 
     config = read_json(folder / "config.json")
+    layers, width = shape_of(folder)
     # Beside these a folder may hold the same weights once more, in the layout of another library.
     index = folder / f"{_WHOLE}.index.json"
     whole = [folder / _WHOLE] if (folder / _WHOLE).is_file() else []
@@ -291,8 +298,8 @@ def size_of(folder: Path) -> BaseSize:
             counts |= {name: math.prod(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     tied = config.get("tie_word_embeddings") is True
     return BaseSize(
-        layers=_whole_number(config.get("num_hidden_layers")),
-        width=_whole_number(config.get("hidden_size")),
+        layers=layers,
+        width=width,
         body=sum(count for name, count in counts.items() if not name.startswith(_NOT_BODY)),
         parameters=sum(count for name, count in counts.items() if not (tied and name.startswith(_HEAD))),
     )

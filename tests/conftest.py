@@ -5,10 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from threading import get_ident
 from typing import Any
 
 import pytest
@@ -51,45 +48,9 @@ def library(name: str) -> Any:
 @pytest.fixture(autouse=True)
 def _own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test starts in an empty folder with an empty cache."""
-    own = tmp_path_factory.mktemp("own")
-    for name in ("cache", "work"):
-        (own / name).mkdir()
-    monkeypatch.setenv("HARNESS_CACHE", str(own / "cache"))
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.delenv("HARNESS_DB", raising=False)
-    monkeypatch.chdir(own / "work")
-
-
-@cache
-def _empty_database() -> bytes:
-    """A database without results, made once a process."""
-    from harness.store import Store
-
-    with TemporaryDirectory() as folder:
-        Store(Path(folder, "results.duckdb")).ready()
-        return Path(folder, "results.duckdb").read_bytes()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _databases_are_copies(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A new database is a copy of an empty one: making it takes longer than many tests. tests/store makes its own."""
-    from harness.store import connection
-
-    empty, create = _empty_database(), connection._create
-
-    def copy(path: Path) -> None:
-        folder = path.parent
-        if os.path.lexists(path) or not os.access(folder, os.W_OK) or not folder.stat().st_mode & 0o222:
-            create(path)
-            return
-        fresh = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.new")
-        fresh.write_bytes(empty)
-        connection.publish(fresh, path)
-        fresh.unlink(missing_ok=True)
-
-    with pytest.MonkeyPatch.context() as patch:
-        if request.path.parent.name != "store":
-            patch.setattr(connection, "_create", copy)
-        yield
+    monkeypatch.chdir(tmp_path_factory.mktemp("work"))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness.bases import Base, size_of
+from harness.bases import Base, shape_of
 from harness.cards import Card, get_card, load_cards
 from harness.errors import HarnessError, near_names
 from harness.models import Model
@@ -92,11 +92,11 @@ def plan_systems(base: Base, cards: Sequence[Card], seeds: Sequence[int]) -> lis
 
     Raises HarnessError for a card that asks for a layer or a width that `base` does not have.
     """
-    size = size_of(base.folder)
+    layers, width = shape_of(base.folder)
     planned: list[PlannedSystem] = []
     for card in cards:
         recipe = card.recipe_for(base.recipes_of)
-        recipe.require_fits(layers=size.layers, width=size.width, name=f"{card.variant} on {base.name}")
+        recipe.require_fits(layers=layers, width=width, name=f"{card.variant} on {base.name}")
         for seed in seeds if recipe.seeded else [None]:
             lineage = plan_lineage(base, recipe, 0 if seed is None else seed)
             planned.append(PlannedSystem(base=base, card=card, recipe=recipe, seed=seed, lineage=lineage))

@@ -252,14 +252,12 @@ def see_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
 @pytest.mark.parametrize("attention", ["causal", "bidirectional"])
+@pytest.mark.parametrize("layers", [30, 60])
 def test_deep_models_with_long_states(
-    attention: Attention, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    layers: int, attention: Attention, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The right mask passes in each dtype, every wrong one is caught, and rounding is of the size that was measured.
-
-    With 60 layers: rounding grows with the depth.
-    """
-    model = deep(60, attention, dtype)
+    """The right mask passes in each dtype, every wrong one is caught, and rounding is of the size that was measured."""
+    model = deep(layers, attention, dtype)
     judge = partial(prove_mask, model, attention=attention, pad_id=PAD)
     for check in judge(kernels=("sdpa", "eager", PACKED)).require().checks:
         assert check.shift <= 3 * check.rounding <= 3 * 8 * torch.finfo(dtype).eps
