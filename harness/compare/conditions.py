@@ -106,6 +106,16 @@ def unlike(pair: NamePair, conditions: Conditions) -> str:
     )
 
 
+def unlike_of(pairs: Collection[NamePair], conditions: Conditions) -> tuple[str, ...]:
+    """Return what to say of all `pairs` together: one sentence, however many of them were not measured alike."""
+    said = {pair: sentence for pair in pairs if (sentence := unlike(pair, conditions))}
+    if len(said) < 2:
+        return tuple(said.values())
+    names = {name for pair in said for name in pair}
+    several = len({base for base, _ in names}) > 1
+    return (mixed(names, conditions, who=(lambda name: "/".join(name)) if several else (lambda name: name[1])),)
+
+
 def mixed(names: Collection[Name], conditions: Conditions, *, who: Callable[[Name], str] = lambda name: name[1]) -> str:
     """Return a sentence if not all of `names` were measured in the same condition on each task; else an empty one.
 

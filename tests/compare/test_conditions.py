@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness.compare import compare, rank
+from harness.compare.conditions import unlike, unlike_of
 from harness.compare.flips import flips
 from harness.errors import HarnessError
+from harness.outcomes import TaskPart
 from harness.records import Run
 from harness.store import Store
 from leaderboard.build import build_site
@@ -38,6 +40,18 @@ def again(store: Store, variant: str, *, dtype: str, device: str = "cpu", base: 
 def test_nothing_is_said_where_all_were_measured_alike(store: Store) -> None:
     assert compare(store, base="mini", variant="bidir", against="causal", resamples=200).problems == ()
     assert rank(store, base="mini", resamples=200).conditions == ""
+
+
+def test_many_pairs_that_were_not_measured_alike_are_one_sentence() -> None:
+    a, b, c, other = (("mini", "causal"), ("mini", "bidir"), ("mini", "bidir-mntp"), ("tiny", "causal"))
+    task = TaskPart(task="T", split="test", subset="default")
+    conditions = {(name, task): ["float32 on cuda" if name == a else "float32 on cpu"] for name in (a, b, c, other)}
+    assert unlike_of([(b, c)], conditions) == ()
+    assert unlike_of([(b, a), (b, c)], conditions) == (unlike((b, a), conditions),)
+    [said] = unlike_of([(b, a), (c, a), (c, b)], conditions)
+    assert said.endswith("float32 on cpu: bidir, bidir-mntp; float32 on cuda: causal.")
+    [said] = unlike_of([(b, a), (other, a)], conditions)
+    assert said.endswith("float32 on cpu: mini/bidir, tiny/causal; float32 on cuda: mini/causal.")
 
 
 @pytest.mark.slow
