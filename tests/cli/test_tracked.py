@@ -11,10 +11,11 @@ from harness.reference.questions import read_questions
 from tests.cli.conftest import Run
 
 STUDY = "smollm2-135m"
+GEMMA = "gemma3-270m"
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("study", [STUDY, "shapes"])
+@pytest.mark.parametrize("study", [STUDY, f"{STUDY}-cpu", f"{STUDY}-words", GEMMA, "shapes"])
 def test_every_answer_of_a_study_has_its_question_and_nothing_of_a_machine(study: str) -> None:
     folder = tracked_folder(study)
     asked = read_questions(folder)
@@ -29,9 +30,12 @@ def test_every_answer_of_a_study_has_its_question_and_nothing_of_a_machine(study
 
 
 @pytest.mark.slow
-def test_the_documents_table_is_what_the_command_prints(harness: Run) -> None:
-    assert harness("regress", "--rebuild", "smollm2.duckdb", "--reference", STUDY)[0] == 0
-    code, table, _ = harness("table", "--base", STUDY, "--db", "smollm2.duckdb")
+@pytest.mark.parametrize(
+    ("study", "base"), [(STUDY, STUDY), (f"{STUDY}-words", STUDY), (GEMMA, GEMMA)], ids=["sentences", "words", "gemma"]
+)
+def test_the_documents_table_is_what_the_command_prints(harness: Run, study: str, base: str) -> None:
+    assert harness("regress", "--rebuild", "made.duckdb", "--reference", study)[0] == 0
+    code, table, _ = harness("table", "--base", base, "--db", "made.duckdb")
     assert code == 0
     said = (ROOT / "docs" / "smollm2.md").read_text(encoding="utf-8")
     for line in table.strip().splitlines():
