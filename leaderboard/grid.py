@@ -18,12 +18,19 @@ _MASKS = ("causal", "bidirectional")
 class GridRow:
     """One kind of training: the two rows of the table with their means (causal, bidirectional), and their comparison.
 
-    A mean is in points; None where the variant was not measured on all tasks.
+    A mean is in points; None where the variant was not measured. The comparison is over all tasks that the two share,
+    which may be more than those of the table.
     """
 
     training: str
     cells: tuple[tuple[TableRow, float] | None, ...]
     pair: ComparedPair | None
+
+    @property
+    def difference(self) -> float | None:
+        """The second mean minus the first, over the tasks of the table; None where one is missing."""
+        first, second = self.cells
+        return None if first is None or second is None else (second[1] - first[1]) / 100
 
 
 @dataclass(frozen=True, kw_only=True)

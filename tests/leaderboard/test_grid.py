@@ -49,6 +49,23 @@ def test_rows_without_training_stand_beside_it_and_a_half_table_is_left_out() ->
     assert make_grid(base, contrasts, "g") is None
 
 
+@pytest.mark.slow
+def test_a_difference_is_that_of_the_means_beside_it() -> None:
+    store = fill(Path("less.duckdb"), variants=("causal", "bidir", "bidir-supcon"), seeds=1)
+    add_system(store, "causal-supcon", seed=0, skill=0.6, tasks=TASKS[:2])
+    page = build_site(store, Path("site"), resamples=99).read_text(encoding="utf-8")
+    part = page[page.index("<h2>Mask × training</h2>") : page.index("<h2>Controls")]
+    assert "Means over 2 tasks" in part
+    none, supervised = re.findall(r"<tr><th scope=\"row\">.*?</tr>", part, flags=re.DOTALL)
+    for row in (none, supervised):
+        causal, bidirectional = map(float, re.findall(r">(\d+\.\d)</a></td>", row))
+        shown = re.search(r'<td class="num">(?:<a class="mean-of"[^>]*>|\n)*([+−]\d+\.\d)', row)
+        assert shown is not None
+        assert float(shown[1].replace("−", "-")) == pytest.approx(bidirectional - causal, abs=0.11)
+    assert re.search(r"over \d+ tasks: ", none)  # of all tasks that the two share
+    assert "over" not in supervised
+
+
 @pytest.mark.parametrize("row", declared_contrasts().grid, ids=lambda row: row.training)
 def test_every_row_has_a_declared_difference(row) -> None:
     declared = {(each.variant, each.against) for each in declared_contrasts().declared}
