@@ -62,7 +62,7 @@ def test_a_difference_is_that_of_the_means_beside_it() -> None:
         shown = re.search(r'<td class="num">(?:<a class="mean-of"[^>]*>|\n)*([+−]\d+\.\d)', row)
         assert shown is not None
         assert float(shown[1].replace("−", "-")) == pytest.approx(bidirectional - causal, abs=0.11)
-    assert re.search(r"over \d+ tasks: ", none)  # of all tasks that the two share
+    assert re.search(r"over \d+ tasks:<br>", none)  # of all tasks that the two share
     assert "over" not in supervised
 
 
