@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from harness.compare.basis import Basis
-from harness.compare.conditions import Pair, check_measured, conditions_of, pair_scores, unlike, unlike_of
+from harness.compare.conditions import Pair, check_measured, conditions_of, in_one, pair_scores, unlike
 from harness.compare.contrasts import Contrasts, declared_contrasts, with_margins
 from harness.compare.entries import Entry, find_base
 from harness.compare.families import Decisions, decide_families, explore, judge
@@ -205,7 +205,7 @@ def analyse(
             _comparison(pair, found, problems, notes, decisions, floors, contrasts, seed=seed, resamples=resamples)
             for pair in pairs
         ),
-        problems=tuple(dict.fromkeys([*(p.sentence for p in problems), *unlike_of(notes, conditions)])),
+        problems=tuple(dict.fromkeys([*(p.sentence for p in problems), *in_one(notes, conditions)])),
         decisions=decisions,
         panels=tuple(panels),
         basis=basis,

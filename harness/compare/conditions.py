@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
@@ -106,25 +106,22 @@ def unlike(pair: NamePair, conditions: Conditions) -> str:
     )
 
 
-def unlike_of(pairs: Collection[NamePair], conditions: Conditions) -> tuple[str, ...]:
-    """Return what to say of all `pairs` together: one sentence, however many of them were not measured alike."""
-    said = {pair: sentence for pair in pairs if (sentence := unlike(pair, conditions))}
-    if len(said) < 2:
-        return tuple(said.values())
-    names = {name for pair in said for name in pair}
-    several = len({base for base, _ in names}) > 1
-    return (mixed(names, conditions, who=(lambda name: "/".join(name)) if several else (lambda name: name[1])),)
+def in_one(said: Mapping[NamePair, str], conditions: Conditions) -> tuple[str, ...]:
+    """Return what is `said` of pairs (`unlike`) in one sentence, however many were not measured alike."""
+    apart = [pair for pair, sentence in said.items() if sentence]
+    if len(apart) < 2:
+        return tuple(said[pair] for pair in apart)
+    return (mixed({name for pair in apart for name in pair}, conditions),)
 
 
-def mixed(names: Collection[Name], conditions: Conditions, *, who: Callable[[Name], str] = lambda name: name[1]) -> str:
-    """Return a sentence if not all of `names` were measured in the same condition on each task; else an empty one.
-
-    `who` says what a name is called in it.
-    """
+def mixed(names: Collection[Name], conditions: Conditions) -> str:
+    """Return a sentence if not all of `names` were measured in the same condition on each task; else an empty one."""
+    several = len({base for base, _ in names if base}) > 1  # a reference model has none
     by_task: dict[TaskPart, dict[str, set[str]]] = {}
     for (name, task), found in conditions.items():
+        who = f"{name[1]} on {name[0]}" if several and name[0] else name[1]
         for each in found if name in names else ():
-            by_task.setdefault(task, {}).setdefault(each, set()).add(who(name))
+            by_task.setdefault(task, {}).setdefault(each, set()).add(who)
     apart: dict[str, set[str]] = {}
     for by_condition in by_task.values():
         for each, those in by_condition.items() if len(by_condition) > 1 else ():

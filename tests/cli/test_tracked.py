@@ -1,4 +1,4 @@
-"""The tracked studies: they are read whole, and docs/smollm2.md says what that of a real language model holds."""
+"""The tracked studies: they are read whole, and the documents say what those of real language models hold."""
 
 from __future__ import annotations
 
@@ -31,12 +31,14 @@ def test_every_answer_of_a_study_has_its_question_and_nothing_of_a_machine(study
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("study", "base"), [(STUDY, STUDY), (f"{STUDY}-words", STUDY), (GEMMA, GEMMA)], ids=["sentences", "words", "gemma"]
+    ("study", "base", "page"),
+    [(STUDY, STUDY, "smollm2.md"), (f"{STUDY}-words", STUDY, "smollm2.md"), (GEMMA, GEMMA, "gemma3.md")],
+    ids=["sentences", "words", "gemma"],
 )
-def test_the_documents_table_is_what_the_command_prints(harness: Run, study: str, base: str) -> None:
+def test_the_documents_table_is_what_the_command_prints(harness: Run, study: str, base: str, page: str) -> None:
     assert harness("regress", "--rebuild", "made.duckdb", "--reference", study)[0] == 0
     code, table, _ = harness("table", "--base", base, "--db", "made.duckdb")
     assert code == 0
-    said = (ROOT / "docs" / "smollm2.md").read_text(encoding="utf-8")
+    said = (ROOT / "docs" / page).read_text(encoding="utf-8")
     for line in table.strip().splitlines():
         assert line in said

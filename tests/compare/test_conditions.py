@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.compare import compare, rank
-from harness.compare.conditions import unlike, unlike_of
+from harness.compare.conditions import in_one, unlike
 from harness.compare.flips import flips
+from harness.compare.one_task import NamePair
 from harness.errors import HarnessError
 from harness.outcomes import TaskPart
 from harness.records import Run
@@ -46,12 +47,20 @@ def test_many_pairs_that_were_not_measured_alike_are_one_sentence() -> None:
     a, b, c, other = (("mini", "causal"), ("mini", "bidir"), ("mini", "bidir-mntp"), ("tiny", "causal"))
     task = TaskPart(task="T", split="test", subset="default")
     conditions = {(name, task): ["float32 on cuda" if name == a else "float32 on cpu"] for name in (a, b, c, other)}
-    assert unlike_of([(b, c)], conditions) == ()
-    assert unlike_of([(b, a), (b, c)], conditions) == (unlike((b, a), conditions),)
-    [said] = unlike_of([(b, a), (c, a), (c, b)], conditions)
+    model = ("", "a-model")
+    conditions[model, task] = ["float32 on cpu"]
+
+    def told(*pairs: NamePair) -> tuple[str, ...]:
+        return in_one({pair: unlike(pair, conditions) for pair in pairs}, conditions)
+
+    assert told((b, c)) == ()
+    assert told((b, a), (b, c)) == (unlike((b, a), conditions),)
+    [said] = told((b, a), (c, a), (c, b))
     assert said.endswith("float32 on cpu: bidir, bidir-mntp; float32 on cuda: causal.")
-    [said] = unlike_of([(b, a), (other, a)], conditions)
-    assert said.endswith("float32 on cpu: mini/bidir, tiny/causal; float32 on cuda: mini/causal.")
+    [said] = told((b, a), (model, a))
+    assert said.endswith("float32 on cpu: a-model, bidir; float32 on cuda: causal.")
+    [said] = told((b, a), (other, a))
+    assert said.endswith("float32 on cpu: bidir on mini, causal on tiny; float32 on cuda: causal on mini.")
 
 
 @pytest.mark.slow

@@ -99,7 +99,7 @@ def analyse_axis(
     decided = decide_interactions(tested, contrasts=contrasts, seed=seed, resamples=resamples)
     problems += not_measured(axis, steps, read, width=width)
     conditions = conditions_of(rows, {system: name for system, (name, _) in place.items()})
-    unlike = mixed({entry.name for entry in members}, conditions, who=lambda name: f"{name[1]} on {name[0]}")
+    unlike = mixed({entry.name for entry in members}, conditions)
     return AxisAnalysis(
         axis=axis,
         width=width,
